@@ -1,0 +1,122 @@
+"""What a run is: semantic fields decide the numbers (and the run id), execution fields do not.
+
+Every default here is the embedded (laptop) default of fpd-bench; `sweeps/*.yaml` and `profile=paper` override them.
+Lists that are sets (bandwidths, blocks) are sorted and deduplicated, so their order never makes a new run.
+"""
+
+from dataclasses import dataclass, field
+
+
+@dataclass
+class TrackConfig:
+    """The bench: teacher, tokenizer, prompts and detector. `preset` picks a size of the same world."""
+
+    name: str = "shapes"
+    preset: str = "default"
+
+
+@dataclass
+class StartConfig:
+    """z_init, Eq. 4: round(r_init * L) masked positions, the others uniform random codes, fresh at every call."""
+
+    r_init: float = 0.9
+
+
+@dataclass
+class RefineConfig:
+    """T_r of Eq. 5: how the draft is damaged (ratio r ~ pi) and how the frozen teacher repairs it in one call."""
+
+    ratio: str = "uniform"  # arccos | uniform: the law pi; uniform draws from [low, high]
+    low: float = 0.2
+    high: float = 0.95
+    guidance: float = 1.0  # w of c + w (c - u); 0 = no classifier-free guidance
+    temperature: float = 1.0  # of the categorical sample; 0 = argmax
+
+
+@dataclass
+class DriftConfig:
+    """Eq. 6-7. `positives`/`negatives`/`normalise` name the readings of Eq. 6 that facts and docs/dynamics.md compare."""
+
+    space: str = "feature"  # feature | pixel
+    blocks: list[int] = field(default_factory=lambda: [1, 2, 3, 4])  # backbone stages (sorted set); [] for pixel
+    grid: int = 4  # patch grid G x G per block; 0 = one globally pooled vector
+    bandwidths: list[float] = field(default_factory=lambda: [0.05, 0.2, 0.5])  # sorted set, > 0
+    positives: str = "all"  # all | others | own
+    negatives: str = "self_masked"  # roll (literal Eq. 6, self included) | self_masked
+    normalise: str = "joint"  # joint | separate | row_only
+    floor: float = 0.0  # on the affinity; 1e-6 = the published Drifting code
+    repulsion: float = 1.0  # weight of the repulsive half of Eq. 6; 0 = attraction only
+    samples_per_condition: int = 8  # drafts per prompt; the drift is computed within a prompt (1 = whole batch)
+
+
+@dataclass
+class GanConfig:
+    """The optional adversarial term (Sec. 3.4); weight 0 switches it off."""
+
+    weight: float = 0.0  # lambda of L_drift + lambda L_gan
+    lr: float = 1e-3
+    blur_sigma: float = 1.0  # in px, decays linearly to 0 over blur_fraction of training
+    blur_fraction: float = 0.3
+
+
+@dataclass
+class DimoConfig:
+    """Di[M]O's own settings (facts/methods.md 10.1)."""
+
+    aux_lr: float = 2e-4
+    jeffreys_beta: float = 0.0
+
+
+@dataclass
+class OptimConfig:
+    """The training loop, the same for every method."""
+
+    steps: int = 1000
+    batch: int = 64  # drafts per step = prompts x samples_per_condition
+    lr: float = 1e-4
+    warmup: int = 50
+    schedule: str = "constant"  # constant | cosine
+    weight_decay: float = 0.0
+    betas: list[float] = field(default_factory=lambda: [0.9, 0.99])
+    clip: float = 1.0  # gradient norm; 0 = off
+    ema: float = 0.99
+
+
+@dataclass
+class EvaluationConfig:
+    """One-step samples for every prompt of the split, with noise keyed by (seed, suite, item, replicate)."""
+
+    split: str = "test"  # test | validation
+    images_per_prompt: int = 4
+    weights: str = "ema"  # ema | raw
+
+
+@dataclass
+class ExecutionConfig:
+    """How and where, never what: these fields are not part of the run id."""
+
+    device: str = "cpu"
+    threads: int = 1
+    micro_batch: int = 0  # 0 = whole batch at once; smaller = gradient accumulation with the same maths
+    log_every: int = 20
+    grid_every: int = 200
+    checkpoint_every: int = 200
+
+
+@dataclass
+class RunConfig:
+    """One run. `semantic()` in identity.py says which part is hashed into its run id."""
+
+    track: TrackConfig = field(default_factory=TrackConfig)
+    method: str = "fpd"
+    estimator: str = "ste"
+    draft: str = "student"
+    seed: int = 0
+    start: StartConfig = field(default_factory=StartConfig)
+    refine: RefineConfig = field(default_factory=RefineConfig)
+    drift: DriftConfig = field(default_factory=DriftConfig)
+    gan: GanConfig = field(default_factory=GanConfig)
+    dimo: DimoConfig = field(default_factory=DimoConfig)
+    optim: OptimConfig = field(default_factory=OptimConfig)
+    evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
+    execution: ExecutionConfig = field(default_factory=ExecutionConfig)

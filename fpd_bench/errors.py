@@ -1,0 +1,57 @@
+"""Every exception this package raises on purpose.
+
+FpdError
+├── ConfigError            the user's mistake, found before work starts (exit code 2)
+│   ├── UnknownName        a name that no registry, preset or sweep knows
+│   └── AssetError         a weights or data file that is missing, corrupt or foreign
+├── RunError               a run that could not finish (exit code 1)
+│   ├── Diverged           NaN or inf in training: a result, not a crash
+│   └── Interrupted        stopped on request after a checkpoint; the same command continues
+└── StoreError             the index cannot be read or written
+"""
+
+import difflib
+from collections.abc import Iterable
+
+
+class FpdError(Exception):
+    """Base of all errors raised on purpose; front doors print it as one message, without a traceback."""
+
+    exit_code = 1
+
+
+class ConfigError(FpdError):
+    """The request cannot be carried out as written."""
+
+    exit_code = 2
+
+
+class UnknownName(ConfigError):
+    """A name that is not among the known ones."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str], where: str = ""):
+        names = sorted(known)
+        close = difflib.get_close_matches(str(name), names, n=1)
+        hint = f" Did you mean '{close[0]}'?" if close else ""
+        place = f" in {where}" if where else ""
+        super().__init__(f"Unknown {kind} '{name}'{place}.{hint} Available: {', '.join(names) or 'none'}.")
+
+
+class AssetError(ConfigError):
+    """A file of weights or data is missing, corrupt or not what its name says."""
+
+
+class RunError(FpdError):
+    """A run could not finish."""
+
+
+class Diverged(RunError):
+    """The loss or a gradient became NaN or infinite."""
+
+
+class Interrupted(RunError):
+    """The run was asked to stop and has saved where it stands."""
+
+
+class StoreError(FpdError):
+    """The index cannot be read or written."""

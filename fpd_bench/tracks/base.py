@@ -1,0 +1,105 @@
+"""The Track protocol: what a bench must offer so that any method can be trained and measured on it.
+
+Letters: B batch, L tokens, K codes (mask id = K), d code dimension, H x W pixels.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A batch of conditions: texts for people, tensors (first axis = batch) for networks."""
+
+    texts: tuple[str, ...]
+    tensors: dict[str, Tensor]
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def __getitem__(self, index: slice | list[int] | Tensor) -> "Condition":
+        """The sub-batch at `index` (slice, list or 1-D integer tensor)."""
+        rows = torch.arange(len(self))[index]
+        return Condition(tuple(self.texts[i] for i in rows.tolist()), {k: v[rows.to(v.device)] for k, v in self.tensors.items()})
+
+    def repeat(self, n: int) -> "Condition":
+        """Each condition n times in a row: c0 c0 c1 c1 ..."""
+        return self[torch.arange(len(self)).repeat_interleave(n)]
+
+
+class Tokenizer(Protocol):
+    """Frozen Enc, D and E of the paper."""
+
+    codebook: Tensor  # [K, d]
+
+    def encode(self, images: Tensor) -> Tensor:
+        """[B, 3, H, W] in [0, 1] -> codes [B, L]."""
+        ...
+
+    def decode(self, embeddings: Tensor, condition: Condition | None = None) -> Tensor:
+        """[B, L, d] -> images [B, 3, H, W] in [0, 1] for codebook rows; differentiable, not clamped for mixtures."""
+        ...
+
+
+@dataclass(frozen=True)
+class Item:
+    """One thing to evaluate: a prompt and what its images must show."""
+
+    id: str
+    prompt: str
+    metadata: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A named list of items and the scorer that turns images into records.
+
+    score(images uint8 [n, 3, H, W], items of the same length) -> one record per image:
+    {"score": float, "task": str, "detail": dict}.
+    """
+
+    name: str
+    items: tuple[Item, ...]
+    condition: Condition
+    score: Callable[[Tensor, list[Item]], list[dict[str, Any]]]
+
+
+class Track(Protocol):
+    """A bench: frozen parts, conditions and suites."""
+
+    name: str
+    preset: str
+    n_tokens: int
+    n_codes: int  # mask id = n_codes
+    tokenizer: Tokenizer
+    teacher: nn.Module  # (tokens, condition) -> logits [B, L, K]; see models/transformer.py
+    backbone: nn.Module
+    assets: dict[str, str]  # file name -> sha256, recorded in every run
+
+    def new_student(self) -> nn.Module:
+        """A trainable copy of the teacher."""
+        ...
+
+    def null_condition(self, n: int) -> Condition:
+        """n empty conditions, for classifier-free guidance."""
+        ...
+
+    def draw_conditions(self, n: int, generator: torch.Generator) -> Condition:
+        """n training conditions."""
+        ...
+
+    def real_images(self, n: int, generator: torch.Generator) -> Tensor:
+        """[n, 3, H, W] in [0, 1]: only the discriminator and FID see them."""
+        ...
+
+    def suite(self, split: str) -> Suite:
+        """The evaluation suite of split 'test' or 'validation'."""
+        ...
+
+    def teacher_sample(self, condition: Condition, steps: int, generators: list[torch.Generator]) -> Tensor:
+        """Codes [B, L] by the teacher's own multi-step sampler; one generator per item."""
+        ...
