@@ -1,0 +1,31 @@
+"""What every test may use: the golden data, one thread per process, repeatable properties."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+# Read by torch, numpy and OpenBLAS when they load. Set here instead of torch.set_num_threads, so that a test of a
+# torch-free room does not pay for importing torch.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("MKL_NUM_THREADS", "1")
+
+# Deterministic, and without a deadline: two workers on two busy cores make any deadline a coin toss.
+settings.register_profile("house", deadline=None, derandomize=True, print_blob=True)
+settings.load_profile("house")
+
+
+@pytest.fixture(scope="session")
+def golden_dir() -> Path:
+    """Folder of reference inputs and outputs; FPD_GOLDEN_DIR points the same tests at another folder."""
+    folder = Path(os.environ.get("FPD_GOLDEN_DIR") or Path(__file__).parent / "golden")
+    if not folder.is_dir():
+        pytest.fail(f"No golden data in '{folder}'. Unset FPD_GOLDEN_DIR or point it at a folder like tests/golden.")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def golden_set() -> str:
+    """Which set of that folder: `drift_<set>.safetensors` and its siblings; FPD_GOLDEN_SET, `a` by default."""
+    return os.environ.get("FPD_GOLDEN_SET") or "a"
