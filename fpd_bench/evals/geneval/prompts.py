@@ -20,14 +20,15 @@ TASKS = ("single_object", "two_object", "counting", "colors", "position", "color
 COLOURS = ("red", "orange", "yellow", "green", "blue", "purple", "pink", "brown", "black", "white")
 RELATIONS = ("left of", "right of", "above", "below")
 NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
-CLASSES = tuple(
+_COCO = (
     "person,bicycle,car,motorcycle,airplane,bus,train,truck,boat,traffic light,fire hydrant,stop sign,parking meter,"
     "bench,bird,cat,dog,horse,sheep,cow,elephant,bear,zebra,giraffe,backpack,umbrella,handbag,tie,suitcase,frisbee,"
     "skis,snowboard,sports ball,kite,baseball bat,baseball glove,skateboard,surfboard,tennis racket,bottle,wine glass,"
     "cup,fork,knife,spoon,bowl,banana,apple,sandwich,orange,broccoli,carrot,hot dog,pizza,donut,cake,chair,couch,"
     "potted plant,bed,dining table,toilet,tv,laptop,computer mouse,tv remote,computer keyboard,cell phone,microwave,"
-    "oven,toaster,sink,refrigerator,book,clock,vase,scissors,teddy bear,hair drier,toothbrush".split(",")  # noqa: SIM905
+    "oven,toaster,sink,refrigerator,book,clock,vase,scissors,teddy bear,hair drier,toothbrush"
 )
+CLASSES = tuple(_COCO.split(","))
 METADATA_SHA256 = "5c48e0813e812e3c373fa5c8ed07a8f0a483be30272b4427b0559c8048e67c13"
 _PER_TASK, _SEED, _WITHOUT_PERSON = 100, 43, 79
 
@@ -86,7 +87,7 @@ _BUILDERS: dict[str, Callable[..., Row]] = {
 
 
 def row(task: str, *words: Any) -> Row:
-    """The metadata row of `task`; words as its builder takes them, e.g. row("counting", "star", 3). Raises UnknownName."""
+    """The metadata row of `task`; words as its builder takes them: row("counting", "star", 3). Raises UnknownName."""
     if task not in _BUILDERS:
         raise UnknownName("GenEval task", task, TASKS)
     return _BUILDERS[task](*words)

@@ -1,0 +1,120 @@
+"""What looks at an image: the backend protocol, its registry, and images -> GenEval records through any backend.
+
+Detectors are not interchangeable: thresholds .3 and .9 act on a backend's own confidence, so every result names the
+backend and its weights. Heavy backends live in files of their own and are imported only when asked for.
+"""
+
+import importlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fpd_bench.errors import ConfigError, UnknownName
+from fpd_bench.evals.geneval.scoring import Box, ColourClassifier, Detection, Detections, Options, evaluate_image
+
+Image = NDArray[np.uint8]  # [H, W, 3]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """All detections of one image, unfiltered, and their colours where the backend knows them itself."""
+
+    detections: Detections
+    classify: ColourClassifier | None = None
+
+
+class Backend(Protocol):
+    """An object detector. `identity` names it and its weights (sha256) and goes into every result."""
+
+    identity: dict[str, str]
+
+    def see(self, images: Sequence[Image], keys: Sequence[str]) -> list[Seen]:
+        """Detections of each image; keys are the images' names, for backends that look results up."""
+        ...
+
+
+class ShapesBackend:
+    """The embedded detector of the shapes track: no weights, its own colours."""
+
+    def __init__(self, shapes: Sequence[str] | None = None, colours: Sequence[str] | None = None):
+        from fpd_bench.tracks.shapes.detector import Detector
+        from fpd_bench.tracks.shapes.drawing import PALETTE, SHAPES
+
+        self._detector = Detector(list(shapes or SHAPES), list(colours or PALETTE))
+        words = f"{','.join(self._detector.shapes)};{','.join(self._detector.colours)}"
+        self.identity = {"backend": "shapes", "version": "1", "words": words}
+
+    def see(self, images: Sequence[Image], keys: Sequence[str]) -> list[Seen]:
+        """See Backend."""
+        return [self._one(image) for image in images]
+
+    def _one(self, image: Image) -> Seen:
+        detections: dict[str, list[Detection]] = {name: [] for name in self._detector.shapes}
+        colours = {}
+        for thing in self._detector.detect(image):
+            box = np.array([*thing["box"], thing["score"]], dtype=np.float32)
+            detections[thing["class"]].append((box, thing["mask"]))
+            colours[box.tobytes()] = thing["color"]
+        return Seen(detections, known_colours(colours))
+
+
+def known_colours(colours: Mapping[bytes, str]) -> ColourClassifier:
+    """A classifier that looks colours up by the bytes of the box. Raises ConfigError for a box without a colour."""
+
+    def classify(detections: Sequence[Detection], name: str) -> list[str]:
+        missing = [box for box, _ in detections if box.tobytes() not in colours]
+        if missing:
+            raise ConfigError(
+                f"No stored colour for {name} at {_words(missing[0])}: earlier settings did not need it. "
+                "Score the images again with a colour classifier instead of rescoring."
+            )
+        return [colours[box.tobytes()] for box, _ in detections]
+
+    return classify
+
+
+def _words(box: Box) -> str:
+    return "[" + ", ".join(f"{v:.4g}" for v in box) + "]"
+
+
+BACKENDS = {
+    "shapes": ("fpd_bench.evals.geneval.detectors", "ShapesBackend"),
+    "precomputed": ("fpd_bench.evals.geneval.precomputed", "PrecomputedBackend"),
+    "mask2former-hf": ("fpd_bench.evals.geneval.mask2former", "Mask2FormerBackend"),
+    "mmdet": ("fpd_bench.evals.geneval.mmdet", "MmdetBackend"),
+}
+
+
+def backend(name: str, **options: Any) -> Backend:
+    """The backend called `name`, made with its options. Raises UnknownName, and AssetError for missing parts."""
+    if name not in BACKENDS:
+        raise UnknownName("GenEval detector", name, BACKENDS)
+    module, attribute = BACKENDS[name]
+    return getattr(importlib.import_module(module), attribute)(**options)
+
+
+def score_images(
+    images: NDArray[np.uint8],
+    metadata: Sequence[Mapping[str, Any]],
+    detector: Backend,
+    *,
+    counting_threshold: float = 0.9,
+    threshold: float = 0.3,
+) -> list[dict[str, Any]]:
+    """Judge images [n, H, W, 3] against n metadata rows, for a backend that knows colours.
+
+    Returns one {"score": 0.0 or 1.0, "task", "detail": {"reason", "objects"}} per image, objects =
+    {class: [[x1, y1, x2, y2, score], ...]} as kept by the thresholds.
+    """
+    if len(images) != len(metadata):
+        raise ConfigError(f"{len(images)} images cannot be scored against {len(metadata)} metadata rows.")
+    options = Options(threshold=threshold, counting_threshold=counting_threshold)
+    records = []
+    for seen, row in zip(detector.see(list(images), [str(i) for i in range(len(images))]), metadata, strict=True):
+        verdict = evaluate_image(seen.detections, row, seen.classify or known_colours({}), options)
+        detail = {"reason": verdict.reason, "objects": verdict.details}
+        records.append({"score": float(verdict.correct), "task": row["tag"], "detail": detail})
+    return records
