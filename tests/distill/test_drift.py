@@ -1,0 +1,268 @@
+"""Drift losses against the published one (golden/drift_a), a plain float64 reading of Eq. 6-7, and invariances."""
+
+import json
+import math
+import os
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors.torch import load_file
+
+from fpd_bench.distill.drift import NEGATIVES, NORMALISE, POSITIVES, SCALE, drift_loss, drifting_loss
+from fpd_bench.errors import ConfigError, UnknownName
+
+GOLDEN = Path(os.environ.get("FPD_GOLDEN_DIR", "tests/golden"))
+SET = os.environ.get("FPD_GOLDEN_SET", "a")
+WIDTHS = [0.05, 0.2, 0.5]
+
+
+def features(b=12, f=3, d=6, seed=0, step=0.5):
+    g = torch.Generator().manual_seed(seed)
+    x = torch.randn(b, f, d, generator=g, dtype=torch.float64) + 2
+    return x, x + step * torch.randn(b, f, d, generator=g, dtype=torch.float64)
+
+
+def gradient(x, y, widths=WIDTHS, **options):
+    x = x.clone().requires_grad_()
+    drift_loss(x, y, widths, **options).loss.backward()
+    return x.grad
+
+
+def plain_field(x, y, h, positives, negatives, normalise, shift=1, repulsion=1.0, floor=0.0):
+    """V_h(X_i^f) of Eq. 6 sample by sample for one group, in coordinates divided by the mean distance."""
+    b = len(x)
+    x_neg = x.roll(shift, 0)
+    d_neg, d_pos = (torch.linalg.vector_norm(x[:, None] - t[None], dim=-1) for t in (x_neg, y))  # [i, j, f]
+    unit = torch.cat([d_neg, d_pos], 1).mean()
+    k_neg, k_pos = (-d_neg / unit / h).exp(), (-d_pos / unit / h).exp()
+    own = torch.eye(b, dtype=torch.float64)[:, :, None]
+    if negatives == "self_masked":
+        k_neg = k_neg * (1 - own.roll(shift, 1))
+    k_pos = k_pos * {"all": torch.ones_like(own), "others": 1 - own, "own": own}[positives]
+    if normalise == "joint":
+        row = k_neg.sum(1, keepdim=True) + k_pos.sum(1, keepdim=True)
+        a_neg, a_pos = ((k / row * k / k.sum(0, keepdim=True)).clamp_min(floor).sqrt() for k in (k_neg, k_pos))
+        w_neg, w_pos = a_neg * a_pos.sum(1, keepdim=True), a_pos * a_neg.sum(1, keepdim=True)
+    else:
+        w_neg, w_pos = (k if normalise == "row_only" else k / k.sum(0, keepdim=True).sqrt() for k in (k_neg, k_pos))
+        w_neg, w_pos = (w / w.sum(1, keepdim=True) for w in (w_neg, w_pos))
+    attract = torch.einsum("ijf,jfd->ifd", w_pos, y) - w_pos.sum(1)[..., None] * x
+    repel = torch.einsum("ijf,jfd->ifd", w_neg, x_neg) - w_neg.sum(1)[..., None] * x
+    return (attract - repulsion * repel) / unit, unit
+
+
+def plain_loss(x, y, widths, **options):
+    """Eq. 7 literally: frozen targets, one squared error per bandwidth."""
+    total = 0.0
+    for h in widths:
+        with torch.no_grad():
+            v, unit = plain_field(x, y, h, **options)
+            target = x / unit + v
+            z = (v.square().sum(-1).mean()).sqrt()
+        total = total + (x / unit - target).square().sum(-1).mean() / z
+    return total
+
+
+@pytest.mark.parametrize("scenario", json.loads((GOLDEN / f"drift_{SET}.json").read_text()))
+@pytest.mark.parametrize("r_list", [(0.02, 0.05, 0.2), (0.02,), (0.05,), (0.2,)])
+def test_published_drifting_loss(scenario, r_list):
+    golden = load_file(GOLDEN / f"drift_{SET}.safetensors")
+    get = lambda key: golden.get(f"{scenario}.{key}")  # noqa: E731
+    gen = get("gen").requires_grad_()
+    loss, info = drifting_loss(gen, get("fixed_pos"), get("fixed_neg"), weight_neg=get("weight_neg"), R_list=r_list)
+    loss.sum().backward()
+    prefix = "" if len(r_list) > 1 else f"R{r_list[0]}."
+    torch.testing.assert_close(loss, get(f"{prefix}loss"), atol=2e-4, rtol=1e-3)
+    torch.testing.assert_close(gen.grad, get(f"{prefix}grad_of_loss_sum_wrt_gen"), atol=2e-4, rtol=1e-3)
+    published = json.loads((GOLDEN / f"drift_{SET}.json").read_text())[scenario]["info_mean"]
+    for key, value in info.items():
+        assert value.item() == pytest.approx(published[key], rel=1e-3)
+
+
+def test_official_setting_of_fpd_loss_points_where_the_published_one_points():
+    x, y = features()
+    ours = gradient(x, y, [0.2], floor=1e-6)
+    gen = x.transpose(0, 1).contiguous().requires_grad_()  # positions folded into the batch axis
+    drifting_loss(gen, y.transpose(0, 1), R_list=(0.2,))[0].sum().backward()
+    theirs = gen.grad.transpose(0, 1)
+    assert torch.nn.functional.cosine_similarity(ours.flatten(), theirs.flatten(), dim=0) > 1 - 1e-9
+
+
+@pytest.mark.parametrize("normalise", NORMALISE)
+@pytest.mark.parametrize("positives", POSITIVES)
+@pytest.mark.parametrize("negatives", NEGATIVES)
+@pytest.mark.parametrize("repulsion", [1.0, 0.3])
+def test_value_and_gradient_are_those_of_a_plain_reading(normalise, positives, negatives, repulsion):
+    x, y = features()
+    options = dict(normalise=normalise, positives=positives, negatives=negatives, repulsion=repulsion)
+    reference = x.clone().requires_grad_()
+    expected = plain_loss(reference, y, WIDTHS, **options)
+    expected.backward()
+    torch.testing.assert_close(drift_loss(x, y, WIDTHS, **options).loss, expected.detach())
+    torch.testing.assert_close(gradient(x, y, **options), reference.grad)
+
+
+def test_roll_is_the_same_for_every_shift():
+    x, y = features()
+    ours = gradient(x, y, negatives="roll")
+    for shift in (1, 5, 11):
+        reference = x.clone().requires_grad_()
+        plain_loss(reference, y, WIDTHS, positives="all", negatives="roll", normalise="joint", shift=shift).backward()
+        torch.testing.assert_close(ours, reference.grad)
+
+
+def test_gradient_is_the_slope_of_the_regression_onto_a_frozen_target():
+    x, y = features(b=6, f=2, d=3)
+    v, unit = plain_field(x, y, 0.2, "all", "self_masked", "joint")
+    z, target = v.square().sum(-1).mean().sqrt(), x / unit + v
+    eq7 = lambda at: (at / unit - target).square().sum(-1).mean() / z  # noqa: E731
+    grad, eps = gradient(x, y, [0.2]), 1e-5
+    torch.testing.assert_close(grad, -2 * v / z / unit / (6 * 2))
+    for index in [(0, 0, 0), (3, 1, 2), (5, 0, 1)]:
+        nudge = torch.zeros_like(x)
+        nudge[index] = eps
+        assert grad[index].item() == pytest.approx((eq7(x + nudge) - eq7(x - nudge)).item() / 2 / eps, rel=1e-4)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("normalise", NORMALISE)
+def test_a_refinement_that_changes_nothing_gives_exactly_no_drift_under_roll(normalise, dtype):
+    x = features(b=32, d=40)[0].to(dtype)
+    student = x.clone().requires_grad_()
+    result = drift_loss(student, x, [0.02, 0.05, 0.2], negatives="roll", normalise=normalise, groups=2)
+    result.loss.backward()
+    assert result.loss.item() == 0
+    assert student.grad.abs().max() == 0
+
+
+def test_masked_self_and_own_refinement_balance_at_the_fixed_point():
+    x, _ = features()
+    result = drift_loss(x, x, WIDTHS, positives="others", negatives="self_masked")
+    assert result.loss.abs() < 1e-9
+    assert result.stats["repulsion_0.05"] == pytest.approx(1)
+    assert result.stats["distance"] == 0
+
+
+def test_permuting_samples_within_groups_permutes_gradients():
+    x, y = features()
+    order = torch.cat([torch.randperm(4, generator=torch.Generator().manual_seed(g)) + 4 * g for g in range(3)])
+    torch.testing.assert_close(gradient(x[order], y[order], groups=3), gradient(x, y, groups=3)[order])
+
+
+def test_groups_do_not_see_each_other():
+    x, y = features()
+    far = torch.zeros_like(x)
+    far[:4] = 7  # moves a whole group: distances within it stay, distances to other groups would not
+    torch.testing.assert_close(gradient(x + far, y + far, groups=3), gradient(x, y, groups=3))
+    alone = gradient(x[:4], y[:4], [0.2], scale="none")
+    together = gradient(x, y, [0.2], scale="none", groups=3)[:4]
+    cosine = torch.nn.functional.cosine_similarity(alone.flatten(), together.flatten(), dim=0)
+    assert cosine > 1 - 1e-9  # only Z_h is shared
+
+
+def test_scale_per_position_makes_positions_of_different_size_alike():
+    x, y = features(f=2)
+    x[:, 1], y[:, 1] = 1000 * x[:, 0], 1000 * y[:, 0]
+    per_position = gradient(x, y, scale="position")
+    torch.testing.assert_close(per_position[:, 1] * 1000, per_position[:, 0])
+    layer = gradient(x, y, scale="layer")
+    assert not torch.allclose(layer[:, 1] * 1000, layer[:, 0], rtol=0.1)
+
+
+def test_bandwidths_are_a_set_without_order():
+    x, y = features()
+    assert torch.equal(gradient(x, y, [0.5, 0.05, 0.2]), gradient(x, y, [0.05, 0.2, 0.5]))
+
+
+def test_narrow_kernels_keep_their_share_where_plain_weights_underflow():
+    x, y = (t.float() for t in features(b=8, f=1, d=320))
+    x64, y64 = x.double(), y.double()
+    torch.testing.assert_close(gradient(x, y, [0.004]).double(), gradient(x64, y64, [0.004]), rtol=2e-2, atol=1e-4)
+    assert gradient(x, y, [0.004]).norm().item() == pytest.approx(gradient(x, y, [0.5]).norm().item(), rel=0.2)
+
+
+def test_no_gradient_reaches_the_refinement():
+    x, y = features()
+    x.requires_grad_()
+    y.requires_grad_()
+    drift_loss(x, y, WIDTHS).loss.backward()
+    assert y.grad is None and x.grad.abs().sum() > 0
+
+
+def test_attraction_alone_follows_the_own_refinement():
+    x, y = features()
+    step = -gradient(x, y, [0.2], positives="own", repulsion=0.0, normalise="row_only", negatives="roll")
+    torch.testing.assert_close(step / step.norm(), (y - x) / (y - x).norm())
+
+
+def test_half_precision_students_are_compared_in_float32():
+    x, y = (t.bfloat16() for t in features())
+    grad = gradient(x, y)
+    assert grad.dtype == torch.bfloat16
+    torch.testing.assert_close(grad.float(), gradient(x.float(), y.float()), rtol=1e-2, atol=1e-4)
+
+
+@pytest.mark.parametrize("normalise", NORMALISE)
+@pytest.mark.parametrize("positives", POSITIVES)
+@pytest.mark.parametrize("negatives", NEGATIVES)
+@pytest.mark.parametrize("scale", SCALE)
+@pytest.mark.parametrize("floor", [0.0, 1e-6])
+def test_no_nan_for_duplicates_and_extremes(normalise, positives, negatives, scale, floor):
+    x, y = (t.float() for t in features(b=8, f=2, d=4))
+    same = torch.full_like(x, 3.0)
+    cases = [(same, same), (same, y), (x * 1e12, y * 1e12), (x * 1e-12, y * 1e-12), (x, x), (x, y + 1e6),
+             (torch.where(torch.arange(8)[:, None, None] < 6, same, x), y), (torch.zeros_like(x), torch.zeros_like(x))]
+    for a, b in cases:
+        student = a.clone().requires_grad_()
+        result = drift_loss(student, b, [0.02, 0.5], normalise=normalise, positives=positives, negatives=negatives,
+                            scale=scale, floor=floor, groups=2)
+        result.loss.backward()
+        assert math.isfinite(result.loss.item()) and student.grad.isfinite().all()
+        assert all(math.isfinite(v) for v in result.stats.values())
+
+
+def test_broken_features_are_not_hidden():
+    x, y = features()
+    x[0, 0, 0] = math.nan
+    assert drift_loss(x, y, WIDTHS).loss.isnan()
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 10_000), st.floats(1e-3, 1e3), st.floats(-100, 100), st.sampled_from(NORMALISE),
+       st.sampled_from(POSITIVES), st.sampled_from(NEGATIVES))
+def test_units_and_origin_of_the_features_do_not_matter(seed, unit, origin, normalise, positives, negatives):
+    x, y = features(b=6, f=2, d=3, seed=seed)
+    options = dict(normalise=normalise, positives=positives, negatives=negatives, groups=2)
+    base = drift_loss(x, y, WIDTHS, **options)
+    moved = drift_loss(x * unit + origin, y * unit + origin, WIDTHS, **options)
+    assert moved.loss.item() == pytest.approx(base.loss.item(), rel=1e-5)
+    torch.testing.assert_close(gradient(x * unit + origin, y * unit + origin, **options) * unit,
+                               gradient(x, y, **options), rtol=1e-4, atol=1e-7)
+
+
+@pytest.mark.parametrize("widths", [[], [0.0], [-0.1, 0.2], [math.inf], [math.nan]])
+def test_impossible_bandwidths_are_refused(widths):
+    with pytest.raises(ConfigError, match="bandwidths"):
+        drift_loss(*features(), widths)
+
+
+@pytest.mark.parametrize("option", ["positives", "negatives", "normalise", "scale"])
+def test_unknown_choices_are_named(option):
+    with pytest.raises(UnknownName, match=f"drift.{option} 'jiont'"):
+        drift_loss(*features(), WIDTHS, **{option: "jiont"})
+
+
+def test_impossible_shapes_are_refused():
+    x, y = features()
+    with pytest.raises(ConfigError, match="5 equal groups"):
+        drift_loss(x, y, WIDTHS, groups=5)
+    with pytest.raises(ConfigError, match="nothing to compare"):
+        drift_loss(x, y, WIDTHS, groups=12)
+    with pytest.raises(ConfigError, match="B, F, D"):
+        drift_loss(x, y[:, :1], WIDTHS)
+    with pytest.raises(ConfigError, match="floor"):
+        drift_loss(x, y, WIDTHS, floor=-1)
+    assert drift_loss(x, y, WIDTHS, groups=12, negatives="roll").loss.isfinite()
