@@ -1,0 +1,72 @@
+# The verbs of the house; `make` alone lists them. Each sets up what it needs on a machine with Python 3.11 and make.
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3.11
+JOBS ?= 2
+ARGS ?=
+BIN := .venv/bin
+PIP_INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt
+ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
+
+.PHONY: help install demo test test-slow lint fix bench docs lock clean
+
+help: ## list these commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
+
+install: .venv/.installed ## everything into .venv, at the tested versions of constraints.txt
+	@:
+
+.venv/bin/python:
+	@command -v $(PYTHON) >/dev/null || { echo "No $(PYTHON) here. Install Python 3.11 or newer and run: make PYTHON=python3 install"; exit 2; }
+	@# Debian packs venv apart from Python: fetch it when it is missing and we may.
+	@$(PYTHON) -m venv .venv >/dev/null 2>&1 \
+	  || { apt-get -qq update && apt-get -qq install -y $(notdir $(PYTHON))-venv && $(PYTHON) -m venv --clear .venv; }
+
+.venv/.installed: pyproject.toml constraints.txt | .venv/bin/python
+	@echo "Installing into .venv (some minutes the first time) ..."
+	@$(PIP_INSTALL) -e '.[dev]'
+	@touch $@
+
+demo: install ## the smoke sweep and its report, in minutes on a laptop
+	@$(BIN)/python -m fpd_bench.sweep sweeps/smoke.yaml
+	@$(BIN)/python -m fpd_bench.report sweeps/smoke.yaml
+
+test: install ## the fast tests; ARGS="tests/distill -k drift" picks some
+	@$(ONE_THREAD) $(BIN)/python -m pytest -m "not slow" -n $(JOBS) $(ARGS)
+
+test-slow: install ## the tests that take minutes: trainings, services
+	@# Exit status 5 means that none of the chosen tests is slow.
+	@$(ONE_THREAD) $(BIN)/python -m pytest -m slow -n $(JOBS) $(ARGS) || test $$? -eq 5
+
+lint: install ## style, types and the layers of the house
+	@failed=; \
+	$(BIN)/ruff check . || failed+=" ruff-check"; \
+	$(BIN)/ruff format --check . || failed+=" ruff-format"; \
+	$(BIN)/mypy || failed+=" mypy"; \
+	$(BIN)/lint-imports --no-logo || failed+=" lint-imports"; \
+	test -z "$$failed" || { echo "Not clean:$$failed. First try: make fix"; exit 1; }
+
+fix: install ## let ruff repair and format what it can
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: install ## every claim about speed and limits, one script each
+	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script; done
+
+.venv/.docs: .venv/.installed
+	@$(PIP_INSTALL) -e '.[docs]'
+	@touch $@
+
+docs: .venv/.docs ## the documentation as pages in site/
+	@$(BIN)/mkdocs build --quiet --strict
+	@echo "site/index.html"
+
+lock: .venv/.docs ## write the versions of this .venv to constraints.txt, as the new tested ones
+	@{ echo "# The environment this house was tested in (Python 3.11, Linux x86-64). Rewrite it with: make lock"; \
+	   $(BIN)/python -m pip freeze --exclude-editable; } > constraints.txt
+
+clean: ## remove caches and built pages; .venv and results/ stay
+	@rm -rf build dist site *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	@find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +

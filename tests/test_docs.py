@@ -1,0 +1,74 @@
+"""The documentation names what exists: every plugin, command, sweep and file it speaks of."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from fpd_bench import registry
+from fpd_bench.registry import Registry
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+REGISTRIES = {name: value for name, value in vars(registry).items() if isinstance(value, Registry)}
+
+
+def section(page: Path, title: str) -> str:
+    """The text under the heading `## title`; empty without one."""
+    found = re.search(rf"^## {re.escape(title)}\n(.*?)(?=^## |\Z)", page.read_text(), re.M | re.S)
+    return found[1] if found else ""
+
+
+@pytest.mark.parametrize("name", REGISTRIES)
+def test_every_registered_name_is_in_the_reference(name):
+    text = section(ROOT / "docs/reference.md", name)
+    missing = [plugin for plugin in REGISTRIES[name].names() if f"| `{plugin}` |" not in text]
+    assert not missing, f"docs/reference.md, section '{name}', lacks a row for: {', '.join(missing)}"
+
+
+@pytest.mark.parametrize("name", REGISTRIES)
+def test_the_reference_lists_nothing_that_is_not_registered(name):
+    listed = re.findall(r"^\| `([^`]+)` \|", section(ROOT / "docs/reference.md", name), re.M)
+    # `teacher` is no plugin: it trains nothing, and the stages sample it directly.
+    assert set(listed) - {"teacher"} <= set(REGISTRIES[name].names())
+
+
+def test_the_commands_that_the_pages_show_are_make_targets():
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M))
+    shown = {verb for page in PAGES for verb in re.findall(r"(?:^|`)make ([a-z-]+)", page.read_text(), re.M)}
+    assert {"demo", "test"} <= shown
+    assert shown <= targets, f"no such make target: {', '.join(sorted(shown - targets))}"
+
+
+def test_make_help_lists_every_target():
+    listed = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    phony = re.search(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.M)
+    assert phony
+    assert [verb for verb in phony[1].split() if f"make {verb} " not in listed] == []
+
+
+def test_the_front_doors_that_the_pages_show_exist():
+    shown = {door for page in PAGES for door in re.findall(r"python -m fpd_bench\.(\w+)", page.read_text())}
+    assert shown
+    assert [door for door in sorted(shown) if not (ROOT / "fpd_bench" / f"{door}.py").is_file()] == []
+
+
+def test_the_readme_opens_with_the_two_commands():
+    assert re.match(r"# fpd-bench\n+```sh\nmake demo.*\nmake test.*\n```", (ROOT / "README.md").read_text())
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_and_named_files_exist(page):
+    text = page.read_text()
+    links = [target.split("#")[0] for target in re.findall(r"\]\(([^)\s]+)\)", text) if "://" not in target]
+    named = re.findall(r"`((?:fpd_bench|tests|docs|sweeps|benchmarks|\.ci)/[\w./-]*)`", text)
+    missing = [link for link in links if link and not (page.parent / link).exists()]
+    missing += [name for name in named if not (ROOT / name).exists()]
+    assert not missing
+
+
+def test_every_sweep_is_listed_in_the_reference():
+    text = section(ROOT / "docs/reference.md", "sweeps")
+    missing = [path.name for path in sorted((ROOT / "sweeps").glob("*.yaml")) if f"| `{path.name}` |" not in text]
+    assert not missing, f"docs/reference.md, section 'sweeps', lacks a row for: {', '.join(missing)}"
