@@ -1,0 +1,95 @@
+"""Questions to the index, answered as frames or small dataclasses. Read only."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import sqlalchemy as sa
+
+from fpd_bench.store import layout, schema
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run as the index knows it. `folder` is where its artifacts lie."""
+
+    run_id: str
+    status: str
+    config: dict[str, Any]
+    message: str | None
+    seconds: float
+    content: str
+    folder: Path
+
+
+class Store:
+    """The index of a results folder. Ingest first (`store.ingest.ingest`); close it or use it in a `with`."""
+
+    def __init__(self, results: Path, url: str | None = None):
+        self.results = Path(results)
+        self._engine = schema.connect(url or schema.default_url(self.results))
+
+    def __enter__(self) -> "Store":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._engine.dispose()
+
+    def runs(self, run_ids: Sequence[str] | None = None) -> dict[str, Run]:
+        """Runs by id, sorted; all of them by default. Ids that the index does not know are left out."""
+        table = schema.runs
+        query = sa.select(table).order_by(table.c.run_id)
+        with self._engine.connect() as connection:
+            rows = connection.execute(query).mappings().all()
+        wanted = {row["run_id"] for row in rows} if run_ids is None else set(run_ids)
+        return {row["run_id"]: self._run(row) for row in rows if row["run_id"] in wanted}
+
+    def _run(self, row: Any) -> Run:
+        # Relative roots are relative to the index, which lies in the results folder unless a URL says otherwise.
+        database = self._engine.url.database if self._engine.dialect.name == "sqlite" else None
+        root = Path(database).parent / row["root"] if database else Path(row["root"])
+        folder = root / layout.RUNS / row["run_id"]
+        seconds = row["seconds"] or 0.0
+        return Run(row["run_id"], row["status"], row["config"], row["message"], seconds, row["content"], folder)
+
+    def frame(self, table: str, run_ids: Sequence[str] | None = None, **equal: Any) -> pd.DataFrame:
+        """Rows of a table of schema.py (`items`, `metrics`, `series`, `artifacts`, `attempts`) in key order.
+
+        equal: column=value conditions, for example suite="test" or kind="samples".
+        """
+        found = schema.metadata.tables[table]
+        query = sa.select(found).order_by(*found.primary_key.columns)
+        if run_ids is not None:
+            query = query.where(found.c.run_id.in_(sorted(set(run_ids))))
+        for column, value in equal.items():
+            query = query.where(found.c[column] == value)
+        with self._engine.connect() as connection:
+            return pd.DataFrame(connection.execute(query).all(), columns=list(found.columns.keys()))
+
+    def scores(self, run_ids: Sequence[str], suite: str) -> pd.DataFrame:
+        """run_id, item_id, replicate, position, task, prompt, score of the done runs among `run_ids`."""
+        found = schema.items
+        columns = [found.c[name] for name in ("run_id", "item_id", "replicate", "position", "task", "prompt", "score")]
+        query = sa.select(*columns).where(found.c.run_id.in_(sorted(set(run_ids))), found.c.suite == suite)
+        with self._engine.connect() as connection:
+            rows = connection.execute(query.order_by(found.c.run_id, found.c.position, found.c.replicate)).all()
+        return pd.DataFrame(rows, columns=[column.name for column in columns])
+
+    def suites(self, run_ids: Sequence[str]) -> list[str]:
+        """Names of the suites that any of the runs has metrics of, sorted."""
+        table = schema.metrics
+        query = sa.select(table.c.suite).distinct().where(table.c.run_id.in_(sorted(set(run_ids))))
+        with self._engine.connect() as connection:
+            return sorted(connection.execute(query).scalars())
+
+    def content_hash(self, run_ids: Sequence[str] | None = None) -> str:
+        """12 hex digits over the content of the runs (all by default), whatever the order they were ingested in."""
+        lines = [f"{run.run_id} {run.content}\n" for run in self.runs(run_ids).values()]
+        return hashlib.sha256("".join(lines).encode()).hexdigest()[:12]

@@ -1,0 +1,108 @@
+"""Lines of a run's files -> rows of the index: attempts, thinned training curves, items and their metrics."""
+
+import math
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+from fpd_bench.store import layout
+
+SERIES_POINTS = 200  # per run and name: enough for a curve
+ENDINGS = {"finished", "failed", "diverged", "interrupted"}
+
+Row = dict[str, Any]
+
+
+def attempts(folder: Path, events: list[Row]) -> list[Row]:
+    """One row per attempt: its record and how its events say it began and ended."""
+    files = [path for path in (folder / layout.ATTEMPTS).glob("*.json") if path.stem.isdigit()]
+    records = {int(path.stem): layout.read_json(path) or {} for path in files}
+    by_attempt: dict[int, list[Row]] = defaultdict(list)
+    for event in events:
+        if isinstance(event.get("attempt"), int):
+            by_attempt[event["attempt"]].append(event)
+    rows = []
+    for n in sorted(records.keys() | by_attempt.keys()):
+        began = next((event for event in by_attempt[n] if event.get("kind") == "attempt_started"), {})
+        end = next((event for event in reversed(by_attempt[n]) if event.get("kind") in ENDINGS), {})
+        record = records.get(n, {})
+        host = record.get("host")
+        rows.append(
+            {
+                "n": n,
+                "host": host if isinstance(host, str) else None,
+                "started": began.get("time"),
+                "ended": end.get("time"),
+                "reason": end.get("kind"),
+                "failure_class": end.get("failure_class"),
+                "message": end.get("message"),
+                "traceback": end.get("traceback"),
+                "record": finite(record),
+            }
+        )
+    return rows
+
+
+def series(log: list[Row]) -> list[Row]:
+    """At most SERIES_POINTS of each logged number, evenly spaced, first and last kept; a repeated step counts last."""
+    curves: dict[str, dict[int, float]] = defaultdict(dict)
+    for row in log:
+        if not isinstance(row.get("step"), int):
+            continue
+        for name, value in row.items():
+            if name not in ("step", "time") and isinstance(value, int | float) and math.isfinite(value):
+                curves[name][row["step"]] = float(value)
+    return [
+        {"name": name, "step": step, "value": curve[step]}
+        for name, curve in sorted(curves.items())
+        for step in _thin(sorted(curve))
+    ]
+
+
+def _thin(steps: list[int]) -> list[int]:
+    if len(steps) <= SERIES_POINTS:
+        return steps
+    return [steps[round(i * (len(steps) - 1) / (SERIES_POINTS - 1))] for i in range(SERIES_POINTS)]
+
+
+def items(path: Path) -> list[Row]:
+    """One row per image of eval/<suite>.jsonl. Raises KeyError or ValueError for a line that is not of that form."""
+    rows: list[Row] = []
+    positions: dict[str, int] = {}
+    for line in layout.read_jsonl(path):
+        item = str(line["item"])
+        rows.append(
+            {
+                "suite": path.stem,
+                "item_id": item,
+                "replicate": int(line["replicate"]),
+                "position": positions.setdefault(item, len(positions)),
+                "task": str(line["task"]),
+                "prompt": str(line["prompt"]),
+                "score": float(line["score"]),
+                "detail": finite(line.get("detail")),
+            }
+        )
+    return rows
+
+
+def metrics(suite: str, scored: list[Row]) -> list[Row]:
+    """Each task's mean over images, and `overall`, the plain mean of the task means (GenEval's rule)."""
+    scores: dict[str, list[float]] = defaultdict(list)
+    for item in scored:
+        scores[item["task"]].append(item["score"])
+    means = {task: math.fsum(values) / len(values) for task, values in sorted(scores.items())}
+    rows = [{"suite": suite, "metric": task, "value": mean, "n": len(scores[task])} for task, mean in means.items()]
+    if means:
+        overall = math.fsum(means.values()) / len(means)
+        rows.append({"suite": suite, "metric": "overall", "value": overall, "n": len(scored)})
+    return rows
+
+
+def finite(value: Any) -> Any:
+    """NaN and infinities as None: PostgreSQL's JSON has no word for them."""
+    if isinstance(value, dict):
+        return {key: finite(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [finite(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

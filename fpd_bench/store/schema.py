@@ -1,0 +1,178 @@
+"""The index: tables with natural keys, and how to open them in SQLite or PostgreSQL.
+
+Everything here is derived from run directories. A change of schema raises SCHEMA_VERSION and the index is rebuilt;
+there are no migrations.
+"""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from fpd_bench.errors import StoreError
+from fpd_bench.store import layout
+
+SCHEMA_VERSION = 1
+REBUILD = "python -m fpd_bench.store rebuild --results {results}"
+
+metadata = sa.MetaData()
+
+
+def _run_id() -> sa.Column:
+    return sa.Column("run_id", sa.String(12), sa.ForeignKey("runs.run_id", ondelete="CASCADE"), primary_key=True)
+
+
+meta = sa.Table(
+    "meta", metadata, sa.Column("key", sa.String, primary_key=True), sa.Column("value", sa.String, nullable=False)
+)
+runs = sa.Table(
+    "runs",
+    metadata,
+    sa.Column("run_id", sa.String(12), primary_key=True),
+    sa.Column("status", sa.String, nullable=False),  # planned running interrupted failed corrupt diverged done
+    sa.Column("config", sa.JSON, nullable=False),
+    sa.Column("config_schema", sa.Integer),
+    sa.Column("method", sa.String),
+    sa.Column("track", sa.String),
+    sa.Column("seed", sa.Integer),
+    sa.Column("created", sa.String),
+    sa.Column("finished", sa.String),
+    sa.Column("seconds", sa.Float),  # spent in finished stages, all attempts together
+    sa.Column("message", sa.String),  # why it failed, diverged or is corrupt
+    sa.Column("content", sa.String(64), nullable=False),  # sha256 of all that was read of this run
+    sa.Column("root", sa.String, nullable=False),  # results folder it came from; not part of `content`
+)
+attempts = sa.Table(
+    "attempts",
+    metadata,
+    _run_id(),
+    sa.Column("n", sa.Integer, primary_key=True),
+    sa.Column("host", sa.String),
+    sa.Column("started", sa.String),
+    sa.Column("ended", sa.String),
+    sa.Column("reason", sa.String),  # finished | failed | diverged | interrupted | None while it runs
+    sa.Column("failure_class", sa.String),
+    sa.Column("message", sa.String),
+    sa.Column("traceback", sa.Text),
+    sa.Column("record", sa.JSON),
+)
+metrics = sa.Table(
+    "metrics",
+    metadata,
+    _run_id(),
+    sa.Column("suite", sa.String, primary_key=True),
+    sa.Column("metric", sa.String, primary_key=True),
+    sa.Column("value", sa.Float, nullable=False),
+    sa.Column("n", sa.Integer, nullable=False),  # images
+)
+items = sa.Table(
+    "items",
+    metadata,
+    _run_id(),
+    sa.Column("suite", sa.String, primary_key=True),
+    sa.Column("item_id", sa.String, primary_key=True),
+    sa.Column("replicate", sa.Integer, primary_key=True),
+    sa.Column("position", sa.Integer, nullable=False),  # index of the item in the suite and in samples/<suite>.npz
+    sa.Column("task", sa.String, nullable=False),
+    sa.Column("prompt", sa.String, nullable=False),
+    sa.Column("score", sa.Float, nullable=False),
+    sa.Column("detail", sa.JSON),
+)
+artifacts = sa.Table(
+    "artifacts",
+    metadata,
+    _run_id(),
+    sa.Column("path", sa.String, primary_key=True),  # inside the run directory
+    sa.Column("kind", sa.String, nullable=False),  # samples | picture | student
+    sa.Column("bytes", sa.BigInteger, nullable=False),
+    sa.Column("sha256", sa.String(64)),
+)
+series = sa.Table(
+    "series",
+    metadata,
+    _run_id(),
+    sa.Column("name", sa.String, primary_key=True),
+    sa.Column("step", sa.Integer, primary_key=True),
+    sa.Column("value", sa.Float, nullable=False),
+)
+ingested = sa.Table(
+    "ingested",
+    metadata,
+    _run_id(),
+    sa.Column("path", sa.String, primary_key=True),
+    sa.Column("size", sa.BigInteger, nullable=False),
+    sa.Column("mtime_ns", sa.BigInteger, nullable=False),
+)
+CHILDREN = (attempts, metrics, items, artifacts, series, ingested)
+
+
+def default_url(results: Path) -> str:
+    """FPD_STORE_URL if it is set (for example postgresql+psycopg://...), else results/index.sqlite."""
+    return os.environ.get("FPD_STORE_URL") or f"sqlite:///{results / layout.INDEX}"
+
+
+def connect(url: str) -> sa.Engine:
+    """An engine for `url`. SQLite gets journal_mode=DELETE (WAL fails on network file systems), a busy timeout of
+    30 s and foreign keys. Raises StoreError for other kinds of database or a missing driver."""
+    try:
+        engine = sa.create_engine(url)
+    except (sa.exc.ArgumentError, ModuleNotFoundError) as error:
+        raise StoreError(
+            f"Cannot open the store at '{url}': {error}. Valid: sqlite:///FILE or postgresql+psycopg://HOST/NAME "
+            "(pip install 'fpd-bench[postgres]')."
+        ) from error
+    if engine.dialect.name not in ("sqlite", "postgresql"):
+        raise StoreError(
+            f"The store at '{url}' is neither SQLite nor PostgreSQL: sqlite:///FILE or postgresql+psycopg://HOST/NAME."
+        )
+    if engine.dialect.name == "sqlite":
+        sa.event.listen(engine, "connect", _set_pragmas)
+    return engine
+
+
+def _set_pragmas(connection: Any, _record: Any) -> None:
+    for pragma in ("busy_timeout=30000", "journal_mode=DELETE", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def create(engine: sa.Engine) -> None:
+    """Make the tables that are missing and note the schema version."""
+    with engine.begin() as connection:
+        metadata.create_all(connection)
+        upsert(connection, meta, [{"key": "schema_version", "value": str(SCHEMA_VERSION)}])
+
+
+def version(engine: sa.Engine) -> int | None:
+    """The schema version noted in the database; None for an empty one.
+
+    Raises StoreError for a database that has tables but is not ours: it is never overwritten.
+    """
+    names = sa.inspect(engine).get_table_names()
+    if not names:
+        return None
+    if meta.name not in names:
+        if engine.dialect.name == "postgresql" and not set(names) & set(metadata.tables):
+            return None  # our tables may live beside others
+        tables = ", ".join(sorted(names)[:5])
+        raise StoreError(f"{engine.url} is not an fpd-bench index (it has {tables}). Choose another file.")
+    with engine.connect() as connection:
+        return int(connection.execute(sa.select(meta.c.value).where(meta.c.key == "schema_version")).scalar_one())
+
+
+def upsert(connection: sa.Connection, table: sa.Table, rows: list[dict[str, Any]]) -> None:
+    """Insert rows, replacing those with the same natural key."""
+    if not rows:
+        return
+    sqlite_dialect = connection.dialect.name == "sqlite"
+    insert: Any = sqlite.insert(table) if sqlite_dialect else postgresql.insert(table)
+    keys = [column.name for column in table.primary_key]
+    values = {column.name: insert.excluded[column.name] for column in table.columns if column.name not in keys}
+    connection.execute(insert.on_conflict_do_update(index_elements=keys, set_=values), rows)
+
+
+def json_text(value: Any) -> str:
+    """A JSON column's value as one line of text, for exports."""
+    return json.dumps(value, sort_keys=True)
