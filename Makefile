@@ -2,6 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
 
 PYTHON ?= python3.11
 JOBS ?= 2
@@ -42,8 +43,8 @@ test-slow: install ## the tests that take minutes: trainings, services
 
 lint: install ## style, types and the layers of the house
 	@failed=; \
-	$(BIN)/ruff check . || failed+=" ruff-check"; \
-	$(BIN)/ruff format --check . || failed+=" ruff-format"; \
+	$(BIN)/ruff check --output-format concise . || failed+=" ruff-check"; \
+	$(BIN)/ruff format --check --output-format concise . || failed+=" ruff-format"; \
 	$(BIN)/mypy || failed+=" mypy"; \
 	$(BIN)/lint-imports --no-logo || failed+=" lint-imports"; \
 	test -z "$$failed" || { echo "Not clean:$$failed. First try: make fix"; exit 1; }
@@ -60,8 +61,8 @@ bench: install ## every claim about speed and limits, one script each
 	@touch $@
 
 docs: .venv/.docs ## the documentation as pages in site/
-	@$(BIN)/mkdocs build --quiet --strict
-	@echo "site/index.html"
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+	@echo "Open site/index.html"
 
 lock: .venv/.docs ## write the versions of this .venv to constraints.txt, as the new tested ones
 	@{ echo "# The environment this house was tested in (Python 3.11, Linux x86-64). Rewrite it with: make lock"; \
