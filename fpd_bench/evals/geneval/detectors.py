@@ -39,13 +39,18 @@ class Backend(Protocol):
 class ShapesBackend:
     """The embedded detector of the shapes track: no weights, its own colours."""
 
-    def __init__(self, shapes: Sequence[str] | None = None, colours: Sequence[str] | None = None):
+    def __init__(
+        self,
+        shapes: Sequence[str] | None = None,
+        colours: Sequence[str] | None = None,
+        radii: tuple[float, float] | None = None,
+    ):
         from fpd_bench.tracks.shapes.detector import Detector
         from fpd_bench.tracks.shapes.drawing import PALETTE, SHAPES
 
-        self._detector = Detector(list(shapes or SHAPES), list(colours or PALETTE))
+        self._detector = Detector(list(shapes or SHAPES), list(colours or PALETTE), radii)
         words = f"{','.join(self._detector.shapes)};{','.join(self._detector.colours)}"
-        self.identity = {"backend": "shapes", "version": "1", "words": words}
+        self.identity = {"backend": "shapes", "version": "1", "words": words, "radii": str(radii)}
 
     def see(self, images: Sequence[Image], keys: Sequence[str]) -> list[Seen]:
         """See Backend."""

@@ -37,14 +37,18 @@ class _View:
 
 
 class Detector:
-    """Detects the given shapes in the given colours only (a preset's words); square uint8 images of any size."""
+    """Detects the given shapes in the given colours only (a preset's words); square uint8 images of any size.
 
-    def __init__(self, shapes: list[str], colours: list[str]):
+    radii: (least, most) px an object may measure, by its area; None accepts any size. Without it a lone quarter of
+    a square is a small square, and pasted-together fragments are full of objects; a world of known sizes says so.
+    """
+
+    def __init__(self, shapes: list[str], colours: list[str], radii: tuple[float, float] | None = None):
         for shape in shapes:
             unit_area(shape)
         if not shapes or not colours:
             raise ConfigError("A shapes detector needs at least one shape and one colour.")
-        self.shapes, self.colours = list(shapes), list(colours)
+        self.shapes, self.colours, self.radii = list(shapes), list(colours), radii
         self._rgb = np.array([rgb(colour) for colour in colours], dtype=np.float64)
         self._lab = oklab.oklab(self._rgb)
         distances = ((oklab.table()[:, None] - self._lab) ** 2).sum(axis=-1)
@@ -83,6 +87,8 @@ class Detector:
             return None
         rows, columns = np.flatnonzero((alpha > 0.5).any(axis=1)), np.flatnonzero((alpha > 0.5).any(axis=0))
         shape, score = self._shape(alpha)
+        if self.radii and not self.radii[0] <= np.sqrt(alpha.sum() / unit_area(shape)[0]) <= self.radii[1]:
+            return None
         box = [float(v) for v in (columns[0], rows[0], columns[-1] + 1, rows[-1] + 1)]
         return {"class": shape, "box": box, "score": score, "color": self.colours[colour], "mask": mask}
 

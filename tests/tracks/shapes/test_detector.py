@@ -128,3 +128,16 @@ def test_right_pictures_score_and_permuted_prompts_do_not():
     assert records[0]["task"] == "colors" and list(records[0]["detail"]["objects"]) == ["circle"]
     permuted = [rows[i] for i in rng.permutation(len(rows))]
     assert np.mean([r["score"] for r in score_images(images, permuted, ShapesBackend())]) < 0.06
+
+
+def test_fragments_are_not_objects_where_sizes_are_known():
+    shapes, colours = ["circle", "square", "triangle", "cross", "ring"], ["red", "blue", "white"]
+    strict, lenient = Detector(shapes, colours, radii=(5.6, 8.4)), Detector(shapes, colours)
+    pieces = 0
+    for shape, colour in product(shapes, colours):
+        whole = render([thing(shape, colour, 16, 16)], 32, 134)
+        quarter = np.full_like(whole, 134)
+        quarter[8:16, 8:16] = whole[8:16, 8:16]
+        pieces += len(lenient.detect(quarter))
+        assert words(strict.detect(whole)) == [(shape, colour)] and strict.detect(quarter) == []
+    assert pieces == len(shapes) * len(colours)
