@@ -51,7 +51,12 @@ def test_make_help_lists_every_target():
 def test_the_front_doors_that_the_pages_show_exist():
     shown = {door for page in PAGES for door in re.findall(r"python -m fpd_bench\.(\w+)", page.read_text())}
     assert shown
-    assert [door for door in sorted(shown) if not (ROOT / "fpd_bench" / f"{door}.py").is_file()] == []
+    package = ROOT / "fpd_bench"
+    assert [
+        door
+        for door in sorted(shown)
+        if not ((package / f"{door}.py").is_file() or (package / door / "__main__.py").is_file())
+    ] == []
 
 
 def test_the_readme_opens_with_the_two_commands():
