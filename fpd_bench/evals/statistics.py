@@ -130,9 +130,9 @@ def interval(scores: Scores, rng: np.random.Generator, resamples: int = RESAMPLE
     """Two-level bootstrap percentile interval of the overall score.
 
     The score is linear in prompts and seeds, so a resample's deviation is the sum of a seed part and a prompt part,
-    each a multinomial reweighting of centred means. Each part is widened by sqrt(n / (n - 1)), which makes its
+    each drawn with replacement from centred means. Each part is widened by sqrt(n / (n - 1)), which makes its
     variance unbiased (it matters: a bootstrap of 3 seeds alone is 18% too narrow). With one seed the interval speaks
-    of prompts only. Simulated coverage: tests/evals/test_statistics.py.
+    of prompts only. Simulated coverage: 94-97%, but 87% for 3 seeds whose spread dwarfs that of the prompts.
     """
     means, weights = scores.prompt_means, scores.weights
     centre = float(scores.per_seed.mean())
@@ -151,8 +151,8 @@ def _resample(values: Floats, rng: np.random.Generator, resamples: int) -> Float
     n = len(values)
     if n < 2:
         return np.zeros(resamples)
-    counts = rng.multinomial(n, np.full(n, 1 / n), size=resamples)
-    return counts @ (values - values.mean()) * math.sqrt(n / (n - 1))
+    draws = rng.integers(0, n, size=(resamples, n), dtype=np.uint16 if n < 2**16 else np.int64)
+    return (values - values.mean())[draws].sum(axis=1) * math.sqrt(n / (n - 1))
 
 
 def sign_flip(difference: Scores, rng: np.random.Generator, flips: int = FLIPS) -> float:
@@ -170,8 +170,10 @@ def sign_flip(difference: Scores, rng: np.random.Generator, flips: int = FLIPS) 
     if 2 ** len(moving) <= flips:
         bits = np.arange(2 ** len(moving))[:, None] >> np.arange(len(moving)) & 1
         return float(np.mean(abs((2.0 * bits - 1) @ moving) >= observed - 1e-12))
-    signs = 2.0 * rng.integers(0, 2, size=(flips, len(moving)), dtype=np.int8) - 1
-    return float((1 + np.sum(abs(signs @ moving) >= observed - 1e-12)) / (flips + 1))
+    bytes_each = -(-len(moving) // 8)
+    bits = np.unpackbits(rng.integers(0, 256, (flips, bytes_each), dtype=np.uint8), axis=1)[:, : len(moving)]
+    sums = 2 * (bits.astype(float) @ moving) - moving.sum()
+    return float((1 + np.sum(abs(sums) >= observed - 1e-12)) / (flips + 1))
 
 
 def compare(a: Scores, b: Scores, rng: np.random.Generator, label: str = "the two rows") -> Comparison:
