@@ -56,6 +56,7 @@ def rebuild(results: Path, url: str | None = None) -> Ingested:
     url = url or schema.default_url(results)
     results.mkdir(parents=True, exist_ok=True)
     with _one_writer(url):
+        _refuse_foreign(url)
         return _rebuild(results, url)
 
 
@@ -81,6 +82,18 @@ def _needs_rebuild(url: str, results: Path) -> bool:
             f"fpd-bench, or rebuild the index: {schema.REBUILD.format(results=results)}"
         )
     return found is not None and found < schema.SCHEMA_VERSION
+
+
+def _refuse_foreign(url: str) -> None:
+    engine = schema.connect(url)
+    try:
+        schema.version(engine)
+    except (sa.exc.SQLAlchemyError, ValueError):
+        if engine.dialect.name != "sqlite":
+            raise
+        # A damaged index may be replaced; only a sound database of something else may not.
+    finally:
+        engine.dispose()
 
 
 def _rebuild(results: Path, url: str) -> Ingested:
