@@ -138,7 +138,7 @@ def sample(
 
 
 def _remask(confidence: Tensor, masked: Tensor, wanted: Tensor) -> Tensor:
-    """The least confident of the positions just filled, [B, L]: `wanted` of them, at least 1, not all that were masked."""
+    """The least confident of the positions just filled, [B, L]: `wanted`, at least 1, fewer than were masked."""
     count = torch.minimum(masked.sum(1) - 1, wanted.to(masked.device)).long().clamp(min=1)
     cutoff = confidence.sort(1).values.gather(1, count[:, None] - 1)
     return masked & (confidence <= cutoff)
