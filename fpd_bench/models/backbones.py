@@ -112,7 +112,7 @@ def _network(name: str, blocks: tuple[int, ...] | None, pretrained: bool) -> Any
         if not pretrained:
             raise
         raise AssetError(f"The pretrained weights of backbone '{name}' cannot be loaded: {error}") from error
-    if isinstance(net, EfficientNetFeatures):  # the only family where timm keeps computing to the end
+    if isinstance(net, EfficientNetFeatures):  # timm would compute the deeper blocks and drop them
         del net.blocks[max(net._stage_out_idx) :]
     return net
 

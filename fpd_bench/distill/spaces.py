@@ -1,0 +1,91 @@
+"""Where the drift is measured (Sec. 3.3, Table 4a): named sets of local vectors of an image.
+
+A space is built from the drift options and the track, and is then called on images: each set [B, F, D] (B images,
+F positions, D dimensions) has its own drift loss, and the losses are added.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from torch import Tensor
+from torch.nn import functional
+
+from fpd_bench.config.schema import DriftConfig
+from fpd_bench.errors import ConfigError
+from fpd_bench.models.backbones import FeatureBackbone
+from fpd_bench.registry import spaces
+from fpd_bench.tracks.base import Track
+
+
+class Space(Protocol):
+    """What a plugin offers; gradients flow through the call."""
+
+    @classmethod
+    def build(cls, drift: DriftConfig, track: Track) -> "Space":
+        """Raises ConfigError for options that this space cannot honour."""
+        ...
+
+    def __call__(self, images: Tensor) -> dict[str, Tensor]:
+        """[B, 3, H, W] in [0, 1] -> {set name: [B, F, D]}."""
+        ...
+
+
+@spaces.register("feature", version=1)
+@dataclass(frozen=True)
+class FeatureSpace:
+    """Phi: maps of the chosen backbone blocks, averaged over a grid x grid raster of patches (0 = one pooled vector).
+
+    A map smaller than the grid keeps its own resolution: values are never duplicated, since two equal positions
+    would only weigh one feature twice. Sets are named block0, block1, ...; F = min(grid, h) * min(grid, w).
+    """
+
+    maps: Callable[[Tensor], dict[int, Tensor]]  # images -> {block: [B, C, h, w]}
+    grid: int
+
+    @classmethod
+    def build(cls, drift: DriftConfig, track: Track) -> "FeatureSpace":
+        """Raises ConfigError for a negative grid or for blocks that the track's backbone does not have."""
+        _check_grid(drift.grid)
+        if not isinstance(track.backbone, FeatureBackbone):
+            raise ConfigError(f"Track '{track.name}' has no feature backbone. Use drift.space=pixel drift.blocks=[].")
+        return cls(track.backbone.select(drift.blocks), drift.grid)
+
+    def __call__(self, images: Tensor) -> dict[str, Tensor]:
+        return {f"block{block}": self._pool(features) for block, features in self.maps(images).items()}
+
+    def _pool(self, features: Tensor) -> Tensor:
+        """[B, C, h, w] -> [B, F, C]."""
+        height, width = features.shape[-2:]
+        size = (min(max(self.grid, 1), height), min(max(self.grid, 1), width))
+        return functional.adaptive_avg_pool2d(features, size).flatten(2).transpose(1, 2)
+
+
+@spaces.register("pixel", version=1)
+@dataclass(frozen=True)
+class PixelSpace:
+    """Raw pixels: the image cut into grid x grid patches (0 = the whole image), each flattened; one set, "pixel"."""
+
+    grid: int
+
+    @classmethod
+    def build(cls, drift: DriftConfig, track: Track) -> "PixelSpace":
+        """Raises ConfigError for a negative grid or if blocks are named: pixels have none."""
+        _check_grid(drift.grid)
+        if drift.blocks:
+            raise ConfigError(f"drift.space=pixel has no blocks; got {list(drift.blocks)}. Write drift.blocks=[].")
+        return cls(drift.grid)
+
+    def __call__(self, images: Tensor) -> dict[str, Tensor]:
+        """Raises ConfigError if the grid does not divide the image."""
+        cells = max(self.grid, 1)
+        height, width = images.shape[-2:]
+        if height % cells or width % cells:
+            raise ConfigError(f"drift.grid={self.grid} does not divide a {height} x {width} image. Take a divisor, or 0.")
+        patches = images.unflatten(3, (cells, -1)).unflatten(2, (cells, -1))  # [B, 3, cells, h, cells, w]
+        return {"pixel": patches.permute(0, 2, 4, 1, 3, 5).flatten(3).flatten(1, 2)}
+
+
+def _check_grid(grid: int) -> None:
+    if grid < 0:
+        raise ConfigError(f"drift.grid must be 0 (one pooled vector) or the number of patches a side; got {grid}.")
