@@ -81,7 +81,7 @@ class PixelSpace:
         cells = max(self.grid, 1)
         height, width = images.shape[-2:]
         if height % cells or width % cells:
-            raise ConfigError(f"drift.grid={self.grid} does not divide a {height} x {width} image. Take a divisor, or 0.")
+            raise ConfigError(f"drift.grid={self.grid} does not divide a {height}x{width} image. Take a divisor or 0.")
         patches = images.unflatten(3, (cells, -1)).unflatten(2, (cells, -1))  # [B, 3, cells, h, cells, w]
         return {"pixel": patches.permute(0, 2, 4, 1, 3, 5).flatten(3).flatten(1, 2)}
 

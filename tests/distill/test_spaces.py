@@ -78,7 +78,7 @@ def test_contradictions_are_refused(track):
         build(track, blocks=[])
     with pytest.raises(ConfigError, match="got -1"):
         build(track, grid=-1)
-    with pytest.raises(ConfigError, match="does not divide a 32 x 32 image"):
+    with pytest.raises(ConfigError, match="does not divide a 32x32 image"):
         build(track, space="pixel", blocks=[], grid=5)(images())
     with pytest.raises(ConfigError, match="no feature backbone"):
         build(SimpleNamespace(name="bare", backbone=torch.nn.Identity()))
