@@ -163,12 +163,13 @@ def test_groups_do_not_see_each_other():
     assert cosine > 1 - 1e-9  # only Z_h is shared
 
 
-def test_scale_per_position_makes_positions_of_different_size_alike():
+@pytest.mark.parametrize("groups", [1, 3])
+def test_scale_per_position_makes_positions_of_different_size_alike(groups):
     x, y = features(f=2)
     x[:, 1], y[:, 1] = 1000 * x[:, 0], 1000 * y[:, 0]
-    per_position = gradient(x, y, scale="position")
+    per_position = gradient(x, y, scale="position", groups=groups)
     torch.testing.assert_close(per_position[:, 1] * 1000, per_position[:, 0])
-    layer = gradient(x, y, scale="layer")
+    layer = gradient(x, y, scale="layer", groups=groups)
     assert not torch.allclose(layer[:, 1] * 1000, layer[:, 0], rtol=0.1)
 
 
