@@ -20,10 +20,10 @@ Image = NDArray[np.uint8]  # [H, W, 3]
 
 @dataclass(frozen=True)
 class Seen:
-    """All detections of one image, unfiltered, and their colours where the backend knows them itself."""
+    """All detections of one image, unfiltered, and the colour of each box (by its bytes) where they are known."""
 
     detections: Detections
-    classify: ColourClassifier | None = None
+    colours: Mapping[bytes, str] | None = None
 
 
 class Backend(Protocol):
@@ -33,6 +33,16 @@ class Backend(Protocol):
 
     def see(self, images: Sequence[Image], keys: Sequence[str]) -> list[Seen]:
         """Detections of each image; keys are the images' names, for backends that look results up."""
+        ...
+
+
+class Colours(Protocol):
+    """A colour classifier for backends that do not know colours (clip.py)."""
+
+    identity: dict[str, str]
+
+    def for_image(self, image: Image) -> ColourClassifier:
+        """The classifier of this image's detections."""
         ...
 
 
@@ -63,7 +73,7 @@ class ShapesBackend:
             box = np.array([*thing["box"], thing["score"]], dtype=np.float32)
             detections[thing["class"]].append((box, thing["mask"]))
             colours[box.tobytes()] = thing["color"]
-        return Seen(detections, known_colours(colours))
+        return Seen(detections, colours)
 
 
 def known_colours(colours: Mapping[bytes, str]) -> ColourClassifier:
@@ -73,8 +83,8 @@ def known_colours(colours: Mapping[bytes, str]) -> ColourClassifier:
         missing = [box for box, _ in detections if box.tobytes() not in colours]
         if missing:
             raise ConfigError(
-                f"No stored colour for {name} at {_words(missing[0])}: earlier settings did not need it. "
-                "Score the images again with a colour classifier instead of rescoring."
+                f"The colour of the {name} at {_words(missing[0])} is not known: the detector or the stored results "
+                "do not tell it. Score the images with the CLIP colour classifier (score --clip)."
             )
         return [colours[box.tobytes()] for box, _ in detections]
 
@@ -119,7 +129,7 @@ def score_images(
     options = Options(threshold=threshold, counting_threshold=counting_threshold)
     records = []
     for seen, row in zip(detector.see(list(images), [str(i) for i in range(len(images))]), metadata, strict=True):
-        verdict = evaluate_image(seen.detections, row, seen.classify or known_colours({}), options)
+        verdict = evaluate_image(seen.detections, row, known_colours(seen.colours or {}), options)
         detail = {"reason": verdict.reason, "objects": verdict.details}
         records.append({"score": float(verdict.correct), "task": row["tag"], "detail": detail})
     return records

@@ -1,0 +1,143 @@
+"""Mask2Former through transformers, read out from its raw logits the way GenEval's mmdet detector is.
+
+transformers' own post-processing differs (384 x 384 masks, one label per pixel, no boxes). Here, as in mmdet's
+MaskFormerFusionHead: all query x class pairs compete, the best 100 stay; masks go bilinearly to the padded input,
+are cropped, then go to the image's size; score = class probability x mean sigmoid inside the mask; boxes are
+[xmin, ymin, xmax + 1, ymax + 1]. The default weights are FAIR's training run, not OpenMMLab's which GenEval used:
+the same recipe with other confidences, so counting (threshold .9) may differ.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+import transformers
+from torch import Tensor
+from transformers import Mask2FormerForUniversalSegmentation
+
+from fpd_bench.errors import AssetError, ConfigError
+from fpd_bench.evals.geneval.detectors import Image, Seen
+from fpd_bench.evals.geneval.prompts import CLASSES
+from fpd_bench.evals.geneval.scoring import Detection
+from fpd_bench.evals.geneval.weights import weights_sha256
+
+DEFAULT_WEIGHTS = "facebook/mask2former-swin-small-coco-instance"
+SHORT, LONG, DIVISOR, MAX_PAIRS = 800, 1333, 32, 100  # mmdet's test pipeline
+MEAN, STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)  # RGB, 0-255
+
+
+class Mask2FormerBackend:
+    """COCO instances; classes are matched by index because the names differ (mouse, computer mouse).
+
+    weights: a model name or folder; floor: detections that cannot score more are not made (the rest is exact).
+    """
+
+    def __init__(
+        self,
+        weights: str = DEFAULT_WEIGHTS,
+        *,
+        device: str = "cpu",
+        floor: float = 0.05,
+        short: int = SHORT,
+        long: int = LONG,
+    ):
+        self._network = _load(weights)
+        self._network.to(torch.device(device)).eval()  # type: ignore[arg-type]  # transformers wraps the method
+        self._device, self._floor, self._sides = device, floor, (short, long)
+        self.identity = {
+            "backend": "mask2former-hf",
+            "weights_sha256": weights_sha256(self._network),
+            "transformers": transformers.__version__,
+            "input": f"{long}x{short}",
+        }
+
+    def see(self, images: Sequence[Image], keys: Sequence[str]) -> list[Seen]:
+        """See Backend. Images of one size go through the network together."""
+        seen: list[Seen | None] = [None] * len(images)
+        for shape in sorted({image.shape for image in images}):
+            members = [i for i, image in enumerate(images) if image.shape == shape]
+            for i, one in zip(members, self._batch([images[i] for i in members]), strict=True):
+                seen[i] = one
+        return [one for one in seen if one is not None]
+
+    @torch.no_grad()
+    def _batch(self, images: list[Image]) -> list[Seen]:
+        pixels = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).to(self._device)
+        inputs, inner = prepare(pixels, *self._sides)
+        output = self._network(pixel_values=inputs)
+        padded, original = tuple(inputs.shape[-2:]), tuple(pixels.shape[-2:])
+        return [
+            instances(classes.float(), masks.float(), padded, inner, original, self._floor)
+            for classes, masks in zip(output.class_queries_logits, output.masks_queries_logits, strict=True)
+        ]
+
+
+def prepare(images: Tensor, short: int, long: int) -> tuple[Tensor, tuple[int, int]]:
+    """uint8 [B, 3, H, W] -> normalised, padded float [B, 3, H', W'] and the size (h, w) of the picture inside it."""
+    height, width = images.shape[-2:]
+    scale = min(long / max(height, width), short / min(height, width))
+    inner = (int(height * scale + 0.5), int(width * scale + 0.5))
+    resized = F.interpolate(images.float(), size=inner, mode="bilinear", align_corners=False).round()
+    mean, std = (images.new_tensor(v, dtype=torch.float32)[:, None, None] for v in (MEAN, STD))
+    down, right = (-side % DIVISOR for side in inner)
+    return F.pad((resized - mean) / std, (0, right, 0, down)), inner
+
+
+def instances(
+    class_logits: Tensor,
+    mask_logits: Tensor,
+    padded: tuple[int, ...],
+    inner: tuple[int, int],
+    original: tuple[int, ...],
+    floor: float = 0.0,
+) -> Seen:
+    """Detections of one image from class_logits [Q, C + 1] (last = nothing) and mask_logits [Q, h, w].
+
+    padded, inner, original: (height, width) of the network's input, of the picture inside it, of the image.
+    """
+    probability = class_logits.softmax(dim=-1)[:, :-1]
+    n_classes = probability.shape[1]
+    best, pairs = probability.flatten().topk(min(MAX_PAIRS, probability.numel()))
+    pairs, best = pairs[best > floor], best[best > floor]  # a score never exceeds its class probability
+    queries = torch.div(pairs, n_classes, rounding_mode="floor")
+    used, position = queries.unique(return_inverse=True)
+    masks = _resize(_resize(mask_logits[used], padded)[:, : inner[0], : inner[1]], original)
+    inside = masks > 0
+    area = inside.flatten(1).sum(1)
+    quality = (masks.sigmoid() * inside).flatten(1).sum(1) / (area + 1e-6)
+    detections: dict[str, list[Detection]] = {name: [] for name in CLASSES}
+    for p, label, chance in zip(position.tolist(), (pairs % n_classes).tolist(), best, strict=True):
+        mask = inside[p].cpu().numpy()
+        box = np.array([*_box(mask), float(chance * quality[p])], dtype=np.float32)
+        detections[CLASSES[label]].append((box, mask))
+    return Seen(detections)
+
+
+def _resize(masks: Tensor, size: tuple[int, ...]) -> Tensor:
+    """[n, h, w] -> [n, *size], bilinearly."""
+    if not len(masks):
+        return masks.new_zeros((0, *size))
+    return F.interpolate(masks[None], size=size, mode="bilinear", align_corners=False)[0]
+
+
+def _box(mask: np.ndarray) -> tuple[int, int, int, int]:
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not len(rows):
+        return 0, 0, 0, 0
+    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+
+
+def _load(weights: str) -> Mask2FormerForUniversalSegmentation:
+    try:
+        network = Mask2FormerForUniversalSegmentation.from_pretrained(weights)
+    except (OSError, ValueError) as error:
+        raise AssetError(
+            f"Cannot load Mask2Former weights '{weights}': {error} On a machine without network download "
+            f"{DEFAULT_WEIGHTS} elsewhere and pass --weights FOLDER."
+        ) from error
+    if network.config.num_labels != len(CLASSES):
+        raise ConfigError(
+            f"Mask2Former '{weights}' knows {network.config.num_labels} classes; GenEval needs COCO's {len(CLASSES)}."
+        )
+    return network
