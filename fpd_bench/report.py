@@ -1,0 +1,76 @@
+"""Tables of our runs beside the published numbers, with their uncertainty.
+
+  python -m fpd_bench.report                          all of sweeps/*.yaml
+  python -m fpd_bench.report sweeps/table3.yaml       one sweep
+  python -m fpd_bench.report sweeps/table3.yaml profile=paper
+
+Brings the index up to date with results/runs, prints the tables, and writes Markdown, LaTeX, CSV, figures and one
+page to reports/. Running it again without new results gives the same bytes. It never trains and never loads torch.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from fpd_bench.errors import ConfigError, FpdError
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command's exit code: 0 = written, 2 = wrong usage, 1 = another error."""
+    options = _parser().parse_args(arguments)
+    try:
+        return _report(options)
+    except FpdError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m fpd_bench.report", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("sweeps", nargs="*", help="sweep files and overrides key=value (default: sweeps/*.yaml)")
+    parser.add_argument("--results", type=Path, default=Path("results"), help="folder with runs/ (default: results)")
+    parser.add_argument("--out", type=Path, default=Path("reports"), help="folder to write to (default: reports)")
+    parser.add_argument("--profile", help="the sweep's profile to report on, the same as profile=NAME")
+    parser.add_argument("--no-figures", action="store_true", help="tables and page only")
+    return parser
+
+
+def _report(options: argparse.Namespace) -> int:
+    from fpd_bench.config.spec import load_sweep
+    from fpd_bench.reporting.console import show
+    from fpd_bench.reporting.write import write_report
+    from fpd_bench.store.ingest import ingest
+    from fpd_bench.store.query import Store
+
+    overrides = [word for word in options.sweeps if "=" in word and not Path(word).exists()]
+    if options.profile:
+        overrides.append(f"profile={options.profile}")
+    sweeps = [load_sweep(path, overrides) for path in _files([Path(w) for w in options.sweeps if w not in overrides])]
+    done = ingest(options.results)
+    print(f"{done.read} runs read, {done.unchanged} unchanged, {done.dropped} gone.", file=sys.stderr)
+    with Store(options.results) as store:
+        results, paths = write_report(sweeps, store, options.out, pictures=not options.no_figures)
+    for result in results:
+        show(result)
+    print("\n".join(str(path) for path in paths))
+    return 0
+
+
+def _files(given: list[Path]) -> list[Path]:
+    """The sweep files asked for, by default all that hold tables. Raises ConfigError for a file that is not there."""
+    if not given:
+        given = [path for path in sorted(Path("sweeps").glob("*.yaml")) if not path.name.startswith("search")]
+    if not given:
+        raise ConfigError("No sweep files in 'sweeps/'. Name one: python -m fpd_bench.report path/to/sweep.yaml")
+    for path in given:
+        if not path.exists():
+            raise ConfigError(
+                f"No sweep file '{path}'. Available: {', '.join(map(str, sorted(Path('sweeps').glob('*.yaml'))))}."
+            )
+    return given
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,28 @@
+"""A table on the terminal."""
+
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from fpd_bench.reporting import tables
+from fpd_bench.reporting.model import TableResult
+
+
+def show(result: TableResult) -> None:
+    """Print the main table and its claims to stdout."""
+    console = Console()
+    main = tables.main_frame(result)
+    console.print(_drawn(tables.heading(result), main, set(tables.bold_cells(result))))
+    if result.claims:
+        console.print(_drawn("Claims", tables.claims_frame(result), set()))
+
+
+def _drawn(title: str, frame: pd.DataFrame, bold: set[tuple[int, str]]) -> Table:
+    drawn = Table(title=title, title_justify="left", title_style="bold")
+    for n, name in enumerate(frame.columns):
+        drawn.add_column(str(name), justify="left" if n == 0 else "right")
+    for n, row in enumerate(frame.itertuples(index=False)):
+        cells = zip(frame.columns, row, strict=True)
+        drawn.add_row(*(Text(str(cell), "bold" if (n, name) in bold else "") for name, cell in cells))
+    return drawn

@@ -1,0 +1,176 @@
+"""A table's pictures: scores beside published, images of all rows for the same prompts and noise, training curves.
+
+Each function writes <stem>.png and <stem>.pdf without dates, so equal data give equal bytes, and returns the PNG's
+path, or None when there is nothing to draw yet.
+"""
+
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("Agg")
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.figure import Figure
+
+from fpd_bench.reporting.model import RowResult, TableResult
+from fpd_bench.reporting.tables import LABELS, heading
+from fpd_bench.store.query import Store
+
+OURS, PUBLISHED, QUIET = "#1f5fa8", "#c2571a", "#8a8f98"
+GRID_COLUMNS = 8
+CURVES = {"drift_rms": "Drift (RMS)", "entropy": "Student entropy (nats)", "loss": "Loss", "grad_norm": "Gradient norm"}
+
+sns.set_theme(
+    context="paper",
+    style="ticks",
+    font_scale=1.1,
+    rc={"axes.spines.right": False, "axes.spines.top": False, "figure.dpi": 150, "savefig.dpi": 150},
+)
+
+
+def scores(table: TableResult, stem: Path) -> Path | None:
+    """One line per row: our mean and 95% interval, the published value, the teacher's score where it was run."""
+    if not any(row.score for row in table.rows):
+        return None
+    figure = Figure(figsize=(7.2, 1.5 + 0.42 * len(table.rows)), layout="constrained")
+    axes = figure.subplots()
+    ours = [(y, row.score) for y, row in enumerate(table.rows) if row.score]
+    ends = np.array([[one.value - one.low, one.high - one.value] for _, one in ours]).T
+    axes.errorbar(
+        [one.value for _, one in ours],
+        [y for y, _ in ours],
+        xerr=ends,
+        fmt="o",
+        color=OURS,
+        capsize=3,
+        label="ours (95% interval)",
+    )
+    published = [(row.published, y) for y, row in enumerate(table.rows) if row.published is not None]
+    if published:
+        name = "published" if table.comparable else "published (the paper's bench)"
+        axes.plot(
+            *zip(*published, strict=True),
+            "D",
+            markerfacecolor="white",
+            markeredgecolor=PUBLISHED,
+            markeredgewidth=1.4,
+            label=name,
+        )
+    if table.teacher is not None:
+        axes.axvline(table.teacher, color=QUIET, linestyle="--", linewidth=1, label="our teacher, 16 steps")
+    axes.set_yticks(range(len(table.rows)), [_tick(row) for row in table.rows])
+    axes.set_ylim(len(table.rows) - 0.4, -0.6)
+    axes.set_xlabel(f"{LABELS.get(table.metric, table.metric)} score")
+    axes.grid(axis="x", color="#e4e6ea", linewidth=0.8)
+    axes.set_axisbelow(True)
+    figure.suptitle(heading(table), x=0.01, ha="left", fontweight="bold", fontsize=11)
+    handles, texts = axes.get_legend_handles_labels()
+    order = sorted(range(len(texts)), key=lambda n: not texts[n].startswith("ours"))
+    figure.legend(
+        [handles[n] for n in order], [texts[n] for n in order], loc="outside lower center", ncols=3, frameon=False
+    )
+    return _save(figure, stem)
+
+
+def _tick(row: RowResult) -> str:
+    label = textwrap.fill(row.label, 34)
+    return label if row.score else f"{label}\n{row.state}"
+
+
+def images(table: TableResult, store: Store, stem: Path) -> Path | None:
+    """Rows of the table x prompts: the first image of each prompt, from each row's first finished seed.
+
+    All runs draw their noise by (seed, suite, item, replicate), so a column shares prompt and noise. The image files
+    listed in the index are the only files of a run directory that a report opens.
+    """
+    shown = [(row.label, found) for row in table.rows if (found := _samples(table, row.id, store)) is not None]
+    if not shown:
+        return None
+    prompts = _columns([frame for _, (frame, _) in shown])
+    if prompts.empty:
+        return None
+    height, width = 1.06 * len(shown) + 0.6, 1.06 * len(prompts) + 1.9
+    figure = Figure(figsize=(width, height))
+    grid = figure.subplots(len(shown), len(prompts), squeeze=False)
+    for line, (label, (frame, pictures)) in enumerate(shown):
+        positions = frame.drop_duplicates("item_id").set_index("item_id").position
+        for column, item in enumerate(prompts.item_id):
+            axes = grid[line, column]
+            axes.imshow(pictures[positions[item], 0], interpolation="nearest")
+            axes.set(xticks=[], yticks=[])
+            for spine in axes.spines.values():
+                spine.set_visible(False)
+            if line == 0:
+                words = prompts.prompt.iloc[column].removeprefix("a photo of ")
+                axes.set_title(textwrap.fill(words, 15), fontsize=6.5, pad=3)
+        name = textwrap.fill(label, 20)
+        grid[line, 0].set_ylabel(name, rotation=0, ha="right", va="center", labelpad=6, fontsize=8)
+    figure.subplots_adjust(
+        left=1.75 / width, right=1 - 0.05 / width, top=1 - 0.5 / height, bottom=0.05 / height, wspace=0.05, hspace=0.05
+    )
+    return _save(figure, stem)
+
+
+def _samples(table: TableResult, row_id: str, store: Store) -> tuple[pd.DataFrame, np.ndarray] | None:
+    """The first finished seed's items and images uint8 [items, replicates, H, W, 3]; None if there are none."""
+    for seed in table.row(row_id).seeds:
+        if seed.score is None:
+            continue
+        run = store.runs([seed.run_id])[seed.run_id]
+        for path in store.frame("artifacts", [seed.run_id], kind="samples").path:
+            if Path(path).stem == table.suite and (run.folder / path).exists():
+                with np.load(run.folder / path) as file:
+                    return store.scores([seed.run_id], Path(path).stem), file[_images_key(file)]
+    return None
+
+
+def _images_key(file: Any) -> str:
+    return "images" if "images" in file.files else file.files[0]
+
+
+def _columns(frames: list[pd.DataFrame]) -> pd.DataFrame:
+    """Up to GRID_COLUMNS prompts that all rows have, taking the tasks in turn."""
+    common = set.intersection(*(set(frame.item_id) for frame in frames))
+    first = frames[0].drop_duplicates("item_id")
+    first = first[first.item_id.isin(common)].sort_values("position")
+    turn = first.groupby("task", sort=False).cumcount()
+    return first.assign(turn=turn).sort_values(["turn", "position"]).head(GRID_COLUMNS)
+
+
+def curves(table: TableResult, store: Store, stem: Path) -> Path | None:
+    """Training curves by row: mean over seeds, band of one standard deviation."""
+    labels = {seed.run_id: row.label for row in table.rows for seed in row.seeds}
+    frame = store.frame("series", list(labels))
+    names = [name for name in CURVES if name in set(frame.name)]
+    if not names:
+        return None
+    frame = frame.assign(row=frame.run_id.map(labels))
+    figure = Figure(figsize=(3.6 * len(names), 3.1), layout="constrained")
+    for axes, name in zip(np.atleast_1d(figure.subplots(1, len(names))), names, strict=True):
+        sns.lineplot(
+            frame[frame.name == name],
+            x="step",
+            y="value",
+            hue="row",
+            hue_order=list(dict.fromkeys(labels.values())),
+            errorbar="sd",
+            ax=axes,
+            palette="colorblind",
+            linewidth=1.2,
+        )
+        axes.set(xlabel="Training step", ylabel=CURVES[name])
+        handles, texts = axes.get_legend_handles_labels()
+        axes.get_legend().remove()
+    figure.legend(handles, texts, loc="outside lower center", ncols=min(4, len(texts)), frameon=False)
+    return _save(figure, stem)
+
+
+def _save(figure: Figure, stem: Path) -> Path:
+    stem.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(stem.with_suffix(".pdf"), metadata={"CreationDate": None, "ModDate": None})
+    figure.savefig(stem.with_suffix(".png"))
+    return stem.with_suffix(".png")

@@ -1,0 +1,97 @@
+"""What a report says of a table, as plain dataclasses between the computation and the writers."""
+
+from dataclasses import dataclass, field
+
+from fpd_bench.errors import UnknownName
+from fpd_bench.evals.statistics import Comparison, Estimate, Scores
+
+
+@dataclass(frozen=True)
+class SeedResult:
+    """One run of a row. status: as in the index, or 'missing'; score: None unless done."""
+
+    seed: int
+    run_id: str
+    status: str
+    score: float | None = None
+
+
+@dataclass
+class RowResult:
+    """One row. `score` and what follows are None or empty unless all its seeds are done on equal images."""
+
+    id: str
+    label: str
+    published: float | None
+    seeds: list[SeedResult]
+    state: str = "ok"  # ok | missing (k of n: ...) | diverged (k of n) | unequal images
+    scores: Scores | None = None
+    score: Estimate | None = None
+    tasks: dict[str, Estimate] = field(default_factory=dict)
+    delta: Comparison | None = None  # to the baseline row, p adjusted over the table's rows (Holm)
+    published_delta: float | None = None
+    best: bool = False  # the best row, or one that cannot be told from it
+    kept: float | None = None  # share of the teacher's 16-step score
+
+    @property
+    def images(self) -> int:
+        """Images behind the score, all seeds together."""
+        return 0 if self.scores is None else self.scores.values.size
+
+    @property
+    def spread(self) -> float | None:
+        """Standard deviation of the score over seeds; None for fewer than two."""
+        if self.scores is None or len(self.scores.seeds) < 2:
+            return None
+        return float(self.scores.per_seed.std(ddof=1))
+
+
+@dataclass(frozen=True)
+class ClaimResult:
+    """A claim of the paper, and what our runs say of it.
+
+    verdict: reproduced | contradicted | undecided | not tested.
+    """
+
+    text: str
+    better: str
+    worse: str
+    published: float | None
+    ours: Comparison | None
+    verdict: str
+
+
+@dataclass
+class TableResult:
+    """One table of a sweep, ready to be written."""
+
+    name: str
+    title: str
+    caption: str
+    metric: str
+    profile: str
+    suite: str | None
+    baseline: str | None
+    rows: list[RowResult]
+    claims: list[ClaimResult]
+    content: str  # hash of the runs behind it
+    teacher: float | None = None
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def comparable(self) -> bool:
+        """Whether ours and published come from the same bench, so that their difference means something."""
+        return self.profile == "paper"
+
+    @property
+    def done(self) -> tuple[int, int]:
+        """Runs that are finished (done or diverged), of how many."""
+        runs = {seed.run_id: seed.status for row in self.rows for seed in row.seeds}
+        return sum(status in ("done", "diverged") for status in runs.values()), len(runs)
+
+    def row(self, row_id: str) -> RowResult:
+        """The row with this id. Raises UnknownName."""
+        for row in self.rows:
+            if row.id == row_id:
+                return row
+        raise UnknownName("row", row_id, [row.id for row in self.rows], f"table {self.name}")

@@ -1,0 +1,171 @@
+"""A table's cells as numbers: scores with intervals, paired differences, claims with verdicts. No text, no files.
+
+Rows are complete or they have no mean: a missing, diverged or unequal run is named, never averaged away.
+"""
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from fpd_bench.errors import ConfigError, UnknownName
+from fpd_bench.evals import statistics
+from fpd_bench.evals.statistics import Estimate, Scores
+from fpd_bench.reporting import comparisons
+from fpd_bench.reporting.model import RowResult, SeedResult, TableResult
+from fpd_bench.store.query import Run, Store
+
+if TYPE_CHECKING:
+    from fpd_bench.config.spec import Cell, Row, Sweep, Table
+
+TEACHER_STEPS = 16  # the paper's teacher, whose score a student should keep
+TASKS = ("single_object", "two_object", "counting", "colors", "position", "color_attr")
+
+
+def table_result(sweep: "Sweep", table: "Table", store: Store) -> TableResult:
+    """Everything the report says of one table. Raises ConfigError if a row has two runs for a seed or the metric
+    is unknown."""
+    run_ids = list(dict.fromkeys(cell.run_id for cell in table.cells))
+    runs = store.runs(run_ids)
+    suite = _suite(store, run_ids)
+    teachers = _teachers(store, table.cells)
+    content = store.content_hash([*run_ids, *teachers])
+    frames = _per_run(store.scores(run_ids, suite)) if suite else {}
+    rows = [_row(row, _cells(table, row), runs, frames, sweep.metric) for row in table.rows]
+    result = TableResult(
+        f"{sweep.name}{table.id}",
+        sweep.title,
+        table.caption,
+        sweep.metric,
+        sweep.profile,
+        suite,
+        None,
+        rows,
+        [],
+        content,
+    )
+    _measure(result, sweep.metric)
+    comparisons.to_baseline(result, table.baseline)
+    comparisons.mark_best(result)
+    result.claims = comparisons.judge(result, table.claims)
+    result.teacher = _mean(store, teachers, suite, sweep.metric)
+    for row in rows:
+        row.kept = row.score.value / result.teacher if row.score and result.teacher else None
+        if row.state == "unequal images":
+            result.notes.append(f"{row.label}: its seeds were scored on different images.")
+    return result
+
+
+def _suite(store: Store, run_ids: list[str]) -> str | None:
+    """The suite the table speaks of: the first by name if the runs have several."""
+    return next(iter(store.suites(run_ids)), None)
+
+
+def _per_run(frame: pd.DataFrame) -> dict[str, tuple[dict[tuple[str, int], float], dict[str, str]]]:
+    """run_id -> ({(item, replicate): score}, {item: task})."""
+    found = {}
+    for run_id, part in frame.groupby("run_id"):
+        keys = zip(part.item_id, part.replicate, strict=True)
+        scores = dict(zip(keys, part.score, strict=True))
+        found[str(run_id)] = (scores, dict(zip(part.item_id, part.task, strict=True)))
+    return found
+
+
+def _cells(table: "Table", row: "Row") -> dict[int, "Cell"]:
+    cells: dict[int, Cell] = {}
+    for cell in table.cells:
+        if cell.row_id != row.id:
+            continue
+        if cell.seed in cells and cells[cell.seed].run_id != cell.run_id:
+            raise ConfigError(
+                f"Row '{row.id}' of table '{table.id}' selects runs {cells[cell.seed].run_id} and {cell.run_id} for "
+                f"seed {cell.seed}. Narrow its `where` to one cell per seed."
+            )
+        cells[cell.seed] = cell
+    return cells
+
+
+def _row(row: "Row", cells: dict[int, "Cell"], runs: dict[str, Run], frames: dict, metric: str) -> RowResult:
+    seeds, scored, tasks = [], {}, {}
+    for seed, cell in sorted(cells.items()):
+        status = runs[cell.run_id].status if cell.run_id in runs else "missing"
+        value = None
+        if status == "done" and cell.run_id in frames:
+            scored[seed], tasks = frames[cell.run_id]
+            alone = Scores.collect({seed: scored[seed]}, tasks, row.label)
+            value = float(_select(alone, metric).per_seed[0])
+        seeds.append(SeedResult(seed, cell.run_id, status, value))
+    result = RowResult(row.id, row.label, row.published, seeds, _state(seeds))
+    if result.state == "ok":
+        try:
+            result.scores = Scores.collect(scored, tasks, row.label)
+        except ConfigError:
+            result.state = "unequal images"
+    return result
+
+
+def _state(seeds: list[SeedResult]) -> str:
+    """ok, or what is wrong with how many of the row's runs."""
+    counts = Counter(seed.status for seed in seeds if seed.score is None)
+    diverged = counts.pop("diverged", 0)
+    parts = [f"diverged ({diverged} of {len(seeds)})"] if diverged else []
+    if missing := sum(counts.values()):
+        seen = ", ".join(f"{n} {status}" for status, n in sorted(counts.items()) if status != "missing")
+        parts.append(f"missing ({missing} of {len(seeds)}{': ' + seen if seen else ''})")
+    return ", ".join(parts) or ("ok" if seeds else "missing (no runs)")
+
+
+def _select(scores: Scores, metric: str) -> Scores:
+    if metric == "overall":
+        return scores
+    if metric not in scores.tasks:
+        raise UnknownName("metric", metric, {"overall", *scores.tasks}, "the sweep")
+    return scores.of_task(metric)
+
+
+def _measure(table: TableResult, metric: str) -> None:
+    for row in table.rows:
+        if row.scores is None:
+            continue
+        full, row.scores = row.scores, _select(row.scores, metric)
+        row.score = statistics.interval(row.scores, statistics.generator(table.content, row.id))
+        for task in _ordered(full.tasks):
+            row.tasks[task] = _task_estimate(full.of_task(task), statistics.generator(table.content, row.id, task))
+
+
+def _ordered(tasks: tuple[str, ...]) -> list[str]:
+    return sorted(set(tasks), key=lambda task: (TASKS.index(task) if task in TASKS else len(TASKS), task))
+
+
+def _task_estimate(scores: Scores, rng: np.random.Generator) -> Estimate:
+    """Bootstrap interval; Wilson's on the number of prompts where all images agree and a bootstrap sees no spread."""
+    mean = float(scores.values.mean())
+    if mean in (0.0, 1.0):
+        return statistics.wilson(mean * len(scores.prompts), len(scores.prompts))
+    return statistics.interval(scores, rng)
+
+
+def _teachers(store: Store, cells: "list[Cell]") -> list[str]:
+    """Ids of the finished runs of the teacher's own 16-step sampler on the track and split of the table."""
+    if not cells:
+        return []
+    want = cells[0].config
+    evaluation = {"split": want.evaluation.split, "images_per_prompt": want.evaluation.images_per_prompt}
+
+    def fits(run: Run) -> bool:
+        found = run.config.get("evaluation") or {}
+        return (
+            run.status == "done"
+            and run.config.get("method") == "teacher"
+            and run.config.get("track") == {"name": want.track.name, "preset": want.track.preset}
+            and found.get("teacher_steps", TEACHER_STEPS) == TEACHER_STEPS
+            and all(found.get(key) == value for key, value in evaluation.items())
+        )
+
+    return [run.run_id for run in store.runs().values() if fits(run)]
+
+
+def _mean(store: Store, run_ids: list[str], suite: str | None, metric: str) -> float | None:
+    values = store.frame("metrics", run_ids, suite=suite, metric=metric).value
+    return float(values.mean()) if len(values) else None

@@ -1,0 +1,216 @@
+"""A TableResult as frames of text (what people read) and of numbers (what programs read), and as Markdown."""
+
+import math
+
+import pandas as pd
+
+from fpd_bench.evals.statistics import Estimate
+from fpd_bench.reporting.latex import to_latex
+from fpd_bench.reporting.model import RowResult, TableResult
+from fpd_bench.reporting.results import TASKS
+
+NONE = "–"
+LABELS = {
+    "overall": "Overall",
+    "single_object": "Single",
+    "two_object": "Two",
+    "counting": "Count.",
+    "colors": "Colors",
+    "position": "Pos.",
+    "color_attr": "Color attr.",
+}
+OTHER_BENCH = (
+    "Published numbers come from the paper's bench (MaskGen on GenEval). Ours come from this profile's own bench, so "
+    "the two stand side by side but are not expected to be equal: compare the differences between rows, not the scores."
+)
+READING = (
+    "Intervals are 95% two-level bootstraps over seeds and prompts within task. Differences are paired by seed, prompt "
+    "and noise; p is a sign-flip test on prompts, Holm-adjusted over the table. Bold: the best row and all that cannot "
+    "be told from it (p < 0.05 and an interval without 0 tell them apart)."
+)
+
+
+def heading(table: TableResult) -> str:
+    """'Table 3a: Gradient routing' for a sweep called table3."""
+    name = table.name.replace("table", "Table ", 1) if table.name.startswith("table") else table.name
+    return f"{name}: {table.caption}"
+
+
+def main_frame(table: TableResult) -> pd.DataFrame:
+    """The table itself: one row per row, text cells. Columns without any entry are left out."""
+    versus = f"Δ to {table.baseline}" if table.baseline else "Δ"
+    rows = []
+    for row in table.rows:
+        cells = {
+            "Row": row.label,
+            LABELS.get(table.metric, table.metric): score_text(row),
+            "SD seeds": NONE if row.spread is None else f"{row.spread:.3f}",
+            "Seeds": str(sum(seed.score is not None for seed in row.seeds)),
+            "Images": str(row.images) if row.images else NONE,
+            versus: _delta(row, table),
+            "p": p_text(row.delta.p) if row.delta else NONE,
+            "Kept": NONE if row.kept is None else f"{row.kept:.0%}",
+            "Published": _published(row.published),
+            "Published Δ": _published(row.published_delta, "+.2f"),
+        }
+        if table.comparable:
+            cells["Ours - published"] = _difference(row)
+        rows.append(cells)
+    frame = pd.DataFrame(rows, dtype=object)
+    always = {"Row", LABELS.get(table.metric, table.metric), "Seeds", "Images"}
+    return frame[[name for name in frame.columns if name in always or (frame[name] != NONE).any()]]
+
+
+def score_text(row: RowResult) -> str:
+    """'0.432 [0.410, 0.455]', or why there is no number."""
+    return estimate_text(row.score) if row.score else row.state
+
+
+def estimate_text(estimate: Estimate, sign: str = "") -> str:
+    """Mean and interval with three decimals; sign='+' for differences."""
+    return f"{estimate.value:{sign}.3f} [{estimate.low:{sign}.3f}, {estimate.high:{sign}.3f}]"
+
+
+def p_text(p: float) -> str:
+    """p with three decimals, '<0.001' below."""
+    return "<0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def _delta(row: RowResult, table: TableResult) -> str:
+    if row.delta:
+        return estimate_text(row.delta.difference, "+")
+    return "baseline" if row.label == table.baseline else NONE
+
+
+def _published(value: float | None, form: str = ".2f") -> str:
+    return NONE if value is None else f"{value:{form}}"
+
+
+def _difference(row: RowResult) -> str:
+    if row.score is None or row.published is None:
+        return NONE
+    flag = " (outside our interval)" if row.score.excludes(row.published) else ""
+    return f"{row.score.value - row.published:+.3f}{flag}"
+
+
+def claims_frame(table: TableResult) -> pd.DataFrame:
+    """The paper's claims: published difference, ours, test and verdict."""
+    return pd.DataFrame(
+        [
+            {
+                "Claim": claim.text,
+                "Published Δ": _published(claim.published, "+.2f"),
+                "Ours Δ": estimate_text(claim.ours.difference, "+") if claim.ours else NONE,
+                "p": p_text(claim.ours.p) if claim.ours else NONE,
+                "Verdict": claim.verdict,
+            }
+            for claim in table.claims
+        ],
+        dtype=object,
+    )
+
+
+def tasks_frame(table: TableResult) -> pd.DataFrame:
+    """Score of each task with its interval; rows without a score are left out."""
+    rows = [
+        {"Row": row.label} | {LABELS.get(task, task): estimate_text(value) for task, value in row.tasks.items()}
+        for row in table.rows
+        if row.tasks
+    ]
+    return pd.DataFrame(rows, dtype=object)
+
+
+def seeds_frame(table: TableResult) -> pd.DataFrame:
+    """Every run behind the table: row, seed, run id, score or status."""
+    rows = [
+        {
+            "Row": row.label,
+            "Seed": str(seed.seed),
+            "Run": seed.run_id,
+            "Score": seed.status if seed.score is None else f"{seed.score:.4f}",
+        }
+        for row in table.rows
+        for seed in row.seeds
+    ]
+    return pd.DataFrame(rows, dtype=object)
+
+
+def numbers_frame(table: TableResult) -> pd.DataFrame:
+    """The same as numbers, one line per row, for the CSV; empty cells where there is no number."""
+    rows = []
+    for row in table.rows:
+        delta = row.delta.difference if row.delta else None
+        numbers: dict[str, object] = {
+            "row": row.id,
+            "label": row.label,
+            "state": row.state,
+            **_columns("score", row.score),
+            "sd_seeds": row.spread,
+            "seeds": sum(seed.score is not None for seed in row.seeds),
+            "images": row.images,
+            **_columns("delta", delta),
+            "p_holm": row.delta.p if row.delta else None,
+            "best": row.best,
+            "kept_of_teacher": row.kept,
+            "published": row.published,
+            "published_delta": row.published_delta,
+            "run_ids": " ".join(seed.run_id for seed in row.seeds),
+        }
+        for task in TASKS:
+            numbers |= _columns(task, row.tasks.get(task))
+        rows.append(numbers)
+    return pd.DataFrame(rows)
+
+
+def _columns(name: str, estimate: Estimate | None) -> dict[str, float]:
+    values = (estimate.value, estimate.low, estimate.high) if estimate else (math.nan,) * 3
+    return dict(zip((name, f"{name}_low", f"{name}_high"), values, strict=True))
+
+
+def notes(table: TableResult) -> list[str]:
+    """What a reader must know below the table."""
+    finished, planned = table.done
+    said = [READING] + ([] if table.comparable else [OTHER_BENCH])
+    if any(len(row.seeds) == 1 and row.score for row in table.rows):
+        said.append("A row with one seed has an interval over prompts only: it says nothing about retraining.")
+    if table.teacher is not None:
+        said.append(f"Kept: share of the teacher's 16-step score ({table.teacher:.3f}) on the same suite.")
+    said += table.notes
+    data = f"{finished} of {planned} runs finished; data {table.content}."
+    return [*said, f"Profile {table.profile}; suite {table.suite or 'none yet'}; {data}"]
+
+
+def bold_cells(table: TableResult) -> list[tuple[int, str]]:
+    """(row number, column) of the scores set in bold."""
+    return [(n, LABELS.get(table.metric, table.metric)) for n, row in enumerate(table.rows) if row.best]
+
+
+def to_markdown(table: TableResult) -> str:
+    """The whole report of one table as Markdown."""
+    frame = main_frame(table).copy()
+    for row, column in bold_cells(table):
+        frame.at[row, column] = f"**{frame.at[row, column]!s}**"
+    parts = [f"# {heading(table)}", table.title, _pipes(frame)]
+    for title, extra in sections(table):
+        parts += [f"## {title}", _pipes(extra)]
+    parts += ["## Notes", "\n".join(f"- {note}" for note in notes(table))]
+    return "\n\n".join(parts) + "\n"
+
+
+def sections(table: TableResult) -> list[tuple[str, pd.DataFrame]]:
+    """The tables that follow the main one, without the empty ones."""
+    frames = [("Claims", claims_frame(table)), ("By task", tasks_frame(table)), ("Every run", seeds_frame(table))]
+    return [(title, frame) for title, frame in frames if len(frame)]
+
+
+def table_latex(table: TableResult) -> str:
+    """Main table and claims as two LaTeX floats."""
+    text = to_latex(main_frame(table), table.caption, table.name, bold_cells(table))
+    if table.claims:
+        text += "\n" + to_latex(claims_frame(table), f"{table.caption}: claims", f"{table.name}-claims")
+    return text
+
+
+def _pipes(frame: pd.DataFrame) -> str:
+    escaped = frame.map(lambda cell: str(cell).replace("|", "\\|"))
+    return escaped.to_markdown(index=False, disable_numparse=True)
