@@ -1,12 +1,13 @@
 """Named choices: every axis of a sweep is a Registry, and every registry lives here.
 
 A registry knows the module that fills it and imports it at the first lookup, so listing the registries costs
-nothing and the torch-free rooms stay torch-free. Packages outside this tree announce plugins under the entry
-point group `fpd_bench.<kind>s` (for example `fpd_bench.estimators`).
+nothing and the torch-free rooms stay torch-free. The names and versions of the plugins in this tree stand beside
+each registry, so that configurations are checked and runs are named without importing them either. Packages outside
+this tree announce plugins under the entry point group `fpd_bench.<kind>s` (for example `fpd_bench.estimators`).
 """
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.metadata import entry_points
 from typing import Any, Generic, TypeVar
 
@@ -18,9 +19,11 @@ T = TypeVar("T")
 class Registry(Generic[T]):
     """Names -> plugins of one kind; unknown names raise UnknownName with a suggestion and the list."""
 
-    def __init__(self, kind: str, *homes: str):
+    def __init__(self, kind: str, *homes: str, declared: Mapping[str, int] | None = None):
+        """homes: modules that register plugins; declared: {name: version} of those plugins."""
         self.kind = kind
         self._homes = homes
+        self._declared = dict(declared or {})
         self._entries: dict[str, tuple[T, int]] = {}
         self._loaded = False
 
@@ -30,6 +33,11 @@ class Registry(Generic[T]):
         def add(plugin: Any) -> Any:
             if name in self._entries:
                 raise ValueError(f"{self.kind} '{name}' is registered twice")
+            if self._declared.get(name, version) != version:
+                raise ValueError(
+                    f"{self.kind} '{name}' registers as version {version}, but fpd_bench/registry.py declares version "
+                    f"{self._declared[name]}: change both together"
+                )
             self._entries[name] = (plugin, version)
             return plugin
 
@@ -40,8 +48,18 @@ class Registry(Generic[T]):
         return self._entry(name)[0]
 
     def version(self, name: str) -> int:
-        """The version of the plugin called `name`. Raises UnknownName."""
-        return self._entry(name)[1]
+        """The version of the plugin called `name`; imports nothing if it is declared. Raises UnknownName."""
+        return self._declared[name] if name in self._declared else self._entry(name)[1]
+
+    def known(self) -> list[str]:
+        """Every name that can be asked for, sorted, without importing a plugin."""
+        announced = {point.name for point in entry_points(group=self._group)}
+        return sorted({*self._declared, *self._entries, *announced})
+
+    def check(self, name: str, where: str = "") -> None:
+        """Raises UnknownName unless `name` can be asked for; imports nothing."""
+        if name not in self.known():
+            raise UnknownName(self.kind, name, self.known(), where)
 
     def names(self) -> list[str]:
         """All registered names, sorted."""
@@ -54,18 +72,28 @@ class Registry(Generic[T]):
             raise UnknownName(self.kind, name, self._entries)
         return self._entries[name]
 
+    @property
+    def _group(self) -> str:
+        return f"fpd_bench.{self.kind.replace(' ', '_')}s"
+
     def _load(self) -> None:
         if self._loaded:
             return
-        self._loaded = True
-        for home in self._homes:
-            importlib.import_module(home)
-        for point in entry_points(group=f"fpd_bench.{self.kind.replace(' ', '_')}s"):
-            point.load()
+        self._loaded = True  # before the imports: a home may look up its siblings
+        try:
+            for home in self._homes:
+                importlib.import_module(home)
+            for point in entry_points(group=self._group):
+                point.load()
+        except BaseException:
+            self._loaded = False  # a home that failed says so again at the next lookup
+            raise
 
 
-estimators: Registry[Any] = Registry("estimator", "fpd_bench.distill.estimators")
-drafts: Registry[Any] = Registry("draft", "fpd_bench.distill.drafts")
-spaces: Registry[Any] = Registry("space", "fpd_bench.distill.spaces")
-methods: Registry[Any] = Registry("method", "fpd_bench.distill.fpd", "fpd_bench.distill.peers.dimo")
-tracks: Registry[Any] = Registry("track", "fpd_bench.tracks.shapes.track")
+estimators: Registry[Any] = Registry("estimator", "fpd_bench.distill.estimators", declared={"ste": 1, "soft": 1})
+drafts: Registry[Any] = Registry("draft", "fpd_bench.distill.drafts", declared={"student": 1, "random": 1})
+spaces: Registry[Any] = Registry("space", "fpd_bench.distill.spaces", declared={"feature": 1, "pixel": 1})
+methods: Registry[Any] = Registry(
+    "method", "fpd_bench.distill.fpd", "fpd_bench.distill.peers.dimo", declared={"fpd": 1, "dimo": 1}
+)
+tracks: Registry[Any] = Registry("track", "fpd_bench.tracks.shapes.track", declared={"shapes": 1})

@@ -35,7 +35,7 @@ class RefineConfig:
 
 @dataclass
 class DriftConfig:
-    """Eq. 6-7. `positives`/`negatives`/`normalise` name the readings of Eq. 6 that facts and docs/dynamics.md compare."""
+    """Eq. 6-7. `positives`, `negatives`, `normalise` name the readings of Eq. 6 that docs/dynamics.md compares."""
 
     space: str = "feature"  # feature | pixel
     blocks: list[int] = field(default_factory=lambda: [1, 2, 3, 4])  # backbone stages (sorted set); [] for pixel
@@ -47,6 +47,10 @@ class DriftConfig:
     floor: float = 0.0  # on the affinity; 1e-6 = the published Drifting code
     repulsion: float = 1.0  # weight of the repulsive half of Eq. 6; 0 = attraction only
     samples_per_condition: int = 8  # drafts per prompt; the drift is computed within a prompt (1 = whole batch)
+
+    def __post_init__(self) -> None:
+        self.blocks = sorted(set(self.blocks))
+        self.bandwidths = sorted(set(self.bandwidths))
 
 
 @dataclass
@@ -89,6 +93,7 @@ class EvaluationConfig:
     split: str = "test"  # test | validation
     images_per_prompt: int = 4
     weights: str = "ema"  # ema | raw
+    teacher_steps: int = 16  # steps of the teacher's sampler; read by method=teacher only
 
 
 @dataclass

@@ -1,0 +1,162 @@
+"""Everything that can be known to be wrong with a configuration before work starts; needs no torch.
+
+`check` raises ConfigError (or UnknownName) with the field, its value and what is valid instead.
+"""
+
+import re
+from collections.abc import Callable
+
+from fpd_bench import registry
+from fpd_bench.config.fields import leaves, noun, value, well_typed
+from fpd_bench.config.identity import TEACHER
+from fpd_bench.config.schema import RunConfig
+from fpd_bench.config.tracks import facts, refuse_unavailable
+from fpd_bench.errors import ConfigError, UnknownName
+
+CHOICES = {
+    "refine.ratio": ("uniform", "arccos"),
+    "drift.positives": ("all", "others", "own"),
+    "drift.negatives": ("self_masked", "roll"),
+    "drift.normalise": ("joint", "separate", "row_only"),
+    "optim.schedule": ("constant", "cosine"),
+    "evaluation.split": ("test", "validation"),
+    "evaluation.weights": ("ema", "raw"),
+}
+
+# field: (is it right?, what is right)
+Rule = tuple[Callable[[float], bool], str]
+POSITIVE: Rule = (lambda x: x > 0, "more than 0")
+NOT_NEGATIVE: Rule = (lambda x: x >= 0, "0 or more")
+COUNT: Rule = (lambda x: x >= 1, "1 or more")
+FRACTION: Rule = (lambda x: 0 <= x <= 1, "in [0, 1]")
+SHARE: Rule = (lambda x: 0 < x <= 1, "in (0, 1]")
+DECAY: Rule = (lambda x: 0 <= x < 1, "in [0, 1)")
+RANGES: dict[str, Rule] = {
+    "seed": NOT_NEGATIVE,
+    "start.r_init": SHARE,
+    "refine.low": SHARE,
+    "refine.high": SHARE,
+    "refine.guidance": NOT_NEGATIVE,
+    "refine.temperature": NOT_NEGATIVE,
+    "drift.grid": NOT_NEGATIVE,
+    "drift.floor": DECAY,
+    "drift.repulsion": NOT_NEGATIVE,
+    "drift.samples_per_condition": COUNT,
+    "gan.weight": NOT_NEGATIVE,
+    "gan.lr": POSITIVE,
+    "gan.blur_sigma": NOT_NEGATIVE,
+    "gan.blur_fraction": FRACTION,
+    "dimo.aux_lr": POSITIVE,
+    "optim.steps": COUNT,
+    "optim.batch": COUNT,
+    "optim.lr": POSITIVE,
+    "optim.warmup": NOT_NEGATIVE,
+    "optim.weight_decay": NOT_NEGATIVE,
+    "optim.clip": NOT_NEGATIVE,
+    "optim.ema": DECAY,
+    "evaluation.images_per_prompt": COUNT,
+    "evaluation.teacher_steps": COUNT,
+    "execution.threads": COUNT,
+    "execution.micro_batch": NOT_NEGATIVE,
+    "execution.log_every": COUNT,
+    "execution.grid_every": COUNT,
+    "execution.checkpoint_every": COUNT,
+}
+
+
+def check(config: RunConfig) -> None:
+    """Raises ConfigError if this run cannot be carried out as written."""
+    _types(config)
+    _names(config)
+    _ranges(config)
+    _optimiser(config)
+    if config.method != TEACHER:
+        _refinement(config)
+    if config.method == "fpd":
+        _drift(config)
+
+
+def _types(config: RunConfig) -> None:
+    for name in leaves():
+        found = value(config, name)
+        if not well_typed(name, found):
+            raise ConfigError(f"{name} must be {noun(name)}; got {found!r}.")
+
+
+def _names(config: RunConfig) -> None:
+    refuse_unavailable(config.track.name)
+    registry.tracks.check(config.track.name, "track.name")
+    facts(config.track.name, config.track.preset)
+    if config.method not in {*registry.methods.known(), TEACHER}:
+        raise UnknownName("method", config.method, {*registry.methods.known(), TEACHER})
+    registry.estimators.check(config.estimator)
+    registry.drafts.check(config.draft)
+    registry.spaces.check(config.drift.space, "drift.space")
+    for name, known in CHOICES.items():
+        if value(config, name) not in known:
+            raise UnknownName(name, value(config, name), known)
+
+
+def _ranges(config: RunConfig) -> None:
+    for name, (right, words) in RANGES.items():
+        if not right(value(config, name)):
+            raise ConfigError(f"{name} must be {words}; got {value(config, name)}.")
+
+
+def _optimiser(config: RunConfig) -> None:
+    optim, batch = config.optim, config.optim.batch
+    if len(optim.betas) != 2 or not all(0 <= beta < 1 for beta in optim.betas):
+        raise ConfigError(f"optim.betas must be two numbers in [0, 1); got {optim.betas}.")
+    if config.execution.micro_batch > batch:
+        raise ConfigError(
+            f"execution.micro_batch={config.execution.micro_batch} exceeds optim.batch={batch}. 0 = whole."
+        )
+    if not re.fullmatch(r"cpu|mps|cuda(:\d+)?", config.execution.device):
+        raise ConfigError(f"execution.device must be cpu, cuda, cuda:N or mps; got '{config.execution.device}'.")
+
+
+def _refinement(config: RunConfig) -> None:
+    refine, sizes = config.refine, facts(config.track.name, config.track.preset)
+    if refine.low > refine.high:
+        raise ConfigError(f"refine.low={refine.low} is above refine.high={refine.high}.")
+    if sizes and round(config.start.r_init * sizes.tokens) < 1:
+        raise ConfigError(
+            f"start.r_init={config.start.r_init} masks none of the {sizes.tokens} tokens of track "
+            f"'{config.track.name}'. Use {1 / sizes.tokens:g} or more."
+        )
+
+
+def _drift(config: RunConfig) -> None:
+    drift, batch = config.drift, config.optim.batch
+    if not drift.bandwidths or min(drift.bandwidths) <= 0:
+        raise ConfigError(f"drift.bandwidths must be one or more numbers above 0; got {drift.bandwidths}.")
+    if batch % drift.samples_per_condition:
+        raise ConfigError(
+            f"drift.samples_per_condition={drift.samples_per_condition} does not divide optim.batch={batch}."
+        )
+    group = drift.samples_per_condition if drift.samples_per_condition > 1 else batch
+    if group < 2 and (drift.negatives == "self_masked" or drift.positives == "others"):
+        raise ConfigError(
+            f"drift.negatives={drift.negatives}, drift.positives={drift.positives} need 2 or more drafts to compare; "
+            f"got optim.batch={batch}. Raise optim.batch, or use drift.negatives=roll drift.positives=all."
+        )
+    _space(config)
+
+
+def _space(config: RunConfig) -> None:
+    drift, sizes = config.drift, facts(config.track.name, config.track.preset)
+    if drift.space == "pixel":
+        if drift.blocks:
+            raise ConfigError(
+                f"drift.space=pixel has no blocks; got drift.blocks={drift.blocks}. Write drift.blocks=[]."
+            )
+        if sizes and drift.grid and sizes.pixels % drift.grid:
+            side = sizes.pixels
+            raise ConfigError(
+                f"drift.grid={drift.grid} does not divide a {side} x {side} image. Choose a divisor, or 0."
+            )
+    if drift.space == "feature":
+        known = list(sizes.blocks) if sizes else None
+        if not drift.blocks or (known and not set(drift.blocks) <= set(known)):
+            choose = f" Choose one or more of {known}." if known else " Name one or more blocks."
+            raise ConfigError(f"drift.blocks={drift.blocks} are not blocks of track '{config.track.name}'.{choose}")

@@ -1,0 +1,172 @@
+"""A sweep's YAML as checked dataclasses: what is written, before profiles and grids are worked out."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from fpd_bench.errors import ConfigError, UnknownName
+
+METRICS = ("overall", "single_object", "two_object", "counting", "colors", "position", "color_attr")
+DEFAULT_PROFILE = "embedded"
+REQUIRED: Any = object()
+
+
+@dataclass(frozen=True)
+class Claim:
+    """Row `better` scores higher than row `worse`, says the paper."""
+
+    better: str
+    worse: str
+    text: str
+
+
+@dataclass(frozen=True)
+class RowSpec:
+    """A row selects cells by the values of their configuration; per profile if `where` has a profile's name as key."""
+
+    id: str
+    label: str
+    where: dict[str, Any]
+    published: float | None = None
+
+
+@dataclass(frozen=True)
+class TableSpec:
+    """grid: override lists, a union of products; or {profile: such a list}."""
+
+    id: str
+    caption: str
+    grid: Any
+    rows: tuple[RowSpec, ...]
+    baseline: str | None
+    claims: tuple[Claim, ...]
+
+
+@dataclass(frozen=True)
+class SweepFile:
+    """The file as a whole. profiles: {name: overrides}."""
+
+    path: Path
+    name: str
+    title: str
+    metric: str
+    seeds: tuple[int, ...]
+    profiles: dict[str, list[str]] = field(default_factory=dict)
+    tables: tuple[TableSpec, ...] = ()
+
+
+def read_sweep_file(path: Path) -> SweepFile:
+    """Raises ConfigError, one line, for a missing file, for what is not YAML or not a sweep, and for unknown keys."""
+    top = _Reader(_load(path), str(path))
+    metric = top.text("metric", "overall")
+    if metric not in METRICS:
+        raise UnknownName("metric", metric, METRICS, str(path))
+    profiles = top.get("profiles", dict, {})
+    for name, overrides in profiles.items():
+        if not isinstance(overrides, list):
+            raise ConfigError(f"{path}: profile '{name}' must be a list of overrides; got {overrides!r}.")
+    tables = [_table(entry, f"{path}, table {n + 1}") for n, entry in enumerate(top.get("tables", list))]
+    if not tables:
+        raise ConfigError(f"{path} has no tables.")
+    _unique([table.id for table in tables], "table id", str(path))
+    name = top.text("name", path.stem)
+    seeds = check_seeds(top.get("seeds", list, [0]), str(path))
+    read = SweepFile(path, name, top.text("title", name), metric, seeds, profiles, tuple(tables))
+    top.finish()
+    return read
+
+
+def check_seeds(seeds: list[Any], where: str) -> tuple[int, ...]:
+    """Distinct whole numbers >= 0, at least one. Raises ConfigError."""
+    right = all(isinstance(seed, int) and not isinstance(seed, bool) and seed >= 0 for seed in seeds)
+    if not seeds or not right or len(set(seeds)) < len(seeds):
+        raise ConfigError(f"{where}: seeds must be distinct whole numbers from 0, like [0, 1, 2]; got {seeds}.")
+    return tuple(seeds)
+
+
+def _load(path: Path) -> Any:
+    if not path.is_file():
+        near = sorted(str(found) for found in (path.parent if path.parent.is_dir() else Path("sweeps")).glob("*.yaml"))
+        raise ConfigError(f"No sweep file '{path}'. Available: {', '.join(near) or 'none'}.")
+    try:
+        return OmegaConf.to_container(OmegaConf.load(path), resolve=False)
+    except (OmegaConfBaseException, OSError, UnicodeDecodeError, ValueError) as error:
+        raise ConfigError(f"{path} cannot be read as a sweep: {' '.join(str(error).split())}") from error
+    except Exception as error:  # PyYAML's errors share no importable base with OmegaConf's
+        if type(error).__module__.startswith("yaml"):
+            raise ConfigError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
+        raise
+
+
+def _table(entry: Any, where: str) -> TableSpec:
+    reader = _Reader(entry, where)
+    ident = reader.text("id")
+    rows = tuple(_row(row, f"{where}, row {n + 1}") for n, row in enumerate(reader.get("rows", list, [])))
+    _unique([row.id for row in rows], "row id", where)
+    _unique([row.label for row in rows], "row label", where)
+    claims = tuple(_claim(claim, where) for claim in reader.get("claims", list, []))
+    baseline = reader.text("baseline", "") or None
+    known = [row.id for row in rows]
+    for name in [*([baseline] if baseline else []), *(row for claim in claims for row in (claim.better, claim.worse))]:
+        if name not in known:
+            raise UnknownName("row", name, known, where)
+    table = TableSpec(ident, reader.text("caption", ident), reader.get("grid", (list, dict)), rows, baseline, claims)
+    reader.finish()
+    return table
+
+
+def _row(entry: Any, where: str) -> RowSpec:
+    reader = _Reader(entry, where)
+    ident = reader.text("id")
+    published = reader.get("published", (int, float), None)
+    row = RowSpec(ident, reader.text("label", ident), reader.get("where", dict), published)
+    reader.finish()
+    return row
+
+
+def _claim(entry: Any, where: str) -> Claim:
+    reader = _Reader(entry, f"{where}, claims")
+    better, worse = reader.text("better"), reader.text("worse")
+    claim = Claim(better, worse, reader.text("text", f"{better} > {worse}"))
+    reader.finish()
+    return claim
+
+
+def _unique(names: list[str], kind: str, where: str) -> None:
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ConfigError(f"{where}: {kind} '{twice[0]}' is used twice.")
+
+
+class _Reader:
+    """Takes keys from a mapping, each with its type; what is left at `finish` is unknown."""
+
+    def __init__(self, entry: Any, where: str):
+        if not isinstance(entry, dict):
+            raise ConfigError(f"{where} must be a mapping of key: value; got {type(entry).__name__} {entry!r:.60}.")
+        self._entry, self._where, self._asked = entry, where, set[str]()
+
+    def get(self, key: str, kind: type | tuple[type, ...], default: Any = REQUIRED) -> Any:
+        self._asked.add(key)
+        found = self._entry.get(key)
+        if found is None:
+            if default is REQUIRED:
+                raise ConfigError(f"{self._where} lacks '{key}'.")
+            return default
+        if not isinstance(found, kind) or (isinstance(found, bool) and kind is not bool):
+            kinds = kind if isinstance(kind, tuple) else (kind,)
+            names = " or ".join({"dict": "mapping", "str": "text"}.get(k.__name__, k.__name__) for k in kinds)
+            raise ConfigError(f"{self._where}: '{key}' must be a {names}; got {found!r}.")
+        return found
+
+    def text(self, key: str, default: Any = REQUIRED) -> str:
+        found = self.get(key, (str, int, float), default)
+        return str(found)
+
+    def finish(self) -> None:
+        for key in self._entry:
+            if key not in self._asked:
+                raise UnknownName("key", key, self._asked, self._where)
