@@ -9,8 +9,10 @@ from scipy import ndimage
 from fpd_bench.errors import ConfigError, UnknownName
 from fpd_bench.evals.geneval.detectors import ShapesBackend, score_images
 from fpd_bench.evals.geneval.prompts import every_row
+from fpd_bench.tracks.shapes.components import objects
 from fpd_bench.tracks.shapes.detector import Detector
-from fpd_bench.tracks.shapes.drawing import PALETTE, SHAPES, render, render_free_scene
+from fpd_bench.tracks.shapes.drawing import PALETTE, SHAPES, coverage, render, render_free_scene
+from fpd_bench.tracks.shapes.templates import Templates
 
 SHAPE_LIST, COLOUR_LIST = list(SHAPES), list(PALETTE)
 CELLS = list(product((8, 16, 24), repeat=2))  # centres of 16 x 16 px blocks on the 8 px grid
@@ -141,3 +143,38 @@ def test_fragments_are_not_objects_where_sizes_are_known():
         pieces += len(lenient.detect(quarter))
         assert words(strict.detect(whole)) == [(shape, colour)] and strict.detect(quarter) == []
     assert pieces == len(shapes) * len(colours)
+
+
+def test_loose_rim_pixels_go_to_the_nearest_object():
+    labels = np.full((32, 32), -1)
+    labels[8:16, 8:16] = 0
+    labels[8:16, 16] = 1  # a rim of another colour, too small to be an object
+    labels[8:12, 20] = 1  # specks out of reach
+    owner = objects(labels, 2, 1.0)
+    assert (owner[8:16, 8:17] == 1).all() and (owner[:, 17:] == 0).all()
+
+
+def test_a_thin_rim_is_not_an_object_and_a_thin_line_is():
+    labels = np.full((32, 32), -1)
+    labels[8:16, 8:16] = 0
+    labels[8:24, 16] = 1
+    assert objects(labels, 2, 1.0).max() == 1
+    labels[8:24, 16], labels[8:24, 26] = -1, 1
+    assert objects(labels, 2, 1.0).max() == 2
+
+
+def test_templates_know_blur_and_subpixel_places():
+    templates = Templates(["circle", "star"], 32)
+    for blur, expected in ((0.0, 1.0), (0.5, 0.98), (0.9, 0.95)):
+        for dx in (0.0, 0.25, -0.5):
+            patch = ndimage.gaussian_filter(coverage("circle", 5.0, 8.5 + dx, 8.5, 17), blur)
+            assert templates.match(patch, dx, 0.0)[0] == pytest.approx(expected, abs=0.012)
+            assert templates.match(patch, dx, 0.0)[1] < 0.8
+    assert templates.match(patch, 0.5, 0.0)[0] < 0.85  # placed a pixel off
+
+
+def test_a_pale_smear_is_background(detector):
+    grey, white = 134, np.array(PALETTE["white"])
+    for share, n in ((0.3, 0), (0.9, 1)):
+        colour = tuple(grey + share * (white - grey))
+        assert len(detector.detect(render([thing("circle", colour, 16, 16)], 32, grey))) == n
