@@ -17,7 +17,7 @@ from fpd_bench.errors import ConfigError, FpdError
 
 def main(arguments: list[str] | None = None) -> int:
     """The command's exit code: 0 = written, 2 = wrong usage, 1 = another error."""
-    options = _parser().parse_args(arguments)
+    options = _parser().parse_intermixed_args(arguments)  # overrides may follow flags
     try:
         return _report(options)
     except FpdError as error:

@@ -168,8 +168,8 @@ def sign_flip(difference: Scores, rng: np.random.Generator, flips: int = FLIPS) 
     if len(moving) == 0:
         return 1.0
     if 2 ** len(moving) <= flips:
-        bits = np.arange(2 ** len(moving))[:, None] >> np.arange(len(moving)) & 1
-        return float(np.mean(abs((2.0 * bits - 1) @ moving) >= observed - 1e-12))
+        all_signs = 2.0 * (np.arange(2 ** len(moving))[:, None] >> np.arange(len(moving)) & 1) - 1
+        return float(np.mean(abs(all_signs @ moving) >= observed - 1e-12))
     bytes_each = -(-len(moving) // 8)
     bits = np.unpackbits(rng.integers(0, 256, (flips, bytes_each), dtype=np.uint8), axis=1)[:, : len(moving)]
     sums = 2 * (bits.astype(float) @ moving) - moving.sum()

@@ -1,5 +1,6 @@
 """Rows against each other: the baseline, the best row, the paper's claims. Always paired, always adjusted (Holm)."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from fpd_bench.errors import ConfigError
@@ -61,7 +62,7 @@ def _told_apart(gap: Comparison) -> bool:
     return gap.p < ALPHA and gap.difference.excludes(0.0)
 
 
-def judge(table: TableResult, claims: "list[Claim]") -> list[ClaimResult]:
+def judge(table: TableResult, claims: "Sequence[Claim]") -> list[ClaimResult]:
     """The verdict on each claim, p adjusted over the claims of the table."""
     pairs = [(table.row(claim.better), table.row(claim.worse)) for claim in claims]
     results = []

@@ -171,6 +171,7 @@ def curves(table: TableResult, store: Store, stem: Path) -> Path | None:
 
 def _save(figure: Figure, stem: Path) -> Path:
     stem.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(stem.with_suffix(".pdf"), metadata={"CreationDate": None, "ModDate": None})
-    figure.savefig(stem.with_suffix(".png"))
-    return stem.with_suffix(".png")
+    pdf, png = (stem.with_name(f"{stem.name}.{kind}") for kind in ("pdf", "png"))  # a stem may contain dots
+    figure.savefig(pdf, metadata={"CreationDate": None, "ModDate": None})
+    figure.savefig(png)
+    return png

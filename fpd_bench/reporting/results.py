@@ -3,7 +3,9 @@
 Rows are complete or they have no mean: a missing, diverged or unequal run is named, never averaged away.
 """
 
+import re
 from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -34,7 +36,7 @@ def table_result(sweep: "Sweep", table: "Table", store: Store) -> TableResult:
     frames = _per_run(store.scores(run_ids, suite)) if suite else {}
     rows = [_row(row, _cells(table, row), runs, frames, sweep.metric) for row in table.rows]
     result = TableResult(
-        f"{sweep.name}{table.id}",
+        _file_name(sweep.name + table.id),
         sweep.title,
         table.caption,
         sweep.metric,
@@ -55,6 +57,11 @@ def table_result(sweep: "Sweep", table: "Table", store: Store) -> TableResult:
         if row.state == "unequal images":
             result.notes.append(f"{row.label}: its seeds were scored on different images.")
     return result
+
+
+def _file_name(text: str) -> str:
+    """A table's name as it stands in file names and links: `table3a@optim.lr=1e-4` becomes `table3a_optim.lr_1e-4`."""
+    return re.sub(r"[^\w.-]+", "_", text).strip("_")
 
 
 def _suite(store: Store, run_ids: list[str]) -> str | None:
@@ -146,7 +153,7 @@ def _task_estimate(scores: Scores, rng: np.random.Generator) -> Estimate:
     return statistics.interval(scores, rng)
 
 
-def _teachers(store: Store, cells: "list[Cell]") -> list[str]:
+def _teachers(store: Store, cells: "Sequence[Cell]") -> list[str]:
     """Ids of the finished runs of the teacher's own 16-step sampler on the track and split of the table."""
     if not cells:
         return []

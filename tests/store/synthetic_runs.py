@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 from dataclasses import asdict
 from pathlib import Path
 
@@ -33,6 +34,7 @@ def write_run(
     """
     config = config or RunConfig()
     folder = Path(results) / "runs" / run_id
+    shutil.rmtree(folder, ignore_errors=True)
     for name in ("attempts", "eval", "samples", "pictures"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     (folder / "config.yaml").write_text(yaml.safe_dump(asdict(config)))

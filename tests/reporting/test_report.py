@@ -1,0 +1,247 @@
+"""The report through its command: what it says, what it refuses to say, and that equal data give equal bytes."""
+
+import json
+import re
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+
+from fpd_bench import report
+from fpd_bench.config.schema import EvaluationConfig, RunConfig
+from fpd_bench.config.spec import load_sweep
+from fpd_bench.reporting.results import table_result
+from fpd_bench.store.ingest import ingest
+from fpd_bench.store.query import Store
+from tests.store.synthetic_runs import finish, write_run
+
+SWEEP = """
+name: table3
+title: Gradient routing and adversarial loss
+metric: overall
+seeds: [0, 1, 2]
+profiles:
+  embedded: [track.name=shapes]
+  paper: [track.name=shapes, optim.steps=77]
+tables:
+  - id: a
+    caption: "Routing & the adversarial term"
+    grid: ["estimator=soft,ste", "gan.weight=0,0.1"]
+    rows:
+      - {id: soft, label: "Soft Emb. <50%_a|b", where: {estimator: soft, gan.weight: 0}, published: 0.38}
+      - {id: soft_gan, label: "Soft + λ", where: {estimator: soft, gan.weight: 0.1}, published: 0.42}
+      - {id: ste, label: STE, where: {estimator: ste, gan.weight: 0}, published: 0.43}
+      - {id: ste_gan, label: "STE + λ", where: {estimator: ste, gan.weight: 0.1}}
+    baseline: ste
+    claims:
+      - {better: ste, worse: soft, text: STE beats soft embeddings}
+      - {better: soft, worse: soft_gan, text: The term hurts}
+      - {better: ste_gan, worse: ste, text: The term helps STE}
+"""
+SKILL = {"soft": 0.4, "soft_gan": 0.5, "ste": 0.52, "ste_gan": 0.521}
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A sweep with all its runs done; returns (sweep file, results folder, write(row, seed, **changes))."""
+    return make_project(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    """A finished project and the folder of its whole report, for tests that only read."""
+    folder = tmp_path_factory.mktemp("written")
+    project = make_project(folder)
+    assert run(project, folder / "out") == 0
+    return project, folder / "out"
+
+
+def make_project(tmp_path):
+    path = tmp_path / "table3.yaml"
+    path.write_text(SWEEP)
+    cells = {(cell.row_id, cell.seed): cell for cell in load_sweep(path, []).tables[0].cells}
+
+    def write(row, seed, **changes):
+        cell = cells[row, seed]
+        return write_run(tmp_path / "results", cell.run_id, cell.config, **({"skill": SKILL[row]} | changes))
+
+    for row, seed in cells:
+        write(row, seed, per_task=15, size=8, steps=20)
+    return path, tmp_path / "results", write
+
+
+def result(project, overrides=()):
+    path, results, _ = project
+    ingest(results)
+    sweep = load_sweep(path, list(overrides))
+    with Store(results) as store:
+        return table_result(sweep, sweep.tables[0], store)
+
+
+def run(project, out, *options):
+    path, results, _ = project
+    return report.main([str(path), "--results", str(results), "--out", str(out), *options])
+
+
+def test_scores_verdicts_and_bold_follow_the_runs(project):
+    table = result(project)
+    assert [claim.verdict for claim in table.claims] == ["reproduced", "contradicted", "undecided"]
+    assert [claim.published for claim in table.claims] == pytest.approx([0.05, -0.04, None], nan_ok=True)
+    assert [row.best for row in table.rows] == [False, False, True, True]
+    assert all(row.score.low < row.score.value < row.score.high for row in table.rows)
+    ste = table.row("ste")
+    assert ste.score.value == pytest.approx(sum(seed.score for seed in ste.seeds) / 3)
+    assert ste.score.value == pytest.approx(sum(task.value for task in ste.tasks.values()) / 6)
+    assert (ste.images, ste.delta, table.baseline) == (3 * 90 * 4, None, "STE")
+    soft = table.row("soft")
+    assert soft.delta.difference.value == pytest.approx(soft.score.value - ste.score.value)
+    assert soft.published_delta == pytest.approx(-0.05)
+
+
+def test_missing_and_diverged_runs_are_named_and_never_averaged(project, tmp_path):
+    _, _, write = project
+    (write("soft", 1) / "DONE").unlink()
+    write("soft_gan", 2, end="failed")
+    write("ste_gan", 0, end="diverged")
+    table = result(project)
+    states = ["missing (1 of 3: 1 running)", "missing (1 of 3: 1 failed)", "ok", "diverged (1 of 3)"]
+    assert [row.state for row in table.rows] == states
+    assert [row.score is None for row in table.rows] == [True, True, False, True]
+    assert {claim.verdict for claim in table.claims} == {"not tested"}
+    run(project, tmp_path / "out", "--no-figures")
+    text = (tmp_path / "out" / "table3a.md").read_text()
+    assert "missing (1 of 3" in text and "diverged (1 of 3)" in text
+
+
+def test_a_row_scored_on_fewer_images_is_not_compared(project):
+    _, _, write = project
+    for seed in range(3):
+        write("soft", seed, per_task=15, images=2)
+    table = result(project)
+    assert table.row("soft").delta is None and table.claims[0].verdict == "not tested"
+    assert any("not the same ones" in note for note in table.notes)
+    write("ste", 0, per_task=14)
+    assert result(project).row("ste").state == "unequal images"
+
+
+def test_the_difference_to_published_appears_only_on_the_papers_own_bench(project, tmp_path):
+    run(project, tmp_path / "out", "--no-figures")
+    text = (tmp_path / "out" / "table3a.md").read_text()
+    assert "Ours - published" not in text and "not expected to be equal" in text
+    path, results, _ = project
+    for cell in load_sweep(path, ["profile=paper"]).tables[0].cells:
+        write_run(results, cell.run_id, cell.config, skill=SKILL[cell.row_id], per_task=15)
+    run(project, tmp_path / "paper", "--no-figures", "--profile", "paper")
+    text = (tmp_path / "paper" / "table3a.md").read_text()
+    assert "Ours - published" in text and "(outside our interval)" in text and "not expected to be equal" not in text
+
+
+def test_the_share_of_the_teachers_score_counts_the_sixteen_step_teacher_of_the_same_bench(project):
+    _, results, _ = project
+    assert result(project).teacher is None
+    write_run(results, "e" * 12, RunConfig(method="teacher"), skill=0.6, per_task=15)
+    other = RunConfig(method="teacher", evaluation=EvaluationConfig(split="validation"))
+    write_run(results, "d" * 12, other, skill=0.1, per_task=15)
+    table = result(project)
+    assert 0.5 < table.teacher < 0.7
+    assert table.row("ste").kept == pytest.approx(table.row("ste").score.value / table.teacher)
+
+
+def test_equal_data_give_equal_bytes(written, tmp_path):
+    project, first = written
+    (project[1] / "index.sqlite").unlink()
+    assert run(project, tmp_path) == 0
+    files = {path.relative_to(first) for path in first.rglob("*") if path.is_file()}
+    assert len(files) == 3 + 2 + 6
+    for name in files:
+        assert (first / name).read_bytes() == (tmp_path / name).read_bytes(), name
+
+
+def test_a_new_result_changes_the_page(project, tmp_path):
+    pages = []
+    for skill in (0.52, 0.9):
+        project[2]("ste", 0, skill=skill, per_task=15)
+        run(project, tmp_path / "out", "--no-figures")
+        pages.append((tmp_path / "out" / "index.html").read_bytes())
+    assert pages[0] != pages[1]
+
+
+def test_the_page_is_one_file_that_links_only_to_what_was_written(written):
+    _, out = written
+    page = (out / "index.html").read_text()
+    targets = re.findall(r'(?:src|href)="([^"#][^"]*)"', page)
+    assert len(targets) == 6 and all((out / target).exists() for target in targets)
+    assert "Soft Emb. &lt;50%_a|b" in page and "<script" not in page
+
+
+def test_latex_is_escaped_and_knows_our_symbols(written):
+    text = (written[1] / "table3a.tex").read_text()
+    assert r"Soft Emb. $<$50\%\_a\textbar{}b" in text and r"STE + $\lambda$" in text
+    assert r"\toprule" in text and r"\caption{Routing \& the adversarial term}" in text
+    assert len(re.findall(r"\\textbf\{0\.\d", text)) == 2
+    assert not set("Δλ–") & set(text)
+
+
+def test_the_csv_holds_the_numbers_of_the_table(written):
+    project, out = written
+    frame = pd.read_csv(out / "table3a.csv").set_index("row")
+    table = result(project)
+    assert frame.score.tolist() == pytest.approx([row.score.value for row in table.rows], abs=1e-5)
+    assert frame.loc["soft", "counting_low"] == pytest.approx(table.row("soft").tasks["counting"].low, abs=1e-5)
+
+
+def test_an_axis_from_the_command_line_makes_tables_with_usable_file_names(project, tmp_path):
+    path, results, _ = project
+    cells = load_sweep(path, ["optim.lr=1e-4,1e-3"]).tables[1].cells[:3]
+    for cell in cells:
+        write_run(results, cell.run_id, cell.config, per_task=2, size=8)
+    assert run(project, tmp_path / "out", "optim.lr=1e-4,1e-3") == 0
+    names = sorted(file.name for file in (tmp_path / "out").glob("*.md"))
+    assert names == ["index.md", "table3a_optim.lr_1e-3.md", "table3a_optim.lr_1e-4.md"]
+    assert (tmp_path / "out" / "figures" / "table3a_optim.lr_1e-3_scores.pdf").exists()
+
+
+def test_a_sweep_nobody_ran_is_reported_as_missing(project, tmp_path, capsys):
+    path, _, _ = project
+    assert report.main([str(path), "--results", str(tmp_path / "empty"), "--out", str(tmp_path / "out")]) == 0
+    assert "missing (3 of 3)" in (tmp_path / "out" / "table3a.md").read_text()
+    assert not (tmp_path / "out" / "figures").exists()
+
+
+def test_unknown_files_and_metrics_end_with_one_message_and_exit_code_two(project, tmp_path, capsys):
+    assert report.main(["sweeps/tabel3.yaml"]) == 2
+    assert "No sweep file 'sweeps/tabel3.yaml'" in capsys.readouterr().err
+    path, _, _ = project
+    path.write_text(SWEEP.replace("metric: overall", "metric: color"))
+    assert run(project, tmp_path / "out", "--no-figures") == 2
+    assert "Did you mean 'colors'?" in capsys.readouterr().err
+
+
+def test_a_task_can_be_the_metric(project):
+    path, _, _ = project
+    path.write_text(SWEEP.replace("metric: overall", "metric: counting"))
+    table = result(project)
+    row = table.row("ste")
+    assert row.score.value == pytest.approx(row.tasks["counting"].value) and len(row.tasks) == 6
+
+
+def test_a_task_where_every_image_fails_still_has_an_interval(project):
+    _, _, write = project
+    for seed in range(3):
+        folder = write("soft", seed, per_task=15)
+        path = folder / "eval" / "test.jsonl"
+        rows = [json.loads(line) for line in path.read_text().splitlines()]
+        lines = [json.dumps(row | {"score": 0.0 if row["task"] == "position" else row["score"]}) for row in rows]
+        path.write_text("\n".join(lines) + "\n")
+        finish(folder)
+    position = result(project).row("soft").tasks["position"]
+    assert position.value == 0 and position.high == pytest.approx(0.204, abs=0.001)  # Wilson, 15 prompts
+
+
+def test_opening_the_report_loads_no_torch():
+    code = (
+        "import sys, fpd_bench.report, fpd_bench.config.spec, fpd_bench.reporting.write, fpd_bench.reporting.figures;"
+        "sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
