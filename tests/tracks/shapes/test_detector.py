@@ -178,3 +178,10 @@ def test_a_pale_smear_is_background(detector):
     for share, n in ((0.3, 0), (0.9, 1)):
         colour = tuple(grey + share * (white - grey))
         assert len(detector.detect(render([thing("circle", colour, 16, 16)], 32, grey))) == n
+
+
+def test_a_pale_halo_is_not_part_of_the_object(detector):
+    pale = tuple(134 + 0.3 * (np.array(PALETTE["white"]) - 134))
+    scene = [thing("circle", pale, 16, 16), thing("square", "white", 16, 16, 5)]
+    (found,) = detector.detect(render(scene, 32, 134))
+    assert found["mask"].sum() == pytest.approx((2 * 4.5) ** 2, abs=20)
