@@ -32,7 +32,10 @@ install: .venv/.installed ## everything into .venv, at the tested versions of co
 
 demo: install ## the smoke sweep and its report, in minutes on a laptop
 	@$(BIN)/python -m fpd_bench.sweep sweeps/smoke.yaml
-	@$(BIN)/python -m fpd_bench.report sweeps/smoke.yaml
+	@# The tables without the list of files; piped, they need to be told a width. Then what to look at.
+	@COLUMNS=120 $(BIN)/python -m fpd_bench.report sweeps/smoke.yaml --out results/demo | grep -v '^results/demo/'
+	@ls results/demo/figures/*.png | sed 's/^/picture: /'
+	@echo "page:    results/demo/index.html"
 
 test: install ## the fast tests; ARGS="tests/distill -k drift" picks some
 	@$(ONE_THREAD) $(BIN)/python -m pytest -m "not slow" -n $(JOBS) $(ARGS)

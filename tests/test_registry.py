@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from fpd_bench import registry as house
 from fpd_bench.errors import UnknownName
 from fpd_bench.registry import Registry
+
+REGISTRIES = [value for value in vars(house).values() if isinstance(value, Registry)]
 
 
 @pytest.fixture
@@ -52,6 +55,34 @@ def test_homes_are_imported_at_the_first_lookup_and_only_then(tmp_path, monkeypa
     assert "fruit_home" not in sys.modules
     registry.names()
     assert sys.modules.pop("fruit_home").LOADED
+
+
+def test_a_home_that_cannot_be_imported_says_so_every_time(tmp_path, monkeypatch):
+    (tmp_path / "broken_home.py").write_text("raise OSError('no weights')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    registry: Registry = Registry("fruit", "broken_home")
+    for _ in range(2):
+        with pytest.raises(OSError, match="no weights"):
+            registry.get("pear")
+
+
+def test_declared_plugins_are_named_without_importing_them():
+    registry: Registry = Registry("fruit", "no_such_module", declared={"pear": 3})
+    assert (registry.known(), registry.version("pear")) == (["pear"], 3)
+    registry.check("pear")
+    with pytest.raises(UnknownName, match="Unknown fruit 'pera' in here.yaml. Did you mean 'pear'"):
+        registry.check("pera", "here.yaml")
+
+
+def test_a_declared_version_that_the_plugin_denies_is_refused():
+    registry: Registry = Registry("fruit", declared={"pear": 3})
+    with pytest.raises(ValueError, match="'pear' registers as version 4, but .* declares version 3"):
+        registry.register("pear", version=4)(dict)
+
+
+@pytest.mark.parametrize("registry", REGISTRIES, ids=lambda registry: registry.kind)
+def test_what_is_declared_is_what_registers(registry):
+    assert registry.known() == registry.names()
 
 
 def test_another_package_adds_a_plugin_by_an_entry_point(tmp_path):
