@@ -8,10 +8,14 @@ from rich.text import Text
 from fpd_bench.reporting import tables
 from fpd_bench.reporting.model import TableResult
 
+WIDE = 170  # columns in a log file, so that no cell is broken
+
 
 def show(result: TableResult) -> None:
     """Print the main table and its claims to stdout."""
     console = Console()
+    if not console.is_terminal:
+        console.width = WIDE
     main = tables.main_frame(result)
     console.print(_drawn(tables.heading(result), main, set(tables.bold_cells(result))))
     if result.claims:

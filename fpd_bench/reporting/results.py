@@ -36,7 +36,7 @@ def table_result(sweep: "Sweep", table: "Table", store: Store) -> TableResult:
     frames = _per_run(store.scores(run_ids, suite)) if suite else {}
     rows = [_row(row, _cells(table, row), runs, frames, sweep.metric) for row in table.rows]
     result = TableResult(
-        _file_name(sweep.name + table.id),
+        _file_name(sweep.name, table.id),
         sweep.title,
         table.caption,
         sweep.metric,
@@ -59,9 +59,10 @@ def table_result(sweep: "Sweep", table: "Table", store: Store) -> TableResult:
     return result
 
 
-def _file_name(text: str) -> str:
-    """A table's name as it stands in file names and links: `table3a@optim.lr=1e-4` becomes `table3a_optim.lr_1e-4`."""
-    return re.sub(r"[^\w.-]+", "_", text).strip("_")
+def _file_name(sweep: str, table: str) -> str:
+    """The name of a table's files and links: table3a, table3-reference; a@optim.lr=0.1 gives table3a_optim.lr_0.1."""
+    joint = "" if re.match(r"\w(@|$)", table) else "-"
+    return re.sub(r"[^\w.-]+", "_", sweep + joint + table).strip("_")
 
 
 def _suite(store: Store, run_ids: list[str]) -> str | None:

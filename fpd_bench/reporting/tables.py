@@ -1,6 +1,7 @@
 """A TableResult as frames of text (what people read) and of numbers (what programs read), and as Markdown."""
 
 import math
+import re
 
 import pandas as pd
 
@@ -32,8 +33,8 @@ READING = (
 
 def heading(table: TableResult) -> str:
     """'Table 3a: Gradient routing' for a sweep called table3."""
-    name = table.name.replace("table", "Table ", 1) if table.name.startswith("table") else table.name
-    return f"{name}: {table.caption}"
+    name = re.sub(r"^table(?=\d)", "Table ", table.name).replace("-", ", ", 1)
+    return f"{name[:1].upper()}{name[1:]}: {table.caption}"
 
 
 def main_frame(table: TableResult) -> pd.DataFrame:
@@ -49,7 +50,7 @@ def main_frame(table: TableResult) -> pd.DataFrame:
             "Images": str(row.images) if row.images else NONE,
             versus: _delta(row, table),
             "p": p_text(row.delta.p) if row.delta else NONE,
-            "Kept": NONE if row.kept is None else f"{row.kept:.0%}",
+            "Of teacher": NONE if row.kept is None else f"{row.kept:.0%}",
             "Published": _published(row.published),
             "Published Δ": _published(row.published_delta, "+.2f"),
         }
@@ -174,7 +175,7 @@ def notes(table: TableResult) -> list[str]:
     if any(len(row.seeds) == 1 and row.score for row in table.rows):
         said.append("A row with one seed has an interval over prompts only: it says nothing about retraining.")
     if table.teacher is not None:
-        said.append(f"Kept: share of the teacher's 16-step score ({table.teacher:.3f}) on the same suite.")
+        said.append(f"Of teacher: share of its 16-step score ({table.teacher:.3f}) on the same suite.")
     said += table.notes
     data = f"{finished} of {planned} runs finished; data {table.content}."
     return [*said, f"Profile {table.profile}; suite {table.suite or 'none yet'}; {data}"]
