@@ -1,0 +1,65 @@
+"""What the training loop sees of its run directory: a log, pictures, checkpoints, progress, and whether to stop."""
+
+import time
+from typing import Any
+
+from torch import Tensor
+from torchvision.utils import save_image
+
+from fpd_bench.runs import checkpoint, claims
+from fpd_bench.runs.rundir import RunDir, now, write_with
+from fpd_bench.runs.signals import StopFlag
+
+PROGRESS_SECONDS = 1.0  # between two progress events
+
+
+class RunRecorder:
+    """The Recorder of one attempt."""
+
+    def __init__(self, run: RunDir, claim: claims.Claim, attempt: int, stop: StopFlag):
+        self.run, self.claim, self.attempt, self._stop = run, claim, attempt, stop
+        self._seq = max((event.get("seq", -1) for event in run.events()), default=-1) + 1
+        self._began = time.monotonic()
+        self._told = float("-inf")
+
+    def event(self, kind: str, **fields: Any) -> None:
+        """Append one event."""
+        self.run.append_event({"seq": self._seq, "attempt": self.attempt, "time": now(), "kind": kind} | fields)
+        self._seq += 1
+
+    def log(self, row: dict[str, Any]) -> None:
+        """One line of the training log; `time` is seconds since the attempt began unless the row says otherwise."""
+        self.run.append_training({"time": round(time.monotonic() - self._began, 3)} | row)
+
+    def picture(self, step: int, images: Tensor) -> None:
+        """images [n, 3, H, W] in [0, 1] as one grid."""
+        write_with(self.run.picture(step), lambda path: save_image(images.detach().cpu(), path, format="png"))
+
+    def save(self, step: int, state: dict[str, Any]) -> None:
+        """Write a checkpoint. Raises LostClaim if another process has the run by now."""
+        self.keep_claim()
+        checkpoint.save(self.run.checkpoints, step, state)
+        self.event("checkpoint", step=step)
+
+    def load(self) -> dict[str, Any] | None:
+        """The newest sound checkpoint's state; the log is cut back to its step."""
+        found = checkpoint.load(self.run.checkpoints, lambda message: self.event("warning", message=message))
+        step, state = found if found else (0, None)
+        self.run.cut_training_log(step)
+        return state
+
+    def progress(self, step: int, steps: int) -> None:
+        """Tell how far the stage is; at most one event a second is written."""
+        if step < steps and time.monotonic() - self._told < PROGRESS_SECONDS:
+            return
+        self._told = time.monotonic()
+        self.event("progress", step=step, steps=steps)
+
+    def should_stop(self) -> bool:
+        """Whether to save and raise Interrupted."""
+        return bool(self._stop)
+
+    def keep_claim(self) -> None:
+        """Raises LostClaim if the claim is no longer ours."""
+        if not claims.held(self.run.claim, self.claim):
+            raise claims.LostClaim(f"run {self.run.run_id} was taken over by another process")

@@ -1,0 +1,65 @@
+"""Scores straight from run directories, for the line at the end of a sweep. The report has intervals and tests."""
+
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from statistics import mean
+from typing import Any
+
+from fpd_bench.config.spec import Sweep, Table
+from fpd_bench.runs.rundir import RunDir
+
+
+@dataclass(frozen=True)
+class RowScore:
+    """A row's mean over the seeds that have a result. diverged: seeds without a score because training diverged."""
+
+    table_id: str
+    row_id: str
+    label: str
+    score: float | None
+    seeds: int
+    of: int
+    diverged: int
+    published: float | None
+
+
+def run_score(run: RunDir, metric: str) -> float | None:
+    """A task's mean over images, or `overall`, the plain mean of the task means; None if there is no such number."""
+    tasks: dict[str, list[float]] = defaultdict(list)
+    for rows in run.scores().values():
+        for row in rows:
+            tasks[row["task"]].append(row["score"])
+    if metric != "overall":
+        return mean(tasks[metric]) if tasks[metric] else None
+    return mean(map(mean, tasks.values())) if tasks else None
+
+
+def row_scores(sweep: Sweep, open_run: Callable[[str], RunDir]) -> list[RowScore]:
+    """One per row of every table, in order. open_run: run id -> its directory."""
+    ends: dict[str, tuple[str, float | None]] = {}
+    for run_id in sweep.runs():
+        run = open_run(run_id)
+        status = (run.done() or {"status": "missing"})["status"]
+        ends[run_id] = (status, run_score(run, sweep.metric) if status == "done" else None)
+    return [_row(table, row, ends) for table in sweep.tables for row in table.rows]
+
+
+def _row(table: Table, row: Any, ends: dict[str, tuple[str, float | None]]) -> RowScore:
+    found = [ends[cell.run_id] for cell in table.cells if cell.row_id == row.id]
+    scores = [score for _, score in found if score is not None]
+    diverged = sum(status == "diverged" for status, _ in found)
+    value = mean(scores) if scores else None
+    return RowScore(table.id, row.id, row.label, value, len(scores), len(found), diverged, row.published)
+
+
+def render(scores: list[RowScore], metric: str) -> str:
+    """The scores as lines of text."""
+    width = max((len(row.label) for row in scores), default=0)
+    lines = [f"{'table':9} {'row':{width}} {metric:>9} {'published':>9}  seeds"]
+    for row in scores:
+        score = f"{row.score:.3f}" if row.score is not None else "diverged" if row.diverged else "missing"
+        published = "" if row.published is None else f"{row.published:.2f}"
+        seeds = f"{row.seeds} of {row.of}" if row.seeds < row.of else str(row.of)
+        lines.append(f"{row.table_id:9} {row.label:{width}} {score:>9} {published:>9}  {seeds}")
+    return "\n".join(lines)

@@ -1,0 +1,234 @@
+"""A run's life: train, sample, evaluate, DONE. Each stage is skipped if its file is there, so any attempt can go on.
+
+Nothing escapes `perform` but an Outcome: a failure is written into the run and the next run goes on.
+"""
+
+import errno
+import os
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from fpd_bench import registry
+from fpd_bench.config.check import check
+from fpd_bench.config.identity import TEACHER
+from fpd_bench.config.schema import RunConfig
+from fpd_bench.errors import ConfigError, Diverged, Interrupted, RunError
+from fpd_bench.runs import claims, provenance
+from fpd_bench.runs.outcome import Outcome
+from fpd_bench.runs.recorder import RunRecorder
+from fpd_bench.runs.rundir import RunDir, write_with
+from fpd_bench.runs.signals import StopFlag, stop_flag
+from fpd_bench.tracks.base import Suite, Track
+
+RAW = "raw."  # prefix of the raw (not averaged) weights in student.safetensors
+
+
+class Bench:
+    """The tracks this process has loaded; they stay warm from run to run.
+
+    follow_parent: runs stop at their next step when the process that started this one is gone.
+    """
+
+    def __init__(self, follow_parent: bool = False) -> None:
+        self.parent = os.getppid() if follow_parent else None
+        self._tracks: dict[tuple[str, str], Track] = {}
+
+    def track(self, config: RunConfig) -> Track:
+        """The track of a run. Raises UnknownName or AssetError."""
+        key = (config.track.name, config.track.preset)
+        if key not in self._tracks:
+            self._tracks[key] = registry.tracks.get(config.track.name)(config.track.preset)
+        return self._tracks[key]
+
+
+def perform(run: RunDir, bench: Bench) -> Outcome:
+    """Carry a run from where it stands to its end, or to where it is stopped."""
+    done = run.done()
+    if done:
+        return Outcome(run.run_id, done["status"])
+    try:
+        claim = claims.acquire(run.claim, max(run.attempts(), default=0) + 1)
+    except claims.Claimed as error:
+        return Outcome(run.run_id, "busy", str(error))
+    try:
+        with stop_flag(bench.parent) as stop:
+            done = run.done()  # it may have ended between the first look and the claim
+            return Outcome(run.run_id, done["status"]) if done else _attempt(run, bench, claim, stop)
+    finally:
+        claims.release(run.claim, claim)
+
+
+def _attempt(run: RunDir, bench: Bench, claim: claims.Claim, stop: StopFlag) -> Outcome:
+    config = run.config()
+    track, trouble = _prepared(config, bench)
+    attempt = run.begin_attempt(provenance.record(config, track.assets if track else {}))
+    recorder = RunRecorder(run, claim, attempt, stop)
+    recorder.event("attempt_started")
+    try:
+        if track is None:
+            raise trouble or RuntimeError("no track")
+        _same_assets(run, attempt, recorder)
+        _stages(run, config, track, recorder)
+        recorder.keep_claim()
+        run.finish("done")
+        recorder.event("finished")
+        return Outcome(run.run_id, "done")
+    except Diverged as error:
+        step = getattr(error, "step", None) or max((row.get("step", 0) for row in run.training_log()), default=0)
+        recorder.event("diverged", step=step, message=str(error))
+        run.finish("diverged")
+        return Outcome(run.run_id, "diverged", str(error))
+    except Interrupted as error:
+        recorder.event("interrupted", step=_last_step(run), message=str(error))
+        return Outcome(run.run_id, "interrupted", str(error))
+    except claims.LostClaim as error:
+        return Outcome(run.run_id, "busy", str(error))
+    except Exception as error:
+        return _failed(run, recorder, error)
+
+
+def _prepared(config: RunConfig, bench: Bench) -> tuple[Track | None, Exception | None]:
+    """The checked run's track, or why there is none; the attempt that tells so has yet to begin."""
+    try:
+        check(config)
+        torch.set_num_threads(config.execution.threads)
+        torch.manual_seed(config.seed)  # everything draws from named streams; this is for what forgets to
+        return bench.track(config), None
+    except Exception as error:
+        return None, error
+
+
+def _stages(run: RunDir, config: RunConfig, track: Track, recorder: RunRecorder) -> None:
+    student = None
+    if config.method != TEACHER:
+        if not run.student.exists():
+            with _stage(recorder, "train"):
+                _train(run, config, track, recorder)
+        student = _student(run, config, track)
+    suite = track.suite(config.evaluation.split)
+    if not run.samples(suite.name).exists():
+        with _stage(recorder, "sample"):
+            _sample(run, config, track, student, suite, recorder)
+    if not run.evaluation(suite.name).exists():
+        with _stage(recorder, "evaluate"):
+            _evaluate(run, suite, recorder)
+
+
+def _train(run: RunDir, config: RunConfig, track: Track, recorder: RunRecorder) -> None:
+    from fpd_bench.distill.trainer import train
+
+    weights = train(config, track, recorder)
+    plain = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in weights.items()}
+    recorder.keep_claim()
+    write_with(run.student, lambda path: save_file(plain, path))
+
+
+def _student(run: RunDir, config: RunConfig, track: Track) -> nn.Module:
+    """The trained student, with the weights that the evaluation asks for."""
+    weights = load_file(run.student)
+    if config.evaluation.weights == "raw":
+        chosen = {name.removeprefix(RAW): tensor for name, tensor in weights.items() if name.startswith(RAW)}
+    else:
+        chosen = {name: tensor for name, tensor in weights.items() if not name.startswith(RAW)}
+    student = track.new_student()
+    student.load_state_dict(chosen)
+    return student.eval()
+
+
+def _sample(
+    run: RunDir, config: RunConfig, track: Track, student: nn.Module | None, suite: Suite, recorder: RunRecorder
+) -> None:
+    """Images uint8 [items, replicates, H, W, 3]."""
+    from fpd_bench.evals.sampling import run_images
+
+    replicates, images = config.evaluation.images_per_prompt, None
+    total = len(suite.items) * replicates
+    for n, (item, replicate, image) in enumerate(run_images(config, track, student, suite, replicates), start=1):
+        pixels = image.permute(1, 2, 0).cpu().numpy()
+        if images is None:
+            images = np.zeros((len(suite.items), replicates, *pixels.shape), dtype=np.uint8)
+        images[item, replicate] = pixels
+        recorder.progress(n, total)
+        _stop_here(recorder, "sampling")
+    if images is None:
+        raise RunError(f"suite '{suite.name}' of track '{track.name}' gave no images")
+    stored = images
+    recorder.keep_claim()
+
+    def write(path: Path) -> None:
+        with path.open("wb") as file:  # numpy would add .npz to a bare name
+            np.savez_compressed(file, images=stored)
+
+    write_with(run.samples(suite.name), write)
+
+
+def _evaluate(run: RunDir, suite: Suite, recorder: RunRecorder) -> None:
+    """Score item by item, from where the last attempt stopped."""
+    with np.load(run.samples(suite.name)) as stored:
+        images = torch.from_numpy(stored["images"]).permute(0, 1, 4, 2, 3)  # [items, replicates, 3, H, W]
+    rows = {(row["item"], row["replicate"]): row for row in run.partial_scores(suite.name)}
+    for n, item in enumerate(suite.items):
+        missing = [k for k in range(images.shape[1]) if (item.id, k) not in rows]
+        if missing:
+            records = suite.score(images[n, missing].contiguous(), [item] * len(missing))
+            for replicate, record in zip(missing, records, strict=True):
+                row = {"item": item.id, "replicate": replicate, "task": record["task"], "prompt": item.prompt}
+                row |= {"score": float(record["score"]), "detail": record["detail"]}
+                rows[item.id, replicate] = row
+                run.append_score(suite.name, row)
+        recorder.progress(n + 1, len(suite.items))
+        _stop_here(recorder, "evaluation")
+    recorder.keep_claim()
+    ordered = [rows[item.id, replicate] for item in suite.items for replicate in range(images.shape[1])]
+    run.finish_evaluation(suite.name, ordered)
+
+
+@contextmanager
+def _stage(recorder: RunRecorder, name: str) -> Iterator[None]:
+    recorder.event("stage_started", stage=name)
+    began = time.monotonic()
+    yield
+    recorder.event("stage_finished", stage=name, seconds=round(time.monotonic() - began, 3))
+
+
+def _stop_here(recorder: RunRecorder, doing: str) -> None:
+    if recorder.should_stop():
+        raise Interrupted(f"stopped during {doing}; the same command continues")
+
+
+def _same_assets(run: RunDir, attempt: int, recorder: RunRecorder) -> None:
+    if attempt > 1 and run.attempt(attempt)["assets"] != run.attempt(attempt - 1).get("assets", {}):
+        recorder.event("warning", message=f"the track's files differ from those of attempt {attempt - 1}")
+
+
+def _last_step(run: RunDir) -> int:
+    """The step that a next attempt will start from."""
+    return max((event["step"] for event in run.events() if event.get("kind") == "checkpoint"), default=0)
+
+
+def _failed(run: RunDir, recorder: RunRecorder, error: Exception) -> Outcome:
+    message = f"{type(error).__name__}: {error}"
+    kind = failure_class(error)
+    text = "".join(traceback.format_exception(error))
+    try:
+        recorder.event("failed", failure_class=kind, message=message, traceback=text)
+    except OSError as second:  # the disk may be what failed; the outcome still carries the message
+        message = f"{message} (and the run directory cannot be written: {second})"
+    return Outcome(run.run_id, "failed", f"{kind}: {message}")
+
+
+def failure_class(error: BaseException) -> str:
+    """out_of_memory | disk_full | config | code."""
+    if isinstance(error, torch.cuda.OutOfMemoryError | MemoryError):
+        return "out_of_memory"
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "disk_full"
+    return "config" if isinstance(error, ConfigError) else "code"

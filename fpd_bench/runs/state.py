@@ -1,0 +1,88 @@
+"""Where a run stands, told from its files alone, so that any process can ask. Needs no torch."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from fpd_bench.runs import claims
+from fpd_bench.runs.rundir import RunDir
+
+ENDINGS = ("finished", "failed", "diverged", "interrupted")
+RESULTS = ("done", "diverged")
+TROUBLE = ("failed", "stale", "corrupt")
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class RunState:
+    """state: planned | running | interrupted | failed | stale (its process is gone) | corrupt | diverged | done.
+
+    step of steps: of the stage; eta_s: seconds left in it, at the pace of this attempt.
+    """
+
+    run_id: str
+    state: str
+    stage: str = ""
+    step: int = 0
+    steps: int = 0
+    eta_s: float | None = None
+    attempt: int = 0
+    message: str = ""
+    traceback: str = ""
+
+    @property
+    def has_result(self) -> bool:
+        """Whether tables can use the run; `diverged` is a result."""
+        return self.state in RESULTS
+
+    @property
+    def fraction(self) -> float:
+        """Of the present stage, 0 to 1."""
+        return self.step / self.steps if self.steps else 0.0
+
+
+def state_of(run: RunDir) -> RunState:
+    """Read the run's files, and look whether the process that claims it lives."""
+    events = run.events()
+    attempt = max((event.get("attempt", 0) for event in events), default=0)
+    mine = [event for event in events if event.get("attempt") == attempt]
+    step, steps, eta = _progress(mine)
+    stage = _last(mine, "stage_started").get("stage", "")
+    name, message, traceback = _state(run, mine)
+    return RunState(run.run_id, name, stage, step, steps, eta, attempt, message, traceback)
+
+
+def _state(run: RunDir, events: list[Row]) -> tuple[str, str, str]:
+    done = run.done()
+    if done:
+        damaged = run.damaged()
+        if damaged:
+            return "corrupt", f"not as DONE says: {', '.join(damaged)}. Remove {run.path} to run it again.", ""
+        return done["status"], _last(events, "diverged").get("message", ""), ""
+    holder = claims.holder(run.claim)
+    if holder:
+        return "running", str(holder), ""
+    end = _last(events, *ENDINGS)
+    if end.get("kind") == "failed":
+        return "failed", f"{end.get('failure_class')}: {end.get('message')}", end.get("traceback") or ""
+    if end.get("kind") == "interrupted":
+        return "interrupted", end.get("message", ""), ""
+    if events:
+        return "stale", "its process is gone; the same command continues from the last checkpoint", ""
+    return "planned", "", ""
+
+
+def _progress(events: list[Row]) -> tuple[int, int, float | None]:
+    """(step, steps, seconds left) of the last stage with progress."""
+    begin = max((n for n, event in enumerate(events) if event.get("kind") == "stage_started"), default=0)
+    told = [event for event in events[begin:] if event.get("kind") == "progress"]
+    if not told:
+        return 0, 0, None
+    first, last = told[0], told[-1]
+    gone = (datetime.fromisoformat(last["time"]) - datetime.fromisoformat(first["time"])).total_seconds()
+    made = last["step"] - first["step"]
+    return last["step"], last["steps"], gone / made * (last["steps"] - last["step"]) if made > 0 else None
+
+
+def _last(events: list[Row], *kinds: str) -> Row:
+    return next((event for event in reversed(events) if event.get("kind") in kinds), {})

@@ -1,0 +1,95 @@
+"""Run a sweep: every cell of its tables that has no result yet.
+
+    python -m fpd_bench.sweep sweeps/smoke.yaml --dry-run
+    python -m fpd_bench.sweep sweeps/smoke.yaml
+    python -m fpd_bench.sweep sweeps/table3.yaml seeds=[0,1] optim.steps=2000 executor.workers=4
+
+The same command continues what was interrupted and runs what is missing. key=value is Hydra's override grammar:
+profile=NAME, seeds=[0,1], executor=local|inline, executor.workers=N, and any field of fpd_bench/config/schema.py.
+Exit code: 0 all runs have a result, 1 some have not, 2 the request is wrong.
+"""
+
+import argparse
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fpd_bench.errors import FpdError
+
+if TYPE_CHECKING:
+    from fpd_bench.config.spec import Sweep
+
+RESULTS = Path("results")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Parse, call, print."""
+    asked = _parser().parse_args(arguments)
+    try:
+        return _sweep(asked)
+    except FpdError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+
+
+def _parser() -> argparse.ArgumentParser:
+    form = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser("python -m fpd_bench.sweep", description=__doc__, formatter_class=form)
+    parser.add_argument("file", help="the sweep, for example sweeps/smoke.yaml")
+    parser.add_argument("overrides", nargs="*", metavar="key=value", help="fields to set, see above")
+    parser.add_argument("--dry-run", action="store_true", help="say what would run, and stop")
+    parser.add_argument("--results", type=Path, default=RESULTS, metavar="DIR", help="default: results")
+    return parser
+
+
+def _sweep(asked: argparse.Namespace) -> int:
+    from fpd_bench.config.spec import load_sweep
+    from fpd_bench.runs import sweeping
+    from fpd_bench.runs.scores import run_score
+    from fpd_bench.runs.view import SweepView
+
+    executor, overrides = sweeping.split_executor(asked.overrides)
+    sweep = load_sweep(asked.file, overrides)
+    plan = sweeping.plan(sweep, asked.results)
+    print(f"{sweep.title}: {plan.sentence(len(sweep.cells))}", file=sys.stderr)
+    if asked.dry_run:
+        for run_id in plan.todo:
+            print(f"{run_id}  {plan.states[run_id].state:<11}  {plan.labels[run_id]}")
+        return 0
+    if plan.todo:
+        sweeping.check_results(asked.results)
+        labels = {run_id: plan.labels[run_id] for run_id in plan.todo}
+
+        def score(run_id: str) -> float | None:
+            return run_score(sweeping.open_run(asked.results, run_id), sweep.metric)
+
+        with SweepView(labels, lambda run_id: sweeping.open_run(asked.results, run_id), score) as view:
+            sweeping.carry_out(sweep, plan.todo, asked.results, executor, view.tell)
+    return _conclude(asked, sweep)
+
+
+def _conclude(asked: argparse.Namespace, sweep: "Sweep") -> int:
+    from fpd_bench.runs import sweeping
+    from fpd_bench.runs.scores import render, row_scores
+
+    print(render(row_scores(sweep, lambda run_id: sweeping.open_run(asked.results, run_id)), sweep.metric))
+    after = sweeping.plan(sweep, asked.results)
+    missing = {run_id: state for run_id, state in after.states.items() if not state.has_result}
+    for run_id, state in missing.items():
+        print(f"{run_id} {after.labels[run_id]}: {state.state} {state.message}".rstrip(), file=sys.stderr)
+    if missing:
+        print(
+            f"{len(missing)} of {len(after.states)} runs have no result. The same command continues.", file=sys.stderr
+        )
+        for run_id in [run_id for run_id, state in missing.items() if state.traceback][:1]:
+            print(f"Details: python -m fpd_bench.status {run_id} --results {asked.results}", file=sys.stderr)
+        return 1
+    place = "" if asked.results == RESULTS else f" --results {asked.results}"
+    print(f"Report: python -m fpd_bench.report {shlex.join([asked.file, *asked.overrides])}{place}", file=sys.stderr)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,37 @@
+"""Carry one run from where it stands to its end, in this process: what every executor does with a run directory.
+
+    python -m fpd_bench.worker results/runs/3f9c0a1b2d4e
+
+Exit code: 0 the run has a result, 1 it failed, was interrupted or is another process's, 2 it is no run directory.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from fpd_bench.errors import FpdError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Parse, call, print."""
+    form = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser("python -m fpd_bench.worker", description=__doc__, formatter_class=form)
+    parser.add_argument("run_dir", metavar="RUN_DIR")
+    asked = parser.parse_args(arguments)
+    try:
+        from fpd_bench.runs.rundir import RunDir
+
+        run = RunDir(asked.run_dir)
+        run.config()  # a wrong path is told before torch is imported
+        from fpd_bench.runs.stages import Bench, perform
+
+        outcome = perform(run, Bench())
+    except FpdError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    print(f"{outcome.run_id} {outcome.status} {outcome.message}".rstrip())
+    return 0 if outcome.finished else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
