@@ -111,7 +111,7 @@ def test_a_detector_knows_only_its_words():
 def test_nothing_in_nothing(detector):
     assert detector.detect(np.full((32, 32, 3), 134, dtype=np.uint8)) == []
     rng = np.random.default_rng(3)
-    rows = [row for task in ("single_object", "colors", "counting") for row in every_row(task, SHAPE_LIST, COLOUR_LIST)]
+    rows = [row for task in ("single_object", "counting") for row in every_row(task, SHAPE_LIST, COLOUR_LIST)]
     noise = rng.integers(0, 256, (len(rows), 32, 32, 3), dtype=np.uint8)
     assert np.mean([r["score"] for r in score_images(noise, rows, ShapesBackend())]) <= 0.01
 
@@ -180,8 +180,11 @@ def test_a_pale_smear_is_background(detector):
         assert len(detector.detect(render([thing("circle", colour, 16, 16)], 32, grey))) == n
 
 
-def test_a_pale_halo_is_not_part_of_the_object(detector):
-    pale = tuple(134 + 0.3 * (np.array(PALETTE["white"]) - 134))
-    scene = [thing("circle", pale, 16, 16), thing("square", "white", 16, 16, 5)]
-    (found,) = detector.detect(render(scene, 32, 134))
-    assert found["mask"].sum() == pytest.approx((2 * 4.5) ** 2, abs=20)
+def test_a_faint_halo_is_not_part_of_the_object():
+    faint = tuple(134 + 0.35 * (np.array(PALETTE["black"]) - 134))
+    square = thing("square", "black", 16, 16, 5)
+    alone, haloed = [
+        Detector(["square"], ["black"]).detect(render(scene, 32, 134))[0]["mask"].sum()
+        for scene in ([square], [thing("circle", faint, 16, 16), square])
+    ]
+    assert abs(int(haloed) - int(alone)) <= 4  # corner pixels only; the halo has 50
