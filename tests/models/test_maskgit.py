@@ -77,3 +77,11 @@ def test_dropout_acts_in_training_only(model, golden):
     trained = logits(model.train(), golden, "none")
     assert not torch.allclose(trained, golden["out.logits_cond"], atol=1e-2)
     golden.check(logits(model.eval(), golden, "none"), "out.logits_cond")
+
+
+def test_dropout_acts_inside_the_attention_too(model, golden):
+    for module in model.train().modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0
+    torch.manual_seed(0)
+    assert not torch.allclose(logits(model, golden, "none"), golden["out.logits_cond"], atol=1e-3)

@@ -91,26 +91,40 @@ def test_steps_that_do_not_fit_are_refused():
         MaskGitSampling(order="lin")
 
 
-def test_one_step_is_one_guided_categorical_draw(golden, model):
-    labels = golden["in.y"]
+class Greedy:
+    """No randomness; keeps the probabilities of every step."""
 
-    class Greedy:
-        def codes(self, probabilities):
-            self.seen = probabilities
-            return probabilities.argmax(-1)
+    def __init__(self):
+        self.seen = []
 
-        def gumbel(self, like):
-            return torch.zeros_like(like)
+    def codes(self, probabilities):
+        self.seen.append(probabilities)
+        return probabilities.argmax(-1)
 
-    draws = Greedy()
-    codes = sample(model, labels, MaskGitSampling(steps=1, guidance=2.0, softmax_scale=2.0), draws)
+    def gumbel(self, like):
+        return torch.zeros_like(like)
+
+
+@pytest.mark.parametrize(
+    "settings, w",
+    [
+        (MaskGitSampling(steps=1, guidance=2.0, softmax_scale=2.0), 2.0),  # nothing to ramp: all of w acts
+        (MaskGitSampling(steps=3, guidance=2.0, softmax_scale=2.0), 0.0),  # the ramp starts at 0
+        (MaskGitSampling(steps=3, guidance=2.0, softmax_scale=2.0, ramp=False), 2.0),
+    ],
+)
+def test_guidance_of_the_first_step(golden, model, settings, w):
+    labels, draws = golden["in.y"], Greedy()
+    codes = sample(model, labels, settings, draws)
     start = torch.full((len(labels), model.shape.tokens), model.shape.codes)
     with torch.no_grad():
         c = model(start, labels)
         u = model(start, labels, torch.ones(len(labels), dtype=torch.bool))
-    expected = (2 * (3 * c - 2 * u)).softmax(-1)  # with one step w is not ramped: all of it acts
-    torch.testing.assert_close(draws.seen, expected)
-    assert torch.equal(codes, expected.argmax(-1).clamp(max=model.shape.codes - 1))
+    expected = (2 * ((1 + w) * c - w * u)).softmax(-1)
+    torch.testing.assert_close(draws.seen[0], expected)
+    assert len(draws.seen) == settings.steps
+    if settings.steps == 1:
+        assert torch.equal(codes, expected.argmax(-1).clamp(max=model.shape.codes - 1))
 
 
 @pytest.mark.parametrize("order", maskgit_sampler.ORDERS)
