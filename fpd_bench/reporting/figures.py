@@ -22,7 +22,13 @@ from fpd_bench.store.query import Store
 
 OURS, PUBLISHED, QUIET = "#1f5fa8", "#c2571a", "#8a8f98"
 GRID_COLUMNS = 8
-CURVES = {"drift_rms": "Drift (RMS)", "entropy": "Student entropy (nats)", "loss": "Loss", "grad_norm": "Gradient norm"}
+DRIFT = "drift_rms"
+CURVES = {
+    "loss": "Loss",
+    DRIFT: "Drift (RMS, mean of layers)",
+    "entropy": "Student entropy (nats)",
+    "agreement": "Teacher agrees with draft",
+}
 
 sns.set_theme(
     context="paper",
@@ -144,7 +150,7 @@ def _columns(frames: list[pd.DataFrame]) -> pd.DataFrame:
 def curves(table: TableResult, store: Store, stem: Path) -> Path | None:
     """Training curves by row: mean over seeds, band of one standard deviation."""
     labels = {seed.run_id: row.label for row in table.rows for seed in row.seeds}
-    frame = store.frame("series", list(labels))
+    frame = _with_drift(store.frame("series", list(labels)))
     names = [name for name in CURVES if name in set(frame.name)]
     if not names:
         return None
@@ -167,6 +173,13 @@ def curves(table: TableResult, store: Store, stem: Path) -> Path | None:
         axes.get_legend().remove()
     figure.legend(handles, texts, loc="outside lower center", ncols=min(4, len(texts)), frameon=False)
     return _save(figure, stem)
+
+
+def _with_drift(series: pd.DataFrame) -> pd.DataFrame:
+    """The series and, as one more, the mean of all drift RMS (`<layer>/rms_<bandwidth>`) of a run at a step."""
+    rms = series[series.name.str.contains(r"(?:^|/)rms_", regex=True)]
+    mean = rms.groupby(["run_id", "step"], as_index=False).value.mean().assign(name=DRIFT)
+    return pd.concat([series, mean], ignore_index=True)
 
 
 def _save(figure: Figure, stem: Path) -> Path:

@@ -71,13 +71,15 @@ def overall_hash(written: list[Written]) -> str:
 def _html(written: list[Written], content: str) -> str:
     links = "".join(f'<a href="#{one.table.name}">{escape(tables.heading(one.table))}</a>' for one in written)
     body = "\n".join(_section(one) for one in written)
+    reading = "".join(f"<li>{escape(note)}</li>" for note in tables.reading([one.table for one in written]))
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>fpd-bench report</title>\n<style>{CSS}</style>\n</head>\n<body>\n"
         "<header><h1>fpd-bench report</h1>"
         "<p>Ablations of Fixed-Point Distillation: our runs beside the published numbers, with their uncertainty.</p>"
-        f"<nav>{links}</nav></header>\n<main>\n{body}\n</main>\n<footer>{escape(_footer(content))}</footer>\n</body>\n</html>\n"
+        f'<ul class="notes">{reading}</ul><nav>{links}</nav></header>\n'
+        f"<main>\n{body}\n</main>\n<footer>{escape(_footer(content))}</footer>\n</body>\n</html>\n"
     )
 
 

@@ -168,10 +168,15 @@ def _columns(name: str, estimate: Estimate | None) -> dict[str, float]:
     return dict(zip((name, f"{name}_low", f"{name}_high"), values, strict=True))
 
 
+def reading(results: list[TableResult]) -> list[str]:
+    """How to read the tables: said once for all of them."""
+    return [READING] + ([] if all(table.comparable for table in results) else [OTHER_BENCH])
+
+
 def notes(table: TableResult) -> list[str]:
-    """What a reader must know below the table."""
+    """What a reader must know of this table besides `reading`."""
     finished, planned = table.done
-    said = [READING] + ([] if table.comparable else [OTHER_BENCH])
+    said = []
     if any(len(row.seeds) == 1 and row.score for row in table.rows):
         said.append("A row with one seed has an interval over prompts only: it says nothing about retraining.")
     if table.teacher is not None:
@@ -194,7 +199,7 @@ def to_markdown(table: TableResult) -> str:
     parts = [f"# {heading(table)}", table.title, _pipes(frame)]
     for title, extra in sections(table):
         parts += [f"## {title}", _pipes(extra)]
-    parts += ["## Notes", "\n".join(f"- {note}" for note in notes(table))]
+    parts += ["## Notes", "\n".join(f"- {note}" for note in reading([table]) + notes(table))]
     return "\n\n".join(parts) + "\n"
 
 

@@ -85,7 +85,8 @@ def _write_training(folder, seed, steps):
     rows = []
     for step in range(1, steps + 1):
         decay = float(np.exp(-step / 80) + 0.02 * rng.normal())
-        logged = {"loss": 2 + decay, "drift_rms": 0.1 + decay, "entropy": 1.5 * decay + 0.4, "grad_norm": 1.0}
+        logged = {"loss": 2 + decay, "entropy": 1.5 * decay + 0.4, "agreement": 0.8 - 0.5 * decay}
+        logged |= {f"stage{n}/rms_0.05": 0.1 + n * decay for n in (1, 2)}
         rows.append({"step": step, "time": step * 0.1} | logged)
     write_lines(folder / "train.jsonl", rows)
 
