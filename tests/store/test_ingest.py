@@ -110,6 +110,8 @@ def test_torn_lines_and_a_torn_done_do_not_stop_the_ingest(results):
     (folder / "DONE").write_text('{"run_id": "0000')
     ingest.ingest(results)
     assert statuses(results)[0] == "running"
+    with Store(results) as store:
+        assert store.frame("items").empty, "evaluated, but not done: no scores yet"
 
 
 def test_scores_that_are_not_those_done_vouches_for_are_corrupt_and_give_no_metrics(results):
