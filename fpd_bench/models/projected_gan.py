@@ -6,16 +6,16 @@ training sums its hinge losses over the batch too (its logits are a list of sing
 contributes a mean, which Adam cannot tell apart. Letters: B batch, H x W pixels, C channels.
 """
 
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import timm
 import torch
 import torch.nn.functional as F
-from torch import Generator, Tensor, nn
+from torch import Tensor, nn
 from torch.nn.utils import spectral_norm
 
 from fpd_bench.errors import AssetError, UnknownName
-from fpd_bench.models.augment import diff_augment
 from fpd_bench.models.backbones import FeatureBackbone
 
 SIDE = 224  # pixels the feature networks see
@@ -174,27 +174,31 @@ class Projector(nn.Module):
 
 
 class ProjectedDiscriminator(nn.Module):
-    """Frozen projectors and trained heads; the parameters that require gradients are the heads'."""
+    """Frozen projectors and trained heads: a drop-in for the light `discriminator.ProjectedDiscriminator`."""
 
-    def __init__(self, networks: tuple[str, ...] = tuple(NETWORKS), pretrained: bool = True, augment: bool = True):
-        """pretrained=False: random feature networks. Raises UnknownName, AssetError (weights)."""
+    def __init__(self, networks: tuple[str, ...] = tuple(NETWORKS), pretrained: bool = True, seed: int = 0):
+        """pretrained=False: random feature networks. seed: of everything random, frozen parts included.
+
+        Raises UnknownName (networks), AssetError (weights).
+        """
         super().__init__()
-        self.augment = augment
-        projectors = {name: Projector(name, pretrained) for name in networks}
-        self.projectors = nn.ModuleDict(projectors)
-        self.heads = nn.ModuleDict({name: Heads(p.mix.channels) for name, p in projectors.items()})
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            projectors = {name: Projector(name, pretrained) for name in networks}
+            self.projectors = nn.ModuleDict(projectors)
+            self.heads = nn.ModuleDict({name: Heads(p.mix.channels) for name, p in projectors.items()})
 
-    def forward(self, images: Tensor, generator: Generator | None = None) -> list[Tensor]:
+    def trained(self) -> Iterator[nn.Parameter]:
+        """The parameters for the discriminator's optimizer; all others are frozen."""
+        return self.heads.parameters()
+
+    def forward(self, images: Tensor, augment: Callable[[Tensor], Tensor] | None = None) -> list[Tensor]:
         """images [B, 3, H, W] in [0, 1] -> logits [B, 64] per feature network; differentiable.
 
-        Each network sees an augmentation of its own, drawn from `generator`.
+        augment: applied anew for each network, as published; images already augmented need none.
         """
-        logits = []
-        for name, projector in self.projectors.items():
-            # augmented in [-1, 1], so that what is shifted in or cut out is grey
-            x = (diff_augment(images * 2 - 1, generator) + 1) / 2 if self.augment else images
-            logits.append(self.heads[name](projector(x)))
-        return logits
+        views = ((name, images if augment is None else augment(images)) for name in self.projectors)
+        return [self.heads[name](self.projectors[name](view)) for name, view in views]
 
 
 def discriminator_hinge(real: list[Tensor], fake: list[Tensor]) -> Tensor:

@@ -4,7 +4,6 @@ import pytest
 import torch
 
 from fpd_bench.errors import UnknownName
-from fpd_bench.models.augment import blur, diff_augment
 from fpd_bench.models.projected_gan import (
     Head,
     ProjectedDiscriminator,
@@ -61,13 +60,12 @@ def test_hinge_losses(golden):
 # ------------------------------------------------------------------------------------------------ the whole network
 @pytest.fixture(scope="module")
 def discriminator():
-    torch.manual_seed(0)
     return ProjectedDiscriminator(pretrained=False)
 
 
 def test_both_networks_judge_four_scales_and_pass_gradients_to_the_images(discriminator):
     images = torch.rand(2, 3, 32, 32, requires_grad=True)
-    logits = discriminator(images, torch.Generator().manual_seed(0))
+    logits = discriminator(images)
     assert [tuple(x.shape) for x in logits] == [(2, 64), (2, 64)]
     generator_hinge(logits).backward()
     assert images.grad.abs().sum() > 0 and images.grad.isfinite().all()
@@ -76,6 +74,7 @@ def test_both_networks_judge_four_scales_and_pass_gradients_to_the_images(discri
 def test_only_the_heads_are_trained(discriminator):
     trained = {name.split(".")[0] for name, p in discriminator.named_parameters() if p.requires_grad}
     assert trained == {"heads"}
+    assert len(list(discriminator.trained())) == len([p for p in discriminator.parameters() if p.requires_grad])
     discriminator.train()
     assert not any(m.training for projector in discriminator.projectors.values() for m in projector.modules())
     assert all(m.training for m in discriminator.heads.modules())
@@ -116,8 +115,8 @@ def test_vit_maps_are_the_outputs_of_blocks_2_5_8_and_11(discriminator):
 
 def test_light_version_learns_to_tell_noise_from_stripes():
     torch.manual_seed(0)
-    net = ProjectedDiscriminator(("tf_efficientnet_lite0",), augment=False)
-    optimizer = torch.optim.Adam((p for p in net.parameters() if p.requires_grad), lr=5e-5, betas=(0.0, 0.99))
+    net = ProjectedDiscriminator(("tf_efficientnet_lite0",))
+    optimizer = torch.optim.Adam(net.trained(), lr=5e-5, betas=(0.0, 0.99))
     stripes, noise = (torch.arange(32) % 4 < 2).float().expand(2, 3, 32, 32), torch.rand(2, 3, 32, 32)
     losses = []
     for _ in range(3):
@@ -129,50 +128,29 @@ def test_light_version_learns_to_tell_noise_from_stripes():
     assert losses[2] < 0.8 * losses[0], losses
 
 
+def test_frozen_parts_come_from_the_seed_alone():
+    torch.manual_seed(1)
+    first, again, other = (ProjectedDiscriminator(("tf_efficientnet_lite0",), seed=s).state_dict() for s in (3, 3, 4))
+    assert all(torch.equal(first[k], again[k]) for k in first)
+    mixing = "projectors.tf_efficientnet_lite0.mix.layer0_ccm.weight"
+    assert not torch.equal(first[mixing], other[mixing])
+    assert torch.initial_seed() == 1 and torch.equal(torch.rand(2), torch.rand(2, generator=torch.manual_seed(1)))
+
+
+def test_each_network_gets_an_augmentation_of_its_own(discriminator):
+    images, seen = torch.rand(2, 3, 32, 32), []
+
+    def augment(x):
+        seen.append(x)
+        return x * 0
+
+    with torch.no_grad():
+        logits = discriminator.eval()(images, augment)
+        black = discriminator(images * 0)
+    assert len(seen) == 2 and all(x is images for x in seen)
+    torch.testing.assert_close(logits, black)
+
+
 def test_unknown_network():
     with pytest.raises(UnknownName, match="Did you mean 'tf_efficientnet_lite0'"):
         ProjectedDiscriminator(("tf_efficientnet_lite1",))
-
-
-# ------------------------------------------------------------------------------------------- augmentation and blur
-def test_augmentation_follows_its_generator_and_is_drawn_per_image():
-    images = torch.rand(1, 3, 24, 24).expand(6, -1, -1, -1) * 2 - 1
-    first, again, other = (diff_augment(images, torch.Generator().manual_seed(s)) for s in (1, 1, 2))
-    assert torch.equal(first, again) and not torch.equal(first, other)
-    assert all(not torch.equal(first[0], x) for x in first[1:])
-
-
-def test_augmentation_cuts_shifts_and_keeps_gradients():
-    images = torch.full((64, 3, 32, 32), 0.7, requires_grad=True)
-    out = diff_augment(images, torch.Generator().manual_seed(0))
-    grey = (out == 0).all(1).float().mean((1, 2))
-    assert 0 < grey.min() < grey.mean() < 0.5 < 1  # a hole of at most a quarter, and a border of at most 1/8 a side
-    assert (grey <= 0.25 + 2 * 0.125).all()
-    values = [image[image != 0] for image in out.detach()]
-    assert all(v.max() - v.min() < 1e-5 for v in values)  # colour acts on whole images
-    assert len({round(v[0].item(), 4) for v in values}) > 60
-    out.sum().backward()
-    assert ((images.grad != 0).any(1).float().mean((1, 2)) > 0.4).all()
-
-
-def test_translation_moves_the_picture_up_down_left_and_right():
-    marked = torch.zeros(64, 3, 32, 32)
-    marked[:, :, 16, 16] = 1.0
-    out = diff_augment(marked, torch.Generator().manual_seed(3))
-    far = (out - out.flatten(2).median(-1).values[..., None, None]).abs().sum(1)
-    far[(out == 0).all(1)] = 0  # holes and borders
-    places = [divmod(int(image.argmax()), 32) for image in far if image.max() > 0.3]
-    rows, columns = {r for r, _ in places}, {c for _, c in places}
-    assert rows == columns == set(range(12, 21))  # 16, give or take 32 / 8
-
-
-def test_blur_has_the_published_profile():
-    dot = torch.zeros(1, 3, 15, 15)
-    dot[:, :, 7, 7] = 1.0
-    out = blur(dot, 2.0)
-    torch.testing.assert_close(out.sum((2, 3)), torch.ones(1, 3))
-    row = out[0, 0, 7]
-    assert (row[7 + 6] > 0) and row[0] == 0  # radius floor(3 sigma) = 6
-    torch.testing.assert_close(row[7 + 2] / row[7], torch.tensor(0.5))  # 2^-(2 / 2)^2
-    torch.testing.assert_close(out[0, 0], out[0, 0].T)
-    assert blur(dot, 0.3) is dot
