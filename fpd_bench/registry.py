@@ -67,7 +67,11 @@ class Registry(Generic[T]):
         return sorted(self._entries)
 
     def _entry(self, name: str) -> tuple[T, int]:
-        self._load()
+        if name not in self._entries and name not in self._declared:
+            for point in entry_points(group=self._group, name=name):  # another package's: leave our own at rest
+                point.load()
+        if name not in self._entries:
+            self._load()
         if name not in self._entries:
             raise UnknownName(self.kind, name, self._entries)
         return self._entries[name]

@@ -14,7 +14,6 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override as HydraOverride
-from hydra.core.singleton import Singleton
 from hydra.errors import ConfigCompositionException, HydraException, OverrideParseException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -98,11 +97,11 @@ def _texts(override: HydraOverride, text: str, where: str) -> tuple[str, ...]:
 @contextmanager
 def _hydra() -> Iterator[None]:
     with _LOCK:
-        kept = Singleton.get_state()
+        theirs = GlobalHydra.instance().hydra
         try:
             GlobalHydra.instance().clear()
             ConfigStore.instance().store(_ROOT, node=RunConfig)
             with initialize(version_base="1.3", config_path=None):
                 yield
         finally:
-            Singleton.set_state(kept)
+            GlobalHydra.instance().hydra = theirs

@@ -22,7 +22,7 @@ FACTS: dict[str, dict[str, TrackFacts]] = {
     "shapes": {
         "coarse": TrackFacts(16, 32, _STAGES),
         "default": TrackFacts(16, 32, _STAGES),
-        "large": TrackFacts(25, 40, _STAGES),
+        "large": TrackFacts(36, 48, _STAGES),
     },
 }
 PAPER_TRACKS = ("maskgen", "maskgit")

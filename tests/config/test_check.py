@@ -1,0 +1,93 @@
+"""Configurations that cannot work are refused before work starts, with the field, its value and what is valid."""
+
+import pytest
+
+from fpd_bench.config.check import CHOICES, RANGES, check
+from fpd_bench.config.fields import leaves
+from fpd_bench.config.schema import (
+    DriftConfig,
+    EvaluationConfig,
+    ExecutionConfig,
+    GanConfig,
+    OptimConfig,
+    RefineConfig,
+    RunConfig,
+    StartConfig,
+    TrackConfig,
+)
+from fpd_bench.errors import ConfigError
+
+WRONG = {
+    "Unknown track 'shaps' in track.name. Did you mean 'shapes'?": RunConfig(track=TrackConfig("shaps")),
+    "Unknown preset of track shapes 'corse'. Did you mean 'coarse'?": RunConfig(track=TrackConfig(preset="corse")),
+    "track.name=maskgen needs track 'maskgen', which is not available yet": RunConfig(track=TrackConfig("maskgen")),
+    "Unknown method 'fdp'. Did you mean 'fpd'?": RunConfig(method="fdp"),
+    "Unknown draft 'none'. Available: random, student": RunConfig(draft="none"),
+    "Unknown space 'pixels' in drift.space. Did you mean 'pixel'?": RunConfig(drift=DriftConfig(space="pixels")),
+    "Unknown drift.positives 'every'": RunConfig(drift=DriftConfig(positives="every")),
+    "Unknown drift.negatives 'rol'. Did you mean 'roll'?": RunConfig(drift=DriftConfig(negatives="rol")),
+    "Unknown drift.normalise 'both'": RunConfig(drift=DriftConfig(normalise="both")),
+    "Unknown refine.ratio 'cosine'": RunConfig(refine=RefineConfig(ratio="cosine")),
+    "Unknown optim.schedule 'linear'": RunConfig(optim=OptimConfig(schedule="linear")),
+    "optim.lr must be a number; got nan": RunConfig(optim=OptimConfig(lr=float("nan"))),
+    "gan.weight must be a number; got inf": RunConfig(gan=GanConfig(weight=float("inf"))),
+    "drift.bandwidths must be a list of numbers; got [nan]": RunConfig(drift=DriftConfig(bandwidths=[float("nan")])),
+    "seed must be a whole number; got True": RunConfig(seed=True),
+    "optim.steps must be 1 or more; got 0": RunConfig(optim=OptimConfig(steps=0)),
+    "optim.betas must be two numbers": RunConfig(optim=OptimConfig(betas=[0.9])),
+    "start.r_init must be in (0, 1]; got 0.0": RunConfig(start=StartConfig(0.0)),
+    "start.r_init must be in (0, 1]; got 1.5": RunConfig(start=StartConfig(1.5)),
+    "start.r_init=0.02 masks none of the 16 tokens": RunConfig(start=StartConfig(0.02)),
+    "refine.low=0.9 is above refine.high=0.5": RunConfig(refine=RefineConfig(low=0.9, high=0.5)),
+    "drift.bandwidths must be one or more numbers above 0; got []": RunConfig(drift=DriftConfig(bandwidths=[])),
+    "numbers above 0; got [-0.1, 0.2]": RunConfig(drift=DriftConfig(bandwidths=[0.2, -0.1])),
+    "drift.samples_per_condition=7 does not divide optim.batch=64": RunConfig(
+        drift=DriftConfig(samples_per_condition=7)
+    ),
+    "need 2 or more drafts to compare; got optim.batch=1": RunConfig(
+        drift=DriftConfig(samples_per_condition=1), optim=OptimConfig(batch=1)
+    ),
+    "drift.space=pixel has no blocks; got drift.blocks=[1, 2, 3, 4]. Write drift.blocks=[]": RunConfig(
+        drift=DriftConfig(space="pixel")
+    ),
+    "drift.grid=3 does not divide a 32 x 32 image": RunConfig(drift=DriftConfig(space="pixel", blocks=[], grid=3)),
+    "drift.blocks=[2, 11] are not blocks of track 'shapes'. Choose one or more of [0, 1, 2, 3, 4]": RunConfig(
+        drift=DriftConfig(blocks=[2, 11])
+    ),
+    "drift.blocks=[] are not blocks": RunConfig(drift=DriftConfig(blocks=[])),
+    "execution.device must be cpu, cuda, cuda:N or mps; got 'gpu'": RunConfig(execution=ExecutionConfig(device="gpu")),
+    "execution.micro_batch=65 exceeds optim.batch=64": RunConfig(execution=ExecutionConfig(micro_batch=65)),
+    "Unknown evaluation.split 'train'": RunConfig(evaluation=EvaluationConfig(split="train")),
+}
+
+
+@pytest.mark.parametrize("message", WRONG)
+def test_what_cannot_work_is_refused(message):
+    with pytest.raises(ConfigError) as caught:
+        check(WRONG[message])
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "right",
+    [
+        RunConfig(),
+        RunConfig(method="teacher", drift=DriftConfig(bandwidths=[])),  # a teacher reads no drift
+        RunConfig(drift=DriftConfig(space="pixel", blocks=[], grid=0)),
+        RunConfig(drift=DriftConfig(samples_per_condition=1)),  # the whole batch is one group
+        RunConfig(start=StartConfig(1.0), track=TrackConfig(preset="large")),
+        RunConfig(drift=DriftConfig(samples_per_condition=1, negatives="roll"), optim=OptimConfig(batch=1)),
+    ],
+)
+def test_what_works_is_let_through(right):
+    check(right)
+
+
+def test_the_rules_speak_of_fields_that_exist():
+    assert set(CHOICES) | set(RANGES) <= set(leaves())
+
+
+def test_every_number_has_a_range():
+    numbers = {name for name, field in leaves().items() if field.type in (int, float)}
+    assert numbers - set(RANGES) <= {"dimo.jeffreys_beta"}

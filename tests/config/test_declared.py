@@ -1,0 +1,11 @@
+"""What is declared of tracks without importing torch is what the tracks themselves say."""
+
+from fpd_bench.config.tracks import FACTS
+
+
+def test_sizes_of_the_shapes_presets():
+    from fpd_bench.tracks.shapes.world import PRESETS
+
+    assert {name: (facts.tokens, facts.pixels) for name, facts in FACTS["shapes"].items()} == {
+        name: (world.tokens, world.pixels) for name, world in PRESETS.items()
+    }

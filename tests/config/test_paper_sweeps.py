@@ -1,0 +1,60 @@
+"""The sweeps of this repository: the paper's rows, numbers and claims, and runs shared between its tables."""
+
+from pathlib import Path
+
+import pytest
+
+from fpd_bench.config.spec import load_sweep
+from fpd_bench.errors import ConfigError
+
+SWEEPS = Path(__file__).parents[2] / "sweeps"
+
+
+@pytest.fixture(scope="module")
+def paper():
+    return {
+        name: {table.id: table for table in load_sweep(SWEEPS / f"{name}.yaml").tables} for name in ("table3", "table4")
+    }
+
+
+def test_thirteen_rows_have_the_papers_numbers(paper):
+    numbers = {
+        ("table3", "a"): {"soft": 0.38, "soft_gan": 0.42, "ste": 0.43, "ste_gan": 0.45},
+        ("table3", "b"): {"random": 0.22, "student": 0.43},
+        ("table4", "a"): {"pixel": 0.21, "feature_single": 0.41, "feature_multi": 0.43},
+        ("table4", "b"): {"all_pooled": 0.34, "shallow": 0.35, "deep": 0.42, "all_grid": 0.43},
+    }
+    found = {key: {row.id: row.published for row in paper[key[0]][key[1]].rows} for key in numbers}
+    assert found == numbers
+
+
+def test_ten_runs_a_seed_fill_the_thirteen_rows(paper):
+    tables = [paper["table3"]["a"], paper["table3"]["b"], paper["table4"]["a"], paper["table4"]["b"]]
+    cells = [cell for table in tables for cell in table.cells if cell.seed == 0]
+    assert (len(cells), len({cell.run_id for cell in cells})) == (13, 10)
+    shared = {(cell.table_id, cell.row_id) for cell in cells if [c.run_id for c in cells].count(cell.run_id) == 4}
+    assert shared == {("a", "ste"), ("b", "student"), ("a", "feature_multi"), ("b", "all_grid")}
+
+
+def test_the_papers_claims_are_there(paper):
+    claims = {(c.better, c.worse) for tables in paper.values() for table in tables.values() for c in table.claims}
+    assert claims == {
+        ("ste", "soft"), ("ste_gan", "soft_gan"), ("soft_gan", "soft"), ("ste_gan", "ste"), ("student", "random"),
+        ("feature_multi", "pixel"), ("feature_multi", "feature_single"),
+        ("all_grid", "all_pooled"), ("all_grid", "shallow"), ("all_grid", "deep"),
+    }  # fmt: skip
+
+
+def test_the_teacher_is_the_yardstick(paper):
+    rows = {row.label: row.published for row in paper["table3"]["reference"].rows}
+    assert rows == {"Teacher, 1 step": None, "Teacher, 16 steps": 0.48}
+
+
+@pytest.mark.parametrize("path", sorted(SWEEPS.glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_sweep_expands(path):
+    assert load_sweep(path).runs()
+
+
+def test_the_paper_profile_says_what_it_lacks():
+    with pytest.raises(ConfigError, match="profile=paper needs track 'maskgen', which is not available yet"):
+        load_sweep(SWEEPS / "table3.yaml", ["profile=paper"])

@@ -1,0 +1,209 @@
+"""Sweep files and overrides: what they expand to, and one clear line for each way to get them wrong."""
+
+import subprocess
+import sys
+
+import pytest
+
+from fpd_bench.config.compose import compose, parse
+from fpd_bench.config.spec import load_sweep
+from fpd_bench.errors import ConfigError
+
+SWEEP = """\
+name: demo
+seeds: [0, 1]
+profiles:
+  embedded: [optim.steps=40, optim.lr=1e-3]
+  long: [optim.steps=4000]
+tables:
+  - id: a
+    caption: Routing
+    grid: ["estimator=soft,ste", "gan.weight=0,0.1"]
+    rows:
+      - {id: soft, label: Soft, where: {estimator: soft, gan.weight: 0}, published: 0.38}
+      - {id: ste, label: STE, where: {estimator: ste, gan.weight: 0.0}}
+    baseline: soft
+    claims: [{better: ste, worse: soft, text: STE wins}]
+"""
+
+
+@pytest.fixture
+def sweep_file(tmp_path):
+    def write(text=SWEEP, old="", new=""):
+        assert old in text
+        path = tmp_path / "demo.yaml"
+        path.write_text(text.replace(old, new))
+        return path
+
+    return write
+
+
+def cells(sweep, table=0):
+    return [(cell.row_id, cell.seed) for cell in sweep.tables[table].cells]
+
+
+def test_a_table_is_its_grid_by_its_seeds(sweep_file):
+    sweep = load_sweep(sweep_file())
+    (table,) = sweep.tables
+    auto = ["estimator=soft, gan.weight=0.1", "estimator=ste, gan.weight=0.1"]
+    assert [row.id for row in table.rows] == ["soft", "ste", *auto]
+    assert cells(sweep) == [(row.id, seed) for row in table.rows for seed in (0, 1)]
+    assert {cell.config.optim.steps for cell in table.cells} == {40}
+    assert (table.baseline, table.claims[0].better, table.rows[0].published) == ("soft", "ste", 0.38)
+    assert [config.seed for config in sweep.runs().values()] == [0] * 4 + [1] * 4
+    assert all(cell.run_id in sweep.runs() and cell.config.seed == cell.seed for cell in table.cells)
+
+
+def test_the_command_line_replaces_profile_seeds_fields_and_axes(sweep_file):
+    sweep = load_sweep(sweep_file(), ["profile=long", "seeds=[3]", "gan.weight=0", "refine.guidance=2"])
+    assert cells(sweep) == [("soft", 3), ("ste", 3)] or cells(sweep) == []
+    config = sweep.cells[0].config
+    assert (config.optim.steps, config.refine.guidance, sweep.profile) == (4000, 2.0, "long")
+
+
+def test_a_row_whose_cells_the_command_line_took_away_is_gone_with_its_claims(sweep_file):
+    sweep = load_sweep(sweep_file(), ["estimator=ste"])
+    assert [row.id for row in sweep.tables[0].rows] == ["ste", "estimator=ste, gan.weight=0.1"]
+    assert (sweep.tables[0].baseline, sweep.tables[0].claims) == (None, ())
+
+
+def test_an_axis_that_no_grid_has_makes_a_table_per_value(sweep_file):
+    sweep = load_sweep(sweep_file(), ["drift.bandwidths=[0.05],[0.2,0.5]", "seeds=0"])
+    assert [table.id for table in sweep.tables] == ["a@drift.bandwidths=[0.05]", "a@drift.bandwidths=[0.2,0.5]"]
+    assert [table.claims[0].text for table in sweep.tables] == ["STE wins"] * 2
+    assert [table.cells[0].config.drift.bandwidths for table in sweep.tables] == [[0.05], [0.2, 0.5]]
+    assert len(sweep.runs()) == 8
+
+
+def test_an_axis_that_a_table_does_not_read_leaves_it_alone(sweep_file):
+    old = '["estimator=soft,ste", "gan.weight=0,0.1"]'
+    rows = SWEEP[SWEEP.index("    rows:") :]
+    path = sweep_file(SWEEP.replace(rows, ""), old, '["method=teacher", "evaluation.teacher_steps=1,16"]')
+    sweep = load_sweep(path, ["optim.lr=1e-4,1e-3"])
+    assert [(table.id, len(table.cells)) for table in sweep.tables] == [("a", 4)]
+
+
+def test_grids_are_united_and_equal_cells_are_one(sweep_file):
+    grid = '[["estimator=soft", "gan.weight=0"], ["estimator=soft,ste", "gan.weight=0.0"]]'
+    sweep = load_sweep(sweep_file(old='["estimator=soft,ste", "gan.weight=0,0.1"]', new=grid))
+    assert cells(sweep) == [("soft", 0), ("soft", 1), ("ste", 0), ("ste", 1)]
+
+
+def test_grids_and_rows_may_differ_by_profile(sweep_file):
+    text = SWEEP.replace(
+        '["estimator=soft,ste", "gan.weight=0,0.1"]', "{embedded: [estimator=ste], long: [estimator=soft]}"
+    )
+    text = (
+        text[: text.index("      - {id: soft")]
+        + "      - {id: x, where: {embedded: {estimator: ste}, long: {estimator: soft}}}\n"
+    )
+    assert cells(load_sweep(sweep_file(text))) == [("x", 0), ("x", 1)]
+    assert load_sweep(sweep_file(text), ["profile=long"]).cells[0].config.estimator == "soft"
+
+
+def test_sets_are_sorted_wherever_they_come_from(sweep_file):
+    sweep = load_sweep(sweep_file(), ["drift.blocks=[3,1,3]"])
+    assert sweep.cells[0].config.drift.blocks == [1, 3]
+
+
+WRONG_LINE = {
+    "Unknown profile 'lng' in": ["profile=lng"],
+    "Unknown field 'estimatr' in the command line. Did you mean 'estimator'?": ["estimatr=ste"],
+    "Unknown estimator 'stee'. Did you mean 'ste'?": ["estimator=stee"],
+    "'gan' is a group of fields; set them one by one: gan.weight": ["gan={weight:1}"],
+    "'optim.steps=abc': optim.steps must be a whole number": ["optim.steps=abc"],
+    "'optim.steps=1.5': optim.steps must be a whole number": ["optim.steps=1.5"],
+    "drift.blocks must be a list of whole numbers": ["drift.blocks=3"],
+    "optim.lr must be a number; got nan": ["optim.lr=nan"],
+    "optim.lr must be a number; got inf": ["optim.lr=inf"],
+    "interval() has no values to enumerate": ["optim.lr=interval(1e-5,1e-3)"],
+    "search the interval with python -m fpd_bench.search": ["optim.lr=tag(log, interval(1e-5,1e-3))"],
+    "'optim.lr' is given more than once": ["optim.lr=1e-3", "optim.lr=1e-4"],
+    "'seed' is not a choice to compare, and the command line sets it. Write seeds=[0,1]": ["seed=3"],
+    "seeds must be distinct whole numbers from 0": ["seeds=[1,1]"],
+    "got [-1]": ["seeds=[-1]"],
+    "seeds must be whole numbers, like seeds=[0,1,2]; got ''": ["seeds=[]"],
+    "got 'a'": ["seeds=a"],
+    "'a=b=c' in the command line is not key=value": ["a=b=c"],
+    "'nonsense' in the command line is not key=value": ["nonsense"],
+    "only key=value is allowed": ["+seed=1"],
+    "interpolations are not allowed": ["optim.lr=${gan.lr}"],
+    "'execution.threads' in the command line cannot be an axis": ["execution.threads=1,2"],
+    "'estimator=glob(*)' in the command line has no values": ["estimator=glob(*)"],
+}
+
+
+@pytest.mark.parametrize("message", WRONG_LINE)
+def test_a_wrong_command_line_is_told_in_one_line(sweep_file, message):
+    with pytest.raises(ConfigError) as caught:
+        load_sweep(sweep_file(), WRONG_LINE[message])
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+GRID = '["estimator=soft,ste", "gan.weight=0,0.1"]'
+WRONG_FILE = {
+    "the grid is empty": (GRID, "[]"),
+    "Unknown key 'sedes' in": ("seeds:", "sedes:"),
+    "'tables' must be a list": ("tables:\n", "tables: {}\nx:\n"),
+    "lacks 'where'": (", where: {estimator: ste, gan.weight: 0.0}", ""),
+    "row label 'Soft' is used twice": ("label: STE", "label: Soft"),
+    "row id 'soft' is used twice": ("id: ste", "id: soft"),
+    "Unknown row 'sfot'": ("baseline: soft", "baseline: sfot"),
+    "Unknown row 'stee'": ("better: ste", "better: stee"),
+    "row 'ste' selects 0 configurations": ("gan.weight: 0.0", "gan.weight: 0.7"),
+    "row 'ste' selects 2 configurations": (", gan.weight: 0.0", ""),
+    "rows 'soft' and 'ste' select the same configuration": ("estimator: ste,", "estimator: soft,"),
+    "Unknown field 'gan.wight'": ("gan.weight: 0.0", "gan.wight: 0.0"),
+    "'seed' is not a choice to compare": (GRID, '["seed=1,2"]'),
+    "seeds must be distinct whole numbers": ("[0, 1]", "[0, 0]"),
+    "Unknown metric 'fids'": ("name: demo", "name: demo\nmetric: fids"),
+    "'optim.steps' has several values. Only a grid may vary a field": (
+        "optim.steps=40, optim.lr=1e-3",
+        '"optim.steps=1,2"',
+    ),
+    "is not YAML": ("name: demo", "name: [demo"),
+    "must be a mapping": ("  - id: a", "  - a\n  - id: a"),
+    "'execution.threads' in": (GRID, '["execution.threads=1,2"]'),
+    "needs track 'maskgit', which is not available yet": ("optim.steps=40", "track.name=maskgit"),
+}
+
+
+@pytest.mark.parametrize("message", WRONG_FILE)
+def test_a_wrong_file_is_told_in_one_line_with_its_name(sweep_file, message):
+    path = sweep_file(SWEEP, *WRONG_FILE[message])
+    with pytest.raises(ConfigError) as caught:
+        load_sweep(path)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert "demo.yaml" in str(caught.value) or "profile=embedded" in str(caught.value)
+
+
+def test_a_missing_file_names_those_beside_it(sweep_file):
+    path = sweep_file()
+    with pytest.raises(ConfigError, match="No sweep file '.*demp.yaml'. Available: .*demo.yaml"):
+        load_sweep(path.with_name("demp.yaml"))
+
+
+def test_hydra_of_an_application_is_left_as_it_was():
+    from hydra import initialize
+    from hydra.core.global_hydra import GlobalHydra
+
+    with initialize(version_base="1.3", config_path=None):
+        theirs = GlobalHydra.instance().hydra
+        assert compose(["seed=3"]).seed == 3
+        assert GlobalHydra.instance().hydra is theirs
+
+
+def test_the_grammar_is_hydras():
+    texts = {override.key: override.texts for override in parse(["seed=range(0,3)", "estimator=choice(a,b)"], "here")}
+    assert texts == {"seed": ("seed=0", "seed=1", "seed=2"), "estimator": ("estimator=a", "estimator=b")}
+
+
+def test_a_sweep_is_read_without_torch(sweep_file):
+    code = (
+        "import sys; from fpd_bench.config.spec import load_sweep; load_sweep(sys.argv[1]).runs(); "
+        "print('torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, sweep_file()], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
