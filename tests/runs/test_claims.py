@@ -1,0 +1,99 @@
+"""Claims: one holder, shown to others; a dead one is replaced, by exactly one of many."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import asdict, replace
+
+import pytest
+
+from fpd_bench.runs import claims
+
+CLAIM = """
+import sys, time
+from pathlib import Path
+from fpd_bench.runs import claims
+start = float(sys.argv[2])
+time.sleep(max(0, start - time.time()))
+try:
+    claims.acquire(Path(sys.argv[1]), 1)
+except claims.Claimed:
+    print("refused")
+else:
+    print("acquired", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "claim.json"
+
+
+def contender(path, start=0.0):
+    pipe = subprocess.PIPE
+    return subprocess.Popen([sys.executable, "-c", CLAIM, path, str(start)], stdin=pipe, stdout=pipe, text=True)
+
+
+def test_a_living_holder_is_told(path):
+    claim = claims.acquire(path, 1)
+    with pytest.raises(claims.Claimed, match=f"already running: process {os.getpid()} of .* since") as caught:
+        claims.acquire(path, 1)
+    assert caught.value.holder == claim == claims.holder(path)
+    claims.release(path, claim)
+    assert claims.holder(path) is None and not path.exists()
+
+
+def test_a_claim_of_a_killed_process_is_taken_over(path):
+    process = contender(path)
+    assert process.stdout.readline().strip() == "acquired"
+    with pytest.raises(claims.Claimed):
+        claims.acquire(path, 2)
+    process.kill()
+    process.wait()
+    assert path.exists() and claims.holder(path) is None
+    assert claims.acquire(path, 2).pid == os.getpid()
+
+
+def test_of_many_that_find_a_dead_holder_one_takes_over(path):
+    import time
+
+    dead = contender(path)
+    dead.stdout.readline()
+    dead.kill()
+    dead.wait()
+    crowd = [contender(path, time.time() + 2) for _ in range(4)]
+    heard = sorted(process.stdout.readline().strip() for process in crowd)
+    for process in crowd:
+        process.communicate("")
+    assert heard == ["acquired", "refused", "refused", "refused"]
+
+
+def test_a_reused_pid_is_not_the_holder(path):
+    claim = claims.acquire(path, 1)
+    path.write_text(json.dumps(asdict(replace(claim, started="1"))))
+    assert claims.holder(path) is None
+
+
+def test_a_claim_of_another_host_is_taken_as_alive(path):
+    claim = claims.acquire(path, 1)
+    path.write_text(json.dumps(asdict(replace(claim, host="elsewhere", pid=1, started="1"))))
+    with pytest.raises(claims.Claimed, match="on elsewhere"):
+        claims.acquire(path, 2)
+    assert not claims.holder(path).here()
+
+
+def test_whoever_was_replaced_neither_holds_nor_releases(path):
+    old = claims.acquire(path, 1)
+    path.unlink()
+    new = claims.acquire(path, 2)
+    assert claims.held(path, new) and not claims.held(path, old)
+    claims.release(path, old)
+    assert path.exists()
+
+
+@pytest.mark.parametrize("text", ["", "{", "{}", '{"pid": 1}'])
+def test_what_is_no_claim_holds_nothing(path, text):
+    path.write_text(text)
+    assert claims.acquire(path, 1)

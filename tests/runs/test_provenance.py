@@ -1,0 +1,46 @@
+"""Provenance: code, machine and command of an attempt; no secrets."""
+
+import json
+
+import pytest
+
+from fpd_bench.config.schema import RunConfig
+from fpd_bench.runs import provenance
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("git@github.com:a/b.git", "git@github.com:a/b.git"),
+        ("https://user:pass@host/x", "https://***@host/x"),
+        ("https://ghp_abc@host/x", "https://***@host/x"),
+        ("postgresql+psycopg://me:pw@db:5432/x", "postgresql+psycopg://***@db:5432/x"),
+        ("a=1 token=abc password: x", "a=1 token=*** password: ***"),
+        ("WANDB_API_KEY=123&x=2", "WANDB_API_KEY=***&x=2"),
+        ("optim.lr=1e-3", "optim.lr=1e-3"),
+    ],
+)
+def test_secrets_are_masked(text, masked):
+    assert provenance.mask(text) == masked
+
+
+def test_an_attempt_can_be_traced(monkeypatch):
+    monkeypatch.setattr("sys.argv", ["sweep", "--url=https://me:secret@host/db"])
+    monkeypatch.setenv("SLURM_JOB_ID", "17")
+    record = provenance.record(RunConfig(seed=3), {"teacher": "ab"})
+    text = json.dumps(record)
+    assert "secret" not in text
+    assert record["seeds"] == {"seed": 3} and record["assets"] == {"teacher": "ab"}
+    assert record["packages"]["torch"] and record["environment"]["SLURM_JOB_ID"] == "17"
+    assert len(record["code"]["files_sha256"]) == 64
+
+
+def test_code_is_told_by_commit_and_difference_or_by_its_files():
+    code = provenance.code()
+    assert len(code["git"]["sha"]) == 40 if "git" in code else "runs/provenance.py" in code["files"]
+
+
+def test_outside_a_checkout_every_file_is_hashed(monkeypatch):
+    monkeypatch.setattr(provenance, "_git", lambda *arguments: None)
+    code = provenance.code.__wrapped__()
+    assert "git" not in code and len(code["files"]["runs/provenance.py"]) == 64
