@@ -59,8 +59,8 @@ RANGES: dict[str, Rule] = {
     "execution.threads": COUNT,
     "execution.micro_batch": NOT_NEGATIVE,
     "execution.log_every": COUNT,
-    "execution.grid_every": COUNT,
-    "execution.checkpoint_every": COUNT,
+    "execution.grid_every": NOT_NEGATIVE,
+    "execution.checkpoint_every": NOT_NEGATIVE,
 }
 
 

@@ -104,8 +104,8 @@ class ExecutionConfig:
     threads: int = 1
     micro_batch: int = 0  # 0 = whole batch at once; smaller = gradient accumulation with the same maths
     log_every: int = 20
-    grid_every: int = 200
-    checkpoint_every: int = 200
+    grid_every: int = 200  # 0 = no pictures
+    checkpoint_every: int = 200  # 0 = only at the end and when stopped
 
 
 @dataclass

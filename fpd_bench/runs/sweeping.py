@@ -67,7 +67,9 @@ def split_executor(overrides: Iterable[str]) -> tuple[Executor, list[str]]:
 
 
 def plan(sweep: Sweep, results: Path) -> Plan:
-    """Look at every run's files. Writes nothing."""
+    """Look at every run's files. Writes nothing. Raises ConfigError if `results` is not a folder."""
+    if results.exists() and not results.is_dir():
+        raise ConfigError(f"'{results}' is not a folder. Choose another with --results DIR.")
     labels: dict[str, str] = {}
     for cell in sweep.cells:
         labels.setdefault(cell.run_id, f"{cell.table_id} {cell.row_id} seed {cell.seed}")

@@ -1,7 +1,7 @@
 """A track of another package, as small as a real one can be: 2 x 2 tokens, 8 colours, a one-layer teacher.
 
 It is announced by the entry point beside it. TINY_SECONDS makes each call of the teacher last that long, so that a
-run can be killed in the middle; TINY_FAILURE makes the scorer fail at the item of that name.
+run can be killed in the middle; TINY_FAILURE makes the scorer fail at the item of that name; TINY_NAN spoils images.
 """
 
 import copy
@@ -16,9 +16,6 @@ from fpd_bench.registry import tracks
 from fpd_bench.tracks.base import Condition, Item, Suite
 from fpd_bench.tracks.shapes.tokenizer import PatchTokenizer
 
-import standin  # noqa: F401  # isort: skip
-
-
 CODES, TOKENS, PATCH = 8, 4, 4
 WORDS = ("dark", "bright", "dim", "light")
 SHAPE = Shape(codes=CODES, tokens=TOKENS, words=len(WORDS) + 1, text=1, width=16, depth=1, heads=2)
@@ -28,6 +25,12 @@ class SlowTransformer(MaskedTransformer):
     def forward(self, tokens, condition):
         time.sleep(float(os.environ.get("TINY_SECONDS", "0")))
         return super().forward(tokens, condition)
+
+
+class SpoiltTokenizer(PatchTokenizer):
+    def decode(self, embeddings, condition=None):
+        images = super().decode(embeddings, condition)
+        return images * float("nan") if os.environ.get("TINY_NAN") else images
 
 
 @tracks.register("tiny", version=1)
@@ -40,7 +43,7 @@ class TinyTrack:
             torch.manual_seed(0)
             codebook = torch.rand(CODES, 3, 1).expand(-1, -1, PATCH * PATCH).flatten(1)
             self.teacher = SlowTransformer(SHAPE).eval().requires_grad_(False)
-        self.tokenizer = PatchTokenizer(codebook, side=2, patch=PATCH)
+        self.tokenizer = SpoiltTokenizer(codebook, side=2, patch=PATCH)
         self.backbone = torch.nn.Identity()
         self.assets = {"codebook": hashlib.sha256(codebook.numpy().tobytes()).hexdigest()}
 

@@ -49,11 +49,11 @@ def start(door, *arguments, **variables):
 def call(door, *arguments, **variables):
     """The same, to its end: (exit code, stdout, stderr)."""
     process = start(door, *arguments, **variables)
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=300)
     return process.returncode, out, err
 
 
-def wait_until(condition, seconds=60):
+def wait_until(condition, seconds=180):
     """What `condition` gives once it gives something true."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:

@@ -1,0 +1,108 @@
+"""The front doors: what they print, their exit codes, and that a mistake costs no torch and leaves nothing behind."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from fpd_bench import status, sweep
+from fpd_bench.config.spec import load_sweep
+from fpd_bench.runs.rundir import RunDir
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def file(tiny, tmp_path):
+    return str(tiny.write_sweep(tmp_path))
+
+
+def test_a_sweep_runs_what_is_missing_and_prints_its_scores(file, tmp_path, capsys):
+    arguments = [file, "executor=inline", "seeds=[0]", "--results", str(tmp_path / "results")]
+    assert sweep.main(arguments) == 0
+    first = capsys.readouterr()
+    assert "2 cells -> 2 runs: 0 done, 2 to do" in first.err
+    assert len(re.findall(r"^[0-9a-f]{12} a .*: done score [01]\.\d{3}$", first.err, re.M)) == 2
+    assert re.search(r"^a +STE +\d\.\d{3} +0\.43  1$", first.out, re.M)
+    assert f"Report: python -m fpd_bench.report {file} executor=inline 'seeds=[0]' --results" in first.err
+    assert sweep.main(arguments) == 0
+    second = capsys.readouterr()
+    assert "2 done, 0 to do" in second.err and second.out == first.out
+
+
+def test_failures_are_listed_and_the_others_go_on(file, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("TINY_FAILURE", "3-light")
+    arguments = [file, "executor=inline", "seeds=[0]", "--results", str(tmp_path)]
+    assert sweep.main(arguments) == 1
+    told = capsys.readouterr()
+    assert told.err.count("failed code: RuntimeError: the scorer gave up at 3-light") >= 2
+    assert "2 of 2 runs have no result. The same command continues." in told.err
+    assert "missing" in told.out
+    command = re.search(r"Details: python -m fpd_bench.status (\w+) --results", told.err)
+    assert status.main([command[1], "--results", str(tmp_path)]) == 1
+    assert "Traceback (most recent call last)" in capsys.readouterr().out
+    monkeypatch.delenv("TINY_FAILURE")
+    assert sweep.main(arguments) == 0
+
+
+def test_a_dry_run_says_what_would_run_and_makes_nothing(file, tmp_path, capsys):
+    results = tmp_path / "results"
+    assert sweep.main([file, "--dry-run", "--results", str(results)]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 4
+    assert not results.exists()
+
+
+def test_status_tells_every_run_and_speaks_json(file, tmp_path, capsys):
+    configs = load_sweep(file).runs()
+    done = RunDir.create(tmp_path, next(iter(configs.values())))
+    done.finish("diverged")
+    assert status.main([file, "--json", "--results", str(tmp_path)]) == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert {row["run_id"]: row["state"] for row in rows} == {
+        run_id: "diverged" if run_id == done.run_id else "planned" for run_id in configs
+    }
+    assert status.main([file, "--results", str(tmp_path)]) == 0
+    assert "4 cells -> 4 runs: 1 done, 3 to do" in capsys.readouterr().err
+
+
+WRONG = {
+    "executor=slurm is not available yet. Available: local, inline.": ["executor=slurm"],
+    "Unknown executor 'lokal'. Did you mean 'local'?": ["executor=lokal"],
+    "executor.workers must be a whole number from 1; got '0'": ["executor.workers=0"],
+    "Unknown field 'executor.worker' in the command line. Did you mean 'executor.workers'?": ["executor.worker=2"],
+    "Unknown field 'optim.stepps'": ["optim.stepps=3"],
+}
+
+
+@pytest.mark.parametrize("message", WRONG)
+def test_a_mistake_is_one_line_and_exit_code_2(file, tmp_path, capsys, message):
+    results = tmp_path / "results"
+    assert sweep.main([file, *WRONG[message], "--results", str(results)]) == 2
+    err = capsys.readouterr().err
+    assert message in err and err.count("\n") == 1
+    assert not results.exists()
+
+
+def test_results_that_cannot_be_written_are_told_before_work(file, tmp_path, capsys):
+    (tmp_path / "taken").write_text("a file")
+    assert sweep.main([file, "--results", str(tmp_path / "taken")]) == 2
+    assert "is not a folder. Choose another with --results DIR." in capsys.readouterr().err
+    assert sweep.main([file, "--results", "/proc/results"]) == 2  # even root cannot write there
+    assert "Cannot write to '/proc/results'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("door", ["sweep", "status", "worker"])
+def test_help_and_mistakes_need_no_torch(door):
+    code = (
+        f"import sys, fpd_bench.{door} as door\n"
+        "try: door.main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "codes = door.main(['no/such/thing.yaml'])\n"
+        "print(codes, sorted({'torch', 'timm'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "2 []", done.stderr
+    assert done.stderr.count("\n") == 1
