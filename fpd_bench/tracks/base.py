@@ -3,32 +3,17 @@
 Letters: B batch, L tokens, K codes (mask id = K), d code dimension, H x W pixels.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
+from fpd_bench.models.backbones import FeatureBackbone
+from fpd_bench.models.condition import Condition
 
-@dataclass(frozen=True)
-class Condition:
-    """A batch of conditions: texts for people, tensors (first axis = batch) for networks."""
-
-    texts: tuple[str, ...]
-    tensors: dict[str, Tensor]
-
-    def __len__(self) -> int:
-        return len(self.texts)
-
-    def __getitem__(self, index: slice | list[int] | Tensor) -> "Condition":
-        """The sub-batch at `index` (slice, list or 1-D integer tensor)."""
-        rows = torch.arange(len(self))[index]
-        return Condition(tuple(self.texts[i] for i in rows.tolist()), {k: v[rows.to(v.device)] for k, v in self.tensors.items()})
-
-    def repeat(self, n: int) -> "Condition":
-        """Each condition n times in a row: c0 c0 c1 c1 ..."""
-        return self[torch.arange(len(self)).repeat_interleave(n)]
+__all__ = ["Condition", "Item", "Suite", "Tokenizer", "Track"]
 
 
 class Tokenizer(Protocol):
@@ -77,7 +62,7 @@ class Track(Protocol):
     n_codes: int  # mask id = n_codes
     tokenizer: Tokenizer
     teacher: nn.Module  # (tokens, condition) -> logits [B, L, K]; see models/transformer.py
-    backbone: nn.Module
+    backbone: FeatureBackbone  # Phi, all blocks, at the track's input size
     assets: dict[str, str]  # file name -> sha256, recorded in every run
 
     def new_student(self) -> nn.Module:
@@ -100,6 +85,6 @@ class Track(Protocol):
         """The evaluation suite of split 'test' or 'validation'."""
         ...
 
-    def teacher_sample(self, condition: Condition, steps: int, generators: list[torch.Generator]) -> Tensor:
-        """Codes [B, L] by the teacher's own multi-step sampler; one generator per item."""
+    def teacher_sample(self, condition: Condition, steps: int, generators: Sequence[torch.Generator]) -> Tensor:
+        """Codes [B, L] by the teacher's own multi-step sampler; one generator per item, so batching changes nothing."""
         ...

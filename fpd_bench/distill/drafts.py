@@ -1,0 +1,32 @@
+"""What the teacher refines: registry `drafts` (Table 3b).
+
+`student` is FPD: the teacher repairs the student's own draft. `random` is the control: the teacher repairs uniform
+random codes, so its target knows the prompt but not the draft.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from fpd_bench.registry import drafts
+
+
+@drafts.register("student", version=1)
+@dataclass(frozen=True)
+class StudentDraft:
+    """The student's own sample (Eq. 4-5)."""
+
+    def __call__(self, codes: Tensor, n_codes: int, generator: torch.Generator) -> Tensor:
+        """codes [B, L] of the student -> codes [B, L] that M_r damages."""
+        return codes
+
+
+@drafts.register("random", version=1)
+@dataclass(frozen=True)
+class RandomDraft:
+    """Uniform random codes in place of the draft (our reading of Table 3b's "Random")."""
+
+    def __call__(self, codes: Tensor, n_codes: int, generator: torch.Generator) -> Tensor:
+        """codes [B, L] give the shape only -> uniform codes [B, L]."""
+        return torch.randint(n_codes, codes.shape, generator=generator)

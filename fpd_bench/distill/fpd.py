@@ -1,0 +1,132 @@
+"""Fixed-Point Distillation, the objective in the paper's order (Fig. 2; Eq. 4-8). Registry entry `fpd`.
+
+draft all tokens at once -> damage -> one teacher repair -> decode both -> lift both into a frozen feature space ->
+pull the draft's features to the repaired ones, back through decoder, estimator and student.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from fpd_bench.config.schema import RunConfig
+from fpd_bench.distill.adversary import Adversary
+from fpd_bench.distill.drift import DriftField, drift_field
+from fpd_bench.distill.masking import start_tokens
+from fpd_bench.distill.method import Clock, draft_statistics
+from fpd_bench.distill.refinement import refine
+from fpd_bench.distill.streams import Streams, seed_of
+from fpd_bench.models.sampling import categorical
+from fpd_bench.registry import drafts, estimators, methods, spaces
+from fpd_bench.tracks.base import Condition, Track
+
+
+@dataclass(frozen=True)
+class Draft:
+    """One forward of the student: logits [B, L, K], codes [B, L], images [B, 3, H, W], features {layer: [B, F, D]}."""
+
+    logits: Tensor
+    codes: Tensor
+    images: Tensor
+    features: dict[str, Tensor]
+
+
+@methods.register("fpd", version=1)
+class FixedPointDistillation:
+    """Draft, repair, drift. Teacher, decoder and feature space never change; the discriminator is optional."""
+
+    auxiliary = False
+
+    def __init__(self, config: RunConfig, track: Track, streams: Streams):
+        self.config, self.track, self.streams = config, track, streams
+        self.estimator = estimators.get(config.estimator)()
+        self.source = drafts.get(config.draft)()
+        self.space = spaces.get(config.drift.space).build(config.drift, track)
+        self.adversary = None
+        if config.gan.weight > 0:
+            self.adversary = Adversary(track.backbone, config.gan, config.optim.steps, seed_of("adversary", config.seed))
+
+    def backward(self, student: nn.Module, condition: Condition, progress: float) -> dict[str, float]:
+        """One FPD step; see Method. A micro_batch below the batch drafts twice to keep the same maths in less memory."""
+        clock, batch = Clock(), len(condition)
+        chunks = self._chunks(batch)
+        start = start_tokens(
+            batch, self.track.n_tokens, self.track.n_codes, self.config.start.r_init, self.streams["start"]
+        )
+        with clock("draft"), torch.set_grad_enabled(len(chunks) == 1):
+            parts = [self._draft(student, start[rows], condition[rows]) for rows in chunks]
+        codes, logits = torch.cat([p.codes for p in parts]), torch.cat([p.logits.detach() for p in parts])
+        with clock("refine"):
+            soft = logits.softmax(-1) if self.estimator.soft_teacher else None
+            damaged = self.source(codes, self.track.n_codes, self.streams["draft"])
+            repaired = refine(self.track, damaged, condition, self.config.refine, self.streams["refine"], soft)
+        with clock("target"), torch.no_grad():
+            images = self.track.tokenizer.decode(self.track.tokenizer.codebook[repaired.codes], condition)
+            targets = self.space(images)
+        with clock("drift"):
+            fields = {layer: self._field(torch.cat([p.features[layer] for p in parts]), targets[layer]) for layer in targets}
+        stats = self._adversarial_step(torch.cat([p.images.detach() for p in parts]), clock)
+        with clock("backward"):
+            for rows, part in zip(chunks, parts, strict=True):
+                if len(chunks) > 1:
+                    part = self._draft(student, start[rows], condition[rows], part.codes)
+                self._pull(part, fields, rows, batch).backward()  # type: ignore[no-untyped-call]
+        stats |= draft_statistics(logits, codes, repaired.codes, repaired.hidden) | clock.seconds
+        stats["loss"] = sum(float(field.value) for field in fields.values())
+        return stats | {f"{layer}/{k}": v for layer, field in fields.items() for k, v in field.stats.items()}
+
+    def after_step(self, student: nn.Module, condition: Condition) -> dict[str, float]:
+        """FPD has no auxiliary network; the discriminator is trained inside `backward`, on the same drafts."""
+        return {}
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"adversary": self.adversary.state_dict()} if self.adversary else {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        if self.adversary:
+            self.adversary.load_state_dict(state["adversary"])
+
+    def _chunks(self, batch: int) -> list[slice]:
+        size = self.config.execution.micro_batch or batch
+        return [slice(i, min(i + size, batch)) for i in range(0, batch, size)]
+
+    def _draft(self, student: nn.Module, start: Tensor, condition: Condition, codes: Tensor | None = None) -> Draft:
+        """Eq. 4 and 8, decoding and lifting; `codes` replays an earlier sample."""
+        logits = student(start, condition)
+        if codes is None:
+            codes = categorical(logits.detach(), self.streams["draft"])
+        embeddings = self.estimator(logits, codes, self.track.tokenizer.codebook)
+        images = self.track.tokenizer.decode(embeddings, condition)
+        return Draft(logits, codes, images, self.space(images))
+
+    def _field(self, student: Tensor, refined: Tensor) -> DriftField:
+        """Eq. 6-7 for one layer, within each prompt."""
+        drift = self.config.drift
+        groups = len(student) // drift.samples_per_condition if drift.samples_per_condition > 1 else 1
+        return drift_field(
+            student.detach(),
+            refined,
+            drift.bandwidths,
+            positives=drift.positives,
+            negatives=drift.negatives,
+            normalise=drift.normalise,
+            floor=drift.floor,
+            repulsion=drift.repulsion,
+            groups=groups,
+        )
+
+    def _pull(self, part: Draft, fields: dict[str, DriftField], rows: slice, batch: int) -> Tensor:
+        """A scalar whose gradient is that of L_drift + lambda L_gan for these rows."""
+        total = torch.stack([(part.features[layer] * field.gradient[rows]).sum() for layer, field in fields.items()]).sum()
+        if self.adversary:
+            share = len(part.codes) / batch
+            total = total + self.config.gan.weight * share * self.adversary.generator_loss(part.images)
+        return total
+
+    def _adversarial_step(self, fake: Tensor, clock: Clock) -> dict[str, float]:
+        if not self.adversary:
+            return {}
+        with clock("discriminator"):
+            real = self.track.real_images(len(fake), self.streams["adversary"])
+            return self.adversary.discriminator_step(real, fake)

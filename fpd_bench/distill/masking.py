@@ -1,0 +1,35 @@
+"""Masks: how many tokens are hidden, which ones, and the two inputs made that way (Eq. 1, 4, 5).
+
+Letters: B batch, L tokens, K codes; the mask id is K. Counts are exact, not Bernoulli (facts/methods.md, section 2).
+"""
+
+import math
+
+import torch
+from torch import Tensor
+
+RATIOS = ("uniform", "arccos")
+
+
+def hide(counts: Tensor, tokens: int, generator: torch.Generator) -> Tensor:
+    """Random masks [B, L], True at exactly counts[b] positions."""
+    order = torch.rand(len(counts), tokens, generator=generator).argsort(dim=1).argsort(dim=1)
+    return order < counts[:, None]
+
+
+def start_tokens(n: int, tokens: int, codes: int, r_init: float, generator: torch.Generator) -> Tensor:
+    """z_init of Eq. 4 [n, L]: round(r_init L) >= 1 masks, uniform random codes elsewhere."""
+    noise = torch.randint(codes, (n, tokens), generator=generator)
+    count = max(1, round(r_init * tokens))
+    return noise.masked_fill(hide(torch.full((n,), count), tokens, generator), codes)
+
+
+def draw_ratios(n: int, ratio: str, low: float, high: float, generator: torch.Generator) -> Tensor:
+    """r ~ pi [n]: 'uniform' on [low, high], or 'arccos', the teacher's training schedule (2 / pi) arccos(u)."""
+    uniform = torch.rand(n, generator=generator)
+    return torch.arccos(uniform) / (math.pi / 2) if ratio == "arccos" else low + (high - low) * uniform
+
+
+def damage(ratios: Tensor, tokens: int, generator: torch.Generator) -> Tensor:
+    """M_r: masks [B, L] that hide round(r L) >= 1 positions (Eq. 5)."""
+    return hide((ratios * tokens).round().clamp(1, tokens), tokens, generator)

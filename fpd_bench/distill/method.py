@@ -1,0 +1,63 @@
+"""What every way of training a one-step student has in common: the Method interface and the phase clock."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from fpd_bench.tracks.base import Condition
+
+
+class Method(Protocol):
+    """Built as method(config, track, streams); `auxiliary` says whether it trains a second network (harness cost).
+
+    The trainer owns the student's optimizer; a method owns whatever else it trains.
+    """
+
+    auxiliary: bool
+
+    def backward(self, student: nn.Module, condition: Condition, progress: float) -> dict[str, float]:
+        """Add this step's gradient to the student; returns what is worth logging.
+
+        condition: B prompts, samples_per_condition in a row for each; progress: share of training done, in [0, 1).
+        Reports seconds per phase as `seconds/<phase>` and must return a finite-checkable `loss`.
+        """
+        ...
+
+    def after_step(self, student: nn.Module, condition: Condition) -> dict[str, float]:
+        """Train the method's own networks after the student's update; returns what is worth logging."""
+        ...
+
+    def state_dict(self) -> dict[str, Any]:
+        """All of the method's own state (networks, optimizers), loadable with weights_only=True."""
+        ...
+
+    def load_state_dict(self, state: dict[str, Any]) -> None: ...
+
+
+class Clock:
+    """Seconds per phase of one step."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def __call__(self, phase: str) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        self.seconds[f"seconds/{phase}"] = self.seconds.get(f"seconds/{phase}", 0.0) + time.perf_counter() - start
+
+
+@torch.no_grad()
+def draft_statistics(logits: Tensor, codes: Tensor, refined: Tensor, hidden: Tensor) -> dict[str, float]:
+    """Entropy [nats per token], agreement of teacher and draft where re-masked, share of the commonest code."""
+    log_p = logits.log_softmax(-1)
+    commonest = torch.bincount(codes.flatten(), minlength=logits.shape[-1]).max() / codes.numel()
+    return {
+        "entropy": float(-(log_p.exp() * log_p).sum(-1).mean()),
+        "agreement": float((codes == refined)[hidden].float().mean()),
+        "commonest_code": float(commonest),
+    }

@@ -1,0 +1,47 @@
+"""One damage-and-repair step of the frozen teacher, T_r after M_r (Eq. 5), shared by every method that needs it."""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from fpd_bench.config.schema import RefineConfig
+from fpd_bench.distill.masking import damage, draw_ratios
+from fpd_bench.models.sampling import categorical, guided
+from fpd_bench.tracks.base import Condition, Track
+
+
+@dataclass(frozen=True)
+class Refinement:
+    """codes [B, L] repaired draft; hidden [B, L] True where re-masked; logits [B, L, K] of the guided teacher."""
+
+    codes: Tensor
+    hidden: Tensor
+    logits: Tensor
+
+
+def guided_logits(teacher: nn.Module, tokens: Tensor, condition: Condition, null: Condition, weight: float) -> Tensor:
+    """Teacher logits with classifier-free guidance c + w (c - u)."""
+    conditional = teacher(tokens, condition)
+    return guided(conditional, teacher(tokens, null), weight) if weight else conditional
+
+
+@torch.no_grad()
+def refine(
+    track: Track, draft: Tensor, condition: Condition, config: RefineConfig, generator: torch.Generator, soft: Tensor | None = None
+) -> Refinement:
+    """Hide round(r L) tokens of draft [B, L], r ~ pi, and let the teacher fill them with one guided sample.
+
+    soft: probabilities [B, L, K] that stand in for the visible codes ("Soft Emb.": the mixture reaches the teacher).
+    Visible positions keep the draft's codes in the result.
+    """
+    ratios = draw_ratios(len(draft), config.ratio, config.low, config.high, generator)
+    hidden = damage(ratios, draft.shape[1], generator)
+    tokens = draft.masked_fill(hidden, track.n_codes)
+    if soft is not None:
+        one_hot = F.one_hot(tokens, track.n_codes + 1).to(soft.dtype)
+        tokens = torch.where(hidden[..., None], one_hot, F.pad(soft, (0, 1)))
+    logits = guided_logits(track.teacher, tokens, condition, track.null_condition(len(draft)), config.guidance)
+    codes = torch.where(hidden, categorical(logits, generator, config.temperature), draft)
+    return Refinement(codes, hidden, logits)

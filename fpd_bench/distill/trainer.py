@@ -1,0 +1,131 @@
+"""The training loop, top to bottom, for every method: draw prompts, add gradients, clip, step, average, record.
+
+Everything random comes from named streams and everything that changes is in the checkpoint, so a resumed run is
+bit-identical to an uninterrupted one on the same kind of machine.
+"""
+
+import copy
+import math
+import time
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from fpd_bench.config.schema import OptimConfig, RunConfig
+from fpd_bench.distill.masking import start_tokens
+from fpd_bench.distill.method import Method
+from fpd_bench.distill.streams import Streams, seed_of
+from fpd_bench.errors import Diverged, Interrupted
+from fpd_bench.models.sampling import categorical
+from fpd_bench.registry import methods
+from fpd_bench.tracks.base import Track
+
+PICTURES = 8  # prompts in a progress picture, two samples of each
+
+
+class Recorder(Protocol):
+    """Where a run's traces go; runs/recorder.py writes them to the run directory."""
+
+    def log(self, row: dict[str, Any]) -> None: ...
+    def picture(self, step: int, images: Tensor) -> None: ...
+    def save(self, step: int, state: dict[str, Any]) -> None: ...
+    def load(self) -> dict[str, Any] | None: ...
+    def progress(self, step: int, steps: int) -> None: ...
+    def should_stop(self) -> bool: ...
+
+
+def learning_rate(optim: OptimConfig, step: int) -> float:
+    """Linear warm-up, then constant, or cosine down to a twentieth at the last step."""
+    warm = min(1.0, (step + 1) / optim.warmup) if optim.warmup else 1.0
+    if optim.schedule == "constant":
+        return optim.lr * warm
+    return optim.lr * warm * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * step / optim.steps)))
+
+
+class Training:
+    """Student, its average, optimizer, method and streams: all that a checkpoint holds."""
+
+    def __init__(self, config: RunConfig, track: Track):
+        self.config, self.track = config, track
+        self.step = 0
+        self.streams = Streams(config.seed)
+        self.student = track.new_student()
+        self.average = copy.deepcopy(self.student).requires_grad_(False)
+        self.method: Method = methods.get(config.method)(config, track, self.streams)
+        first, second = config.optim.betas
+        self.optimizer = torch.optim.AdamW(
+            self.student.parameters(), betas=(first, second), weight_decay=config.optim.weight_decay
+        )
+
+    def advance(self) -> dict[str, float]:
+        """One step; returns the row to log. Raises Diverged before a bad gradient reaches the weights."""
+        optim, began = self.config.optim, time.perf_counter()
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate(optim, self.step)
+        per_prompt = self.config.drift.samples_per_condition
+        condition = self.track.draw_conditions(optim.batch // per_prompt, self.streams["conditions"]).repeat(per_prompt)
+        self.optimizer.zero_grad(set_to_none=True)
+        row = self.method.backward(self.student, condition, self.step / optim.steps)
+        norm = nn.utils.clip_grad_norm_(self.student.parameters(), optim.clip or math.inf)
+        if not (math.isfinite(row["loss"]) and math.isfinite(float(norm))):
+            raise Diverged(f"step {self.step}: loss {row['loss']}, gradient norm {float(norm)}")
+        self.optimizer.step()
+        row |= self.method.after_step(self.student, condition)
+        self._update_average(optim.ema)
+        self.step += 1
+        return {"step": self.step, **row, "gradient_norm": float(norm), "seconds/step": time.perf_counter() - began}
+
+    @torch.no_grad()
+    def _update_average(self, decay: float) -> None:
+        decay = min(decay, (1 + self.step) / (10 + self.step))  # short memory at first
+        for mean, value in zip(self.average.parameters(), self.student.parameters(), strict=True):
+            mean.lerp_(value, 1 - decay)
+
+    @torch.no_grad()
+    def picture(self) -> Tensor:
+        """One-step samples [2 PICTURES, 3, H, W] of the averaged student; the same prompts and noise at every step."""
+        noise = torch.Generator().manual_seed(seed_of("picture", self.config.seed))
+        condition = self.track.suite("validation").condition
+        spread = torch.linspace(0, len(condition) - 1, PICTURES).long()
+        chosen = condition[spread].repeat(2)
+        start = start_tokens(len(chosen), self.track.n_tokens, self.track.n_codes, self.config.start.r_init, noise)
+        codes = categorical(self.average(start, chosen), noise)
+        return self.track.tokenizer.decode(self.track.tokenizer.codebook[codes], chosen).clamp(0, 1)
+
+    def state_dict(self) -> dict[str, Any]:
+        parts = ("student", "average", "optimizer", "method", "streams")
+        return {"step": self.step, **{part: getattr(self, part).state_dict() for part in parts}}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.step = state["step"]
+        for part in ("student", "average", "optimizer", "method", "streams"):
+            getattr(self, part).load_state_dict(state[part])
+
+
+def train(config: RunConfig, track: Track, recorder: Recorder) -> dict[str, Tensor]:
+    """Train to config.optim.steps, from the last good checkpoint if there is one.
+
+    Returns the averaged weights by name and the last raw ones under `raw.`. Raises Diverged and Interrupted.
+    """
+    training, execution, steps = Training(config, track), config.execution, config.optim.steps
+    state = recorder.load()
+    if state is not None:
+        training.load_state_dict(state)
+    elif execution.grid_every:
+        recorder.picture(0, training.picture())
+    while training.step < steps:
+        row = training.advance()
+        step, last = training.step, training.step == steps
+        recorder.progress(step, steps)
+        if step == 1 or step % execution.log_every == 0 or last:
+            recorder.log(row)
+        if execution.grid_every and (step % execution.grid_every == 0 or last):
+            recorder.picture(step, training.picture())
+        stop = recorder.should_stop()
+        if stop or last or (execution.checkpoint_every and step % execution.checkpoint_every == 0):
+            recorder.save(step, training.state_dict())
+        if stop and not last:
+            raise Interrupted(f"stopped after step {step} of {steps}; the same command continues")
+    raw = {f"raw.{name}": tensor for name, tensor in training.student.state_dict().items()}
+    return {**training.average.state_dict(), **raw}

@@ -1,0 +1,60 @@
+"""The images of a run: one-step students and multi-step teachers, with noise keyed by what is sampled, not by whom.
+
+The key is (seed, suite, item, replicate), never the run: compared runs share prompts and noise, and any batch size,
+order or restart yields the same images.
+"""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+
+from fpd_bench.config.schema import RunConfig
+from fpd_bench.distill.masking import start_tokens
+from fpd_bench.distill.streams import seed_of
+from fpd_bench.models.condition import Condition
+from fpd_bench.models.sampling import keyed_categorical
+from fpd_bench.tracks.base import Suite, Track
+
+BATCH = 128
+
+
+def generator_of(seed: int, suite: str, item: str, replicate: int) -> torch.Generator:
+    """The noise of one image."""
+    return torch.Generator().manual_seed(seed_of("sample", seed, suite, item, replicate))
+
+
+@torch.no_grad()
+def one_step(track: Track, student: nn.Module, condition: Condition, r_init: float, noise: list[torch.Generator]) -> Tensor:
+    """Codes [B, L] by one network call (Eq. 4); one generator per item."""
+    starts = [start_tokens(1, track.n_tokens, track.n_codes, r_init, generator) for generator in noise]
+    logits = student(torch.cat(starts), condition)
+    uniforms = torch.stack([torch.rand(track.n_tokens, generator=generator) for generator in noise])
+    return keyed_categorical(logits, uniforms)
+
+
+@torch.no_grad()
+def to_pixels(track: Track, codes: Tensor, condition: Condition) -> Tensor:
+    """Codes [B, L] -> uint8 images [B, 3, H, W], rounded to the nearest level."""
+    images = track.tokenizer.decode(track.tokenizer.codebook[codes], condition)
+    return (images.clamp(0, 1) * 255 + 0.5).to(torch.uint8)
+
+
+def run_images(
+    config: RunConfig, track: Track, student: nn.Module | None, suite: Suite, replicates: int
+) -> Iterator[tuple[int, int, Tensor]]:
+    """(item index, replicate, image uint8 [3, H, W]) of every item and replicate, in order.
+
+    student None: the teacher with config.evaluation.teacher_steps steps.
+    """
+    keys = [(item, replicate) for item in range(len(suite.items)) for replicate in range(replicates)]
+    for first in range(0, len(keys), BATCH):
+        batch = keys[first : first + BATCH]
+        noise = [generator_of(config.seed, suite.name, suite.items[item].id, replicate) for item, replicate in batch]
+        condition = suite.condition[[item for item, _ in batch]]
+        if student is None:
+            codes = track.teacher_sample(condition, config.evaluation.teacher_steps, noise)
+        else:
+            codes = one_step(track, student, condition, config.start.r_init, noise)
+        for (item, replicate), image in zip(batch, to_pixels(track, codes, condition), strict=True):
+            yield item, replicate, image

@@ -1,0 +1,77 @@
+"""Draw tokens from logits, guide a teacher, and its multi-step confidence sampler (MaskGIT, Chang et al. 2022).
+
+Letters: B batch, L tokens, K codes; the mask id is K.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+Logits = Callable[[Tensor], Tensor]  # tokens [B, L] -> logits [B, L, K]
+
+
+def categorical(logits: Tensor, generator: torch.Generator, temperature: float = 1.0) -> Tensor:
+    """A code per position [B, L] from logits [B, L, K]; temperature 0 = argmax."""
+    if temperature == 0:
+        return logits.argmax(-1)
+    probabilities = (logits / temperature).softmax(-1)
+    return torch.multinomial(probabilities.flatten(0, 1), 1, generator=generator).view(logits.shape[:2])
+
+
+def keyed_categorical(logits: Tensor, uniforms: Tensor) -> Tensor:
+    """Codes [B, L] from logits [B, L, K] by inverse cdf of uniforms [B, L]: each item brings its own noise."""
+    cdf = logits.softmax(-1).cumsum(-1)
+    return torch.searchsorted(cdf, (uniforms * cdf[..., -1])[..., None]).squeeze(-1).clamp_max(logits.shape[-1] - 1)
+
+
+def guided(conditional: Tensor, unconditional: Tensor, weight: float) -> Tensor:
+    """Classifier-free guidance c + w (c - u); w = 0 is the conditional model."""
+    return conditional + weight * (conditional - unconditional)
+
+
+def reveal_counts(tokens: int, steps: int) -> list[int]:
+    """How many tokens each step keeps, arccos schedule, at least one each; they sum to `tokens`."""
+    steps = min(steps, tokens)
+    masked = [math.acos((i + 1) / steps) / (math.pi / 2) for i in range(steps)]
+    left, counts = tokens, []
+    for i, ratio in enumerate(masked):
+        target = min(max(math.floor(ratio * tokens), steps - i - 1), left - 1)
+        counts.append(left - target)
+        left = target
+    return counts
+
+
+def sample_by_confidence(
+    conditional: Logits,
+    unconditional: Logits,
+    shape: tuple[int, int, int],
+    steps: int,
+    guidance: float,
+    noise: float,
+    generators: Sequence[torch.Generator],
+) -> Tensor:
+    """Codes [B, L] by iterative decoding: at each step keep the most confident of the sampled tokens.
+
+    shape: (B, L, K). guidance ramps linearly from 0 to its full weight, and Gumbel noise on the confidence from
+    `noise` to 0, over the steps; a single step is the first of that ramp: unguided. generators: one per item, so that
+    any batching yields the same images.
+    """
+    batch, length, codes = shape
+    tokens = torch.full((batch, length), codes)
+    counts = reveal_counts(length, steps)
+    for i, count in enumerate(counts):
+        progress = i / (len(counts) - 1) if len(counts) > 1 else 0.0
+        weight = guidance * progress
+        logits = conditional(tokens)
+        if weight:
+            logits = guided(logits, unconditional(tokens), weight)
+        uniforms = torch.stack([torch.rand(2, length, generator=g) for g in generators])
+        drawn = keyed_categorical(logits, uniforms[:, 0])
+        gumbel = -torch.log(-torch.log(uniforms[:, 1].clamp(1e-9, 1 - 1e-7)))
+        confidence = logits.log_softmax(-1).gather(-1, drawn[..., None]).squeeze(-1) + noise * (1 - progress) * gumbel
+        hidden = tokens == codes
+        kept = confidence.masked_fill(~hidden, -torch.inf).topk(count, dim=1).indices
+        tokens = tokens.scatter(1, kept, drawn.gather(1, kept))
+    return tokens

@@ -1,0 +1,124 @@
+"""Train the teacher of a preset and write its assets: the recipe behind assets/<preset>.safetensors.
+
+Masked prediction on random scenes (Eq. 2): a fraction (2 / pi) arccos(u) of the tokens hidden, cross-entropy there,
+the prompt dropped for a tenth of the batch so that guidance works, AdamW with a cosine, averaged weights.
+"""
+
+import copy
+import math
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from fpd_bench.distill.masking import damage, draw_ratios
+from fpd_bench.models.condition import Condition
+from fpd_bench.models.transformer import MaskedTransformer, Shape
+from fpd_bench.tracks.shapes import assets
+from fpd_bench.tracks.shapes.language import TEXT_LENGTH, draw_scenes
+from fpd_bench.tracks.shapes.prompts import vocabulary
+from fpd_bench.tracks.shapes.tokenizer import draw_codebook
+from fpd_bench.tracks.shapes.world import Preset, preset
+
+Progress = Callable[[int, int, float], None]  # (step, steps, loss)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a teacher is trained; recorded in the model card."""
+
+    steps: int = 5000
+    batch: int = 128
+    lr: float = 1e-3
+    weight_decay: float = 0.01
+    text_drop: float = 0.1
+    average: float = 0.999
+    width: int = 128
+    depth: int = 4
+    heads: int = 4
+    seed: int = 0
+
+
+RECIPES = {"coarse": Recipe(steps=4000), "default": Recipe(), "large": Recipe(steps=20000, width=192, depth=6, heads=6)}
+CHECKPOINT_EVERY = 250
+
+
+class TeacherTraining:
+    """All state of a teacher's training, so that a killed build goes on where it stood."""
+
+    def __init__(self, world: Preset, recipe: Recipe):
+        self.world, self.recipe, self.step = world, recipe, 0
+        torch.manual_seed(recipe.seed)  # initial weights
+        words = len(vocabulary(world)) + 1
+        shape = Shape(world.codes, world.tokens, words, TEXT_LENGTH, recipe.width, recipe.depth, recipe.heads)
+        self.model = MaskedTransformer(shape)
+        self.average = copy.deepcopy(self.model).requires_grad_(False)
+        self.generator = torch.Generator().manual_seed(recipe.seed)
+        self.optimizer = torch.optim.AdamW(
+            self.model.parameters(), lr=recipe.lr, betas=(0.9, 0.96), weight_decay=recipe.weight_decay
+        )
+
+    def advance(self) -> float:
+        """One step; returns the loss."""
+        recipe = self.recipe
+        cosine = 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * self.step / recipe.steps))
+        for group in self.optimizer.param_groups:
+            group["lr"] = recipe.lr * min(1.0, (self.step + 1) / 100) * cosine
+        codes, condition = draw_scenes(recipe.batch, self.world, self.generator)
+        loss = self._loss(codes, self._drop_text(condition))
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        self.optimizer.step()
+        decay = min(recipe.average, (1 + self.step) / (10 + self.step))
+        with torch.no_grad():
+            for mean, value in zip(self.average.parameters(), self.model.parameters(), strict=True):
+                mean.lerp_(value, 1 - decay)
+        self.step += 1
+        return float(loss.detach())
+
+    def _drop_text(self, condition: Condition) -> Condition:
+        keep = torch.rand(len(condition), 1, generator=self.generator) >= self.recipe.text_drop
+        return Condition(condition.texts, {"words": condition.tensors["words"] * keep})
+
+    def _loss(self, codes: Tensor, condition: Condition) -> Tensor:
+        ratios = draw_ratios(len(codes), "arccos", 0.0, 1.0, self.generator)
+        hidden = damage(ratios, self.world.tokens, self.generator)
+        logits = self.model(codes.masked_fill(hidden, self.world.codes), condition)
+        return F.cross_entropy(logits[hidden], codes[hidden])
+
+    def save(self, path: Path) -> None:
+        """Atomic: the file is whole or not there."""
+        state = {"step": self.step, "generator": self.generator.get_state()}
+        state |= {part: getattr(self, part).state_dict() for part in ("model", "average", "optimizer")}
+        part = path.with_suffix(".part")
+        torch.save(state, part)
+        os.replace(part, path)
+
+    def load(self, path: Path) -> None:
+        state = torch.load(path, weights_only=True)
+        self.step = state["step"]
+        self.generator.set_state(state["generator"])
+        for part in ("model", "average", "optimizer"):
+            getattr(self, part).load_state_dict(state[part])
+
+
+def build(name: str, work: Path, out: Path, recipe: Recipe | None = None, progress: Progress | None = None) -> Path:
+    """Train preset `name` with checkpoints in `work` and write its assets to `out`; returns the assets file."""
+    world = preset(name)
+    training = TeacherTraining(world, recipe or RECIPES[name])
+    work.mkdir(parents=True, exist_ok=True)
+    checkpoint = work / f"{name}.teacher.pt"
+    if checkpoint.exists():
+        training.load(checkpoint)
+    while training.step < training.recipe.steps:
+        loss = training.advance()
+        if training.step % CHECKPOINT_EVERY == 0 or training.step == training.recipe.steps:
+            training.save(checkpoint)
+        if progress:
+            progress(training.step, training.recipe.steps, loss)
+    return assets.store_preset(name, draw_codebook(world), training.average, out)

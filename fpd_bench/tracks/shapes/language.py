@@ -1,0 +1,60 @@
+"""Prompts as numbers, and random scenes with their prompts: what teacher and student are trained on."""
+
+from collections.abc import Sequence
+from functools import cache
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fpd_bench.errors import ConfigError
+from fpd_bench.models.condition import Condition
+from fpd_bench.tracks.shapes.prompts import Prompt, content, scene, splits, vocabulary
+from fpd_bench.tracks.shapes.world import Preset, codes_of
+
+TEXT_LENGTH = 7  # words of the longest prompt after "a photo of"
+TASK_WEIGHTS = {"single_object": 1, "two_object": 2, "counting": 2, "colors": 2, "position": 4, "color_attr": 4}
+
+
+def condition_of(texts: Sequence[str], world: Preset) -> Condition:
+    """Word ids [B, TEXT_LENGTH] of any prompts, padded with 0. Raises ConfigError for what the world cannot say."""
+    known = vocabulary(world)
+    ids = torch.zeros(len(texts), TEXT_LENGTH, dtype=torch.int64)
+    for row, text in enumerate(texts):
+        words = content(text)
+        strange = [word for word in words if word not in known]
+        if strange or not 0 < len(words) <= TEXT_LENGTH:
+            trouble = f"unknown word '{strange[0]}'" if strange else f"{len(words)} words, 1 to {TEXT_LENGTH} allowed"
+            raise ConfigError(
+                f"Prompt '{text}': {trouble} after 'a photo of'. Shapes: {', '.join(world.shapes)}; "
+                f"colours: {', '.join(world.colours)}. For example: '{splits(world)['test'][-1].text}'."
+            )
+        ids[row, : len(words)] = torch.tensor([known[word] for word in words])
+    return Condition(tuple(texts), {"words": ids})
+
+
+def null_condition(n: int) -> Condition:
+    """n empty prompts."""
+    return Condition(("",) * n, {"words": torch.zeros(n, TEXT_LENGTH, dtype=torch.int64)})
+
+
+def draw_prompts(n: int, world: Preset, generator: torch.Generator) -> list[Prompt]:
+    """n training prompts: the task by TASK_WEIGHTS (harder ones more often), then uniform within the task."""
+    weights = torch.tensor(list(TASK_WEIGHTS.values()), dtype=torch.float64)
+    tasks = torch.multinomial(weights, n, replacement=True, generator=generator).tolist()
+    places = torch.rand(n, generator=generator, dtype=torch.float64).tolist()
+    by_task = _training_prompts(world)
+    return [by_task[t][int(p * len(by_task[t]))] for t, p in zip(tasks, places, strict=True)]
+
+
+def draw_scenes(n: int, world: Preset, generator: torch.Generator) -> tuple[Tensor, Condition]:
+    """n random scenes as codes [n, L], with their prompts."""
+    prompts = draw_prompts(n, world, generator)
+    numpy = np.random.default_rng(int(torch.randint(2**62, (1,), generator=generator)))
+    codes = [codes_of(scene(prompt, world, numpy), world).reshape(-1) for prompt in prompts]
+    return torch.from_numpy(np.stack(codes)), condition_of([prompt.text for prompt in prompts], world)
+
+
+@cache
+def _training_prompts(world: Preset) -> list[list[Prompt]]:
+    return [[p for p in splits(world)["train"] if p.task == task] for task in TASK_WEIGHTS]

@@ -1,0 +1,126 @@
+"""GenEval's six tasks over a preset of the shapes world: every prompt enumerated, split, and turned into scenes.
+
+Held out of training: about 20% of the colour-shape pairs and of the spatial relations (facts/shapes_track.md,
+section 6), and every prompt of color_attr that validation or test asks for. Validation and test are disjoint where a
+task has prompts to spare; single_object and counting are too small and are shared (with other noise).
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from itertools import permutations, product
+from typing import Any
+
+import numpy as np
+
+from fpd_bench.evals.geneval import prompts as geneval
+from fpd_bench.tracks.shapes.world import Preset, Thing, places
+
+TASKS = ("single_object", "two_object", "counting", "colors", "position", "color_attr")
+RELATIONS = ("left of", "right of", "above", "below")
+PER_SPLIT = {"two_object": 15, "colors": 18, "position": 40, "color_attr": 40}  # single_object, counting: all
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """What an image must show. objects: (shape, colour or -1 = any), in the order of the text."""
+
+    task: str
+    text: str
+    metadata: dict[str, Any]
+    objects: tuple[tuple[int, int], ...]
+    relation: str | None = None
+    novel: bool = False  # contains a composition that training never shows
+
+
+def pair_withheld(shape: int, colour: int) -> bool:
+    """Whether no training scene has this shape in this colour."""
+    return (3 * shape + colour) % 5 == 0
+
+
+def relation_withheld(a: int, b: int, relation: str) -> bool:
+    """Whether no training caption says `a relation b`; decided on the scene, so both wordings fall together."""
+    first, second = (a, b) if relation in ("left of", "above") else (b, a)
+    return (first + 2 * second) % 5 == (0 if relation in ("left of", "right of") else 1)
+
+
+def _enumerate(world: Preset) -> Iterable[Prompt]:
+    n_shapes, n_colours = len(world.shapes), len(world.colours)
+    pairs = list(permutations(range(n_shapes), 2))
+    for a in range(n_shapes):
+        yield _prompt(world, "single_object", [(a, -1)])
+    for a, b in pairs:
+        yield _prompt(world, "two_object", [(a, -1), (b, -1)])
+    for a, n in product(range(n_shapes), (2, 3, 4)):
+        yield _prompt(world, "counting", [(a, -1)] * n)
+    for a, c in product(range(n_shapes), range(n_colours)):
+        yield _prompt(world, "colors", [(a, c)])
+    for (a, b), relation in product(pairs, RELATIONS):
+        yield _prompt(world, "position", [(a, -1), (b, -1)], relation)
+    for (a, b), (c, d) in product(pairs, permutations(range(n_colours), 2)):
+        yield _prompt(world, "color_attr", [(a, c), (b, d)])
+
+
+def _prompt(world: Preset, task: str, objects: list[tuple[int, int]], relation: str | None = None) -> Prompt:
+    names = [world.shapes[a] for a, _ in objects]
+    words = {
+        "single_object": names,
+        "two_object": names,
+        "counting": [names[0], len(names)],
+        "position": [names[0], relation, names[-1]],
+    }.get(task) or [word for (a, c) in objects for word in (world.shapes[a], world.colours[c])]
+    metadata = geneval.row(task, *words)
+    novel = any(c >= 0 and pair_withheld(a, c) for a, c in objects)
+    if relation:
+        novel = novel or relation_withheld(objects[0][0], objects[1][0], relation)
+    return Prompt(task, metadata["prompt"], metadata, tuple(objects), relation, novel)
+
+
+@cache
+def splits(world: Preset) -> dict[str, tuple[Prompt, ...]]:
+    """'train', 'validation' and 'test' prompts. The same for every run of a preset (fixed seed)."""
+    generator = np.random.default_rng(20260521)
+    by_task: dict[str, list[Prompt]] = {task: [] for task in TASKS}
+    for prompt in _enumerate(world):
+        by_task[prompt.task].append(prompt)
+    out: dict[str, list[Prompt]] = {"train": [], "validation": [], "test": []}
+    for task, all_prompts in by_task.items():
+        n = PER_SPLIT.get(task)
+        if n is None:
+            out["validation"] += all_prompts
+            out["test"] += all_prompts
+            out["train"] += all_prompts
+            continue
+        order = generator.permutation(len(all_prompts))
+        n = min(n, len(all_prompts) // 2)
+        out["validation"] += [all_prompts[i] for i in order[:n]]
+        out["test"] += [all_prompts[i] for i in order[n : 2 * n]]
+        free = order[2 * n :] if task == "color_attr" else order
+        out["train"] += [all_prompts[i] for i in free if not all_prompts[i].novel]
+    return {name: tuple(prompts) for name, prompts in out.items()}
+
+
+def scene(prompt: Prompt, world: Preset, generator: np.random.Generator) -> list[Thing]:
+    """A random scene that shows the prompt and nothing else, without withheld colour pairs where colour is free."""
+    spots = places(world, len(prompt.objects), generator, prompt.relation)
+    same = prompt.task == "counting" and generator.random() < 0.5
+    shared = _free_colour(prompt.objects[0][0], world, generator)
+    colours = [c if c >= 0 else shared if same else _free_colour(a, world, generator) for a, c in prompt.objects]
+    return [Thing(a, colour, *spot) for (a, _), colour, spot in zip(prompt.objects, colours, spots, strict=True)]
+
+
+def _free_colour(shape: int, world: Preset, generator: np.random.Generator) -> int:
+    allowed = [c for c in range(len(world.colours)) if not pair_withheld(shape, c)]
+    return int(generator.choice(allowed))
+
+
+@cache
+def vocabulary(world: Preset) -> dict[str, int]:
+    """Word -> id >= 1; 0 is padding (an all-padding prompt is the empty condition)."""
+    words = sorted({word for prompt in _enumerate(world) for word in content(prompt.text)})
+    return {word: i + 1 for i, word in enumerate(words)}
+
+
+def content(text: str) -> list[str]:
+    """The words after 'a photo of', which every prompt shares."""
+    return text.removeprefix("a photo of ").split()

@@ -1,0 +1,101 @@
+"""The shapes track: GenEval's six tasks in a world small enough for a laptop. Registry entry `shapes`."""
+
+import copy
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from fpd_bench.evals.geneval.detectors import ShapesBackend, score_images
+from fpd_bench.models.backbones import LITE0_SHA256, FeatureBackbone
+from fpd_bench.models.condition import Condition
+from fpd_bench.models.sampling import sample_by_confidence
+from fpd_bench.registry import tracks
+from fpd_bench.tracks.base import Item, Suite
+from fpd_bench.tracks.shapes import assets
+from fpd_bench.tracks.shapes.language import condition_of, draw_prompts, draw_scenes, null_condition
+from fpd_bench.tracks.shapes.prompts import splits
+from fpd_bench.tracks.shapes.tokenizer import PatchTokenizer
+from fpd_bench.tracks.shapes.world import preset
+
+RADIUS_GATE = 0.8, 1.2  # objects the detector accepts, relative to the world's radius: a lone quarter is none
+GUIDANCE, CONFIDENCE_NOISE = 2.0, 4.5  # of the teacher's own sampler, chosen on validation prompts
+
+
+@tracks.register("shapes", version=1)
+class ShapesTrack:
+    """Teacher and codebook come from the preset's assets; everything else is drawn."""
+
+    name = "shapes"
+
+    def __init__(self, preset_name: str = "default"):
+        self.preset = preset_name
+        self.world = preset(preset_name)
+        codebook, self.teacher, self.assets = assets.load_preset(preset_name, self.world)
+        self.tokenizer = PatchTokenizer(codebook, self.world.side, self.world.patch)
+        self.n_tokens, self.n_codes = self.world.tokens, self.world.codes
+
+    @cached_property
+    def backbone(self) -> FeatureBackbone:
+        """EfficientNet-Lite0 with its ImageNet weights, at twice the image size."""
+        self.assets["efficientnet-lite0"] = LITE0_SHA256
+        return FeatureBackbone(input_size=2 * self.world.pixels)
+
+    def new_student(self) -> nn.Module:
+        """A trainable copy of the teacher."""
+        return copy.deepcopy(self.teacher).requires_grad_(True)
+
+    def condition(self, texts: Sequence[str]) -> Condition:
+        """The condition of any prompts in the world's language. Raises ConfigError."""
+        return condition_of(texts, self.world)
+
+    def null_condition(self, n: int) -> Condition:
+        """n empty prompts."""
+        return null_condition(n)
+
+    def draw_conditions(self, n: int, generator: torch.Generator) -> Condition:
+        """n training prompts."""
+        return condition_of([prompt.text for prompt in draw_prompts(n, self.world, generator)], self.world)
+
+    def real_images(self, n: int, generator: torch.Generator) -> Tensor:
+        """[n, 3, H, W] in [0, 1]."""
+        codes, _ = draw_scenes(n, self.world, generator)
+        return self.tokenizer.decode(self.tokenizer.codebook[codes])
+
+    def suite(self, split: str) -> Suite:
+        """GenEval on the prompts of 'test' or 'validation'; each item knows whether training saw its composition."""
+        prompts = splits(self.world)[split]
+        items = tuple(
+            Item(f"{i:04d}", p.text, {**p.metadata, "novel": p.novel}) for i, p in enumerate(prompts)
+        )
+        return Suite(f"geneval-{split}", items, self.condition([p.text for p in prompts]), self._score)
+
+    def teacher_sample(self, condition: Condition, steps: int, generators: Sequence[torch.Generator]) -> Tensor:
+        """Codes [B, L] by the confidence sampler with a linear guidance ramp."""
+        null = null_condition(len(condition))
+        shape = (len(condition), self.n_tokens, self.n_codes)
+        with torch.inference_mode():
+            return sample_by_confidence(
+                lambda tokens: self.teacher(tokens, condition),
+                lambda tokens: self.teacher(tokens, null),
+                shape,
+                steps,
+                GUIDANCE,
+                CONFIDENCE_NOISE,
+                generators,
+            ).clone()
+
+    def _score(self, images: Tensor, items: list[Item]) -> list[dict[str, Any]]:
+        metadata = [{k: v for k, v in item.metadata.items() if k != "novel"} for item in items]
+        records = score_images(images.permute(0, 2, 3, 1).numpy(), metadata, self._detector)
+        return [
+            {**record, "detail": {**record["detail"], "novel": item.metadata["novel"]}}
+            for record, item in zip(records, items, strict=True)
+        ]
+
+    @cached_property
+    def _detector(self) -> ShapesBackend:
+        low, high = (factor * self.world.radius for factor in RADIUS_GATE)
+        return ShapesBackend(self.world.shapes, self.world.colours, (low, high))

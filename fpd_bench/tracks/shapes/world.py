@@ -1,0 +1,107 @@
+"""The aligned world of coloured shapes: which scenes exist, drawn straight as grids of tokens.
+
+An object covers 2 x 2 tokens and sits on the token grid (or half of it), so every scene is a grid of codes: code 0 is background,
+code 1 + 4 (shape * n_colours + colour) + q is quarter q (row-major) of that object. What is left to learn is the
+joint structure across tokens: which object, which colour, where (facts/shapes_track.md, section 4).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+
+from fpd_bench.errors import UnknownName
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A size of the world. side: tokens per image side; patch: pixels per token side."""
+
+    shapes: tuple[str, ...]
+    colours: tuple[str, ...]
+    side: int
+    patch: int = 8
+    step: int = 2  # tokens between neighbouring places of an object; 2 = places tile the image, 1 = they overlap
+    radius: float = 7.0  # px, of an object inside its 2 x 2 tokens
+    background: int = 250  # constant, so that scenes are exact grids of codes; why not grey: docs/dynamics.md
+
+    @property
+    def tokens(self) -> int:
+        return self.side**2
+
+    @property
+    def codes(self) -> int:
+        return 1 + 4 * len(self.shapes) * len(self.colours)
+
+    @property
+    def pixels(self) -> int:
+        return self.side * self.patch
+
+
+_SHAPES = ("circle", "square", "triangle", "cross", "ring", "star", "hourglass", "heart")
+_COLOURS = ("red", "yellow", "green", "blue", "black", "purple", "pink", "brown")
+PRESETS = {
+    "coarse": Preset(_SHAPES[:5], _COLOURS[:6], side=4, step=1),
+    "default": Preset(_SHAPES[:6], _COLOURS[:6], side=4),
+    "large": Preset(_SHAPES, _COLOURS, side=6),
+}
+
+
+def preset(name: str) -> Preset:
+    """The preset called `name`. Raises UnknownName."""
+    if name not in PRESETS:
+        raise UnknownName("preset of track shapes", name, PRESETS)
+    return PRESETS[name]
+
+
+@dataclass(frozen=True)
+class Thing:
+    """One object: indices into the preset's shapes and colours, and its top-left token (row, column)."""
+
+    shape: int
+    colour: int
+    row: int
+    column: int
+
+
+def codes_of(things: list[Thing], world: Preset) -> np.ndarray:
+    """The scene as codes [side, side], int64."""
+    grid = np.zeros((world.side, world.side), dtype=np.int64)
+    for thing in things:
+        first = 1 + 4 * (thing.shape * len(world.colours) + thing.colour)
+        grid[thing.row : thing.row + 2, thing.column : thing.column + 2] = first + np.arange(4).reshape(2, 2)
+    return grid
+
+
+def things_in(grid: np.ndarray, world: Preset) -> list[Thing]:
+    """All complete objects of a code grid [side, side]: exact matches only, fragments do not count."""
+    found = []
+    for row, column in product(range(world.side - 1), repeat=2):
+        block = grid[row : row + 2, column : column + 2].reshape(-1) - 1
+        if block[0] >= 0 and block[0] % 4 == 0 and (block == block[0] + np.arange(4)).all():
+            shape, colour = divmod(int(block[0]) // 4, len(world.colours))
+            found.append(Thing(shape, colour, row, column))
+    return found
+
+
+def apart(a: tuple[int, int], b: tuple[int, int]) -> bool:
+    """Whether objects with these top-left tokens do not overlap."""
+    return abs(a[0] - b[0]) >= 2 or abs(a[1] - b[1]) >= 2
+
+
+def relation_holds(a: tuple[int, int], b: tuple[int, int], relation: str) -> bool:
+    """Whether A (row, column) is clearly `relation` of B: cosine with the direction >= .85 (facts, section 4)."""
+    direction = {"left of": (0, -1), "right of": (0, 1), "above": (-1, 0), "below": (1, 0)}[relation]
+    offset = np.array(a) - np.array(b)
+    return bool(offset @ np.array(direction) >= 0.85 * np.linalg.norm(offset)) and apart(a, b)
+
+
+def places(world: Preset, n: int, generator: np.random.Generator, relation: str | None = None) -> list[tuple[int, int]]:
+    """n top-left tokens without overlap, uniform over all such ordered layouts (in which A `relation` B holds)."""
+    cells = list(product(range(0, world.side - 1, world.step), repeat=2))
+    while True:
+        picked = [cells[i] for i in generator.integers(len(cells), size=n)]
+        pairs: Iterator[bool] = (apart(picked[i], picked[j]) for i in range(n) for j in range(i))
+        if all(pairs) and (relation is None or relation_holds(picked[0], picked[1], relation)):
+            return picked
