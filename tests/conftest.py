@@ -29,3 +29,27 @@ def golden_dir() -> Path:
 def golden_set() -> str:
     """Which set of that folder: `drift_<set>.safetensors` and its siblings; FPD_GOLDEN_SET, `a` by default."""
     return os.environ.get("FPD_GOLDEN_SET") or "a"
+
+
+@pytest.fixture(scope="session")
+def small_track(tmp_path_factory):
+    """The shapes track at preset `coarse`, all real, but with a small untrained teacher from assets of its own."""
+    import torch
+
+    from fpd_bench.models.transformer import MaskedTransformer, Shape
+    from fpd_bench.tracks.shapes import assets
+    from fpd_bench.tracks.shapes.language import TEXT_LENGTH
+    from fpd_bench.tracks.shapes.prompts import vocabulary
+    from fpd_bench.tracks.shapes.tokenizer import draw_codebook
+    from fpd_bench.tracks.shapes.track import ShapesTrack
+    from fpd_bench.tracks.shapes.world import preset
+
+    world, folder = preset("coarse"), tmp_path_factory.mktemp("assets")
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        words = len(vocabulary(world)) + 1
+        network = MaskedTransformer(Shape(world.codes, world.tokens, words, TEXT_LENGTH, width=32, depth=1, heads=2))
+        torch.nn.init.normal_(network.token.weight, std=1.0)  # enough for logits that depend on what is visible
+        torch.nn.init.normal_(network.word.weight, std=1.0)
+    assets.store_preset("coarse", draw_codebook(world), network, folder)
+    return ShapesTrack("coarse", folder)

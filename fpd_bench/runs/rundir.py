@@ -4,6 +4,7 @@ Whole files are written under a temporary name, flushed and renamed, so that the
 grow by one `write` per line, so a kill can only tear the last line.
 """
 
+import difflib
 import json
 import os
 import uuid
@@ -171,11 +172,17 @@ class RunDir:
 
 def find(results: Path, run: str) -> RunDir:
     """The run whose id begins with `run`. Raises ConfigError if it is none or not one."""
-    found = sorted(path for path in (results / layout.RUNS).glob(f"{run}*") if path.is_dir())
+    folder = results / layout.RUNS
+    names = sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+    found = [name for name in names if name.startswith(run)]
     if len(found) != 1:
-        names = ", ".join(path.name for path in found[:5])
-        raise ConfigError(f"{len(found)} runs in '{results}' begin with '{run}'{': ' + names if names else ''}.")
-    return RunDir(found[0])
+        close = found[:5] or difflib.get_close_matches(run, names, n=3, cutoff=0.4)
+        hint = f" {'They are' if found else 'Closest'}: {', '.join(close)}." if close else ""
+        raise ConfigError(
+            f"{len(found)} of {len(names)} runs in '{results}' begin with '{run}'.{hint} "
+            f"See which there are: python -m fpd_bench.status SWEEP.yaml --results {results}"
+        )
+    return RunDir(folder / found[0])
 
 
 @contextmanager

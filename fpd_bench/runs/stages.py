@@ -112,7 +112,7 @@ def _stages(run: RunDir, config: RunConfig, track: Track, recorder: RunRecorder)
         if not run.student.exists():
             with _stage(recorder, "train"):
                 _train(run, config, track, recorder)
-        student = _student(run, config, track)
+        student = student_of(run, config, track)
     suite = track.suite(config.evaluation.split)
     if not run.samples(suite.name).exists():
         with _stage(recorder, "sample"):
@@ -131,7 +131,7 @@ def _train(run: RunDir, config: RunConfig, track: Track, recorder: RunRecorder) 
     write_with(run.student, lambda path: save_file(plain, path))
 
 
-def _student(run: RunDir, config: RunConfig, track: Track) -> nn.Module:
+def student_of(run: RunDir, config: RunConfig, track: Track) -> nn.Module:
     """The trained student, with the weights that the evaluation asks for."""
     weights = load_file(run.student)
     if config.evaluation.weights == "raw":

@@ -69,6 +69,10 @@ class Track(Protocol):
         """A trainable copy of the teacher."""
         ...
 
+    def condition(self, texts: Sequence[str]) -> Condition:
+        """The condition of prompts in the track's language. Raises ConfigError for what it cannot say."""
+        ...
+
     def null_condition(self, n: int) -> Condition:
         """n empty conditions, for classifier-free guidance."""
         ...

@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -30,10 +31,10 @@ class ShapesTrack:
 
     name = "shapes"
 
-    def __init__(self, preset_name: str = "default"):
+    def __init__(self, preset_name: str = "default", folder: Path = assets.FOLDER):
         self.preset = preset_name
         self.world = preset(preset_name)
-        codebook, self.teacher, self.assets = assets.load_preset(preset_name, self.world)
+        codebook, self.teacher, self.assets = assets.load_preset(preset_name, self.world, folder)
         self.tokenizer = PatchTokenizer(codebook, self.world.side, self.world.patch)
         self.n_tokens, self.n_codes = self.world.tokens, self.world.codes
 
@@ -67,9 +68,7 @@ class ShapesTrack:
     def suite(self, split: str) -> Suite:
         """GenEval on the prompts of 'test' or 'validation'; each item knows whether training saw its composition."""
         prompts = splits(self.world)[split]
-        items = tuple(
-            Item(f"{i:04d}", p.text, {**p.metadata, "novel": p.novel}) for i, p in enumerate(prompts)
-        )
+        items = tuple(Item(f"{i:04d}", p.text, {**p.metadata, "novel": p.novel}) for i, p in enumerate(prompts))
         return Suite(f"geneval-{split}", items, self.condition([p.text for p in prompts]), self._score)
 
     def teacher_sample(self, condition: Condition, steps: int, generators: Sequence[torch.Generator]) -> Tensor:

@@ -1,0 +1,105 @@
+"""Images for any prompts from a trained student or from a teacher, and the sheet that shows them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image, ImageDraw, ImageFont
+from safetensors import SafetensorError
+from torch import Tensor, nn
+
+from fpd_bench.config.check import check
+from fpd_bench.config.identity import TEACHER
+from fpd_bench.config.schema import EvaluationConfig, RunConfig, TrackConfig
+from fpd_bench.errors import AssetError, ConfigError
+from fpd_bench.evals.sampling import run_images
+from fpd_bench.runs.rundir import RunDir
+from fpd_bench.runs.stages import Bench, student_of
+from fpd_bench.runs.state import state_of
+from fpd_bench.store import layout
+from fpd_bench.tracks.base import Item, Suite, Track
+
+SUITE = "prompts"  # part of the noise's key: a prompt has the same noise whatever is asked for beside it
+GAP = 4  # px between images, and around the sheet
+LETTERS = 14  # px, height of a title's letters
+
+
+@dataclass(frozen=True)
+class Source:
+    """What images come from. student None: the track's teacher, with config.evaluation.teacher_steps steps."""
+
+    config: RunConfig
+    track: Track
+    student: nn.Module | None
+
+
+def teacher(track: str, preset: str, steps: int) -> Source:
+    """A track's teacher. Raises ConfigError for unknown names, AssetError for a preset that is not built."""
+    evaluation = EvaluationConfig(teacher_steps=steps)
+    config = RunConfig(track=TrackConfig(track, preset), method=TEACHER, evaluation=evaluation)
+    check(config)
+    return Source(config, Bench().track(config), None)
+
+
+def trained(run: RunDir) -> Source:
+    """The student of a run, or the teacher that the run is about.
+
+    Raises ConfigError if there is no student yet, AssetError if its file is not what the run wrote.
+    """
+    config = run.config()
+    if config.method == TEACHER:
+        return Source(config, Bench().track(config), None)
+    if not run.student.exists():
+        raise ConfigError(_no_student(run))
+    vouched = ((run.done() or {}).get("files") or {}).get(layout.STUDENT)
+    if vouched and layout.sha256(run.student) != vouched:
+        raise AssetError(f"{run.student} is no longer what run {run.run_id} wrote. Restore it, or train the run again.")
+    track = Bench().track(config)
+    try:
+        return Source(config, track, student_of(run, config, track))
+    except (SafetensorError, RuntimeError) as error:
+        raise AssetError(f"{run.student} holds no student of track '{config.track.name}': {error}") from None
+
+
+def _no_student(run: RunDir) -> str:
+    state = state_of(run)
+    reached = f" at step {state.step} of {state.steps}" if state.steps else ""
+    continued = "" if state.state == "diverged" else " The command that started it continues it."
+    return (
+        f"Run {run.run_id} has no trained student: it is {state.state}{reached}.{continued} "
+        f"See: python -m fpd_bench.status {run.run_id} --results {run.path.parent.parent}"
+    )
+
+
+def draw(source: Source, prompts: Sequence[str], n: int, seed: int) -> Tensor:
+    """Images uint8 [prompts, n, 3, H, W]. Raises ConfigError for a prompt that the track cannot say."""
+    items = tuple(Item(prompt, prompt, {}) for prompt in prompts)
+    suite = Suite(SUITE, items, source.track.condition(prompts), _unscored)
+    config = replace(source.config, seed=seed)
+    images = [image for _, _, image in run_images(config, source.track, source.student, suite, n)]
+    return torch.stack(images).unflatten(0, (len(items), n))
+
+
+def _unscored(images: Tensor, items: list[Item]) -> list[dict[str, Any]]:
+    raise NotImplementedError("these images are looked at, not scored")
+
+
+def sheet(prompts: Sequence[str], images: Tensor, scale: int) -> Image.Image:
+    """One row per prompt under its text; images uint8 [prompts, n, 3, H, W], each pixel scale x scale on the sheet."""
+    rows, columns, _, height, width = images.shape
+    cell = (width * scale + GAP, height * scale + GAP)
+    font = ImageFont.load_default(LETTERS)
+    title = LETTERS + 2 * GAP
+    text = max(int(font.getlength(prompt)) for prompt in prompts) + 2 * GAP
+    page = Image.new("RGB", (max(GAP + columns * cell[0], text), GAP + rows * (title + cell[1])), "white")
+    pen = ImageDraw.Draw(page)
+    pixels = images.permute(0, 1, 3, 4, 2).cpu().numpy()
+    for row, prompt in enumerate(prompts):
+        top = GAP + row * (title + cell[1])
+        pen.text((GAP, top), prompt, fill="black", font=font)
+        for column in range(columns):
+            big = np.kron(pixels[row, column], np.ones((scale, scale, 1), dtype=np.uint8))
+            page.paste(Image.fromarray(big), (GAP + column * cell[0], top + title))
+    return page

@@ -1,0 +1,109 @@
+"""Draw images for prompts of your own from a run's student, or from a teacher, onto one picture; prints its path.
+
+    python -m fpd_bench.sample 3f9c0a1b2d4e "a photo of a red circle and a blue star"
+    python -m fpd_bench.sample 3f9c "a photo of two rings" "a photo of a green square" --n 4 --seed 1
+    python -m fpd_bench.sample teacher "a photo of a star" --preset default --steps 16
+
+One row per prompt, one column per sample; the same seed and prompt always have the same noise, whoever draws.
+Exit code: 0 drawn, 2 the request is wrong.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fpd_bench.errors import ConfigError, FpdError
+
+if TYPE_CHECKING:
+    from fpd_bench.runs.samples import Source
+
+TEACHER = "teacher"
+TEACHER_ONLY = {"track": "shapes", "preset": "default", "steps": 16}  # options and their defaults
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Parse, call, print."""
+    form = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser("python -m fpd_bench.sample", description=__doc__, formatter_class=form)
+    parser.add_argument("run", metavar="RUN", help="the beginning of a run id, or teacher")
+    parser.add_argument("prompts", nargs="+", metavar="PROMPT", help="in the track's own language")
+    parser.add_argument("--n", type=int, default=8, help="samples per prompt (default: 8)")
+    parser.add_argument("--seed", type=int, default=0, help="of the noise (default: 0)")
+    parser.add_argument("--out", type=Path, metavar="FILE.png", help="default: DIR/pictures/RUN_seedSEED.png")
+    parser.add_argument("--results", type=Path, default=Path("results"), metavar="DIR", help="default: results")
+    parser.add_argument("--scale", type=int, default=4, help="screen pixels a side per image pixel (default: 4)")
+    parser.add_argument("--track", help="of RUN teacher (default: shapes)")
+    parser.add_argument("--preset", help="of RUN teacher (default: default)")
+    parser.add_argument("--steps", type=int, help="of RUN teacher (default: 16)")
+    asked = parser.parse_args(arguments)
+    try:
+        print(_sample(asked))
+    except FpdError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+def _sample(asked: argparse.Namespace) -> Path:
+    _check(asked)
+    source, name = _source(asked)
+    out: Path = asked.out or asked.results / "pictures" / f"{name}_seed{asked.seed}.png"
+    _writable(out)
+    from fpd_bench.runs.rundir import write_with
+    from fpd_bench.runs.samples import draw, sheet
+
+    picture = sheet(asked.prompts, draw(source, asked.prompts, asked.n, asked.seed), asked.scale)
+    try:
+        write_with(out, lambda path: picture.save(path, format="png"))
+    except OSError as error:
+        raise _unwritable(out, error) from None
+    return out
+
+
+def _check(asked: argparse.Namespace) -> None:
+    for name, least in (("n", 1), ("scale", 1), ("seed", 0), ("steps", 1)):
+        value = getattr(asked, name)
+        if value is not None and value < least:
+            raise ConfigError(f"--{name} must be {least} or more; got {value}.")
+    if asked.out and asked.out.suffix != ".png":
+        raise ConfigError(f"--out must end in .png; got '{asked.out}'.")
+    given = [f"--{name}" for name in TEACHER_ONLY if getattr(asked, name) is not None]
+    if given and asked.run != TEACHER:
+        raise ConfigError(f"{', '.join(given)} belong to RUN teacher; run '{asked.run}' has its own configuration.")
+
+
+def _source(asked: argparse.Namespace) -> "tuple[Source, str]":
+    """What draws, and its name for the picture's file. An unknown run is told before torch is imported."""
+    if asked.run == TEACHER:
+        chosen = {name: getattr(asked, name) or default for name, default in TEACHER_ONLY.items()}
+        from fpd_bench.runs.samples import teacher
+
+        return teacher(**chosen), "{track}_{preset}_teacher{steps}".format(**chosen)
+    from fpd_bench.runs.rundir import find
+
+    run = find(asked.results, asked.run)
+    run.config()
+    from fpd_bench.runs.samples import trained
+
+    return trained(run), run.run_id
+
+
+def _writable(out: Path) -> None:
+    """Told before any image is drawn."""
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        if out.is_dir() or not os.access(out.parent, os.W_OK):
+            raise PermissionError("it is a folder" if out.is_dir() else "no permission")
+    except OSError as error:
+        raise _unwritable(out, error) from None
+
+
+def _unwritable(out: Path, error: OSError) -> ConfigError:
+    return ConfigError(f"Cannot write '{out}': {error.strerror or error}. Choose another with --out FILE.png.")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
