@@ -46,7 +46,11 @@ class RunError(FpdError):
 
 
 class Diverged(RunError):
-    """The loss or a gradient became NaN or infinite."""
+    """The loss, a gradient or the weights became NaN or infinite at `step`."""
+
+    def __init__(self, message: str, step: int | None = None):
+        super().__init__(message)
+        self.step = step
 
 
 class Interrupted(RunError):

@@ -34,6 +34,7 @@ DECAY: Rule = (lambda x: 0 <= x < 1, "in [0, 1)")
 RANGES: dict[str, Rule] = {
     "seed": NOT_NEGATIVE,
     "start.r_init": SHARE,
+    "start.temperature": POSITIVE,
     "refine.low": SHARE,
     "refine.high": SHARE,
     "refine.guidance": NOT_NEGATIVE,

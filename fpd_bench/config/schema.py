@@ -20,6 +20,7 @@ class StartConfig:
     """z_init, Eq. 4: round(r_init * L) masked positions, the others uniform random codes, fresh at every call."""
 
     r_init: float = 0.9
+    temperature: float = 0.3  # > 0, divides the student's logits: for the draft, the estimator and one-step sampling
 
 
 @dataclass

@@ -40,8 +40,13 @@ class Adversary:
         loss.backward()
         self.optimizer.step()
         real_mean, fake_mean = (torch.stack([m.mean() for m in maps]).mean().item() for maps in (on_real, on_fake))
-        stats = {"d_loss": loss.item(), "d_real": real_mean, "d_fake": fake_mean, "d_margin": real_mean - fake_mean,
-                 "d_blur": self.blur_sigma}
+        stats = {
+            "d_loss": loss.item(),
+            "d_real": real_mean,
+            "d_fake": fake_mean,
+            "d_margin": real_mean - fake_mean,
+            "d_blur": self.blur_sigma,
+        }
         self.step += 1
         return stats
 
@@ -58,8 +63,12 @@ class Adversary:
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that training changes; the frozen parts come from the seed and the backbone."""
-        return {"heads": self.discriminator.heads.state_dict(), "optimizer": self.optimizer.state_dict(),
-                "generator": self.generator.get_state(), "step": self.step}
+        return {
+            "heads": self.discriminator.heads.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "generator": self.generator.get_state(),
+            "step": self.step,
+        }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue exactly where `state_dict` was taken."""

@@ -142,8 +142,10 @@ def drifting_loss(
     if fixed_neg is None:
         fixed_neg = gen[:, :0]
     with torch.no_grad():
-        weights = [torch.ones_like(t[..., 0]) if w is None else w
-                   for t, w in ((gen, weight_gen), (fixed_neg, weight_neg), (fixed_pos, weight_pos))]
+        weights = [
+            torch.ones_like(t[..., 0]) if w is None else w
+            for t, w in ((gen, weight_gen), (fixed_neg, weight_neg), (fixed_pos, weight_pos))
+        ]
         log_w_neg, log_w_pos = torch.cat(weights[:2], 1).log()[:, None], weights[2].log()[:, None]
         neg = torch.cat([gen, fixed_neg], 1)
         to_neg, to_pos = (torch.cdist(gen, t).clamp_min(1e-4) for t in (neg, fixed_pos))
@@ -252,12 +254,23 @@ def _stats(widths: list[float], rms: Tensor, ratio: Tensor, to_y: Tensor, unit: 
 
 
 def _checked(
-    student: Tensor, refined: Tensor, bandwidths: Sequence[float], positives: str, negatives: str, normalise: str,
-    scale: str, groups: int, floor: float,
+    student: Tensor,
+    refined: Tensor,
+    bandwidths: Sequence[float],
+    positives: str,
+    negatives: str,
+    normalise: str,
+    scale: str,
+    groups: int,
+    floor: float,
 ) -> list[float]:
     """The bandwidths in ascending order, or an error that names what is wrong."""
-    for kind, name, known in (("positives", positives, POSITIVES), ("negatives", negatives, NEGATIVES),
-                              ("normalise", normalise, NORMALISE), ("scale", scale, SCALE)):
+    for kind, name, known in (
+        ("positives", positives, POSITIVES),
+        ("negatives", negatives, NEGATIVES),
+        ("normalise", normalise, NORMALISE),
+        ("scale", scale, SCALE),
+    ):
         if name not in known:
             raise UnknownName(f"drift.{kind}", name, known)
     widths = sorted(float(h) for h in bandwidths)

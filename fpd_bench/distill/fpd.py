@@ -45,10 +45,12 @@ class FixedPointDistillation:
         self.space = spaces.get(config.drift.space).build(config.drift, track)
         self.adversary = None
         if config.gan.weight > 0:
-            self.adversary = Adversary(track.backbone, config.gan, config.optim.steps, seed_of("adversary", config.seed))
+            self.adversary = Adversary(
+                track.backbone, config.gan, config.optim.steps, seed_of("adversary", config.seed)
+            )
 
     def backward(self, student: nn.Module, condition: Condition, progress: float) -> dict[str, float]:
-        """One FPD step; see Method. A micro_batch below the batch drafts twice to keep the same maths in less memory."""
+        """One FPD step; see Method. A micro_batch below the batch drafts twice: the same maths in less memory."""
         clock, batch = Clock(), len(condition)
         chunks = self._chunks(batch)
         start = start_tokens(
@@ -65,13 +67,15 @@ class FixedPointDistillation:
             images = self.track.tokenizer.decode(self.track.tokenizer.codebook[repaired.codes], condition)
             targets = self.space(images)
         with clock("drift"):
-            fields = {layer: self._field(torch.cat([p.features[layer] for p in parts]), targets[layer]) for layer in targets}
+            fields = {
+                layer: self._field(torch.cat([p.features[layer] for p in parts]), targets[layer]) for layer in targets
+            }
         stats = self._adversarial_step(torch.cat([p.images.detach() for p in parts]), clock)
         with clock("backward"):
             for rows, part in zip(chunks, parts, strict=True):
                 if len(chunks) > 1:
                     part = self._draft(student, start[rows], condition[rows], part.codes)
-                self._pull(part, fields, rows, batch).backward()  # type: ignore[no-untyped-call]
+                self._pull(part, fields, rows, batch).backward()
         stats |= draft_statistics(logits, codes, repaired.codes, repaired.hidden) | clock.seconds
         stats["loss"] = sum(float(field.value) for field in fields.values())
         return stats | {f"{layer}/{k}": v for layer, field in fields.items() for k, v in field.stats.items()}
@@ -93,7 +97,7 @@ class FixedPointDistillation:
 
     def _draft(self, student: nn.Module, start: Tensor, condition: Condition, codes: Tensor | None = None) -> Draft:
         """Eq. 4 and 8, decoding and lifting; `codes` replays an earlier sample."""
-        logits = student(start, condition)
+        logits = student(start, condition) / self.config.start.temperature
         if codes is None:
             codes = categorical(logits.detach(), self.streams["draft"])
         embeddings = self.estimator(logits, codes, self.track.tokenizer.codebook)
@@ -118,7 +122,9 @@ class FixedPointDistillation:
 
     def _pull(self, part: Draft, fields: dict[str, DriftField], rows: slice, batch: int) -> Tensor:
         """A scalar whose gradient is that of L_drift + lambda L_gan for these rows."""
-        total = torch.stack([(part.features[layer] * field.gradient[rows]).sum() for layer, field in fields.items()]).sum()
+        total = torch.stack(
+            [(part.features[layer] * field.gradient[rows]).sum() for layer, field in fields.items()]
+        ).sum()
         if self.adversary:
             share = len(part.codes) / batch
             total = total + self.config.gan.weight * share * self.adversary.generator_loss(part.images)

@@ -29,7 +29,12 @@ def guided_logits(teacher: nn.Module, tokens: Tensor, condition: Condition, null
 
 @torch.no_grad()
 def refine(
-    track: Track, draft: Tensor, condition: Condition, config: RefineConfig, generator: torch.Generator, soft: Tensor | None = None
+    track: Track,
+    draft: Tensor,
+    condition: Condition,
+    config: RefineConfig,
+    generator: torch.Generator,
+    soft: Tensor | None = None,
 ) -> Refinement:
     """Hide round(r L) tokens of draft [B, L], r ~ pi, and let the teacher fill them with one guided sample.
 

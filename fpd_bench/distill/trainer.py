@@ -67,14 +67,14 @@ class Training:
         condition = self.track.draw_conditions(optim.batch // per_prompt, self.streams["conditions"]).repeat(per_prompt)
         self.optimizer.zero_grad(set_to_none=True)
         row = self.method.backward(self.student, condition, self.step / optim.steps)
-        norm = nn.utils.clip_grad_norm_(self.student.parameters(), optim.clip or math.inf)
-        if not (math.isfinite(row["loss"]) and math.isfinite(float(norm))):
-            raise Diverged(f"step {self.step}: loss {row['loss']}, gradient norm {float(norm)}")
+        norm = float(nn.utils.clip_grad_norm_(self.student.parameters(), optim.clip or math.inf))
+        if not (math.isfinite(row["loss"]) and math.isfinite(norm)):
+            raise Diverged(f"loss {row['loss']}, gradient norm {norm} at step {self.step}", self.step)
         self.optimizer.step()
         row |= self.method.after_step(self.student, condition)
         self._update_average(optim.ema)
         self.step += 1
-        return {"step": self.step, **row, "gradient_norm": float(norm), "seconds/step": time.perf_counter() - began}
+        return {"step": self.step, **row, "gradient_norm": norm, "seconds/step": time.perf_counter() - began}
 
     @torch.no_grad()
     def _update_average(self, decay: float) -> None:
@@ -89,8 +89,9 @@ class Training:
         condition = self.track.suite("validation").condition
         spread = torch.linspace(0, len(condition) - 1, PICTURES).long()
         chosen = condition[spread].repeat(2)
-        start = start_tokens(len(chosen), self.track.n_tokens, self.track.n_codes, self.config.start.r_init, noise)
-        codes = categorical(self.average(start, chosen), noise)
+        begin = self.config.start
+        start = start_tokens(len(chosen), self.track.n_tokens, self.track.n_codes, begin.r_init, noise)
+        codes = categorical(self.average(start, chosen) / begin.temperature, noise)
         return self.track.tokenizer.decode(self.track.tokenizer.codebook[codes], chosen).clamp(0, 1)
 
     def state_dict(self) -> dict[str, Any]:

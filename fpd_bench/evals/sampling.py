@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-from fpd_bench.config.schema import RunConfig
+from fpd_bench.config.schema import RunConfig, StartConfig
 from fpd_bench.distill.masking import start_tokens
 from fpd_bench.distill.streams import seed_of
 from fpd_bench.models.condition import Condition
@@ -25,10 +25,12 @@ def generator_of(seed: int, suite: str, item: str, replicate: int) -> torch.Gene
 
 
 @torch.no_grad()
-def one_step(track: Track, student: nn.Module, condition: Condition, r_init: float, noise: list[torch.Generator]) -> Tensor:
+def one_step(
+    track: Track, student: nn.Module, condition: Condition, start: StartConfig, noise: list[torch.Generator]
+) -> Tensor:
     """Codes [B, L] by one network call (Eq. 4); one generator per item."""
-    starts = [start_tokens(1, track.n_tokens, track.n_codes, r_init, generator) for generator in noise]
-    logits = student(torch.cat(starts), condition)
+    begins = [start_tokens(1, track.n_tokens, track.n_codes, start.r_init, generator) for generator in noise]
+    logits = student(torch.cat(begins), condition) / start.temperature
     uniforms = torch.stack([torch.rand(track.n_tokens, generator=generator) for generator in noise])
     return keyed_categorical(logits, uniforms)
 
@@ -55,6 +57,6 @@ def run_images(
         if student is None:
             codes = track.teacher_sample(condition, config.evaluation.teacher_steps, noise)
         else:
-            codes = one_step(track, student, condition, config.start.r_init, noise)
+            codes = one_step(track, student, condition, config.start, noise)
         for (item, replicate), image in zip(batch, to_pixels(track, codes, condition), strict=True):
             yield item, replicate, image

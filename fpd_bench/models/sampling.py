@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from fpd_bench.errors import Diverged
+
 Logits = Callable[[Tensor], Tensor]  # tokens [B, L] -> logits [B, L, K]
 
 
@@ -17,6 +19,8 @@ def categorical(logits: Tensor, generator: torch.Generator, temperature: float =
     if temperature == 0:
         return logits.argmax(-1)
     probabilities = (logits / temperature).softmax(-1)
+    if not torch.isfinite(probabilities).all():
+        raise Diverged("the logits are no longer finite")
     return torch.multinomial(probabilities.flatten(0, 1), 1, generator=generator).view(logits.shape[:2])
 
 

@@ -55,7 +55,7 @@ class DiMO:
         """The generator's half; see Method. micro_batch is not needed: nothing is decoded."""
         clock = Clock()
         with clock("draft"):
-            logits = student(self._start(len(condition)), condition)
+            logits = student(self._start(len(condition)), condition) / self.config.start.temperature
             codes = categorical(logits.detach(), self.streams["draft"])
         with clock("refine"):
             repaired = refine(self.track, codes, condition, self.config.refine, self.streams["refine"])
@@ -64,7 +64,7 @@ class DiMO:
             gradient = token_gradient(own, repaired.logits, self.config.dimo.jeffreys_beta)
             gradient = gradient * repaired.hidden[..., None] / len(condition)
         with clock("backward"):
-            logits.backward(gradient)  # type: ignore[no-untyped-call]
+            logits.backward(gradient)
         stats = draft_statistics(logits.detach(), codes, repaired.codes, repaired.hidden)
         return stats | clock.seconds | {"loss": float(gradient.abs().sum())}
 
@@ -73,7 +73,7 @@ class DiMO:
         clock = Clock()
         with clock("auxiliary"):
             with torch.no_grad():
-                logits = student(self._start(len(condition)), condition)
+                logits = student(self._start(len(condition)), condition) / self.config.start.temperature
                 codes = categorical(logits, self.streams["auxiliary"])
                 refine = self.config.refine
                 ratios = draw_ratios(len(codes), refine.ratio, refine.low, refine.high, self.streams["auxiliary"])
@@ -81,7 +81,7 @@ class DiMO:
             predicted = self.network(codes.masked_fill(hidden, self.track.n_codes), condition)
             loss = F.cross_entropy(predicted[hidden], codes[hidden])
             self.optimizer.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             self.optimizer.step()
         return {"auxiliary_loss": float(loss)} | clock.seconds
 

@@ -63,12 +63,11 @@ def _enumerate(world: Preset) -> Iterable[Prompt]:
 
 def _prompt(world: Preset, task: str, objects: list[tuple[int, int]], relation: str | None = None) -> Prompt:
     names = [world.shapes[a] for a, _ in objects]
-    words = {
-        "single_object": names,
-        "two_object": names,
-        "counting": [names[0], len(names)],
-        "position": [names[0], relation, names[-1]],
-    }.get(task) or [word for (a, c) in objects for word in (world.shapes[a], world.colours[c])]
+    words: list[Any] = [names[0], relation, names[-1]] if relation else names
+    if task == "counting":
+        words = [names[0], len(names)]
+    elif objects[0][1] >= 0:
+        words = [word for (a, c) in objects for word in (world.shapes[a], world.colours[c])]
     metadata = geneval.row(task, *words)
     novel = any(c >= 0 and pair_withheld(a, c) for a, c in objects)
     if relation:

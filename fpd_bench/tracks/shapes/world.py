@@ -1,8 +1,8 @@
 """The aligned world of coloured shapes: which scenes exist, drawn straight as grids of tokens.
 
-An object covers 2 x 2 tokens and sits on the token grid (or half of it), so every scene is a grid of codes: code 0 is background,
-code 1 + 4 (shape * n_colours + colour) + q is quarter q (row-major) of that object. What is left to learn is the
-joint structure across tokens: which object, which colour, where (facts/shapes_track.md, section 4).
+An object covers 2 x 2 tokens and sits on the token grid (or half of it), so every scene is a grid of codes: code 0 is
+background, code 1 + 4 (shape * n_colours + colour) + q is quarter q (row-major) of that object. What is left to learn
+is the joint structure across tokens: which object, which colour, where.
 """
 
 from collections.abc import Iterator
