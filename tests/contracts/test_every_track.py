@@ -1,0 +1,171 @@
+"""What every track promises, on the tracks of this tree: tokenizer, teacher, conditions, suites and sampling."""
+
+import hashlib
+import json
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from fpd_bench.config.tracks import FACTS
+from fpd_bench.evals.sampling import generator_of, one_step, run_images
+from fpd_bench.registry import tracks
+from fpd_bench.tracks.base import Suite
+
+
+@pytest.fixture(params=["shapes"])
+def track(request, small_track):
+    """Each registered track at its smallest; a new one needs a fixture here."""
+    return {"shapes": small_track}[request.param]
+
+
+def test_every_registered_track_is_held_to_this():
+    assert tracks.names() == ["shapes"]
+
+
+def test_the_table_of_facts_agrees_with_the_track(track):
+    facts = FACTS[track.name][track.preset]
+    pixels = track.real_images(1, torch.Generator().manual_seed(0)).shape[-1]
+    assert (facts.tokens, facts.pixels, facts.blocks) == (track.n_tokens, pixels, track.backbone.valid_blocks)
+
+
+def test_codes_survive_decoding_and_encoding(track):
+    draw = torch.Generator().manual_seed(0)
+    codes = torch.randint(track.n_codes, (6, track.n_tokens), generator=draw)
+    images = track.tokenizer.decode(track.tokenizer.codebook[codes], track.null_condition(6))
+    assert torch.equal(track.tokenizer.encode(images), codes)
+
+
+def test_images_lie_in_the_unit_range(track):
+    images = track.real_images(4, torch.Generator().manual_seed(0))
+    assert images.shape[:2] == (4, 3) and images.min() >= 0 and images.max() <= 1
+    assert len(track.tokenizer.codebook) == track.n_codes
+
+
+def test_decoding_is_differentiable(track):
+    embeddings = torch.rand(2, track.n_tokens, track.tokenizer.codebook.shape[1], requires_grad=True)
+    track.tokenizer.decode(embeddings, track.null_condition(2)).square().sum().backward()
+    assert (embeddings.grad.abs().sum((1, 2)) > 0).all()
+
+
+def test_the_teacher_reads_codes_masks_and_mixtures(track):
+    draw = torch.Generator().manual_seed(0)
+    tokens = torch.randint(track.n_codes + 1, (3, track.n_tokens), generator=draw)
+    condition = track.draw_conditions(3, draw)
+    logits = track.teacher(tokens, condition)
+    assert logits.shape == (3, track.n_tokens, track.n_codes)
+    one_hot = F.one_hot(tokens, track.n_codes + 1).float()
+    torch.testing.assert_close(track.teacher(one_hot, condition), logits, rtol=1e-4, atol=1e-4)
+    half = (one_hot + one_hot.roll(1, 0)) / 2
+    assert torch.isfinite(track.teacher(half, condition)).all()
+
+
+def test_the_teacher_hears_its_condition(track):
+    masked = torch.full((2, track.n_tokens), track.n_codes)
+    draw = torch.Generator().manual_seed(0)
+    said, unsaid = (track.teacher(masked, c) for c in (track.draw_conditions(2, draw), track.null_condition(2)))
+    assert not torch.allclose(said, unsaid)
+
+
+def test_a_student_is_the_teacher_made_trainable(track):
+    student = track.new_student()
+    assert all(parameter.requires_grad for parameter in student.parameters())
+    assert not any(parameter.requires_grad for parameter in track.teacher.parameters())
+    ours, theirs = student.state_dict(), track.teacher.state_dict()
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+    assert {value.data_ptr() for value in ours.values()}.isdisjoint({value.data_ptr() for value in theirs.values()})
+
+
+def test_training_conditions_and_images_come_from_their_generator(track):
+    def draw(seed):
+        generator = torch.Generator().manual_seed(seed)
+        return track.draw_conditions(8, generator).texts, track.real_images(2, generator)
+
+    (texts, images), (same, again), (others, _) = draw(0), draw(0), draw(1)
+    assert texts == same and torch.equal(images, again) and texts != others
+
+
+def test_conditions_can_be_cut_and_put_into_words(track):
+    condition = track.suite("test").condition
+    assert track.condition(condition.texts[:3]).tensors.keys() == condition.tensors.keys()
+    for name, tensor in track.condition(condition.texts[:3]).tensors.items():
+        assert torch.equal(tensor, condition[:3].tensors[name])
+    assert condition[[2, 0]].repeat(2).texts == tuple(condition.texts[i] for i in (2, 2, 0, 0))
+
+
+@pytest.mark.parametrize("split", ["test", "validation"])
+def test_a_suite_names_its_items_once_and_scores_images(split, track):
+    suite = track.suite(split)
+    assert len({item.id for item in suite.items}) == len(suite.items) == len(suite.condition)
+    assert tuple(item.prompt for item in suite.items) == suite.condition.texts
+    chosen = [suite.items[0], suite.items[-1]]
+    images = (track.real_images(2, torch.Generator().manual_seed(0)) * 255).round().to(torch.uint8)
+    records = suite.score(images, chosen)
+    assert [set(record) >= {"score", "task", "detail"} for record in records] == [True, True]
+    assert all(0 <= record["score"] <= 1 for record in records)
+    json.dumps(records)
+
+
+def test_splits_have_names_of_their_own(track):
+    assert track.suite("test").name != track.suite("validation").name
+
+
+def test_assets_are_named_with_their_hashes(track):
+    assert track.assets and all(len(digest) == 64 and int(digest, 16) >= 0 for digest in track.assets.values())
+
+
+def test_the_teachers_images_do_not_depend_on_the_batch(track):
+    suite = track.suite("validation")
+    condition = suite.condition[:5]
+
+    def sample(rows):
+        noise = [generator_of(0, suite.name, suite.items[i].id, 0) for i in rows]
+        return track.teacher_sample(condition[rows], 3, noise)
+
+    whole = sample([0, 1, 2, 3, 4])
+    assert whole.shape == (5, track.n_tokens) and whole.min() >= 0 and whole.max() < track.n_codes
+    assert torch.equal(sample([4, 2]), whole[[4, 2]])
+    assert torch.equal(sample([3]), whole[[3]])
+
+
+@pytest.mark.parametrize("student", [True, False], ids=["student", "teacher"])
+def test_the_images_of_a_run_do_not_depend_on_shards_or_order(student, track, monkeypatch):
+    from fpd_bench.config.compose import compose
+    from fpd_bench.evals import sampling
+
+    config = compose(["track.preset=coarse", "evaluation.teacher_steps=2"])
+    whole = track.suite("test")
+    network = track.new_student().eval() if student else None
+
+    def images(order, batch):
+        monkeypatch.setattr(sampling, "BATCH", batch)
+        part = Suite(whole.name, tuple(whole.items[i] for i in order), whole.condition[order], whole.score)
+        return {(order[i], k): image for i, k, image in run_images(config, track, network, part, 2)}
+
+    first, second = images([0, 1, 2, 3], 128), images([3, 1, 0], 2)
+    assert all(torch.equal(image, first[key]) for key, image in second.items())
+    assert not torch.equal(first[0, 0], first[0, 1])
+
+
+def test_one_step_samples_are_codes(track):
+    from fpd_bench.config.schema import StartConfig
+
+    noise = [generator_of(0, "x", str(i), 0) for i in range(3)]
+    codes = one_step(track, track.new_student(), track.suite("test").condition[:3], StartConfig(), noise)
+    assert codes.shape == (3, track.n_tokens) and codes.min() >= 0 and codes.max() < track.n_codes
+
+
+def test_the_shipped_assets_are_what_their_manifest_says():
+    from fpd_bench.tracks.shapes.assets import FOLDER
+
+    manifest = json.loads((FOLDER / "manifest.json").read_text())
+    assert "default.safetensors" in manifest
+    for name, entry in manifest.items():
+        assert hashlib.sha256((FOLDER / name).read_bytes()).hexdigest() == entry["sha256"], name
+
+
+def test_the_shipped_track_opens():
+    track = tracks.get("shapes")("default")
+    assert list(track.assets) == ["shapes/default.safetensors"]
+    images = track.real_images(1, torch.Generator().manual_seed(0))
+    assert images.shape == (1, 3, 32, 32)

@@ -1,0 +1,107 @@
+"""The recipe of the assets: through its command, killed and gone on with, and what it refuses."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from fpd_bench.tracks.__main__ import main
+from fpd_bench.tracks.shapes import build
+from fpd_bench.tracks.shapes.assets import load_preset
+from fpd_bench.tracks.shapes.build import RECIPES, Recipe
+from fpd_bench.tracks.shapes.world import PRESETS
+
+ROOT = Path(__file__).parents[3]
+TINY = Recipe(steps=4, batch=4, width=16, depth=1, heads=2)
+
+
+@pytest.fixture(autouse=True)
+def tiny_recipe(monkeypatch):
+    monkeypatch.setitem(RECIPES, "coarse", TINY)
+
+
+def test_the_command_builds_assets_that_load(tmp_path, capsys):
+    work, out = tmp_path / "work", tmp_path / "out"
+    arguments = ["build", "shapes", "--preset", "coarse", "--steps", "3", "--threads", "1"]
+    assert main([*arguments, "--work", str(work), "--out", str(out)]) == 0
+    assert capsys.readouterr().out.strip() == str(out / "coarse.safetensors")
+    _, teacher, _ = load_preset("coarse", PRESETS["coarse"], out)
+    assert teacher.shape.width == 16
+    assert json.loads((out / "manifest.json").read_text())["coarse.safetensors"]["shape"]["depth"] == 1
+
+
+class Killed(Exception):
+    """Stands for the end of the process."""
+
+
+def test_a_killed_build_ends_with_the_same_file(tmp_path, monkeypatch):
+    monkeypatch.setattr(build, "CHECKPOINT_EVERY", 2)
+    whole = build.build("coarse", tmp_path / "a", tmp_path / "whole").read_bytes()
+
+    def die(step, steps, loss):
+        if step == 3:  # one step behind the last checkpoint
+            raise Killed
+
+    with pytest.raises(Killed):
+        build.build("coarse", tmp_path / "b", tmp_path / "killed", progress=die)
+    steps = []
+    again = build.build("coarse", tmp_path / "b", tmp_path / "killed", progress=lambda step, *_: steps.append(step))
+    assert steps == [3, 4]
+    assert again.read_bytes() == whole
+
+
+def test_the_seed_decides(tmp_path):
+    first, other = (
+        build.build("coarse", tmp_path / f"work{seed}", tmp_path / f"out{seed}", replace(TINY, steps=1, seed=seed))
+        for seed in (0, 1)
+    )
+    assert first.read_bytes() != other.read_bytes()
+
+
+def test_every_preset_has_a_recipe():
+    assert set(RECIPES) == set(PRESETS)
+
+
+WRONG = {
+    "Unknown track that can be built 'shaeps'. Did you mean 'shapes'?": ["build", "shaeps"],
+    "Unknown preset of track shapes 'coars'. Did you mean 'coarse'?": ["build", "shapes", "--preset", "coars"],
+    "--steps must be 1 or more; got 0.": ["build", "shapes", "--steps", "0"],
+    "--threads must be 1 or more; got 0.": ["build", "shapes", "--threads", "0"],
+    "Cannot write the assets: ": [
+        "build",
+        "shapes",
+        "--preset",
+        "coarse",
+        "--work",
+        "/proc/none",
+        "--out",
+        "/proc/none",
+    ],
+}
+
+
+@pytest.mark.parametrize("message", WRONG)
+def test_a_mistake_is_told_and_exit_code_2(capsys, message):
+    assert main(WRONG[message]) == 2
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [[], ["build"], ["build", "shapes", "--steps", "many"], ["rebuild"]])
+def test_a_command_that_cannot_be_parsed_is_exit_code_2(arguments, capsys):
+    with pytest.raises(SystemExit) as error:
+        main(arguments)
+    assert error.value.code == 2 and "usage:" in capsys.readouterr().err
+
+
+def test_help_needs_no_torch():
+    code = (
+        "import sys\nfrom fpd_bench.tracks.__main__ import main\n"
+        "try: main(['build', '--help'])\nexcept SystemExit: pass\n"
+        "main(['build', 'shapes', '--preset', 'coars'])\n"
+        "print('torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "False"
