@@ -17,7 +17,7 @@ from fpd_bench.distill.masking import start_tokens
 from fpd_bench.distill.method import Clock, draft_statistics
 from fpd_bench.distill.refinement import refine
 from fpd_bench.distill.streams import Streams, seed_of
-from fpd_bench.models.sampling import categorical
+from fpd_bench.models.sampling import keyed_categorical
 from fpd_bench.registry import drafts, estimators, methods, spaces
 from fpd_bench.tracks.base import Condition, Track
 
@@ -56,8 +56,10 @@ class FixedPointDistillation:
         start = start_tokens(
             batch, self.track.n_tokens, self.track.n_codes, self.config.start.r_init, self.streams["start"]
         )
+        # Noise per token, not per call: micro-batches must draw the codes that the whole batch would.
+        uniforms = torch.rand(batch, self.track.n_tokens, generator=self.streams["draft"])
         with clock("draft"), torch.set_grad_enabled(len(chunks) == 1):
-            parts = [self._draft(student, start[rows], condition[rows]) for rows in chunks]
+            parts = [self._draft(student, start[rows], condition[rows], uniforms[rows]) for rows in chunks]
         codes, logits = torch.cat([p.codes for p in parts]), torch.cat([p.logits.detach() for p in parts])
         with clock("refine"):
             soft = logits.softmax(-1) if self.estimator.soft_teacher else None
@@ -74,7 +76,7 @@ class FixedPointDistillation:
         with clock("backward"):
             for rows, part in zip(chunks, parts, strict=True):
                 if len(chunks) > 1:
-                    part = self._draft(student, start[rows], condition[rows], part.codes)
+                    part = self._draft(student, start[rows], condition[rows], uniforms[rows], part.codes)
                 self._pull(part, fields, rows, batch).backward()
         stats |= draft_statistics(logits, codes, repaired.codes, repaired.hidden) | clock.seconds
         stats["loss"] = sum(float(field.value) for field in fields.values())
@@ -95,11 +97,13 @@ class FixedPointDistillation:
         size = self.config.execution.micro_batch or batch
         return [slice(i, min(i + size, batch)) for i in range(0, batch, size)]
 
-    def _draft(self, student: nn.Module, start: Tensor, condition: Condition, codes: Tensor | None = None) -> Draft:
-        """Eq. 4 and 8, decoding and lifting; `codes` replays an earlier sample."""
+    def _draft(
+        self, student: nn.Module, start: Tensor, condition: Condition, uniforms: Tensor, codes: Tensor | None = None
+    ) -> Draft:
+        """Eq. 4 and 8, decoding and lifting; uniforms [B, L] draw the codes, `codes` replays an earlier sample."""
         logits = student(start, condition) / self.config.start.temperature
         if codes is None:
-            codes = categorical(logits.detach(), self.streams["draft"])
+            codes = keyed_categorical(logits.detach(), uniforms)
         embeddings = self.estimator(logits, codes, self.track.tokenizer.codebook)
         images = self.track.tokenizer.decode(embeddings, condition)
         return Draft(logits, codes, images, self.space(images))
