@@ -42,8 +42,10 @@ def main(arguments: list[str] | None = None) -> int:
 def _build(options: argparse.Namespace) -> Path:
     if options.track != "shapes":
         raise UnknownName("track that can be built", options.track, ["shapes"])
-    if options.steps is not None and options.steps < 1:
-        raise ConfigError(f"--steps must be 1 or more; got {options.steps}.")
+    for name in ("steps", "threads"):
+        value = getattr(options, name)
+        if value is not None and value < 1:
+            raise ConfigError(f"--{name} must be 1 or more; got {value}.")
     from fpd_bench.tracks.shapes.world import preset
 
     preset(options.preset)  # an unknown preset is refused before torch is loaded

@@ -83,7 +83,7 @@ class DiMO:
             self.optimizer.zero_grad(set_to_none=True)
             loss.backward()
             self.optimizer.step()
-        return {"auxiliary_loss": float(loss)} | clock.seconds
+        return {"auxiliary_loss": float(loss.detach())} | clock.seconds
 
     def state_dict(self) -> dict[str, Any]:
         return {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict()}
