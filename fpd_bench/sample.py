@@ -13,7 +13,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fpd_bench.errors import ConfigError, FpdError
 
@@ -78,7 +78,7 @@ def _check(asked: argparse.Namespace) -> None:
 def _source(asked: argparse.Namespace) -> "tuple[Source, str]":
     """What draws, and its name for the picture's file. An unknown run is told before torch is imported."""
     if asked.run == TEACHER:
-        chosen = {name: getattr(asked, name) or default for name, default in TEACHER_ONLY.items()}
+        chosen: dict[str, Any] = {name: getattr(asked, name) or default for name, default in TEACHER_ONLY.items()}
         from fpd_bench.runs.samples import teacher
 
         return teacher(**chosen), "{track}_{preset}_teacher{steps}".format(**chosen)

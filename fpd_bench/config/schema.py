@@ -20,7 +20,7 @@ class StartConfig:
     """z_init, Eq. 4: round(r_init * L) masked positions, the others uniform random codes, fresh at every call."""
 
     r_init: float = 0.9
-    temperature: float = 0.3  # > 0, divides the student's logits: for the draft, the estimator and one-step sampling
+    temperature: float = 0.15  # > 0, divides the student's logits: for the draft, the estimator and one-step sampling
 
 
 @dataclass
@@ -28,10 +28,10 @@ class RefineConfig:
     """T_r of Eq. 5: how the draft is damaged (ratio r ~ pi) and how the frozen teacher repairs it in one call."""
 
     ratio: str = "uniform"  # arccos | uniform: the law pi; uniform draws from [low, high]
-    low: float = 0.2
-    high: float = 0.95
-    guidance: float = 1.0  # w of c + w (c - u); 0 = no classifier-free guidance
-    temperature: float = 1.0  # of the categorical sample; 0 = argmax
+    low: float = 0.1
+    high: float = 0.6
+    guidance: float = 0.5  # w of c + w (c - u); 0 = no classifier-free guidance
+    temperature: float = 0.1  # of the categorical sample; 0 = argmax
 
 
 @dataclass
@@ -39,11 +39,11 @@ class DriftConfig:
     """Eq. 6-7. `positives`, `negatives`, `normalise` name the readings of Eq. 6 that docs/dynamics.md compares."""
 
     space: str = "feature"  # feature | pixel
-    blocks: list[int] = field(default_factory=lambda: [1, 2, 3, 4])  # backbone stages (sorted set); [] for pixel
+    blocks: list[int] = field(default_factory=lambda: [0, 1, 2, 3])  # backbone stages (sorted set); [] for pixel
     grid: int = 4  # patch grid G x G per block; 0 = one globally pooled vector
     bandwidths: list[float] = field(default_factory=lambda: [0.05, 0.2, 0.5])  # sorted set, > 0
     positives: str = "all"  # all | others | own
-    negatives: str = "self_masked"  # roll (literal Eq. 6, self included) | self_masked
+    negatives: str = "roll"  # roll (literal Eq. 6, self included) | self_masked
     normalise: str = "joint"  # joint | separate | row_only
     floor: float = 0.0  # on the affinity; 1e-6 = the published Drifting code
     repulsion: float = 1.0  # weight of the repulsive half of Eq. 6; 0 = attraction only
@@ -78,9 +78,9 @@ class OptimConfig:
 
     steps: int = 1000
     batch: int = 64  # drafts per step = prompts x samples_per_condition
-    lr: float = 1e-4
+    lr: float = 5e-5
     warmup: int = 50
-    schedule: str = "constant"  # constant | cosine
+    schedule: str = "cosine"  # constant | cosine
     weight_decay: float = 0.0
     betas: list[float] = field(default_factory=lambda: [0.9, 0.99])
     clip: float = 1.0  # gradient norm; 0 = off

@@ -100,17 +100,19 @@ def splits(world: Preset) -> dict[str, tuple[Prompt, ...]]:
 
 
 def scene(prompt: Prompt, world: Preset, generator: np.random.Generator) -> list[Thing]:
-    """A random scene that shows the prompt and nothing else, without withheld colour pairs where colour is free."""
+    """A random scene that shows the prompt and nothing else; colours it leaves open never make a withheld pair."""
     spots = places(world, len(prompt.objects), generator, prompt.relation)
     same = prompt.task == "counting" and generator.random() < 0.5
-    shared = _free_colour(prompt.objects[0][0], world, generator)
-    colours = [c if c >= 0 else shared if same else _free_colour(a, world, generator) for a, c in prompt.objects]
+    shared = _open_colour(prompt.objects[0][0], world, generator)
+    colours = [c if c >= 0 else shared if same else _open_colour(a, world, generator) for a, c in prompt.objects]
     return [Thing(a, colour, *spot) for (a, _), colour, spot in zip(prompt.objects, colours, spots, strict=True)]
 
 
-def _free_colour(shape: int, world: Preset, generator: np.random.Generator) -> int:
+def _open_colour(shape: int, world: Preset, generator: np.random.Generator) -> int:
     allowed = [c for c in range(len(world.colours)) if not pair_withheld(shape, c)]
-    return int(generator.choice(allowed))
+    if world.free_colours:
+        return int(generator.choice(allowed))
+    return min(allowed, key=lambda c: (c - shape) % len(world.colours))
 
 
 @cache

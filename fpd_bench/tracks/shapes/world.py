@@ -23,6 +23,7 @@ class Preset:
     side: int
     patch: int = 8
     step: int = 2  # tokens between neighbouring places of an object; 2 = places tile the image, 1 = they overlap
+    free_colours: bool = True  # unnamed colours are uniform; False: every shape has a usual one (docs/dynamics.md)
     radius: float = 7.0  # px, of an object inside its 2 x 2 tokens
     background: int = 250  # constant, so that scenes are exact grids of codes; why not grey: docs/dynamics.md
 
@@ -43,7 +44,7 @@ _SHAPES = ("circle", "square", "triangle", "cross", "ring", "star", "hourglass",
 _COLOURS = ("red", "yellow", "green", "blue", "black", "purple", "pink", "brown")
 PRESETS = {
     "coarse": Preset(_SHAPES[:5], _COLOURS[:6], side=4, step=1),
-    "default": Preset(_SHAPES[:6], _COLOURS[:6], side=4),
+    "default": Preset(_SHAPES[:6], _COLOURS[:6], side=4, free_colours=False),
     "large": Preset(_SHAPES, _COLOURS, side=6),
 }
 
