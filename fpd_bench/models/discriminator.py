@@ -17,13 +17,14 @@ from fpd_bench.models.backbones import FeatureBackbone
 class ProjectedDiscriminator(nn.Module):
     """Frozen features -> frozen random 1 x 1 convolutions -> one trained head per block -> logit maps.
 
-    blocks: which maps of the backbone are judged; default: its second to fourth (strides 4, 8, 16 of Lite0).
+    blocks: which maps of the backbone are judged; default: its second to fourth (strides 4, 8, 16 of Lite0), of a
+    transformer the ends of its quarters (2, 5, 8, 11 of a ViT-B).
     width: channels after the random projection. seed: of projections and heads.
     """
 
     def __init__(self, backbone: FeatureBackbone, blocks: Sequence[int] | None = None, width: int = 64, seed: int = 0):
         super().__init__()
-        self.backbone = backbone.select(backbone.valid_blocks[1:4] if blocks is None else blocks)
+        self.backbone = backbone.select(_judged(backbone) if blocks is None else blocks)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self.projections = nn.ModuleDict()
@@ -42,6 +43,14 @@ class ProjectedDiscriminator(nn.Module):
     def trained(self) -> Iterator[nn.Parameter]:
         """The parameters that are trained: the heads'."""
         return self.heads.parameters()
+
+
+def _judged(backbone: FeatureBackbone) -> Sequence[int]:
+    """Maps of several scales, or of several depths where all have the same scale."""
+    valid = backbone.valid_blocks
+    if len(set(backbone.strides.values())) > 1:
+        return valid[1:4]
+    return sorted({max(0, round(len(valid) * part / 4) - 1) for part in (1, 2, 3, 4)})
 
 
 def _head(width: int, halve: bool) -> nn.Module:
