@@ -5,7 +5,8 @@
     python -m fpd_bench.sweep sweeps/table3.yaml seeds=[0,1] optim.steps=2000 executor.workers=4
 
 The same command continues what was interrupted and runs what is missing. key=value is Hydra's override grammar:
-profile=NAME, seeds=[0,1], executor=local|inline, executor.workers=N, and any field of fpd_bench/config/schema.py.
+profile=NAME, seeds=[0,1], executor=local|inline|slurm, executor.workers=N, and any field of fpd_bench/config/schema.py.
+On a cluster: executor=slurm executor.partition=P executor.gpus=1 executor.timeout_min=240 ..., see docs/clusters.md.
 Exit code: 0 all runs have a result, 1 some have not, 2 the request is wrong.
 """
 
@@ -16,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fpd_bench.errors import FpdError
+from fpd_bench.errors import ConfigError, FpdError
 
 if TYPE_CHECKING:
     from fpd_bench.config.spec import Sweep
@@ -40,23 +41,34 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("file", help="the sweep, for example sweeps/smoke.yaml")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="fields to set, see above")
     parser.add_argument("--dry-run", action="store_true", help="say what would run, and stop")
+    parser.add_argument("--detach", action="store_true", help="with executor=slurm: submit and leave")
+    parser.add_argument("--cancel", action="store_true", help="take the sweep's runs back from their SLURM jobs")
     parser.add_argument("--results", type=Path, default=RESULTS, metavar="DIR", help="default: results")
     return parser
 
 
 def _sweep(asked: argparse.Namespace) -> int:
     from fpd_bench.config.spec import load_sweep
-    from fpd_bench.runs import sweeping
+    from fpd_bench.runs import batch, sweeping
     from fpd_bench.runs.scores import run_score
     from fpd_bench.runs.view import SweepView
 
     executor, overrides = sweeping.split_executor(asked.overrides)
     sweep = load_sweep(asked.file, overrides)
+    if asked.detach and executor.name != "slurm":
+        raise ConfigError(f"--detach needs executor=slurm; the executor is '{executor.name}'.")
+    if asked.cancel:
+        print(batch.cancel(sweep, asked.results), file=sys.stderr)
+        return 0
+    if executor.name == "slurm":
+        batch.check(executor)
     plan = sweeping.plan(sweep, asked.results)
     print(f"{sweep.title}: {plan.sentence(len(sweep.cells))}", file=sys.stderr)
     if asked.dry_run:
         for run_id in plan.todo:
             print(f"{run_id}  {plan.states[run_id].state:<11}  {plan.labels[run_id]}")
+        if executor.name == "slurm":
+            print(batch.preview(plan, asked.results, executor))
         return 0
     if plan.todo:
         sweeping.check_results(asked.results)
@@ -66,7 +78,14 @@ def _sweep(asked: argparse.Namespace) -> int:
             return run_score(sweeping.open_run(asked.results, run_id), sweep.metric)
 
         with SweepView(labels, lambda run_id: sweeping.open_run(asked.results, run_id), score) as view:
-            sweeping.carry_out(sweep, plan.todo, asked.results, executor, view.tell)
+            if executor.name == "slurm":
+                reason = batch.carry_out(sweep, plan.todo, asked.results, executor, view.tell, asked.detach)
+            else:
+                reason = sweeping.carry_out(sweep, plan.todo, asked.results, executor, view.tell)
+        if reason:
+            print(reason, file=sys.stderr)
+        if executor.name == "slurm" and reason.endswith(batch.LATER):
+            return 0
     return _conclude(asked, sweep)
 
 

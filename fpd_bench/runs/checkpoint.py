@@ -48,5 +48,11 @@ def load(folder: Path, warn: Callable[[str], None]) -> tuple[int, dict[str, Any]
     return None
 
 
+def newest_size(folder: Path) -> int:
+    """Bytes of the newest checkpoint, which the next will need, too; 0 without one."""
+    found = steps(folder)
+    return (folder / f"step_{found[-1]}.pt").stat().st_size if found else 0
+
+
 def _hash_file(path: Path) -> Path:
     return path.with_suffix(".sha256")

@@ -1,7 +1,8 @@
 """Who works on a run: `claim.json`, created exclusively, with everything needed to see that its holder is dead.
 
 A claim of this host is stale when its process is gone (or its pid has been given to another). A claim of another
-host is taken as alive: only its own host can tell.
+host is taken as alive, since only its own host can tell, unless its batch job is ours (a requeued job runs in one
+place at a time) or the scheduler says that the job is over (`forfeit`).
 """
 
 import contextlib
@@ -42,9 +43,11 @@ class Claim:
     user: str
     time: str
     attempt: int
+    job: str = ""  # of the batch system, if any
 
     def __str__(self) -> str:
-        return f"process {self.pid} of {self.user} on {self.host} since {self.time}"
+        job = f" (job {self.job})" if self.job else ""
+        return f"process {self.pid} of {self.user} on {self.host} since {self.time}{job}"
 
     def here(self) -> bool:
         """Whether the holder is a process of this host."""
@@ -52,7 +55,9 @@ class Claim:
 
     def alive(self) -> bool:
         """Whether the holder may still be at work."""
-        return not self.here() or _started(self.pid) == self.started
+        if self.here():
+            return process_start(self.pid) == self.started
+        return not self.job or self.job != batch_job()
 
 
 def holder(path: Path) -> Claim | None:
@@ -64,7 +69,9 @@ def holder(path: Path) -> Claim | None:
 def acquire(path: Path, attempt: int) -> Claim:
     """Take the claim, over a dead holder if need be. Raises Claimed if a living one has it."""
     pid = os.getpid()
-    claim = Claim(socket.gethostname(), pid, _started(pid) or "", uuid.uuid4().hex, _user(), now(), attempt)
+    claim = Claim(
+        socket.gethostname(), pid, process_start(pid) or "", uuid.uuid4().hex, user(), now(), attempt, batch_job()
+    )
     mine = path.with_name(f".{path.name}.{claim.token}")
     mine.write_text(json.dumps(asdict(claim)))
     # Takeovers go one at a time, or the second would remove the claim that the first has just made.
@@ -97,6 +104,19 @@ def release(path: Path, claim: Claim) -> None:
         path.unlink(missing_ok=True)
 
 
+def forfeit(path: Path, job: str) -> None:
+    """Remove the claim of batch job `job`, which the scheduler says is over."""
+    found = _read(path)
+    if found and found.job == job and not (found.here() and found.alive()):
+        path.unlink(missing_ok=True)
+
+
+def batch_job() -> str:
+    """The batch job that this process is part of, as 17 or 17_3; '' outside of one."""
+    array, task = os.environ.get("SLURM_ARRAY_JOB_ID"), os.environ.get("SLURM_ARRAY_TASK_ID")
+    return f"{array}_{task}" if array and task else os.environ.get("SLURM_JOB_ID", "")
+
+
 def _read(path: Path) -> Claim | None:
     found = layout.read_json(path)
     try:
@@ -105,7 +125,7 @@ def _read(path: Path) -> Claim | None:
         return None
 
 
-def _started(pid: int) -> str | None:
+def process_start(pid: int) -> str | None:
     """When the process began, in clock ticks since boot; None if it is not there, or a zombie."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
@@ -126,7 +146,7 @@ def _probe(pid: int) -> str | None:
     return ""
 
 
-def _user() -> str:
+def user() -> str:
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # a container without a passwd entry

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from fpd_bench.runs import claims
+from fpd_bench.runs.failures import Patience
 from fpd_bench.runs.outcome import Outcome
 from fpd_bench.runs.rundir import RunDir
 from fpd_bench.runs.signals import StopFlag, stop_flag
@@ -28,25 +29,25 @@ BUSY_SECONDS = 2.0  # between two looks at a run that another process has
 Tell = Callable[[Outcome], None]
 
 
-def run_inline(runs: Iterable[RunDir], tell: Tell) -> None:
+def run_inline(runs: Iterable[RunDir], tell: Tell, patience: Patience | None = None) -> None:
     """One run after the other in this process, for debugging. Stops at the first that is interrupted."""
     from fpd_bench.runs.stages import Bench, perform
 
-    bench = Bench()
+    bench, patience = Bench(), patience or Patience(0)
     for run in runs:
         outcome = perform(run, bench)
         tell(outcome)
-        if outcome.status == "interrupted":
+        if patience.hear(run, outcome) or outcome.status == "interrupted":
             return
 
 
-def run_local(runs: Iterable[RunDir], workers: int, threads: int, tell: Tell) -> None:
+def run_local(runs: Iterable[RunDir], workers: int, threads: int, tell: Tell, patience: Patience | None = None) -> None:
     """All runs in `workers` processes of `threads` torch threads; `tell` hears how each ended.
 
     A signal makes the workers save at their next step and stop; a second one kills them.
     """
     todo = list(runs)
-    pool = _Pool(todo, min(workers, len(todo)), threads, tell)
+    pool = _Pool(todo, min(workers, len(todo)), threads, tell, patience or Patience(0))
     with stop_flag() as stop:
         try:
             pool.work(stop)
@@ -72,7 +73,8 @@ class _Worker:
 
 
 class _Pool:
-    def __init__(self, runs: list[RunDir], workers: int, threads: int, tell: Tell):
+    def __init__(self, runs: list[RunDir], workers: int, threads: int, tell: Tell, patience: Patience):
+        self.patience = patience
         self.queue, self.threads, self.tell = deque(runs), threads, tell
         self.waiting: dict[str, tuple[float, RunDir]] = {}  # run id -> when to look again
         self.deaths: dict[str, int] = {}
@@ -145,6 +147,9 @@ class _Pool:
         if outcome.status == "busy" and not self._wait_for(run):
             self.queue.append(run)  # free again by now
             return
+        if self.patience.hear(run, outcome):  # those at work may end
+            self.queue.clear()
+            self.waiting.clear()
         self.tell(outcome)
 
     def _replace(self, worker: _Worker) -> None:
@@ -178,12 +183,8 @@ def _exit_of(process: Any) -> str:
 
 def _note_death(run: RunDir, message: str) -> None:
     """Write the failure that the dead worker could not write itself."""
-    from fpd_bench.runs.rundir import now
-
-    events = run.events()
-    last = events[-1] if events else {"seq": -1, "attempt": 1}
-    row = {"seq": last.get("seq", 0) + 1, "attempt": last.get("attempt", 1), "time": now(), "kind": "failed"}
-    run.append_event(row | {"failure_class": "worker_died", "message": message, "traceback": ""})
+    row = {"failure_class": "worker_died", "message": message, "traceback": ""}
+    run.append_event(run.next_event("failed") | row)
 
 
 def _serve(connection: Connection, threads: int) -> None:

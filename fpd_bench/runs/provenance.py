@@ -1,6 +1,7 @@
 """Where the numbers of an attempt come from: code, packages, assets, machine, seeds, command. Secrets are masked."""
 
 import hashlib
+import json
 import os
 import platform
 import re
@@ -20,6 +21,7 @@ PACKAGES = ("torch", "torchvision", "timm", "numpy", "scipy", "safetensors", "hy
 ENVIRONMENT = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "CUDA_VISIBLE_DEVICES", "CUBLAS_WORKSPACE_CONFIG")
 LONGEST_DIFF = 400_000  # characters; a longer one is cut, its hash is of the whole
 _PACKAGE = Path(fpd_bench.__file__).parent
+KEPT = "code.json"  # beside a copy of the package: what `code` said of the original
 
 
 def record(config: RunConfig, assets: dict[str, str]) -> dict[str, Any]:
@@ -54,6 +56,9 @@ def mask(text: str) -> str:
 @cache  # as the code was when this process loaded it
 def code() -> dict[str, Any]:
     """The package's version and file hashes; inside a git checkout also its commit and what differs from it."""
+    kept = _PACKAGE.parent / KEPT
+    if kept.exists():
+        return dict(json.loads(kept.read_text()))
     files = {path.relative_to(_PACKAGE).as_posix(): _hash(path.read_bytes()) for path in sorted(_PACKAGE.rglob("*.py"))}
     listing = "".join(f"{digest}  {name}\n" for name, digest in files.items())
     found: dict[str, Any] = {"version": fpd_bench.__version__, "files_sha256": _hash(listing.encode())}

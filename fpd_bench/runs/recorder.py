@@ -7,6 +7,7 @@ from torch import Tensor
 from torchvision.utils import save_image
 
 from fpd_bench.runs import checkpoint, claims
+from fpd_bench.runs.failures import need_space
 from fpd_bench.runs.rundir import RunDir, now, write_with
 from fpd_bench.runs.signals import StopFlag
 
@@ -36,8 +37,9 @@ class RunRecorder:
         write_with(self.run.picture(step), lambda path: save_image(images.detach().cpu(), path, format="png"))
 
     def save(self, step: int, state: dict[str, Any]) -> None:
-        """Write a checkpoint. Raises LostClaim if another process has the run by now."""
+        """Write a checkpoint. Raises LostClaim if another process has the run by now, DiskFull without space."""
         self.keep_claim()
+        need_space(self.run.path, checkpoint.newest_size(self.run.checkpoints))
         checkpoint.save(self.run.checkpoints, step, state)
         self.event("checkpoint", step=step)
 

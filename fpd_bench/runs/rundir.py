@@ -5,6 +5,7 @@ grow by one `write` per line, so a kill can only tear the last line.
 """
 
 import difflib
+import errno
 import json
 import os
 import uuid
@@ -35,6 +36,7 @@ class RunDir:
         self.path = Path(path)
         self.run_id = self.path.name
         self.claim = self.path / layout.CLAIM
+        self.submission = self.path / "submission.json"  # which batch job it is given to; no reader needs it
         self.checkpoints = self.path / layout.CHECKPOINTS
         self.student = self.path / layout.STUDENT
 
@@ -88,6 +90,11 @@ class RunDir:
 
     def events(self) -> list[Row]:
         return layout.read_jsonl(self.path / layout.EVENTS)
+
+    def next_event(self, kind: str) -> Row:
+        """The beginning of an event that follows the last one, for whoever is not the attempt's recorder."""
+        last = (self.events() or [{}])[-1]
+        return {"seq": last.get("seq", -1) + 1, "attempt": last.get("attempt", 1), "time": now(), "kind": kind}
 
     def append_event(self, row: Row) -> None:
         append_line(self.path / layout.EVENTS, row)
@@ -220,7 +227,9 @@ def append_line(path: Path, row: Row) -> None:
     try:
         size = os.fstat(descriptor).st_size
         torn = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
-        os.write(descriptor, (b"\n" if torn else b"") + _line(row).encode())
+        line = (b"\n" if torn else b"") + _line(row).encode()
+        if os.write(descriptor, line) < len(line):  # the disk took the beginning only
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
     finally:
         os.close(descriptor)
 

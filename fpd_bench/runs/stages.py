@@ -3,7 +3,7 @@
 Nothing escapes `perform` but an Outcome: a failure is written into the run and the next run goes on.
 """
 
-import errno
+import gc
 import os
 import time
 import traceback
@@ -20,8 +20,9 @@ from fpd_bench import registry
 from fpd_bench.config.check import check
 from fpd_bench.config.identity import TEACHER
 from fpd_bench.config.schema import RunConfig
-from fpd_bench.errors import ConfigError, Diverged, Interrupted, RunError
+from fpd_bench.errors import Diverged, Interrupted, RunError
 from fpd_bench.runs import claims, provenance
+from fpd_bench.runs.failures import failure_class, halved, micro_batch, need_space
 from fpd_bench.runs.outcome import Outcome
 from fpd_bench.runs.recorder import RunRecorder
 from fpd_bench.runs.rundir import RunDir, write_with
@@ -61,18 +62,36 @@ def perform(run: RunDir, bench: Bench) -> Outcome:
     try:
         with stop_flag(bench.parent) as stop:
             done = run.done()  # it may have ended between the first look and the claim
-            return Outcome(run.run_id, done["status"]) if done else _attempt(run, bench, claim, stop)
+            outcome = Outcome(run.run_id, done["status"]) if done else _attempt(run, bench, claim, stop)
+            return _attempt(run, bench, claim, stop) if _with_less_memory(run, outcome) else outcome
     finally:
         claims.release(run.claim, claim)
 
 
+def _with_less_memory(run: RunDir, outcome: Outcome) -> bool:
+    """Whether the run ran out of memory and half the micro-batch may help; the next attempt will use it."""
+    if not outcome.message.startswith("out_of_memory"):
+        return False
+    config = run.config()
+    size = micro_batch(run, config.execution.micro_batch)
+    if size == 1 or config.method == TEACHER:
+        return False
+    gc.collect()  # the failed attempt's tensors
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    run.append_event(run.next_event("memory") | {"micro_batch": halved(size, config.optim.batch)})
+    return True
+
+
 def _attempt(run: RunDir, bench: Bench, claim: claims.Claim, stop: StopFlag) -> Outcome:
     config = run.config()
+    config.execution.micro_batch = micro_batch(run, config.execution.micro_batch)
     track, trouble = _prepared(config, bench)
     attempt = run.begin_attempt(provenance.record(config, track.assets if track else {}))
     recorder = RunRecorder(run, claim, attempt, stop)
     recorder.event("attempt_started")
     try:
+        need_space(run.path)
         if track is None:
             raise trouble or RuntimeError("no track")
         _same_assets(run, attempt, recorder)
@@ -223,12 +242,3 @@ def _failed(run: RunDir, recorder: RunRecorder, error: Exception) -> Outcome:
     except OSError as second:  # the disk may be what failed; the outcome still carries the message
         message = f"{message} (and the run directory cannot be written: {second})"
     return Outcome(run.run_id, "failed", f"{kind}: {message}")
-
-
-def failure_class(error: BaseException) -> str:
-    """out_of_memory | disk_full | config | code."""
-    if isinstance(error, torch.cuda.OutOfMemoryError | MemoryError):
-        return "out_of_memory"
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return "disk_full"
-    return "config" if isinstance(error, ConfigError) else "code"

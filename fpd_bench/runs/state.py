@@ -1,21 +1,23 @@
 """Where a run stands, told from its files alone, so that any process can ask. Needs no torch."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from fpd_bench.runs import claims
+from fpd_bench.runs import claims, scheduler, submissions
 from fpd_bench.runs.rundir import RunDir
 
 ENDINGS = ("finished", "failed", "diverged", "interrupted")
 RESULTS = ("done", "diverged")
+GRACE_MIN = 10  # how long a job counts as alive that the scheduler does not know
 TROUBLE = ("failed", "stale", "corrupt")
 Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class RunState:
-    """state: planned | running | interrupted | failed | stale (its process is gone) | corrupt | diverged | done.
+    """state: planned | queued (a batch job has it) | running | interrupted | failed | stale (its process is gone) |
+    corrupt | diverged | done.
 
     step of steps: of the stage; eta_s: seconds left in it, at the pace of this attempt.
     """
@@ -52,6 +54,24 @@ def state_of(run: RunDir) -> RunState:
     return RunState(run.run_id, name, stage, step, steps, eta, attempt, message, traceback)
 
 
+def with_scheduler(states: dict[str, RunState], runs: dict[str, RunDir]) -> dict[str, RunState]:
+    """`states` with what the scheduler says of the runs in its jobs; without an answer they are as alive as told."""
+    asked = {
+        name: submissions.read(runs[name]) for name, state in states.items() if state.state in ("queued", "running")
+    }
+    given = {name: submission for name, submission in asked.items() if submission}
+    answers = scheduler.Scheduler(GRACE_MIN).ask(given.values())
+    judged = dict(states)
+    for name, submission in given.items():
+        answer, holder = answers[submission.token], claims.holder(runs[name].claim)
+        if answer.over and not (holder and (holder.here() or holder.job != answer.job_id)):
+            message = f"{submission} is over ({answer.state}); the same command continues"
+            judged[name] = replace(states[name], state="stale", message=message)
+        elif states[name].state == "queued":
+            judged[name] = replace(states[name], message=f"{submission}: {answer.state.lower()}")
+    return judged
+
+
 def _state(run: RunDir, events: list[Row]) -> tuple[str, str, str]:
     done = run.done()
     if done:
@@ -62,6 +82,9 @@ def _state(run: RunDir, events: list[Row]) -> tuple[str, str, str]:
     holder = claims.holder(run.claim)
     if holder:
         return "running", str(holder), ""
+    submission = submissions.read(run)
+    if submission:
+        return "queued", str(submission), ""
     end = _last(events, *ENDINGS)
     if end.get("kind") == "failed":
         return "failed", f"{end.get('failure_class')}: {end.get('message')}", end.get("traceback") or ""

@@ -43,7 +43,11 @@ def test_failures_are_listed_and_the_others_go_on(file, tmp_path, capsys, monkey
     assert "missing" in told.out
     command = re.search(r"Details: python -m fpd_bench.status (\w+) --results", told.err)
     assert status.main([command[1], "--results", str(tmp_path)]) == 1
-    assert "Traceback (most recent call last)" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "Traceback (most recent call last)" in told
+    assert "attempt 1 on" in told and "train finished after" in told and "failed, code: RuntimeError" in told
+    assert status.main([file, "seeds=[0,1]", "--failed", "--results", str(tmp_path)]) == 1
+    assert capsys.readouterr().out.count("\n") == 2
     monkeypatch.delenv("TINY_FAILURE")
     assert sweep.main(arguments) == 0
 
@@ -69,9 +73,9 @@ def test_status_tells_every_run_and_speaks_json(file, tmp_path, capsys):
 
 
 WRONG = {
-    "executor=slurm is not available yet. Available: local, inline.": ["executor=slurm"],
+    "executor.gpus is for executor=slurm; the executor is 'local'.": ["executor.gpus=1"],
     "Unknown executor 'lokal'. Did you mean 'local'?": ["executor=lokal"],
-    "executor.workers must be a whole number from 1; got '0'": ["executor.workers=0"],
+    "executor.workers must be a whole number from 1 to 4096; got '0'": ["executor.workers=0"],
     "Unknown field 'executor.worker' in the command line. Did you mean 'executor.workers'?": ["executor.worker=2"],
     "Unknown field 'optim.stepps'": ["optim.stepps=3"],
 }

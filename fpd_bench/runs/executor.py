@@ -1,0 +1,117 @@
+"""Who carries the runs of a sweep out, from the `executor...=` overrides of a command line. Needs no torch."""
+
+import dataclasses
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from fpd_bench.config.compose import parse
+from fpd_bench.errors import ConfigError, UnknownName
+
+EXECUTORS = ("local", "inline", "slurm")
+LONGEST_MIN = 43_200  # 30 days
+SBATCH = "executor.sbatch."
+
+
+@dataclass(frozen=True)
+class Executor:
+    """workers: processes of `local`. max_identical_failures: 0 = never give up. All others are for `slurm`.
+
+    gpus, cpus, mem_gb: of one job (0: as the site says for gpus and mem_gb). cells_per_job: runs that one job does in
+    turn. max_parallel: jobs of an array at once. array_size: jobs of one array, at most what the site allows.
+    signal_s: seconds of warning before a time limit. grace_min: how long a job that the scheduler does not know
+    counts as alive. setup: a shell line before the job, such as `module load cuda`. sbatch: any option of sbatch.
+    """
+
+    name: str = "local"
+    workers: int = field(default_factory=lambda: _cores())
+    max_identical_failures: int = 3
+    partition: str = ""
+    gpus: int = 0
+    cpus: int = 1
+    mem_gb: int = 0
+    timeout_min: int = 60
+    cells_per_job: int = 1
+    max_parallel: int = 256
+    array_size: int = 500
+    signal_s: int = 90
+    grace_min: int = 10
+    account: str = ""
+    qos: str = ""
+    constraint: str = ""
+    setup: str = ""
+    sbatch: dict[str, str] = field(default_factory=dict)
+
+
+# field: (least, most)
+RANGES = {
+    "workers": (1, 4096), "max_identical_failures": (0, 10**6), "gpus": (0, 1024), "cpus": (1, 4096),
+    "mem_gb": (0, 10**6), "timeout_min": (1, LONGEST_MIN), "cells_per_job": (1, 10**6), "max_parallel": (1, 10**6),
+    "array_size": (1, 10**6), "signal_s": (1, 3600), "grace_min": (0, 10_000),
+}  # fmt: skip
+EVERYWHERE = ("workers", "max_identical_failures")
+FIELDS = [entry.name for entry in dataclasses.fields(Executor) if entry.name not in ("name", "sbatch")]
+KNOWN = ("executor", *(f"executor.{name}" for name in FIELDS), f"{SBATCH}OPTION")
+
+
+def split_executor(overrides: Iterable[str]) -> tuple[Executor, list[str]]:
+    """(executor=NAME executor.workers=N ... as an Executor, all other overrides). Raises ConfigError, UnknownName."""
+    texts = list(overrides)
+    mine = [text for text in texts if text.partition("=")[0].partition(".")[0] == "executor"]
+    options = {override.key: _value(override.texts[0]) for override in parse(mine, "the command line")}
+    name = options.pop("executor", "local")
+    if name not in EXECUTORS:
+        raise UnknownName("executor", name, EXECUTORS)
+    sbatch = {key.removeprefix(SBATCH): text for key, text in options.items() if key.startswith(SBATCH)}
+    found: dict[str, Any] = {"name": name, "sbatch": sbatch}
+    for key, text in options.items():
+        if key.startswith(SBATCH):
+            continue
+        if key not in KNOWN:
+            raise UnknownName("field", key, KNOWN, "the command line")
+        found[key.removeprefix("executor.")] = _checked(key, text)
+    if name != "slurm":
+        _refuse_slurm_fields(name, found)
+    return Executor(**found), [text for text in texts if text not in mine]
+
+
+def _checked(key: str, text: str) -> int | str:
+    name = key.removeprefix("executor.")
+    if name not in RANGES:
+        return text
+    if name == "timeout_min" and not text.isdecimal():
+        raise ConfigError(_about_time(text))
+    least, most = RANGES[name]
+    if not text.isdecimal() or not least <= int(text) <= most:
+        raise ConfigError(f"{key} must be a whole number from {least} to {most}; got '{text}'.")
+    return int(text)
+
+
+def _about_time(text: str) -> str:
+    message = f"executor.timeout_min must be whole minutes from 1 to {LONGEST_MIN}; got '{text}'."
+    clock = re.fullmatch(r"(\d+):(\d\d)", text)
+    if not clock:
+        return message
+    first, second = int(clock[1]), int(clock[2])
+    short, long = first + (second > 0), 60 * first + second
+    return f"{message} Write {short} ({first} min {second} s) or {long} ({first} h {second} min)."
+
+
+def _refuse_slurm_fields(name: str, found: dict[str, Any]) -> None:
+    extra = [key for key in found if key not in ("name", "sbatch", *EVERYWHERE)] + [
+        f"sbatch.{k}" for k in found["sbatch"]
+    ]
+    if extra:
+        raise ConfigError(f"executor.{extra[0]} is for executor=slurm; the executor is '{name}'. Add executor=slurm.")
+
+
+def _value(text: str) -> str:
+    """The value of `key=value`, without the quotes that Hydra's grammar wants around some."""
+    value = text.partition("=")[2]
+    return value[1:-1] if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"" else value
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

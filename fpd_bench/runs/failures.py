@@ -1,0 +1,94 @@
+"""What may go wrong with a run, by class, and when a sweep gives up. Needs no torch.
+
+class            how it is seen                          what happens
+out_of_memory    exception, or the scheduler's word      once more, with half the micro-batch and the same maths
+timeout          stopped twice without a step between    fails: give the job more time
+node             the scheduler's word                    again elsewhere, three times
+worker_died      its process is gone                     once more
+disk_full        no space left, or too little            fails; nothing is deleted
+config, code     any other exception                     fails at once; k alike stop the sweep
+"""
+
+import errno
+import hashlib
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+from fpd_bench.errors import ConfigError, RunError
+from fpd_bench.runs.outcome import Outcome
+from fpd_bench.runs.rundir import RunDir
+
+LEAST_FREE_MB = 200
+OURS = ("config", "code")  # failures that another try would only repeat
+
+
+class DiskFull(RunError):
+    """Less space is left than the next write needs."""
+
+
+def need_space(folder: Path, needed: int = 0) -> None:
+    """Raises DiskFull unless `folder` has `needed` bytes left, and LEAST_FREE_MB beside them. Deletes nothing."""
+    free, least = shutil.disk_usage(folder).free, needed + LEAST_FREE_MB * 2**20
+    if free < least:
+        raise DiskFull(
+            f"'{folder}' has {free / 2**20:.0f} MB left, {least / 2**20:.0f} MB are needed. "
+            "Make room; the same command continues. Nothing was deleted."
+        )
+
+
+def failure_class(error: BaseException) -> str:
+    """out_of_memory | disk_full | config | code."""
+    # By name, so that nobody has to load torch to ask; PyTorch's CPU allocator has no class of its own.
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return "out_of_memory"
+    if isinstance(error, RuntimeError) and "not enough memory" in str(error):
+        return "out_of_memory"
+    if isinstance(error, DiskFull) or (isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)):
+        return "disk_full"
+    return "config" if isinstance(error, ConfigError) else "code"
+
+
+def micro_batch(run: RunDir, configured: int) -> int:
+    """The micro-batch to train with: the configured one, or the half that running out of memory has led to."""
+    told = [event["micro_batch"] for event in run.events() if event.get("kind") == "memory"]
+    return min(told[-1], configured or told[-1]) if told else configured
+
+
+def halved(size: int, batch: int) -> int:
+    """Half of micro-batch `size` (0 = the whole batch), at least 1."""
+    return max(1, (size or batch) // 2)
+
+
+class Patience:
+    """Stops a sweep whose runs fail one like the other. limit: so many identical tracebacks; 0 = never."""
+
+    def __init__(self, limit: int):
+        self.limit = limit
+        self._seen: dict[str, int] = {}
+        self.reason = ""
+
+    def hear(self, run: RunDir, outcome: Outcome) -> bool:
+        """Whether to start no more runs, now that this one has ended."""
+        last = _last_failure(run) if outcome.status == "failed" else {}
+        if self.limit and last.get("failure_class") in OURS:
+            mark = signature(last.get("traceback") or last.get("message", ""))
+            self._seen[mark] = self._seen.get(mark, 0) + 1
+            if self._seen[mark] >= self.limit and not self.reason:
+                self.reason = (
+                    f"{self.limit} runs failed in the same way, the others were not started: {last.get('message')} "
+                    "(executor.max_identical_failures=0 goes on)"
+                )
+        return bool(self.reason)
+
+
+def signature(traceback: str) -> str:
+    """A hash of the lines of code that a traceback went through, and of the kind of error; values do not matter."""
+    places = re.findall(r'^ *File "(.*?)", line (\d+), in (\S+)', traceback, re.M)
+    kinds = re.findall(r"^([A-Za-z_][\w.]*(?:Error|Exception|Diverged|Interrupted|Full|Name)\b)", traceback, re.M)
+    return hashlib.sha256(repr((places, kinds) if places else traceback).encode()).hexdigest()
+
+
+def _last_failure(run: RunDir) -> dict[str, Any]:
+    return next((event for event in reversed(run.events()) if event.get("kind") == "failed"), {})

@@ -1,0 +1,178 @@
+"""Runs in batch jobs, from submission to end. Everything is in files, so whoever follows may leave and come back."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fpd_bench.runs import claims, job, launch, submissions
+from fpd_bench.runs.executor import Executor
+from fpd_bench.runs.failures import Patience, halved, micro_batch
+from fpd_bench.runs.local import Tell
+from fpd_bench.runs.outcome import Outcome
+from fpd_bench.runs.rundir import RunDir
+from fpd_bench.runs.scheduler import Answer, Scheduler, cancel
+from fpd_bench.runs.signals import stop_flag
+
+POLL_SECONDS = 5.0
+NODE_TRIES = 3
+DEATH_TRIES = 2
+LOST_NODE = ("NODE_FAIL", "BOOT_FAIL", "UNKNOWN", "REVOKED")
+
+
+@dataclass
+class Follower:
+    """Submits runs and hears of their ends. tell: as in runs/local.py."""
+
+    results: Path
+    executor: Executor
+    tell: Tell
+    patience: Patience
+    again: list[launch.Wish] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.scheduler = Scheduler(self.executor.grace_min)
+
+    def submit(self, runs: list[RunDir]) -> int:
+        """Submit those that no job and no process has; gives how many."""
+        free = [run for run in runs if submissions.read(run) is None and claims.holder(run.claim) is None]
+        return len(launch.submit([launch.Wish(run) for run in free], self.results, self.executor))
+
+    def follow(self, runs: list[RunDir]) -> bool:
+        """Until all runs have ended, or a signal comes, which leaves the jobs running. Whether all have ended."""
+        left = {run.run_id: run for run in runs}
+        with stop_flag() as stop:
+            while left and not stop:
+                for run_id in [run_id for run_id, ended in self._look(left).items() if ended]:
+                    del left[run_id]
+                if self.again and not stop:
+                    wishes, self.again = self.again, []
+                    launch.submit(wishes, self.results, self.executor)
+                _sleep(POLL_SECONDS if left else 0, lambda: bool(stop))
+        return not left
+
+    def _look(self, runs: dict[str, RunDir]) -> dict[str, bool]:
+        known = {run_id: submissions.read(run) for run_id, run in runs.items()}
+        answers = self.scheduler.ask(submission for submission in known.values() if submission)
+        return {run_id: self._ended(run, known[run_id], answers) for run_id, run in runs.items()}
+
+    def _ended(self, run: RunDir, submission: submissions.Submission | None, answers: dict[str, Answer]) -> bool:
+        """Tell the run's end, or prepare its next submission."""
+        done = run.done()
+        if done:
+            return self._say(run, Outcome(run.run_id, done["status"]))
+        if submission is None:
+            if claims.holder(run.claim):  # a process outside SLURM has it
+                return False
+            last = _last_end(run)
+            message = f"{last.get('failure_class', '')}: {last.get('message', 'its job was cancelled')}".strip(": ")
+            return self._say(run, Outcome(run.run_id, last.get("kind") or "interrupted", message))
+        answer = answers[submission.token]
+        if not answer.over:
+            return False
+        claims.forfeit(run.claim, answer.job_id)
+        if run.is_done() or claims.holder(run.claim) or not submissions.drop(run, submission):
+            return False  # ended, or taken by somebody, in this very moment
+        return self._lost(run, submission, answer)
+
+    def _lost(self, run: RunDir, submission: submissions.Submission, answer: Answer) -> bool:
+        """The job is over and the run has not said how it ended."""
+        if answer.state == "CANCELLED":
+            return self._say(run, Outcome(run.run_id, "interrupted", f"job {answer.job_id} was cancelled"))
+        began = _began(run, submission)
+        if answer.state == "OUT_OF_MEMORY":
+            return self._less_memory(run)
+        if answer.state in ("TIMEOUT", "DEADLINE", "PREEMPTED") or _last_end(run).get("kind") == "interrupted":
+            if job.no_progress(run):
+                job.fail_for_time(run)
+                return False  # told at the next look
+            job.note_progress(run, answer.job_id)
+            return self._once_more(run, 1, submission.exclude)
+        lost_node = answer.state in LOST_NODE or not began
+        if submission.tries < (NODE_TRIES if lost_node else DEATH_TRIES):
+            nodes = {
+                *filter(None, submission.exclude.split(",")),
+                *([answer.node] if answer.node and lost_node else []),
+            }
+            avoid = ",".join(sorted(nodes)) if submission.tries > 1 else submission.exclude
+            return self._once_more(run, submission.tries + 1, avoid)
+        words = launch.log_of(self.results, submission)
+        message = f"job {answer.job_id or submission.batch} ended as {answer.state}, after {submission.tries} tries"
+        _note(run, "node" if lost_node else "worker_died", message, words)
+        return False
+
+    def _less_memory(self, run: RunDir) -> bool:
+        config = run.config()
+        size = micro_batch(run, config.execution.micro_batch)
+        tried = any(event.get("kind") == "memory" for event in run.events())
+        _note(run, "out_of_memory", "the scheduler ended the job: out of memory", "")
+        if tried or size == 1:
+            return False
+        run.append_event(run.next_event("memory") | {"micro_batch": halved(size, config.optim.batch)})
+        return self._once_more(run, 1, "")
+
+    def _once_more(self, run: RunDir, tries: int, exclude: str) -> bool:
+        self.again.append(launch.Wish(run, tries, exclude))
+        return False
+
+    def _say(self, run: RunDir, outcome: Outcome) -> bool:
+        if any(wish.run.run_id == run.run_id for wish in self.again):
+            return False
+        if self.patience.hear(run, outcome):
+            self._stop_waiting_jobs(run)
+        self.tell(outcome)
+        return True
+
+    def _stop_waiting_jobs(self, run: RunDir) -> None:
+        """k runs failed alike: take back the jobs of this sweep that have not begun."""
+        for path in run.path.parent.iterdir():
+            other = RunDir(path)
+            submission = submissions.read(other)
+            if submission and claims.holder(other.claim) is None and path.name in self.mine:
+                submissions.drop(other, submission)
+                cancel([submission])
+
+    mine: frozenset[str] = frozenset()
+
+
+def run_slurm(
+    runs: list[RunDir], results: Path, executor: Executor, tell: Tell, patience: Patience, detach: bool
+) -> tuple[int, bool]:
+    """(how many were submitted, whether all ended). detach: submit and leave."""
+    follower = Follower(results, executor, tell, patience, mine=frozenset(run.run_id for run in runs))
+    submitted = follower.submit(runs)
+    return submitted, (False if detach else follower.follow(runs))
+
+
+def cancel_runs(runs: list[RunDir]) -> int:
+    """Take the runs back from their jobs; gives how many. Their checkpoints stay."""
+    taken = []
+    for run in runs:
+        submission = submissions.read(run)
+        if submission and submissions.drop(run, submission):  # first, so that a job does not requeue itself
+            taken.append(submission)
+    cancel(taken)
+    return len(taken)
+
+
+def _last_end(run: RunDir) -> dict[str, Any]:
+    ends = ("failed", "interrupted", "diverged", "memory", "attempt_started")
+    last = next((event for event in reversed(run.events()) if event.get("kind") in ends), {})
+    return last if last.get("kind") in ("failed", "interrupted") else {}
+
+
+def _began(run: RunDir, submission: submissions.Submission) -> bool:
+    """Whether the job got as far as an attempt at the run."""
+    attempt = int(submission.token.rpartition("/")[2])
+    return attempt in run.attempts()
+
+
+def _note(run: RunDir, kind: str, message: str, text: str) -> None:
+    run.append_event(run.next_event("failed") | {"failure_class": kind, "message": message, "traceback": text})
+
+
+def _sleep(seconds: float, over: Callable[[], bool]) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and not over():
+        time.sleep(min(0.2, seconds))

@@ -1,0 +1,82 @@
+"""Inside a batch job: carry its runs out one after the other; asked to stop, save and go back into the queue."""
+
+import sys
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+from fpd_bench.runs import claims, scheduler, submissions
+from fpd_bench.runs.failures import failure_class
+from fpd_bench.runs.outcome import Outcome
+from fpd_bench.runs.rundir import RunDir
+from fpd_bench.runs.signals import stop_flag
+
+
+def carry(run_dirs: tuple[str, ...]) -> list[str]:
+    """Perform the runs; says how each ended."""
+    from fpd_bench.runs.stages import Bench, perform
+
+    ends, bench = [], Bench()
+    with stop_flag() as stop:  # takes the place of submitit's handler, which would requeue by its own rules
+        for run in map(RunDir, run_dirs):
+            submission = submissions.read(run)
+            if submission is None and not run.is_done():  # cancelled while it waited
+                continue
+            outcome = Outcome(run.run_id, "interrupted") if stop else _performed(run, perform, bench)
+            ends.append(f"{outcome.run_id} {outcome.status} {outcome.message}".rstrip())
+            print(ends[-1], flush=True)
+            if outcome.status == "interrupted":
+                _go_back(run)
+                break
+            if submission:
+                submissions.drop(run, submission)
+    return ends
+
+
+def _performed(run: RunDir, perform: Callable[..., Outcome], bench: Any) -> Outcome:
+    """As `perform`, but a run directory that cannot even be read fails alone, not with the job's other runs."""
+    try:
+        return perform(run, bench)
+    except Exception as error:
+        row = {"failure_class": failure_class(error), "message": f"{type(error).__name__}: {error}"}
+        run.append_event(run.next_event("failed") | row | {"traceback": traceback.format_exc()})
+        return Outcome(run.run_id, "failed", row["message"])
+
+
+def _go_back(run: RunDir) -> None:
+    """Requeue this job, unless it is being cancelled or the run stands where it stood at the last requeue."""
+    job, submission = claims.batch_job(), submissions.read(run)
+    if submission is None or not scheduler.running(job):
+        return
+    if no_progress(run):
+        fail_for_time(run)
+        submissions.drop(run, submission)
+        return
+    note_progress(run, job)
+    if not scheduler.requeue(job):
+        run.append_event(run.next_event("requeued") | {"job": job, "standing": None})  # it was not: nothing to count
+        print(f"job {job} could not be requeued; the sweep's command submits it again", file=sys.stderr)
+
+
+def standing(run: RunDir) -> list[Any]:
+    """How far the run's files are: grows with every step that is kept."""
+    steps = [event["step"] for event in run.events() if event.get("kind") == "checkpoint"]
+    scored = sum(len(run.partial_scores(path.stem)) for path in run.evaluation("x").parent.glob("*.partial"))
+    return [max(steps, default=0), run.student.exists(), any(run.samples("x").parent.glob("*.npz")), scored]
+
+
+def note_progress(run: RunDir, job: str) -> None:
+    """Keep where the run stands as its job goes back into the queue."""
+    run.append_event(run.next_event("requeued") | {"job": job, "standing": standing(run)})
+
+
+def no_progress(run: RunDir) -> bool:
+    """Whether the run stands where it stood when its job went back last time."""
+    last = next((event for event in reversed(run.events()) if event.get("kind") == "requeued"), None)
+    return last is not None and last.get("standing") == standing(run)
+
+
+def fail_for_time(run: RunDir) -> None:
+    """Two attempts ended at the same place: more of the same would, too."""
+    message = f"two jobs ended at step {standing(run)[0]} without progress; raise executor.timeout_min"
+    run.append_event(run.next_event("failed") | {"failure_class": "timeout", "message": message, "traceback": ""})

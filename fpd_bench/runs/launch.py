@@ -1,0 +1,142 @@
+"""Submission to SLURM; the only user of submitit.
+
+A job is a `Worker` with the paths of its run directories, nothing more: all else is in their files. Runs are claimed
+before sbatch and the job's number is noted after it; a submitter that dies in between is found out by the job's name.
+"""
+
+import shlex
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fpd_bench.errors import ConfigError
+from fpd_bench.runs import snapshot, submissions
+from fpd_bench.runs.executor import Executor
+from fpd_bench.runs.rundir import RunDir
+
+LOGS = "slurm"  # results/slurm/<batch>/
+LONGEST_COMMENT = 1000
+
+
+class Worker:
+    """What a batch job does."""
+
+    def __init__(self, *run_dirs: str):
+        self.run_dirs = run_dirs
+
+    def __call__(self) -> list[str]:
+        from fpd_bench.runs.job import carry
+
+        return carry(self.run_dirs)
+
+    def checkpoint(self, *_: object) -> Any:
+        """submitit calls this if it requeues the job itself: there is nothing to add to the run directories."""
+        import submitit
+
+        return submitit.helpers.DelayedSubmission(self)
+
+
+@dataclass(frozen=True)
+class Wish:
+    """A run to submit. tries and exclude: see Submission."""
+
+    run: RunDir
+    tries: int = 1
+    exclude: str = ""
+
+
+def submit(wishes: list[Wish], results: Path, executor: Executor) -> list[RunDir]:
+    """Submit the runs that nobody has yet, in arrays of equal resources; gives those submitted. Raises ConfigError."""
+    done = []
+    code = snapshot.take(results)
+    for exclude in sorted({wish.exclude for wish in wishes}):
+        mine = [wish for wish in wishes if wish.exclude == exclude]
+        size = executor.array_size * executor.cells_per_job
+        for begin in range(0, len(mine), size):
+            done += _array(mine[begin : begin + size], exclude, results, executor, code)
+    return done
+
+
+def _array(wishes: list[Wish], exclude: str, results: Path, executor: Executor, code: Path) -> list[RunDir]:
+    batch, per_job = submissions.new_batch(), executor.cells_per_job
+    single = len(wishes) <= per_job
+    taken: list[tuple[RunDir, submissions.Submission]] = []
+    for n, wish in enumerate(wishes):
+        claim = submissions.claim(wish.run, batch, -1 if single else n // per_job, wish.tries, exclude)
+        if claim:
+            taken.append((wish.run, claim))
+    # Runs that another submitter has leave gaps; a job of the array whose runs are all gone ends at once.
+    groups: list[list[str]] = [[] for _ in range(1 if single else -(-len(wishes) // per_job))]
+    for run, claim in taken:
+        groups[max(claim.index, 0)].append(str(run.path.resolve()))
+    if not taken:
+        return []
+    try:
+        jobs = _send(groups, batch, [claim.token for _, claim in taken], exclude, results, executor, code)
+    except Exception as error:
+        for run, claim in taken:
+            submissions.drop(run, claim)
+        words = " ".join(str(error).split())[-600:]
+        raise ConfigError(f"sbatch refused {len(groups)} jobs: {words}") from error
+    for run, claim in taken:
+        submissions.record(run, claim, jobs[max(claim.index, 0)])
+    return [run for run, _ in taken]
+
+
+def _send(
+    groups: list[list[str]], batch: str, tokens: list[str], exclude: str, results: Path, executor: Executor, code: Path
+) -> list[str]:
+    submitter = _submitter(results, batch, " ".join(tokens), exclude, executor, code)
+    with submitter.batch():
+        jobs = [submitter.submit(Worker(*paths)) for paths in groups]
+    return [job.job_id for job in jobs]
+
+
+def _submitter(results: Path, batch: str, comment: str, exclude: str, executor: Executor, code: Path) -> Any:
+    import submitit
+
+    try:
+        # A relaunch after a timeout is ours to count, so submitit's own count is out of reach.
+        submitter = submitit.AutoExecutor(
+            folder=results.resolve() / LOGS / batch, cluster="slurm", slurm_max_num_timeout=10**6
+        )
+    except RuntimeError as error:
+        raise ConfigError(f"executor=slurm cannot be used here: {error}. Use executor=local.") from None
+    sbatch = {**executor.sbatch, **({"exclude": exclude} if exclude else {})}
+    path = f"export PYTHONPATH={shlex.quote(str(code))}${{PYTHONPATH:+:$PYTHONPATH}} PYTHONSAFEPATH=1"
+    options: dict[str, Any] = {
+        "name": batch,
+        "timeout_min": executor.timeout_min,
+        "cpus_per_task": executor.cpus,
+        "gpus_per_node": executor.gpus or None,
+        "mem_gb": executor.mem_gb or None,
+        "slurm_partition": executor.partition or None,
+        "slurm_account": executor.account or None,
+        "slurm_qos": executor.qos or None,
+        "slurm_constraint": executor.constraint or None,
+        "slurm_comment": comment[:LONGEST_COMMENT],
+        "slurm_signal_delay_s": executor.signal_s,
+        "slurm_array_parallelism": executor.max_parallel,
+        "slurm_setup": [path, *([executor.setup] if executor.setup else [])],
+        "slurm_additional_parameters": {"requeue": True, **sbatch},
+    }
+    submitter.update_parameters(**{name: value for name, value in options.items() if value is not None})
+    return submitter
+
+
+def header(results: Path, executor: Executor, jobs: int) -> str:
+    """The batch file that would be sent, up to its command."""
+    submitter = _submitter(results, "fpd-BATCH", "RUN_ID/ATTEMPT ...", "", executor, results / snapshot.FOLDER / "HASH")
+    inner = submitter._executor
+    if jobs > 1:
+        inner.parameters["map_count"] = min(jobs, executor.array_size)
+    text = inner._make_submission_file_text(f"{shlex.quote(sys.executable)} ...", "dry-run")
+    return str(text).partition("# command")[0].rstrip()
+
+
+def log_of(results: Path, submission: submissions.Submission) -> str:
+    """The end of what the job has said on its standard error; '' if it said nothing."""
+    folder = results / LOGS / submission.batch
+    texts = [path.read_text(errors="replace").strip() for path in sorted(folder.glob(f"{submission.job_id}_*_log.err"))]
+    return "\n".join(text for text in texts if text)[-2000:]

@@ -1,0 +1,54 @@
+"""The story of one run, from its events: attempts, stages, troubles, and the tail of its log. Reads files only."""
+
+from typing import Any
+
+from fpd_bench.runs.rundir import RunDir
+from fpd_bench.runs.view import duration
+
+TAIL = 12  # lines
+
+
+def story(run: RunDir) -> str:
+    """One line an event that matters, under the attempt it belongs to, then the last lines of output."""
+    lines: list[str] = []
+    told = 0
+    for event in run.events():
+        attempt = event.get("attempt", 0)
+        if attempt > told:
+            record, told = run.attempt(attempt), attempt
+            job = record.get("environment", {}).get("SLURM_JOB_ID")
+            lines.append(f"attempt {attempt} on {record.get('host', '?')}" + (f", job {job}" if job else ""))
+        text = _line(event)
+        if text:
+            lines.append(f"  {event.get('time', '')}  {text}")
+    tail = log_tail(run)
+    return "\n".join(lines + (["the end of its log:", *(f"  {line}" for line in tail)] if tail else []))
+
+
+def log_tail(run: RunDir) -> list[str]:
+    """The last lines that the newest attempt with any has printed."""
+    for attempt in reversed(run.attempts()):
+        path = run.log_file(attempt)
+        lines = path.read_text(errors="replace").splitlines()[-TAIL:] if path.exists() else []
+        if lines:
+            return lines
+    return []
+
+
+def _line(event: dict[str, Any]) -> str:
+    kind = event.get("kind")
+    if kind == "stage_finished":
+        return f"{event.get('stage')} finished after {duration(event.get('seconds'))}"
+    if kind == "stage_started":
+        return f"{event.get('stage')} started"
+    if kind == "failed":
+        return f"failed, {event.get('failure_class')}: {event.get('message')}"
+    if kind == "memory":
+        return f"goes on with micro_batch {event.get('micro_batch')}"
+    if kind == "requeued":
+        return f"job {event.get('job')} goes back into the queue"
+    if kind in ("interrupted", "diverged"):
+        return f"{kind} at step {event.get('step')}: {event.get('message', '')}".rstrip(": ")
+    if kind == "warning":
+        return f"warning: {event.get('message')}"
+    return "finished" if kind == "finished" else ""
