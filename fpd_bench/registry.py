@@ -100,4 +100,10 @@ spaces: Registry[Any] = Registry("space", "fpd_bench.distill.spaces", declared={
 methods: Registry[Any] = Registry(
     "method", "fpd_bench.distill.fpd", "fpd_bench.distill.peers.dimo", declared={"fpd": 1, "dimo": 1}
 )
-tracks: Registry[Any] = Registry("track", "fpd_bench.tracks.shapes.track", declared={"shapes": 1})
+tracks: Registry[Any] = Registry(
+    "track",
+    "fpd_bench.tracks.shapes.track",
+    "fpd_bench.tracks.maskgen",
+    "fpd_bench.tracks.maskgit",
+    declared={"shapes": 1, "maskgen": 1, "maskgit": 1},
+)

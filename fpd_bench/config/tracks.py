@@ -5,7 +5,8 @@ A contract test compares this table with the tracks themselves.
 
 from dataclasses import dataclass
 
-from fpd_bench.errors import ConfigError, UnknownName
+from fpd_bench.config import weights
+from fpd_bench.errors import AssetError, UnknownName
 
 
 @dataclass(frozen=True)
@@ -24,15 +25,21 @@ FACTS: dict[str, dict[str, TrackFacts]] = {
         "default": TrackFacts(16, 32, _STAGES),
         "large": TrackFacts(36, 48, _STAGES),
     },
+    "maskgen": {"default": TrackFacts(128, 256, tuple(range(12)))},  # blocks of DINOv3 ViT-B/16
+    "maskgit": {"default": TrackFacts(256, 256, tuple(range(12)))},
 }
-PAPER_TRACKS = ("maskgen", "maskgit")
+PAPER_TRACKS = tuple(weights.PUBLISHED)
 
 
 def refuse_unavailable(name: str, profile: str = "") -> None:
-    """Raises ConfigError for the paper's own tracks, which need weights that are not built in."""
-    if name in PAPER_TRACKS:
+    """Raises AssetError for one of the paper's own tracks if its published weights are not on this machine."""
+    if name not in PAPER_TRACKS:
+        return
+    try:
+        weights.require(name)
+    except AssetError as error:
         asked = f"profile={profile} needs track '{name}'" if profile else f"track.name={name} needs track '{name}'"
-        raise ConfigError(f"{asked}, which is not available yet. Available: {', '.join(FACTS)}.")
+        raise AssetError(f"{asked}, which needs {error}") from error
 
 
 def facts(name: str, preset: str) -> TrackFacts | None:

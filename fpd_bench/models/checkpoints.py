@@ -118,6 +118,11 @@ def load_weights(model: nn.Module, path: str | Path, kind: str) -> None:
 
     Tied tensors (`model.tied`: key -> key) may be stored once. Raises AssetError, UnknownName for an unknown kind.
     """
+    model.load_state_dict(fitting_state(model, path, kind))
+
+
+def fitting_state(model: nn.Module, path: str | Path, kind: str) -> dict[str, Tensor]:
+    """What `load_weights` would fill `model` with; the model is only looked at, so it may be on the meta device."""
     if kind not in KINDS:
         raise UnknownName("weights kind", kind, [name for name in KINDS if KINDS[name].hub])
     path, wanted = Path(path), KINDS[kind]
@@ -132,7 +137,7 @@ def load_weights(model: nn.Module, path: str | Path, kind: str) -> None:
             if key not in state and twin in state:
                 state[key] = state[twin]
     check_fit(model.state_dict(), state, f"Weights '{path}' ({wanted.title})")
-    model.load_state_dict(state)
+    return state
 
 
 def check_fit(ours: dict[str, Tensor], theirs: dict[str, Tensor], subject: str) -> None:

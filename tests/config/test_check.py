@@ -20,7 +20,7 @@ from fpd_bench.errors import ConfigError
 WRONG = {
     "Unknown track 'shaps' in track.name. Did you mean 'shapes'?": RunConfig(track=TrackConfig("shaps")),
     "Unknown preset of track shapes 'corse'. Did you mean 'coarse'?": RunConfig(track=TrackConfig(preset="corse")),
-    "track.name=maskgen needs track 'maskgen', which is not available yet": RunConfig(track=TrackConfig("maskgen")),
+    "track.name=maskgen needs track 'maskgen', which needs its": RunConfig(track=TrackConfig("maskgen")),
     "Unknown method 'fdp'. Did you mean 'fpd'?": RunConfig(method="fdp"),
     "Unknown draft 'none'. Available: random, student": RunConfig(draft="none"),
     "Unknown space 'pixels' in drift.space. Did you mean 'pixel'?": RunConfig(drift=DriftConfig(space="pixels")),

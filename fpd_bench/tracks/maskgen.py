@@ -1,0 +1,189 @@
+"""The text-to-image track of the paper (Tables 1, 3, 4): MaskGen-L with TA-TiTok and CLIP. Registry entry `maskgen`.
+
+Weights, captions and pictures come from the user's folders (config/weights.py); scored by the real GenEval.
+"""
+
+import copy
+import hashlib
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from fpd_bench.config.weights import data_folder, require
+from fpd_bench.errors import AssetError, ConfigError
+from fpd_bench.models.backbones import FeatureBackbone
+from fpd_bench.models.checkpoints import load_weights
+from fpd_bench.models.condition import Condition
+from fpd_bench.models.maskgen import MaskGen
+from fpd_bench.models.maskgen_sampler import MaskGenSampling, Prompt, item_uniform, sample
+from fpd_bench.models.published import clip_shape, maskgen_score, maskgen_shape, tatitok_shape
+from fpd_bench.models.tatitok import TaTiTok
+from fpd_bench.models.text import ClipText
+from fpd_bench.registry import tracks
+from fpd_bench.tracks.base import Suite
+from fpd_bench.tracks.geneval import GenEvalSuites
+from fpd_bench.tracks.paper import ImageFolder, captions_in, load_backbone, paths_of, sha256
+
+ENCODED_AT_ONCE = 64  # prompts
+
+
+class MaskGenTeacher(nn.Module):
+    """MaskGen in the bench's words: (codes [B, L] or weights [B, L, K + 1], condition) -> logits [B, L, K]."""
+
+    def __init__(self, network: MaskGen, score: float):
+        super().__init__()
+        self.network, self.score = network, score
+
+    def forward(self, tokens: Tensor, condition: Condition) -> Tensor:
+        text, pooled = condition.tensors["text"], condition.tensors["pooled"]
+        return self.network(tokens, text, pooled, torch.full((len(text),), self.score, device=text.device))
+
+
+class TaTiTokTokenizer:
+    """TA-TiTok; its decoder reads the caption, so decoding needs the condition."""
+
+    def __init__(self, network: TaTiTok):
+        self.network = network
+        self.codebook: Tensor = network.codebook
+
+    def encode(self, images: Tensor) -> Tensor:
+        """[B, 3, H, W] in [0, 1] -> codes [B, L]."""
+        return self.network.encode(images)
+
+    def decode(self, embeddings: Tensor, condition: Condition | None = None) -> Tensor:
+        """[B, L, d] -> [B, 3, H, W], about [0, 1], not clamped. Raises ConfigError without a condition."""
+        if condition is None:
+            raise ConfigError("TA-TiTok decodes with the caption's help: give decode() the condition of the images.")
+        return self.network.decode(embeddings, condition.tensors["guide"])
+
+
+class TextEncoder:
+    """Captions -> the three tensors of `TextStates`, by CLIP's text tower and open_clip's byte-pair encoding."""
+
+    def __init__(self, network: ClipText):
+        try:
+            from open_clip.tokenizer import SimpleTokenizer
+        except ImportError as error:
+            raise ConfigError("Captions need open_clip. Run: pip install 'fpd-bench[paper]'") from error
+        self.network = network
+        self._tokenize = SimpleTokenizer(context_length=network.shape.context)
+
+    @torch.no_grad()
+    def __call__(self, texts: Sequence[str]) -> Condition:
+        """text [B, T, C], pooled [B, 1, C] for MaskGen; guide [B, T, C] for TA-TiTok."""
+        batches = [texts[i : i + ENCODED_AT_ONCE] for i in range(0, len(texts), ENCODED_AT_ONCE)]
+        states = [self.network(self._tokenize(list(batch))) for batch in batches]
+        tensors = {
+            name: torch.cat([getattr(state, field) for state in states])
+            for name, field in (("text", "penultimate"), ("pooled", "pooled"), ("guide", "last"))
+        }
+        return Condition(tuple(texts), tensors)
+
+
+@tracks.register("maskgen", version=1)
+class MaskGenTrack:
+    """weights, data: folders, by default $FPD_WEIGHTS and $FPD_DATA; suites: who draws up and scores GenEval.
+
+    Raises AssetError for what is missing or foreign.
+    """
+
+    name = "maskgen"
+
+    def __init__(
+        self,
+        preset_name: str = "default",
+        weights: Path | None = None,
+        data: Path | None = None,
+        suites: GenEvalSuites | None = None,
+    ):
+        self.preset = preset_name
+        folder = weights or require(self.name)
+        self._paths = paths_of(self.name, folder)
+        config = self._paths["teacher"].with_name("config.json")
+        network = MaskGen(maskgen_shape(config))
+        tatitok = TaTiTok(tatitok_shape(self._paths["tokenizer"].with_name("config.json")))
+        clip = ClipText(clip_shape(self._paths["text"].with_name("open_clip_config.json")))
+        _require_match(network, tatitok, clip)
+        for model, role, kind in ((network, "teacher", "maskgen"), (tatitok, "tokenizer", "tatitok")):
+            load_weights(model, self._paths[role], kind)
+        load_weights(clip, self._paths["text"], "clip_text")
+        self.teacher = MaskGenTeacher(network, maskgen_score(config)).eval().requires_grad_(False)
+        self.tokenizer = TaTiTokTokenizer(tatitok.eval().requires_grad_(False))
+        self._encode = TextEncoder(clip.eval().requires_grad_(False))
+        self.n_tokens, self.n_codes = network.shape.tokens, network.shape.codes
+        self.assets = {f"maskgen/{role}": sha256(path) for role, path in self._paths.items()}
+        self._data = data or data_folder(folder)
+        self._images = ImageFolder(self._data, tatitok.shape.resolution)
+        if self._images.files:
+            self.assets["maskgen/images"] = self._images.digest
+        self._suites = suites or GenEvalSuites(folder)
+        self._conditions: dict[str, Condition] = {}
+
+    @cached_property
+    def backbone(self) -> FeatureBackbone:
+        """DINOv3 ViT-B/16, all blocks."""
+        return load_backbone(self._paths["backbone"])
+
+    def new_student(self) -> nn.Module:
+        """A trainable copy of the teacher."""
+        return copy.deepcopy(self.teacher).requires_grad_(True)
+
+    def condition(self, texts: Sequence[str]) -> Condition:
+        """Any captions; what exceeds CLIP's 77 tokens is cut."""
+        return self._encode(texts)
+
+    def null_condition(self, n: int) -> Condition:
+        """n times the empty caption."""
+        return self._empty[[0] * n]
+
+    def draw_conditions(self, n: int, generator: torch.Generator) -> Condition:
+        """n training captions. Raises AssetError without a file of captions."""
+        chosen = torch.randint(len(self._captions), (n,), generator=generator)
+        return self.condition([self._captions[i] for i in chosen.tolist()])
+
+    def real_images(self, n: int, generator: torch.Generator) -> Tensor:
+        """[n, 3, H, W] in [0, 1]. Raises AssetError without a folder of images."""
+        return self._images.draw(n, generator)
+
+    def suite(self, split: str) -> Suite:
+        """GenEval: 'test' = the 553 prompts, 'validation' = others from the same grammar."""
+        if split not in self._conditions:
+            self._conditions[split] = self.condition([item.prompt for item in self._suites.items(split)])
+        return Suite(f"geneval-{split}", self._suites.items(split), self._conditions[split], self._suites.score)
+
+    def teacher_sample(self, condition: Condition, steps: int, generators: Sequence[torch.Generator]) -> Tensor:
+        """Codes [B, L] by the published sampler (guidance up to 12, annealed softmax)."""
+        given, empty = (Prompt(c.tensors["text"], c.tensors["pooled"]) for c in (condition, self._empty))
+        start = torch.full((len(condition), self.n_tokens), self.n_codes)
+        settings = MaskGenSampling(steps=steps, score=self.teacher.score)
+        uniform = item_uniform(list(generators))
+        return sample(self.teacher.network, given, empty, start, self.n_codes, settings, uniform)
+
+    @cached_property
+    def _empty(self) -> Condition:
+        return self.condition([""])
+
+    @cached_property
+    def _captions(self) -> list[str]:
+        captions = captions_in(self._data)
+        self.assets["maskgen/captions"] = hashlib.sha256("\n".join(captions).encode()).hexdigest()
+        return captions
+
+
+def _require_match(network: MaskGen, tatitok: TaTiTok, clip: ClipText) -> None:
+    ours, theirs = (network.shape.codes, network.shape.tokens), (tatitok.shape.codes, tatitok.shape.tokens)
+    if ours != theirs:
+        raise AssetError(
+            f"MaskGen writes {ours[1]} tokens of {ours[0]} codes, TA-TiTok reads {theirs[1]} of {theirs[0]}: the two "
+            "files do not belong together."
+        )
+    widths = {network.shape.text_width, tatitok.shape.text_width, clip.shape.width, clip.shape.projection}
+    if len(widths) > 1 or clip.shape.context != tatitok.shape.text_tokens:
+        raise AssetError(
+            f"CLIP gives {clip.shape.context} text tokens of width {clip.shape.width}; MaskGen reads width "
+            f"{network.shape.text_width}, TA-TiTok {tatitok.shape.text_tokens} of {tatitok.shape.text_width}: the "
+            "files do not belong together."
+        )

@@ -1,0 +1,154 @@
+"""The class-conditional track of the paper (Table 2): MaskGIT-pytorch v1 on ImageNet 256 x 256. Registry `maskgit`.
+
+Weights and pictures come from the user's folders (config/weights.py). FID is not measured here yet.
+"""
+
+import copy
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from timm.data.imagenet_info import ImageNetInfo
+from torch import Tensor, nn
+
+from fpd_bench.config.weights import data_folder, require
+from fpd_bench.errors import AssetError, ConfigError
+from fpd_bench.models.backbones import FeatureBackbone
+from fpd_bench.models.checkpoints import load_weights
+from fpd_bench.models.condition import Condition
+from fpd_bench.models.maskgit import MaskGit
+from fpd_bench.models.maskgit_sampler import ItemDraws, MaskGitSampling, sample
+from fpd_bench.models.published import maskgit_shape, vqgan_shape
+from fpd_bench.models.vqgan import Vqgan
+from fpd_bench.registry import tracks
+from fpd_bench.tracks.base import Item, Suite
+from fpd_bench.tracks.paper import ImageFolder, load_backbone, paths_of, sha256
+
+
+class MaskGitTeacher(nn.Module):
+    """MaskGIT in the bench's words: (codes [B, L] or weights [B, L, K + 1], condition) -> logits [B, L, K].
+
+    The logit of the mask id is dropped. Keep it in eval(): the network has dropout.
+    """
+
+    def __init__(self, network: MaskGit):
+        super().__init__()
+        self.network = network
+
+    def forward(self, tokens: Tensor, condition: Condition) -> Tensor:
+        label, dropped = condition.tensors["label"], condition.tensors["dropped"]
+        return self.network(tokens, label, dropped)[..., : self.network.shape.codes]
+
+
+class VqganTokenizer:
+    """The VQGAN with images in [0, 1]."""
+
+    def __init__(self, network: Vqgan):
+        self.network = network
+        self.codebook: Tensor = network.codebook
+
+    def encode(self, images: Tensor) -> Tensor:
+        """[B, 3, H, W] in [0, 1] -> codes [B, L]."""
+        return self.network.encode(images * 2 - 1)
+
+    def decode(self, embeddings: Tensor, condition: Condition | None = None) -> Tensor:
+        """[B, L, d] -> [B, 3, H, W], about [0, 1], not clamped; the condition plays no part."""
+        return (self.network.decode(embeddings) + 1) / 2
+
+
+@tracks.register("maskgit", version=1)
+class MaskGitTrack:
+    """weights, data: folders; by default $FPD_WEIGHTS and $FPD_DATA. Raises AssetError for what is missing."""
+
+    name = "maskgit"
+
+    def __init__(self, preset_name: str = "default", weights: Path | None = None, data: Path | None = None):
+        self.preset = preset_name
+        folder = weights or require(self.name)
+        self._paths = paths_of(self.name, folder)
+        network = MaskGit(maskgit_shape(self._paths["teacher"].with_suffix(".json")))
+        vqgan = Vqgan(vqgan_shape(self._paths["tokenizer"].with_name("model.yaml")))
+        _require_match(network, vqgan)
+        load_weights(network, self._paths["teacher"], "maskgit")
+        load_weights(vqgan, self._paths["tokenizer"], "vqgan")
+        self.teacher = MaskGitTeacher(network).eval().requires_grad_(False)
+        self.tokenizer = VqganTokenizer(vqgan.eval().requires_grad_(False))
+        self.n_tokens, self.n_codes = network.shape.tokens, network.shape.codes
+        self.assets = {f"maskgit/{role}": sha256(path) for role, path in self._paths.items()}
+        self._images = ImageFolder(data or data_folder(folder), vqgan.shape.resolution)
+        if self._images.files:
+            self.assets["maskgit/images"] = self._images.digest
+        names = ImageNetInfo()
+        self._words = [f"{i} {names.index_to_description(i).split(',')[0]}" for i in range(network.shape.classes)]
+
+    @cached_property
+    def backbone(self) -> FeatureBackbone:
+        """DINOv3 ViT-B/16, all blocks."""
+        return load_backbone(self._paths["backbone"])
+
+    def new_student(self) -> nn.Module:
+        """A trainable copy of the teacher."""
+        return copy.deepcopy(self.teacher).requires_grad_(True)
+
+    def condition(self, texts: Sequence[str]) -> Condition:
+        """Classes by number ("207"), by name, or both ("207 golden retriever"). Raises ConfigError."""
+        return self._labelled(torch.tensor([self._label(text) for text in texts], dtype=torch.long))
+
+    def null_condition(self, n: int) -> Condition:
+        """n dropped classes."""
+        labels = torch.zeros(n, dtype=torch.long)
+        return Condition(("",) * n, {"label": labels, "dropped": torch.ones(n, dtype=torch.bool)})
+
+    def draw_conditions(self, n: int, generator: torch.Generator) -> Condition:
+        """n uniform classes."""
+        return self._labelled(torch.randint(len(self._words), (n,), generator=generator))
+
+    def real_images(self, n: int, generator: torch.Generator) -> Tensor:
+        """[n, 3, H, W] in [0, 1]. Raises AssetError without a folder of images."""
+        return self._images.draw(n, generator)
+
+    def suite(self, split: str) -> Suite:
+        """Every class once; images can be drawn, but nothing here scores them yet: `score` raises ConfigError."""
+        items = tuple(Item(f"{i:04d}", words, {"label": i}) for i, words in enumerate(self._words))
+        return Suite(f"imagenet-{split}", items, self.condition([item.prompt for item in items]), _no_score)
+
+    def teacher_sample(self, condition: Condition, steps: int, generators: Sequence[torch.Generator]) -> Tensor:
+        """Codes [B, L] by the published sampler (Gumbel confidence, guidance ramp to 3)."""
+        start = torch.full((len(condition), self.n_tokens), self.n_codes)
+        settings, draws = MaskGitSampling(steps=steps), ItemDraws(list(generators))
+        return sample(self.teacher.network, condition.tensors["label"], start, self.n_codes, settings, draws)
+
+    def _labelled(self, labels: Tensor) -> Condition:
+        dropped = torch.zeros(len(labels), dtype=torch.bool)
+        return Condition(tuple(self._words[i] for i in labels.tolist()), {"label": labels, "dropped": dropped})
+
+    def _label(self, text: str) -> int:
+        number = text.strip().partition(" ")[0]
+        if number.isdigit() and int(number) < len(self._words):
+            return int(number)
+        wanted = text.strip().lower()
+        found = [i for i, words in enumerate(self._words) if words.partition(" ")[2].lower() == wanted]
+        if len(found) != 1:
+            raise ConfigError(
+                f"'{text}' is no ImageNet class. Give a number from 0 to {len(self._words) - 1}, or a name such as "
+                f"'{self._words[0].partition(' ')[2]}'."
+            )
+        return found[0]
+
+
+def _require_match(network: MaskGit, vqgan: Vqgan) -> None:
+    ours, theirs = (network.shape.codes, network.shape.grid), (vqgan.shape.codes, vqgan.shape.grid)
+    if ours != theirs:
+        raise AssetError(
+            f"MaskGIT has {ours[0]} codes on a {ours[1]} x {ours[1]} grid, its VQGAN {theirs[0]} on {theirs[1]} x "
+            f"{theirs[1]}: the two files do not belong together."
+        )
+
+
+def _no_score(images: Tensor, items: list[Item]) -> list[dict[str, Any]]:
+    raise ConfigError(
+        "Track 'maskgit' has no score yet: FID needs 50,000 images against ImageNet's statistics, which fpd-bench does "
+        "not compute. The run's student and samples are kept; score samples/*.npz with torch-fidelity."
+    )

@@ -1,0 +1,137 @@
+"""The MaskGen track from files in the published layout: loads, distils, samples, scores, and names what is wrong."""
+
+import importlib.util
+import shutil
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from fpd_bench.config.spec import load_sweep
+from fpd_bench.errors import AssetError, ConfigError
+from fpd_bench.evals.geneval.detectors import Seen
+from fpd_bench.evals.geneval.prompts import CLASSES
+from fpd_bench.registry import tracks
+from fpd_bench.tracks.geneval import GenEvalSuites
+from fpd_bench.tracks.maskgen import MaskGenTrack
+from fpd_bench.tracks.paper import captions_in
+
+spec = importlib.util.spec_from_file_location("paper_contract", Path(__file__).with_name("paper_contract.py"))
+contract = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(contract)
+
+SWEEPS = Path(__file__).parents[2] / "sweeps"
+
+
+class SeesOne:
+    """A detector that finds one object of every class, filling the picture."""
+
+    identity = {"backend": "test"}  # noqa: RUF012
+
+    def see(self, images, keys):
+        height, width = images[0].shape[:2]
+        box, mask = np.array([0, 0, width, height, 0.99], dtype=np.float32), np.ones((height, width), dtype=bool)
+        return [Seen({name: [(box, mask)] for name in CLASSES}, {box.tobytes(): "red"}) for _ in images]
+
+
+@pytest.fixture(scope="module")
+def track(published):
+    return MaskGenTrack(weights=published.weights, suites=GenEvalSuites(published.weights, SeesOne()))
+
+
+def test_it_keeps_the_promises_of_a_track(track):
+    contract.check_track(track, 32)
+    assert (track.n_tokens, track.n_codes, track.teacher.score) == (12, 24, 6.5)
+
+
+def test_the_teachers_own_sampler(track):
+    contract.check_teacher_sampling(track)
+
+
+def test_two_steps_of_fpd_with_the_adversary(track):
+    recorder, images = contract.distil(track, "gan.weight=0.1")
+    assert [row["step"] for row in recorder.rows] == [1, 2] and "d_loss" in recorder.rows[0]
+    assert all(np.isfinite(row["loss"]) for row in recorder.rows)
+    assert recorder.pictures[0].shape == (16, 3, 32, 32)
+    records = track.suite("test").score(images, list(track.suite("test").items[:2]))
+    assert [(record["task"], record["score"]) for record in records] == [("single_object", 1.0)] * 2
+
+
+def test_two_steps_with_soft_embeddings(track):
+    recorder, _ = contract.distil(track, "estimator=soft")
+    assert np.isfinite(recorder.rows[-1]["loss"])
+
+
+def test_the_suites_are_genevals(track):
+    test, validation = track.suite("test"), track.suite("validation")
+    assert (len(test.items), len(validation.items)) == (553, 100)
+    assert {item.prompt for item in test.items}.isdisjoint(item.prompt for item in validation.items)
+    assert track.suite("test").condition is test.condition  # encoded once
+
+
+def test_without_a_detector_the_score_says_what_to_fetch(published, track):
+    images, items = torch.zeros(1, 3, 32, 32, dtype=torch.uint8), list(track.suite("test").items[:1])
+    with pytest.raises(AssetError, match="hf download facebook/mask2former-swin-small-coco-instance"):
+        GenEvalSuites(published.weights).score(images, items)
+
+
+def test_the_condition_is_cut_at_clips_length(track):
+    assert track.condition(["cat " * 50, "a cat"]).tensors["text"].shape == (2, 16, 16)
+    with pytest.raises(ConfigError, match="condition of the images"):
+        track.tokenizer.decode(track.tokenizer.codebook[None, :12])
+
+
+# ----------------------------------------------------------------------------------------- through the public door
+def test_the_paper_profile_opens_with_the_weights(published, monkeypatch):
+    monkeypatch.setenv("FPD_WEIGHTS", str(published.weights))
+    config = next(iter(load_sweep(SWEEPS / "table3.yaml", ["profile=paper"]).runs().values()))
+    assert config.track.name == "maskgen"
+    assert tracks.get("maskgen")("default").assets.keys() >= {"maskgen/teacher", "maskgen/backbone", "maskgen/images"}
+
+
+def test_the_paper_profile_names_the_first_missing_file(published, tmp_path, monkeypatch):
+    shutil.copytree(published.weights, tmp_path / "w")
+    (tmp_path / "w/tokenizer_tatitok_bl128_vq/model.safetensors").unlink()
+    monkeypatch.setenv("FPD_WEIGHTS", str(tmp_path / "w"))
+    with pytest.raises(AssetError) as caught:
+        load_sweep(SWEEPS / "table3.yaml", ["profile=paper"])
+    for words in ("profile=paper", "tokenizer; 1 of 4", "hf download turkeyju/tokenizer_tatitok_bl128_vq"):
+        assert words in str(caught.value)
+
+
+def test_files_that_do_not_belong_together(published, tmp_path):
+    shutil.copytree(published.weights, tmp_path / "w")
+    config = tmp_path / "w/generator_maskgen_vq_l/config.json"
+    config.write_text(config.read_text().replace('"num_latent_tokens": 12', '"num_latent_tokens": 16'))
+    with pytest.raises(AssetError, match="16 tokens of 24 codes, TA-TiTok reads 12 of 24"):
+        MaskGenTrack(weights=tmp_path / "w")
+    config.write_text("{}")
+    with pytest.raises(AssetError, match=r"no section model.maskgen"):
+        MaskGenTrack(weights=tmp_path / "w")
+    shutil.copy(tmp_path / "w/tokenizer_tatitok_bl128_vq/model.safetensors", config.with_name("model.safetensors"))
+    shutil.copy(published.weights / "generator_maskgen_vq_l/config.json", config)
+    with pytest.raises(AssetError, match="hold a TA-TiTok tokenizer, not a MaskGen"):
+        MaskGenTrack(weights=tmp_path / "w")
+
+
+# ------------------------------------------------------------------------------------------------------------- data
+def test_captions_of_a_text_file_and_of_shards(published, tmp_path):
+    assert captions_in(published.data) == ["a cat on a mat", "red bus", "a dog", "three cups"]
+    for i, words in enumerate(["one", "two"]):
+        (tmp_path / "000.txt").write_text(words)
+        with tarfile.open(tmp_path / f"shard-{i}.tar", "w") as shard:
+            shard.add(tmp_path / "000.txt", arcname="000.txt")
+    assert captions_in(tmp_path) == ["one", "two"]
+    (tmp_path / "captions.txt").write_text("\n")
+    with pytest.raises(AssetError, match="holds no captions"):
+        captions_in(tmp_path)
+
+
+def test_missing_data_says_where_it_belongs(published, tmp_path):
+    track = MaskGenTrack(weights=published.weights, data=tmp_path)
+    with pytest.raises(AssetError, match="captions.txt, captions.parquet"):
+        track.draw_conditions(1, torch.Generator())
+    with pytest.raises(AssetError, match="gan.weight=0"):
+        track.real_images(1, torch.Generator())

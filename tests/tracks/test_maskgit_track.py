@@ -1,0 +1,66 @@
+"""The MaskGIT track from files in the published layout: loads, distils, samples, and names what is wrong."""
+
+import importlib.util
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from fpd_bench.errors import AssetError, ConfigError
+from fpd_bench.tracks.maskgit import MaskGitTrack
+
+spec = importlib.util.spec_from_file_location("paper_contract", Path(__file__).with_name("paper_contract.py"))
+contract = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(contract)
+
+
+@pytest.fixture(scope="module")
+def track(published):
+    return MaskGitTrack(weights=published.weights)
+
+
+def test_it_keeps_the_promises_of_a_track(track):
+    contract.check_track(track, 16)
+
+
+def test_the_teachers_own_sampler(track):
+    contract.check_teacher_sampling(track)
+
+
+def test_two_steps_of_fpd(track):
+    recorder, images = contract.distil(track, "gan.weight=0.1")
+    assert all(np.isfinite(row["loss"]) for row in recorder.rows)
+    assert images.shape == (2, 3, 16, 16)
+
+
+def test_classes_by_number_by_name_and_by_both(track):
+    texts = track.condition(["3", "tiger shark", "3 anything"]).texts
+    assert texts == ("3 tiger shark",) * 3
+    with pytest.raises(ConfigError, match="'unicorn' is no ImageNet class. Give a number from 0 to 9"):
+        track.condition(["unicorn"])
+    assert track.null_condition(2).tensors["dropped"].all()
+
+
+def test_the_suite_holds_every_class_once_and_has_no_score_yet(track):
+    suite = track.suite("test")
+    assert suite.condition.tensors["label"].tolist() == list(range(10))
+    with pytest.raises(ConfigError, match="no score yet: FID"):
+        suite.score(torch.zeros(1, 3, 16, 16, dtype=torch.uint8), list(suite.items[:1]))
+
+
+def test_a_missing_file_is_named_with_its_command(published, tmp_path):
+    shutil.copytree(published.weights, tmp_path / "w")
+    (tmp_path / "w/Maskgit-pytorch/pretrained_maskgit/VQGAN/last.ckpt").unlink()
+    with pytest.raises(AssetError, match="tokenizer '.*last.ckpt' is missing. Run: hf download llvictorll"):
+        MaskGitTrack(weights=tmp_path / "w")
+
+
+def test_the_head_of_the_repository_is_refused(published, tmp_path):
+    shutil.copytree(published.weights, tmp_path / "w")
+    keys = ("cls_emb.weight", "tok_emb.weight", "last_norm.mlp.1.bias")
+    path = tmp_path / "w/Maskgit-pytorch/pretrained_maskgit/MaskGIT/MaskGIT_ImageNet_256.pth"
+    torch.save({"model_state_dict": {key: torch.zeros(1) for key in keys}}, path)
+    with pytest.raises(AssetError, match="Halton-MaskGIT"):
+        MaskGitTrack(weights=tmp_path / "w")
