@@ -112,5 +112,5 @@ def test_attempts_are_counted_and_sweep_up_after_a_kill(run):
 
 def test_a_run_is_found_by_the_beginning_of_its_id(run, tmp_path):
     assert find(tmp_path, run.run_id[:4]).path == run.path
-    with pytest.raises(ConfigError, match="0 runs in"):
+    with pytest.raises(ConfigError, match="0 of 1 runs in"):
         find(tmp_path, "zz")
