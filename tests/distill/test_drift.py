@@ -214,12 +214,29 @@ def test_half_precision_students_are_compared_in_float32():
 def test_no_nan_for_duplicates_and_extremes(normalise, positives, negatives, scale, floor):
     x, y = (t.float() for t in features(b=8, f=2, d=4))
     same = torch.full_like(x, 3.0)
-    cases = [(same, same), (same, y), (x * 1e12, y * 1e12), (x * 1e-12, y * 1e-12), (x, x), (x, y + 1e6),
-             (torch.where(torch.arange(8)[:, None, None] < 6, same, x), y), (torch.zeros_like(x), torch.zeros_like(x))]
+    cases = [
+        (same, same),
+        (same, y),
+        (x * 1e12, y * 1e12),
+        (x * 1e-12, y * 1e-12),
+        (x, x),
+        (x, y + 1e6),
+        (torch.where(torch.arange(8)[:, None, None] < 6, same, x), y),
+        (torch.zeros_like(x), torch.zeros_like(x)),
+    ]
     for a, b in cases:
         student = a.clone().requires_grad_()
-        result = drift_loss(student, b, [0.02, 0.5], normalise=normalise, positives=positives, negatives=negatives,
-                            scale=scale, floor=floor, groups=2)
+        result = drift_loss(
+            student,
+            b,
+            [0.02, 0.5],
+            normalise=normalise,
+            positives=positives,
+            negatives=negatives,
+            scale=scale,
+            floor=floor,
+            groups=2,
+        )
         result.loss.backward()
         assert math.isfinite(result.loss.item()) and student.grad.isfinite().all()
         assert all(math.isfinite(v) for v in result.stats.values())
@@ -232,16 +249,26 @@ def test_broken_features_are_not_hidden():
 
 
 @settings(max_examples=20, deadline=None)
-@given(st.integers(0, 10_000), st.floats(1e-3, 1e3), st.floats(-100, 100), st.sampled_from(NORMALISE),
-       st.sampled_from(POSITIVES), st.sampled_from(NEGATIVES))
+@given(
+    st.integers(0, 10_000),
+    st.floats(1e-3, 1e3),
+    st.floats(-100, 100),
+    st.sampled_from(NORMALISE),
+    st.sampled_from(POSITIVES),
+    st.sampled_from(NEGATIVES),
+)
 def test_units_and_origin_of_the_features_do_not_matter(seed, unit, origin, normalise, positives, negatives):
     x, y = features(b=6, f=2, d=3, seed=seed)
     options = dict(normalise=normalise, positives=positives, negatives=negatives, groups=2)
     base = drift_loss(x, y, WIDTHS, **options)
     moved = drift_loss(x * unit + origin, y * unit + origin, WIDTHS, **options)
     assert moved.loss.item() == pytest.approx(base.loss.item(), rel=1e-5)
-    torch.testing.assert_close(gradient(x * unit + origin, y * unit + origin, **options) * unit,
-                               gradient(x, y, **options), rtol=1e-4, atol=1e-7)
+    torch.testing.assert_close(
+        gradient(x * unit + origin, y * unit + origin, **options) * unit,
+        gradient(x, y, **options),
+        rtol=1e-4,
+        atol=1e-7,
+    )
 
 
 @pytest.mark.parametrize("widths", [[], [0.0], [-0.1, 0.2], [math.inf], [math.nan]])

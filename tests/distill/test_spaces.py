@@ -34,7 +34,10 @@ def test_both_spaces_are_registered():
 def test_feature_sets_keep_the_smaller_of_grid_and_map(track):
     sets = build(track, blocks=[4, 1, 3], grid=4)(images())
     assert {name: tuple(x.shape) for name, x in sets.items()} == {
-        "block1": (2, 16, 24), "block3": (2, 16, 112), "block4": (2, 4, 320)}
+        "block1": (2, 16, 24),
+        "block3": (2, 16, 112),
+        "block4": (2, 4, 320),
+    }
 
 
 def test_pooled_features_are_the_mean_over_positions(track):
