@@ -27,7 +27,7 @@ RESULTS = Path("results")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse, call, print."""
-    asked = _parser().parse_args(arguments)
+    asked = _parser().parse_intermixed_args(arguments)  # overrides may follow flags
     try:
         return _sweep(asked)
     except FpdError as error:

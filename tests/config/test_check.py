@@ -45,9 +45,9 @@ WRONG = {
         drift=DriftConfig(samples_per_condition=7)
     ),
     "need 2 or more drafts to compare; got optim.batch=1": RunConfig(
-        drift=DriftConfig(samples_per_condition=1), optim=OptimConfig(batch=1)
+        drift=DriftConfig(samples_per_condition=1, negatives="self_masked"), optim=OptimConfig(batch=1)
     ),
-    "drift.space=pixel has no blocks; got drift.blocks=[1, 2, 3, 4]. Write drift.blocks=[]": RunConfig(
+    "drift.space=pixel has no blocks; got drift.blocks=[0, 1, 2, 3]. Write drift.blocks=[]": RunConfig(
         drift=DriftConfig(space="pixel")
     ),
     "drift.grid=3 does not divide a 32 x 32 image": RunConfig(drift=DriftConfig(space="pixel", blocks=[], grid=3)),

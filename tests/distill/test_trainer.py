@@ -110,7 +110,7 @@ def test_without_memory_the_average_is_the_student(small_track):
 
 
 def test_the_learning_rate_warms_up_and_stays_or_falls_to_a_twentieth():
-    constant = OptimConfig(steps=100, lr=2.0, warmup=4)
+    constant = OptimConfig(steps=100, lr=2.0, warmup=4, schedule="constant")
     assert [learning_rate(constant, step) for step in (0, 1, 3, 4, 99)] == [0.5, 1.0, 2.0, 2.0, 2.0]
     cosine = OptimConfig(steps=100, lr=2.0, warmup=0, schedule="cosine")
     rates = [learning_rate(cosine, step) for step in range(101)]

@@ -1,6 +1,7 @@
 """A run's life in this process: train, sample, evaluate, DONE; stopped anywhere, it goes on to the same numbers."""
 
 import os
+import re
 import signal
 import threading
 import time
@@ -167,7 +168,8 @@ def test_a_process_that_was_replaced_writes_nothing_more(make, bench):
 def test_a_run_that_cannot_begin_says_why(make, bench):
     run = make()
     text = (run.path / "config.yaml").read_text()
-    (run.path / "config.yaml").write_text(text.replace("lr: 0.0001", "lr: -1.0"))
+    assert "\n  lr: " in text
+    (run.path / "config.yaml").write_text(re.sub(r"(optim:\n(?:  .*\n)*?  lr: )\S+", r"\g<1>-1.0", text))
     outcome = perform(run, bench)
     assert outcome.status == "failed" and outcome.message.startswith(
         "config: ConfigError: optim.lr must be more than 0"
