@@ -1,6 +1,7 @@
 """What tests of a run's life share: tiny configurations and sweeps, and commands on them in fresh processes."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -37,12 +38,23 @@ def environment(**extra):
     return os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1"} | {k: str(v) for k, v in extra.items()}
 
 
+def _hear_ctrl_c():
+    """A shell that starts pytest in the background makes it, and so its children, deaf to SIGINT."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def start(door, *arguments, **variables):
     """`python -m fpd_bench.<door> arguments` in a session of its own, running."""
     command = [sys.executable, "-m", f"fpd_bench.{door}", *map(str, arguments)]
     pipe = subprocess.PIPE
     return subprocess.Popen(
-        command, env=environment(**variables), stdout=pipe, stderr=pipe, text=True, start_new_session=True
+        command,
+        env=environment(**variables),
+        stdout=pipe,
+        stderr=pipe,
+        text=True,
+        start_new_session=True,
+        preexec_fn=_hear_ctrl_c,
     )
 
 
