@@ -16,8 +16,6 @@ import numpy as np
 from fpd_bench.evals.geneval import prompts as geneval
 from fpd_bench.tracks.shapes.world import Preset, Thing, places
 
-TASKS = ("single_object", "two_object", "counting", "colors", "position", "color_attr")
-RELATIONS = ("left of", "right of", "above", "below")
 PER_SPLIT = {"two_object": 15, "colors": 18, "position": 40, "color_attr": 40}  # single_object, counting: all
 
 
@@ -55,7 +53,7 @@ def _enumerate(world: Preset) -> Iterable[Prompt]:
         yield _prompt(world, "counting", [(a, -1)] * n)
     for a, c in product(range(n_shapes), range(n_colours)):
         yield _prompt(world, "colors", [(a, c)])
-    for (a, b), relation in product(pairs, RELATIONS):
+    for (a, b), relation in product(pairs, geneval.RELATIONS):
         yield _prompt(world, "position", [(a, -1), (b, -1)], relation)
     for (a, b), (c, d) in product(pairs, permutations(range(n_colours), 2)):
         yield _prompt(world, "color_attr", [(a, c), (b, d)])
@@ -79,7 +77,7 @@ def _prompt(world: Preset, task: str, objects: list[tuple[int, int]], relation: 
 def splits(world: Preset) -> dict[str, tuple[Prompt, ...]]:
     """'train', 'validation' and 'test' prompts. The same for every run of a preset (fixed seed)."""
     generator = np.random.default_rng(20260521)
-    by_task: dict[str, list[Prompt]] = {task: [] for task in TASKS}
+    by_task: dict[str, list[Prompt]] = {task: [] for task in geneval.TASKS}
     for prompt in _enumerate(world):
         by_task[prompt.task].append(prompt)
     out: dict[str, list[Prompt]] = {"train": [], "validation": [], "test": []}
