@@ -47,7 +47,7 @@ class Recipe:
     seed: int = 0
 
 
-RECIPES = {"coarse": Recipe(steps=6000), "default": Recipe(), "large": Recipe(steps=20000, width=192, depth=6, heads=6)}
+RECIPES = {"coarse": Recipe(steps=6000), "default": Recipe(steps=5000), "large": Recipe(steps=20000, width=192, depth=6, heads=6)}
 CHECKPOINT_EVERY = 250
 
 

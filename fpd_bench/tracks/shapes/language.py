@@ -13,7 +13,7 @@ from fpd_bench.tracks.shapes.prompts import Prompt, content, scene, splits, voca
 from fpd_bench.tracks.shapes.world import Preset, codes_of
 
 TEXT_LENGTH = 7  # words of the longest prompt after "a photo of"
-TASK_WEIGHTS = {"single_object": 1, "two_object": 2, "counting": 2, "colors": 2, "position": 4, "color_attr": 4}
+TASK_WEIGHTS = {"single_object": 1, "two_object": 2, "counting": 2, "colors": 3, "position": 4, "color_attr": 6}
 
 
 def condition_of(texts: Sequence[str], world: Preset) -> Condition:
