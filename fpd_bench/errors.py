@@ -13,11 +13,16 @@ FpdError
 import difflib
 from collections.abc import Iterable
 
+from fpd_bench.privacy import mask
+
 
 class FpdError(Exception):
     """Base of all errors raised on purpose; front doors print it as one message, without a traceback."""
 
     exit_code = 1
+
+    def __str__(self) -> str:
+        return mask(super().__str__())  # a message quotes what was asked for, and that may hold a password
 
 
 class ConfigError(FpdError):

@@ -15,6 +15,7 @@ from typing import Any
 
 import fpd_bench
 from fpd_bench.config.schema import RunConfig
+from fpd_bench.privacy import mask
 from fpd_bench.runs.rundir import now
 
 PACKAGES = ("torch", "torchvision", "timm", "numpy", "scipy", "safetensors", "hydra-core", "omegaconf")
@@ -45,12 +46,6 @@ def record(config: RunConfig, assets: dict[str, str]) -> dict[str, Any]:
             if name in ENVIRONMENT or name.startswith("SLURM_JOB")
         },
     }
-
-
-def mask(text: str) -> str:
-    """`text` without passwords in URLs (user:pass@host) and without values of token=, password= and kin."""
-    text = re.sub(r"(\w[\w+.-]*://)[^/@\s]+@", r"\1***@", text)
-    return re.sub(r"(?i)((?:token|password|passwd|secret|api_?key)[\w-]*[=:]\s*)[^\s&;,]+", r"\1***", text)
 
 
 @cache  # as the code was when this process loaded it

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from fpd_bench.config.schema import RunConfig
+from fpd_bench.privacy import mask
 from fpd_bench.runs import provenance
 
 
@@ -15,13 +16,14 @@ from fpd_bench.runs import provenance
         ("https://user:pass@host/x", "https://***@host/x"),
         ("https://ghp_abc@host/x", "https://***@host/x"),
         ("postgresql+psycopg://me:pw@db:5432/x", "postgresql+psycopg://***@db:5432/x"),
+        ("postgresql+psycopg://me:p/w:x@db/x", "postgresql+psycopg://***@db/x"),
         ("a=1 token=abc password: x", "a=1 token=*** password: ***"),
         ("WANDB_API_KEY=123&x=2", "WANDB_API_KEY=***&x=2"),
         ("optim.lr=1e-3", "optim.lr=1e-3"),
     ],
 )
 def test_secrets_are_masked(text, masked):
-    assert provenance.mask(text) == masked
+    assert mask(text) == masked
 
 
 def test_an_attempt_can_be_traced(monkeypatch):

@@ -1,0 +1,68 @@
+"""Where the index is: `store.url=URL` on a command line, else FPD_STORE_URL, else results/index.sqlite.
+
+A password in the URL is for the driver alone. It is masked in every message and struck from the command line, which
+provenance records and `ps` shows.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from fpd_bench import privacy
+from fpd_bench.errors import StoreError
+from fpd_bench.store import layout
+
+KEY = "store.url="
+VARIABLE = "FPD_STORE_URL"
+VALID = "Valid: store.url=sqlite:///FILE or store.url=postgresql+psycopg://USER@HOST/NAME"
+
+
+def take(arguments: Sequence[str] | None) -> tuple[str | None, list[str]]:
+    """(URL, the other arguments) of a command line, None = this process's own.
+
+    Raises StoreError if there are two, or one that no driver could read.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    urls = [text.removeprefix(KEY) for text in given if text.startswith(KEY)]
+    for url in [*urls, os.environ.get(VARIABLE, "")]:
+        _keep_secret(url)
+    if len(urls) > 1:
+        raise StoreError("store.url is given more than once. Give one.")
+    found = urls[0] if urls else os.environ.get(VARIABLE) or None
+    if found is not None:
+        _check(found)
+    return found, [text for text in given if not text.startswith(KEY)]
+
+
+def default(results: Path) -> str:
+    """FPD_STORE_URL if it is set, else results/index.sqlite."""
+    found = os.environ.get(VARIABLE)
+    if found:
+        _keep_secret(found)
+        _check(found)
+    return found or f"sqlite:///{results / layout.INDEX}"
+
+
+def shown(url: str) -> str:
+    """The URL as messages may say it."""
+    return privacy.mask(url)
+
+
+def _keep_secret(url: str) -> None:
+    password = _user_info(url).partition(":")[2]
+    if password:
+        privacy.remember(password)
+        privacy.blot(password)
+
+
+def _user_info(url: str) -> str:
+    """What stands between :// and the last @; that is more than SQLAlchemy takes where the password holds an @."""
+    return url.partition("://")[2].rpartition("@")[0]
+
+
+def _check(url: str) -> None:
+    if "://" not in url:
+        raise StoreError(f"'{shown(url)}' is no URL of a database. {VALID}.")
+    if "@" in _user_info(url):
+        raise StoreError(f"store.url '{shown(url)}' has more than one @. Write %40 for an @ in the password. {VALID}.")
