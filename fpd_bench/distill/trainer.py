@@ -59,7 +59,8 @@ class Training:
         )
 
     def advance(self) -> dict[str, float]:
-        """One step; returns the row to log. Raises Diverged before a bad gradient reaches the weights."""
+        """One step; returns the row to log. Raises Diverged before a bad gradient reaches the weights, and if the
+        optimizer made them NaN or infinite all the same: nothing would notice that after the last step."""
         optim, began = self.config.optim, time.perf_counter()
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(optim, self.step)
@@ -71,10 +72,18 @@ class Training:
         if not (math.isfinite(row["loss"]) and math.isfinite(norm)):
             raise Diverged(f"loss {row['loss']}, gradient norm {norm} at step {self.step}", self.step)
         self.optimizer.step()
+        self._check_weights()
         row |= self.method.after_step(self.student, condition)
         self._update_average(optim.ema)
         self.step += 1
         return {"step": self.step, **row, "gradient_norm": norm, "seconds/step": time.perf_counter() - began}
+
+    @torch.no_grad()
+    def _check_weights(self) -> None:
+        largest = nn.utils.get_total_norm(list(self.student.parameters()), norm_type=math.inf)
+        if not math.isfinite(largest):
+            done = self.step + 1
+            raise Diverged(f"a weight is NaN or infinite after step {done} of {self.config.optim.steps}", done)
 
     @torch.no_grad()
     def _update_average(self, decay: float) -> None:

@@ -167,6 +167,7 @@ def test_the_shipped_assets_are_what_their_manifest_says():
 
 def test_the_shipped_track_opens():
     track = tracks.get("shapes")("default")
-    assert list(track.assets) == ["shapes/default.safetensors"]
-    images = track.real_images(1, torch.Generator().manual_seed(0))
-    assert images.shape == (1, 3, 32, 32)
+    named = dict(track.assets)
+    assert sorted(named) == ["efficientnet-lite0", "shapes/default.safetensors"]
+    assert track.real_images(1, torch.Generator().manual_seed(0)).shape == (1, 3, 32, 32)
+    assert track.backbone.valid_blocks and track.assets == named  # an attempt's record is written before the backbone

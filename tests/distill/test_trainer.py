@@ -91,6 +91,14 @@ def test_a_gradient_that_is_not_finite_never_reaches_the_weights(small_track, mo
     assert error.value.step == 1 and same(training.student.state_dict(), before)
 
 
+def test_weights_that_the_last_step_spoils_are_diverged_and_never_stored(small_track):
+    too_far = ["optim.steps=1", "optim.warmup=0", "optim.lr=3e38", "optim.weight_decay=1", "optim.betas=[0,0]"]
+    notebook = Notebook()
+    with pytest.raises(Diverged, match="a weight is NaN or infinite after step 1 of 1") as error:
+        train(config(*too_far, "execution.grid_every=1"), small_track, notebook)
+    assert (error.value.step, notebook.saved) == (1, {})
+
+
 def test_the_average_follows_the_weights(small_track):
     training = Training(config("optim.ema=0.5", "optim.lr=0.01"), small_track)
     name = "head.weight"

@@ -34,14 +34,15 @@ class ShapesTrack:
     def __init__(self, preset_name: str = "default", folder: Path = assets.FOLDER):
         self.preset = preset_name
         self.world = preset(preset_name)
-        codebook, self.teacher, self.assets = assets.load_preset(preset_name, self.world, folder)
+        codebook, self.teacher, files = assets.load_preset(preset_name, self.world, folder)
+        # Named before the backbone is loaded: provenance is written before the first step asks for it.
+        self.assets = files | {"efficientnet-lite0": LITE0_SHA256}
         self.tokenizer = PatchTokenizer(codebook, self.world.side, self.world.patch)
         self.n_tokens, self.n_codes = self.world.tokens, self.world.codes
 
     @cached_property
     def backbone(self) -> FeatureBackbone:
         """EfficientNet-Lite0 with its ImageNet weights, at the image's own size: larger costs more and says no more."""
-        self.assets["efficientnet-lite0"] = LITE0_SHA256
         return FeatureBackbone(input_size=self.world.pixels)
 
     def new_student(self) -> nn.Module:
