@@ -27,11 +27,11 @@ def test_secrets_are_masked(text, masked):
 
 
 def test_an_attempt_can_be_traced(monkeypatch):
-    monkeypatch.setattr("sys.argv", ["sweep", "--url=https://me:secret@host/db"])
+    monkeypatch.setattr("sys.argv", ["sweep", "--url=https://me:hunter2@host/db"])
     monkeypatch.setenv("SLURM_JOB_ID", "17")
     record = provenance.record(RunConfig(seed=3), {"teacher": "ab"})
     text = json.dumps(record)
-    assert "secret" not in text
+    assert "hunter2" not in text
     assert record["seeds"] == {"seed": 3} and record["assets"] == {"teacher": "ab"}
     assert record["packages"]["torch"] and record["environment"]["SLURM_JOB_ID"] == "17"
     assert len(record["code"]["files_sha256"]) == 64
