@@ -1,0 +1,83 @@
+"""FID, Inception Score, precision, recall and KID of a folder of images.
+
+examples:
+  python -m fpd_bench.evals.fidelity samples/ --reference VIRTUAL_imagenet256_labeled.npz
+  python -m fpd_bench.evals.fidelity results/runs/RUN/samples --reference adm_in256_stats.npz --device cuda
+  python -m fpd_bench.evals.fidelity samples/ --reference real_images/ --preset lite0 --json
+
+IMAGES is a folder of image files (PNG: JPEG changes FID), one .npz (`arr_0`, as ADM's sample batches) or a folder of
+.npz files. They are streamed; features are kept by content, so the same command again is quick. Numbers with the same
+protocol id may be compared; all others may not.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from fpd_bench.errors import FpdError
+from fpd_bench.evals.fidelity.presets import PRESETS, preset
+
+LABELS = {"fid": "FID ↓", "is": "IS ↑", "precision": "Precision ↑", "recall": "Recall ↑", "kid": "KID ↓"}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Parse, call, print. Numbers go to stdout, progress and errors to stderr."""
+    args = _parser().parse_args(arguments)
+    try:
+        _measure(args)
+    except FpdError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+def _measure(args: argparse.Namespace) -> None:
+    chosen = preset(args.preset)
+    from fpd_bench.evals.fidelity.features import default_cache
+    from fpd_bench.evals.fidelity.images import open_images
+    from fpd_bench.evals.fidelity.measure import measure
+    from fpd_bench.evals.fidelity.reference import open_reference
+
+    images, reference = open_images(args.images), open_reference(args.reference)
+    print(f"{len(images)} images against {reference.name}, preset {chosen.name}", file=sys.stderr)
+    cache = None if args.no_cache else args.cache or default_cache()
+    found = measure(images, reference, chosen, args.weights, args.device, cache, _progress)
+    if args.json:
+        written = {"values": found.values, "protocol_id": found.id, "protocol": found.protocol, "notes": found.notes}
+        print(json.dumps(written, indent=1))
+        return
+    for name, value in found.values.items():
+        print(f"{LABELS[name]:12} {value:.4f}")
+    protocol = found.protocol
+    print(f"{protocol['images']} images, {protocol['evaluator']}, {protocol['extractor']}, protocol {found.id}")
+    for note in found.notes:
+        print(note, file=sys.stderr)
+
+
+def _progress(done: int, total: int) -> None:
+    print(f"\r{done} / {total}", end="\n" if done == total else "", file=sys.stderr)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m fpd_bench.evals.fidelity",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("images", type=Path, metavar="IMAGES", help="folder or .npz of generated images")
+    parser.add_argument(
+        "--reference", type=Path, required=True, metavar="REF", help=".npz with mu, sigma, arr_0; or a folder of images"
+    )
+    parser.add_argument("--preset", default="adm", help=f"one of {', '.join(PRESETS)} (default adm)")
+    parser.add_argument("--weights", type=Path, metavar="FILE", help="Inception's weights (default: $FPD_WEIGHTS)")
+    parser.add_argument("--device", default="cpu", help="cpu (default), cuda, cuda:1, ...")
+    parser.add_argument("--cache", type=Path, metavar="DIR", help="features (default ~/.cache/fpd-bench/fidelity)")
+    parser.add_argument("--no-cache", action="store_true", help="keep no features")
+    parser.add_argument("--json", action="store_true", help="numbers and protocol as JSON")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

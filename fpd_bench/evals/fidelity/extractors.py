@@ -1,0 +1,121 @@
+"""The networks behind a preset, opened through torch-fidelity's registry of feature extractors.
+
+Inception's weights are not part of any package: torch-fidelity downloads them at first use. Here they are looked for
+first, named if they are missing, and read without executing what a pickle may carry.
+"""
+
+import hashlib
+import os
+import pickle
+from pathlib import Path
+from typing import Any
+
+import timm
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch_fidelity.feature_extractor_base import FeatureExtractorBase
+from torch_fidelity.registry import FEATURE_EXTRACTORS_REGISTRY, register_feature_extractor
+
+from fpd_bench.config.weights import VARIABLE
+from fpd_bench.errors import AssetError
+from fpd_bench.evals.fidelity.presets import LITE0, Preset
+from fpd_bench.models.backbones import EMBEDDED, LITE0_SHA256, embedded_weights
+
+INCEPTION_FILE = "weights-inception-2015-12-05-6726825d.pth"
+INCEPTION_URL = f"https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/{INCEPTION_FILE}"
+LITE0_SIDE = 128
+
+
+class Lite0(FeatureExtractorBase):
+    """EfficientNet-Lite0 with its ImageNet weights: 1280 pooled features and 1000 logits."""
+
+    def __init__(self, name: str, features_list: list[str], **_: Any):
+        super().__init__(name, features_list)
+        self.net: Any = timm.create_model(EMBEDDED, pretrained=False)
+        self.net.load_state_dict(embedded_weights())
+        config = self.net.pretrained_cfg
+        self.mean, self.std = (torch.tensor(config[key]).view(3, 1, 1) for key in ("mean", "std"))
+        self.eval()
+
+    @staticmethod
+    def get_provided_features_list() -> tuple[str, ...]:
+        return LITE0.features, LITE0.logits
+
+    @staticmethod
+    def get_default_feature_layer_for_metric(metric: str) -> str:
+        return LITE0.logits if metric == "isc" else LITE0.features
+
+    @staticmethod
+    def can_be_compiled() -> bool:
+        return False
+
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+        """uint8 [B, 3, H, W] -> the features asked for."""
+        sized = functional.interpolate(images.float() / 255, (LITE0_SIDE,) * 2, mode="bilinear", antialias=True)
+        pooled = self.net.forward_head(
+            self.net.forward_features((sized - self.mean.to(sized)) / self.std.to(sized)), pre_logits=True
+        )
+        found = {LITE0.features: pooled, LITE0.logits: self.net.classifier(pooled)}
+        return tuple(found[name] for name in self.features_list)
+
+
+if LITE0.extractor not in FEATURE_EXTRACTORS_REGISTRY:
+    register_feature_extractor(LITE0.extractor, Lite0)
+
+
+def weights_file(preset: Preset, given: Path | None = None) -> Path | None:
+    """The file the preset's network is read from; None if it needs none.
+
+    Looked for at `given`, in $FPD_WEIGHTS (also in its folder `torch-fidelity`), and where torch keeps downloads.
+    Raises AssetError, with where it is published and where to put it.
+    """
+    if not preset.needs_weights:
+        return None
+    folder = os.environ.get(VARIABLE, "")
+    places = [Path(folder) / INCEPTION_FILE, Path(folder) / "torch-fidelity" / INCEPTION_FILE] if folder else []
+    places = [given] if given else [*places, Path(torch.hub.get_dir()) / "checkpoints" / INCEPTION_FILE]
+    found = next((place for place in places if place.is_file()), None)
+    if found is None:
+        target = Path(folder or "WEIGHTS") / INCEPTION_FILE
+        raise AssetError(
+            f"Preset '{preset.name}' needs Inception's weights; none at {', '.join(map(str, places))}. They are "
+            f"published at {INCEPTION_URL} (91 MB). Run, where there is a network: wget -O {target} {INCEPTION_URL} "
+            f"and export {VARIABLE}={folder or 'WEIGHTS'}, or name the file with --weights FILE."
+        )
+    return found
+
+
+def open_extractor(preset: Preset, weights: Path | None, device: str) -> nn.Module:
+    """The network, frozen, on `device`. Raises AssetError for a file that is not the preset's."""
+    options: dict[str, Any] = {"verbose": False}
+    if weights is not None:
+        _refuse_foreign(weights)
+        options["feature_extractor_weights_path"] = str(weights)
+    network = FEATURE_EXTRACTORS_REGISTRY[preset.extractor]
+    try:
+        opened = network(preset.extractor, [preset.features, preset.logits], **options)
+    except (RuntimeError, KeyError) as error:
+        raise AssetError(f"'{weights}' does not fit '{preset.extractor}': {str(error).splitlines()[0]}") from error
+    return opened.eval().requires_grad_(False).to(device)
+
+
+def weights_hash(preset: Preset, weights: Path | None) -> str:
+    """sha256 of the weights behind the preset; '' for an extractor that brings its own unnamed ones."""
+    if weights is not None:
+        with weights.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    return LITE0_SHA256 if preset.extractor == LITE0.extractor else ""
+
+
+def _refuse_foreign(weights: Path) -> None:
+    """torch-fidelity unpickles the file; so it must be one that needs no code, and whole if it has the known name."""
+    wanted = INCEPTION_FILE.removesuffix(".pth").rpartition("-")[2]
+    with weights.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if weights.name == INCEPTION_FILE and not found.startswith(wanted):
+        raise AssetError(f"'{weights}' has sha256 {found[:8]}..., expected {wanted}... Fetch it again: {INCEPTION_URL}")
+    try:
+        torch.load(weights, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
+        raise AssetError(f"'{weights}' is not a file of weights: {str(error).splitlines()[0]}") from error

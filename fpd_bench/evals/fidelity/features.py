@@ -1,0 +1,97 @@
+"""Features of all images of a stream, kept on disk by content: equal images under equal networks are seen once."""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch_fidelity
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from fpd_bench.errors import ConfigError
+from fpd_bench.evals.fidelity.images import Images
+from fpd_bench.evals.fidelity.presets import Preset
+
+BATCH = 64
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Features:
+    """vectors [N, D] and logits [N, C] of N images of `size` = (H, W) px; digest: of the images."""
+
+    vectors: Tensor
+    logits: Tensor
+    size: tuple[int, int]
+    digest: str
+
+
+def default_cache() -> Path:
+    """$XDG_CACHE_HOME/fpd-bench/fidelity."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fpd-bench" / "fidelity"
+
+
+def extract(
+    images: Images,
+    preset: Preset,
+    network: Callable[[], nn.Module],
+    weights_sha256: str,
+    device: str,
+    cache: Path | None,
+    progress: Progress,
+) -> Features:
+    """Of every image, in order. network: opens the extractor, only asked for if the cache has no answer.
+
+    cache: folder; None = do not keep. Nothing but tensors is read from it.
+    """
+    digest = images.digest
+    key = [digest, preset.extractor, preset.features, preset.logits, weights_sha256, torch_fidelity.__version__]
+    name = hashlib.sha256(json.dumps(key).encode()).hexdigest()[:24]
+    path = cache / f"{name}.safetensors" if cache else None
+    kept = _kept(path)
+    if kept:
+        return Features(kept["vectors"], kept["logits"], _pair(kept["size"]), digest)
+    vectors, logits, size = _through(images, network(), device, progress)
+    if path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.{os.getpid()}")
+        save_file({"vectors": vectors, "logits": logits, "size": torch.tensor(size)}, temporary)
+        os.replace(temporary, path)
+    return Features(vectors, logits, size, digest)
+
+
+@torch.inference_mode()
+def _through(
+    images: Images, network: nn.Module, device: str, progress: Progress
+) -> tuple[Tensor, Tensor, tuple[int, int]]:
+    vectors: list[Tensor] = []
+    logits: list[Tensor] = []
+    seen, size = 0, (0, 0)
+    for batch in images.batches(BATCH):
+        if batch.dtype != torch.uint8:  # extractors of others may take floats, and give other numbers for them
+            raise ConfigError(f"Images must be uint8; got {batch.dtype}.")
+        both = network(batch.to(device))
+        vectors.append(both[0].float().cpu())
+        logits.append(both[1].float().cpu())
+        seen, size = seen + len(batch), (batch.shape[2], batch.shape[3])
+        progress(seen, len(images))
+    return torch.cat(vectors), torch.cat(logits), size
+
+
+def _kept(path: Path | None) -> dict[str, Tensor] | None:
+    if path is None or not path.is_file():
+        return None
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError):  # torn by a full disk or a crash: compute it again
+        path.unlink(missing_ok=True)
+        return None
+
+
+def _pair(size: Tensor) -> tuple[int, int]:
+    return int(size[0]), int(size[1])

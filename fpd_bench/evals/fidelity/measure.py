@@ -1,0 +1,140 @@
+"""Images and a reference -> FID, Inception Score, precision, recall, KID, with the protocol behind them."""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch_fidelity
+from torch_fidelity.metric_fid import KEY_METRIC_FID, fid_features_to_statistics, fid_statistics_to_metric
+from torch_fidelity.metric_isc import KEY_METRIC_ISC_MEAN, isc_features_to_metric
+from torch_fidelity.metric_kid import KEY_METRIC_KID_MEAN, kid_features_to_metric
+from torch_fidelity.metric_prc import KEY_METRIC_PRECISION, KEY_METRIC_RECALL, prc_features_to_metric
+
+from fpd_bench.errors import AssetError, ConfigError
+from fpd_bench.evals.fidelity.extractors import open_extractor, weights_file, weights_hash
+from fpd_bench.evals.fidelity.features import Features, extract
+from fpd_bench.evals.fidelity.images import Images
+from fpd_bench.evals.fidelity.presets import Preset
+from fpd_bench.evals.fidelity.reference import Reference, Statistics, features_of
+
+SHUFFLE_SEED = 2020
+
+
+@dataclass(frozen=True)
+class Fidelity:
+    """values: {fid, is, precision, recall, kid} as far as the reference allows; protocol: all that they depend on."""
+
+    values: dict[str, float]
+    protocol: dict[str, Any]
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def id(self) -> str:
+        """12 hex digits of the protocol: numbers of different ids must not be ranked together."""
+        return protocol_id(self.protocol)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One line per number, as an evaluation stores it."""
+        n = self.protocol["images"]
+        return [{"metric": m, "value": v, "n": n, "protocol": self.protocol} for m, v in self.values.items()]
+
+
+def protocol_id(protocol: dict[str, Any]) -> str:
+    """12 hex digits of what decides comparability; file names do not."""
+    meaning = {key: value for key, value in protocol.items() if key != "reference"}
+    return sha256(json.dumps(meaning, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def measure(
+    images: Images,
+    reference: Reference,
+    preset: Preset,
+    weights: Path | None = None,
+    device: str = "cpu",
+    cache: Path | None = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Fidelity:
+    """weights: of the preset's network, else looked for; cache: folder of features, None = none.
+
+    Raises ConfigError for too few images or a wrong size, AssetError for missing weights or a foreign reference.
+    """
+    if len(images) < 2 * preset.splits:
+        raise ConfigError(
+            f"{len(images)} images are too few: preset '{preset.name}' splits them into {preset.splits} for the "
+            f"Inception Score and needs {2 * preset.splits} or more (papers use 50,000)."
+        )
+    weights = weights_file(preset, weights)
+    digest = weights_hash(preset, weights)
+
+    def features(source: Images) -> Features:
+        return extract(source, preset, lambda: open_extractor(preset, weights, device), digest, device, cache, progress)
+
+    made, real = features(images), features_of(reference, features)
+    _same_size(made, real, preset)
+    values, notes = _values(made, real, reference, preset)
+    protocol = {
+        "preset": preset.name,
+        "evaluator": f"torch-fidelity {torch_fidelity.__version__}",
+        **{k: v for k, v in asdict(preset).items() if k not in ("name", "needs_weights", "size")},
+        "weights_sha256": digest,
+        "reference": reference.name,
+        "reference_sha256": reference.digest,
+        "reference_images": len(real.vectors) if real else 0,
+        "images": len(made.vectors),
+        "pixels": list(made.size),
+    }
+    return Fidelity(values, protocol, notes)
+
+
+def _same_size(made: Features, real: Features | None, preset: Preset) -> None:
+    wanted = (preset.size, preset.size) if preset.size else real.size if real else made.size
+    for whose, size in (("The images", made.size), ("The reference's images", real.size if real else wanted)):
+        if size != wanted:
+            raise ConfigError(
+                f"{whose} have {size[1]} x {size[0]} px, preset '{preset.name}' compares images of {wanted[1]} x "
+                f"{wanted[0]}. Resizing changes FID: do it yourself, once and the same way for all you compare."
+            )
+
+
+def _values(
+    made: Features, real: Features | None, reference: Reference, preset: Preset
+) -> tuple[dict[str, float], list[str]]:
+    notes = []
+    if len(made.vectors) <= made.vectors.shape[1]:
+        notes.append(
+            f"{len(made.vectors)} images span fewer than the {made.vectors.shape[1]} dimensions: FID is biased upward."
+        )
+    statistics = reference.statistics or _statistics(real)
+    values = {"fid": frechet(_statistics(made), statistics)}
+    split = isc_features_to_metric(made.logits, preset.splits, True, SHUFFLE_SEED)
+    values["is"] = split[KEY_METRIC_ISC_MEAN]
+    if real is None:
+        notes.append("The reference has no images: no precision, recall or KID.")
+        return values, notes
+    quiet = {"verbose": False, "save_cpu_ram": True}
+    both = prc_features_to_metric(made.vectors, real.vectors, prc_neighborhood=preset.neighbours, **quiet)
+    values |= {"precision": both[KEY_METRIC_PRECISION], "recall": both[KEY_METRIC_RECALL]}
+    subset = min(preset.kid_subset, len(made.vectors), len(real.vectors))
+    kid = kid_features_to_metric(made.vectors, real.vectors, kid_subset_size=subset, **quiet)
+    return values | {"kid": kid[KEY_METRIC_KID_MEAN]}, notes
+
+
+def _statistics(features: Features | None) -> Statistics:
+    assert features is not None  # a reference without statistics has images
+    found = fid_features_to_statistics(features.vectors)
+    return found["mu"].astype(np.float64), found["sigma"]
+
+
+def frechet(made: Statistics, real: Statistics) -> float:
+    """||mu1 - mu2||^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2)). Raises AssetError for statistics of other features."""
+    if made[0].shape != real[0].shape:
+        raise AssetError(
+            f"The reference's statistics have {len(real[0])} dimensions, these features {len(made[0])}: it belongs to "
+            "another preset."
+        )
+    one, other = ({"mu": mu, "sigma": sigma} for mu, sigma in (made, real))
+    return float(fid_statistics_to_metric(one, other, False)[KEY_METRIC_FID])

