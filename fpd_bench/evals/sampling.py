@@ -29,9 +29,10 @@ def one_step(
     track: Track, student: nn.Module, condition: Condition, start: StartConfig, noise: list[torch.Generator]
 ) -> Tensor:
     """Codes [B, L] by one network call (Eq. 4); one generator per item."""
+    device = track.tokenizer.codebook.device  # all that is random is drawn on the CPU: the same on every device
     begins = [start_tokens(1, track.n_tokens, track.n_codes, start.r_init, generator) for generator in noise]
-    logits = student(torch.cat(begins), condition) / start.temperature
-    uniforms = torch.stack([torch.rand(track.n_tokens, generator=generator) for generator in noise])
+    logits = student(torch.cat(begins).to(device), condition) / start.temperature
+    uniforms = torch.stack([torch.rand(track.n_tokens, generator=generator) for generator in noise]).to(device)
     return keyed_categorical(logits, uniforms)
 
 
@@ -43,14 +44,15 @@ def to_pixels(track: Track, codes: Tensor, condition: Condition) -> Tensor:
 
 
 def run_images(
-    config: RunConfig, track: Track, student: nn.Module | None, suite: Suite, replicates: int
+    config: RunConfig, track: Track, student: nn.Module | None, suite: Suite, replicates: int, begin: int = 0
 ) -> Iterator[tuple[int, int, Tensor]]:
     """(item index, replicate, image uint8 [3, H, W]) of every item and replicate, in order.
 
-    student None: the teacher with config.evaluation.teacher_steps steps.
+    student None: the teacher with config.evaluation.teacher_steps steps. begin: how many images to leave out, whole
+    batches, so that what is left is drawn in the same batches as without.
     """
     keys = [(item, replicate) for item in range(len(suite.items)) for replicate in range(replicates)]
-    for first in range(0, len(keys), BATCH):
+    for first in range(begin, len(keys), BATCH):
         batch = keys[first : first + BATCH]
         noise = [generator_of(config.seed, suite.name, suite.items[item].id, replicate) for item, replicate in batch]
         condition = suite.condition[[item for item, _ in batch]]

@@ -119,6 +119,10 @@ class RunDir:
     def samples(self, suite: str) -> Path:
         return self.path / layout.SAMPLES / f"{suite}.npz"
 
+    def shards(self, suite: str) -> Path:
+        """Folder of the images of a sampling that is not finished."""
+        return self.path / layout.SAMPLES / f"{suite}.shards"
+
     def evaluation(self, suite: str) -> Path:
         return self.path / layout.EVAL / f"{suite}.jsonl"
 

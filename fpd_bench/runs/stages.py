@@ -5,11 +5,11 @@ Nothing escapes `perform` but an Outcome: a failure is written into the run and 
 
 import gc
 import os
+import shutil
 import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -21,7 +21,8 @@ from fpd_bench.config.check import check
 from fpd_bench.config.identity import TEACHER
 from fpd_bench.config.schema import RunConfig
 from fpd_bench.errors import Diverged, Interrupted, RunError
-from fpd_bench.runs import claims, provenance
+from fpd_bench.models import devices
+from fpd_bench.runs import claims, images, provenance
 from fpd_bench.runs.failures import failure_class, halved, micro_batch, need_space
 from fpd_bench.runs.outcome import Outcome
 from fpd_bench.runs.recorder import RunRecorder
@@ -40,13 +41,15 @@ class Bench:
 
     def __init__(self, follow_parent: bool = False) -> None:
         self.parent = os.getppid() if follow_parent else None
-        self._tracks: dict[tuple[str, str], Track] = {}
+        self._tracks: dict[tuple[str, str, str], Track] = {}
 
     def track(self, config: RunConfig) -> Track:
-        """The track of a run. Raises UnknownName or AssetError."""
-        key = (config.track.name, config.track.preset)
+        """The track of a run, on its device. Raises UnknownName, AssetError, or ConfigError without that device."""
+        key = (config.track.name, config.track.preset, config.execution.device)
         if key not in self._tracks:
-            self._tracks[key] = registry.tracks.get(config.track.name)(config.track.preset)
+            device = devices.require(config.execution.device)
+            track = registry.tracks.get(config.track.name)(config.track.preset)
+            self._tracks[key] = track if device.type == "cpu" else track.to(device)
         return self._tracks[key]
 
 
@@ -136,6 +139,7 @@ def _stages(run: RunDir, config: RunConfig, track: Track, recorder: RunRecorder)
     if not run.samples(suite.name).exists():
         with _stage(recorder, "sample"):
             _sample(run, config, track, student, suite, recorder)
+    shutil.rmtree(run.shards(suite.name), ignore_errors=True)  # if killed between the whole and their removal
     if not run.evaluation(suite.name).exists():
         with _stage(recorder, "evaluate"):
             _evaluate(run, suite, recorder)
@@ -165,48 +169,47 @@ def student_of(run: RunDir, config: RunConfig, track: Track) -> nn.Module:
 def _sample(
     run: RunDir, config: RunConfig, track: Track, student: nn.Module | None, suite: Suite, recorder: RunRecorder
 ) -> None:
-    """Images uint8 [items, replicates, H, W, 3]."""
-    from fpd_bench.evals.sampling import run_images
+    """Images uint8 [items, replicates, H, W, 3], in shards first: a killed sampling goes on behind its last one."""
+    from fpd_bench.evals.sampling import BATCH, run_images
 
-    replicates, images = config.evaluation.images_per_prompt, None
+    replicates, folder = config.evaluation.images_per_prompt, run.shards(suite.name)
     total = len(suite.items) * replicates
-    for n, (item, replicate, image) in enumerate(run_images(config, track, student, suite, replicates), start=1):
-        pixels = image.permute(1, 2, 0).cpu().numpy()
-        if images is None:
-            images = np.zeros((len(suite.items), replicates, *pixels.shape), dtype=np.uint8)
-        images[item, replicate] = pixels
-        recorder.progress(n, total)
+    if not total:
+        raise RunError(f"suite '{suite.name}' of track '{track.name}' has no items to draw")
+    drawn = images.kept(folder, BATCH, total, lambda message: recorder.event("warning", message=message))
+    shard: list[np.ndarray] = []
+    for _, _, image in run_images(config, track, student, suite, replicates, drawn):
+        shard.append(image.permute(1, 2, 0).cpu().numpy())
+        if drawn + len(shard) < total and len(shard) < BATCH:
+            continue
+        need_space(run.path, shard[0].nbytes * len(shard))
+        recorder.keep_claim()
+        images.save_shard(folder, drawn, np.stack(shard))
+        drawn, shard = drawn + len(shard), []
+        recorder.progress(drawn, total)
         _stop_here(recorder, "sampling")
-    if images is None:
-        raise RunError(f"suite '{suite.name}' of track '{track.name}' gave no images")
-    stored = images
     recorder.keep_claim()
-
-    def write(path: Path) -> None:
-        with path.open("wb") as file:  # numpy would add .npz to a bare name
-            np.savez_compressed(file, images=stored)
-
-    write_with(run.samples(suite.name), write)
+    need_space(run.path, sum(path.stat().st_size for path in folder.glob("*.npy")))
+    images.join(folder, run.samples(suite.name), len(suite.items), replicates, BATCH)
 
 
 def _evaluate(run: RunDir, suite: Suite, recorder: RunRecorder) -> None:
     """Score item by item, from where the last attempt stopped."""
-    with np.load(run.samples(suite.name)) as stored:
-        images = torch.from_numpy(stored["images"]).permute(0, 1, 4, 2, 3)  # [items, replicates, 3, H, W]
     rows = {(row["item"], row["replicate"]): row for row in run.partial_scores(suite.name)}
-    for n, item in enumerate(suite.items):
-        missing = [k for k in range(images.shape[1]) if (item.id, k) not in rows]
-        if missing:
-            records = suite.score(images[n, missing].contiguous(), [item] * len(missing))
-            for replicate, record in zip(missing, records, strict=True):
+    ordered = []
+    for n, (item, pixels) in enumerate(zip(suite.items, images.by_item(run.samples(suite.name)), strict=True), 1):
+        replicates = range(len(pixels))
+        if any((item.id, replicate) not in rows for replicate in replicates):  # all again: a batch is scored as one
+            batch = torch.from_numpy(pixels.copy()).permute(0, 3, 1, 2).contiguous()
+            for replicate, record in zip(replicates, suite.score(batch, [item] * len(pixels)), strict=True):
                 row = {"item": item.id, "replicate": replicate, "task": record["task"], "prompt": item.prompt}
                 row |= {"score": float(record["score"]), "detail": record["detail"]}
                 rows[item.id, replicate] = row
                 run.append_score(suite.name, row)
-        recorder.progress(n + 1, len(suite.items))
+        ordered += [rows[item.id, replicate] for replicate in replicates]
+        recorder.progress(n, len(suite.items))
         _stop_here(recorder, "evaluation")
     recorder.keep_claim()
-    ordered = [rows[item.id, replicate] for item in suite.items for replicate in range(images.shape[1])]
     run.finish_evaluation(suite.name, ordered)
 
 

@@ -28,7 +28,9 @@ def undisturbed(tiny, sweep, tmp_path):
     def make(overrides):
         configs = load_sweep(sweep, overrides).runs()
         runs = [RunDir.create(tmp_path / "undisturbed", config) for config in configs.values()]
-        run_inline(runs, lambda outcome: None)
+        ends = []
+        run_inline(runs, ends.append)
+        assert [end.status for end in ends] == ["done"] * len(runs), ends
         return {run.run_id: tiny.fingerprint(run) for run in runs}
 
     return make
@@ -63,6 +65,33 @@ def test_a_killed_worker_is_replaced_and_its_run_ends_with_the_same_numbers(tiny
     code, out, err = tiny.call("sweep", sweep, *ONE, "--results", results)
     assert code == 0 and "1 done, 0 to do" in err
     assert run.events() == events
+
+
+MANY = [*ONE, "evaluation.images_per_prompt=512", "optim.steps=10"]  # 2,048 images in 16 shards
+
+
+def test_killed_sampling_and_scoring_go_on_where_they_were(tiny, sweep, tmp_path, undisturbed):
+    results = tmp_path / "results"
+    run = the_run(sweep, results, MANY)
+    slow = {"TINY_SECONDS": 0.1, "TINY_HANG": "2-dim"}
+    process = tiny.start("sweep", sweep, *MANY, "executor.workers=1", "--results", results, **slow)
+
+    def shards():
+        return {path.name: path.stat().st_mtime_ns for path in run.shards("test").glob("*.npy")}
+
+    tiny.wait_until(lambda: len(shards()) >= 3)
+    os.kill(json.loads(run.claim.read_text())["pid"], signal.SIGKILL)
+    drawn = shards()
+    assert 3 <= len(drawn) < 16 and not run.samples("test").exists()
+    tiny.wait_until(lambda: run.attempts() == [1, 2] and len(shards()) > len(drawn))
+    assert drawn.items() <= shards().items()  # the same files as before: nothing was drawn again
+    tiny.wait_until(lambda: len(run.partial_scores("test")) == 2 * 512)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    tiny.wait_until(lambda: state_of(run).state == "stale")
+    code, _out, err = tiny.call("sweep", sweep, *MANY, "--results", results, TINY_FAILURE="1-bright")
+    assert code == 0, err  # an item that is scored already would fail if it were scored again
+    assert {run.run_id: tiny.fingerprint(run)} == undisturbed(MANY)
 
 
 @pytest.mark.slow

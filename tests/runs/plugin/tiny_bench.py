@@ -1,7 +1,8 @@
 """A track of another package, as small as a real one can be: 2 x 2 tokens, 8 colours, a one-layer teacher.
 
-It is announced by the entry point beside it. TINY_SECONDS makes each call of the teacher last that long, so that a
-run can be killed in the middle; TINY_FAILURE makes the scorer fail at the item of that name; TINY_NAN spoils images.
+It is announced by the entry point beside it. TINY_SECONDS makes each call of the teacher, each batch of images and
+each item's scoring last that long, so that a run can be killed in the middle; TINY_HANG makes the scorer wait for that
+at the item of that name, TINY_FAILURE makes it fail there; TINY_NAN spoils images.
 """
 
 import copy
@@ -23,7 +24,8 @@ SHAPE = Shape(codes=CODES, tokens=TOKENS, words=len(WORDS) + 1, text=1, width=16
 
 class SlowTransformer(MaskedTransformer):
     def forward(self, tokens, condition):
-        time.sleep(float(os.environ.get("TINY_SECONDS", "0")))
+        if not self.training:  # the teacher, and the student when it draws images
+            _take_time()
         return super().forward(tokens, condition)
 
 
@@ -48,7 +50,7 @@ class TinyTrack:
         self.assets = {"codebook": hashlib.sha256(codebook.numpy().tobytes()).hexdigest()}
 
     def new_student(self):
-        student = MaskedTransformer(SHAPE)
+        student = SlowTransformer(SHAPE)
         student.load_state_dict(copy.deepcopy(self.teacher.state_dict()))
         return student
 
@@ -77,7 +79,14 @@ class TinyTrack:
         return (logits - (-noise.log()).log()).argmax(-1)
 
 
+def _take_time():
+    time.sleep(float(os.environ.get("TINY_SECONDS", "0")))
+
+
 def _score(images, items):
+    _take_time()
+    if items[0].id == os.environ.get("TINY_HANG"):
+        time.sleep(600)
     records = []
     for image, item in zip(images, items, strict=True):
         if item.id == os.environ.get("TINY_FAILURE"):
