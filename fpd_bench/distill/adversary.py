@@ -131,10 +131,10 @@ def _translate(x: Tensor, generator: torch.Generator) -> Tensor:
     reach = (max(round(h / 8), 1), max(round(w / 8), 1))
     padded = functional.pad(x, (reach[1], reach[1], reach[0], reach[0]))
     rows, cols = (
-        torch.arange(size) + torch.randint(0, 2 * r + 1, (b, 1), generator=generator)
+        (torch.arange(size) + torch.randint(0, 2 * r + 1, (b, 1), generator=generator)).to(x.device)
         for size, r in zip((h, w), reach, strict=True)
     )
-    batch = torch.arange(b)[:, None, None]
+    batch = torch.arange(b, device=x.device)[:, None, None]
     return padded.permute(0, 2, 3, 1)[batch, rows[:, :, None], cols[:, None, :]].permute(0, 3, 1, 2)
 
 

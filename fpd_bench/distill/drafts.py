@@ -29,4 +29,4 @@ class RandomDraft:
 
     def __call__(self, codes: Tensor, n_codes: int, generator: torch.Generator) -> Tensor:
         """codes [B, L] give the shape only -> uniform codes [B, L]."""
-        return torch.randint(n_codes, codes.shape, generator=generator)
+        return torch.randint(n_codes, codes.shape, generator=generator).to(codes.device)

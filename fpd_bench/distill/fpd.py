@@ -58,6 +58,8 @@ class FixedPointDistillation:
         )
         # Noise per token, not per call: micro-batches must draw the codes that the whole batch would.
         uniforms = torch.rand(batch, self.track.n_tokens, generator=self.streams["draft"])
+        device = self.track.tokenizer.codebook.device  # what is random is drawn on the CPU, the same for every device
+        start, uniforms = start.to(device), uniforms.to(device)
         with clock("draft"), torch.set_grad_enabled(len(chunks) == 1):
             parts = [self._draft(student, start[rows], condition[rows], uniforms[rows]) for rows in chunks]
         codes, logits = torch.cat([p.codes for p in parts]), torch.cat([p.logits.detach() for p in parts])

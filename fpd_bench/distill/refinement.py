@@ -42,7 +42,7 @@ def refine(
     Visible positions keep the draft's codes in the result.
     """
     ratios = draw_ratios(len(draft), config.ratio, config.low, config.high, generator)
-    hidden = damage(ratios, draft.shape[1], generator)
+    hidden = damage(ratios, draft.shape[1], generator).to(draft.device)
     tokens = draft.masked_fill(hidden, track.n_codes)
     if soft is not None:
         one_hot = F.one_hot(tokens, track.n_codes + 1).to(soft.dtype)

@@ -100,6 +100,7 @@ class Training:
         chosen = condition[spread].repeat(2)
         begin = self.config.start
         start = start_tokens(len(chosen), self.track.n_tokens, self.track.n_codes, begin.r_init, noise)
+        start = start.to(self.track.tokenizer.codebook.device)
         codes = categorical(self.average(start, chosen) / begin.temperature, noise)
         return self.track.tokenizer.decode(self.track.tokenizer.codebook[codes], chosen).clamp(0, 1)
 

@@ -22,6 +22,10 @@ class Condition:
         tensors = {name: tensor[rows.to(tensor.device)] for name, tensor in self.tensors.items()}
         return Condition(tuple(self.texts[i] for i in rows.tolist()), tensors)
 
+    def to(self, device: torch.device | str) -> "Condition":
+        """The same, with its tensors on `device`."""
+        return Condition(self.texts, {name: tensor.to(device) for name, tensor in self.tensors.items()})
+
     def repeat(self, n: int) -> "Condition":
         """Each condition n times in a row: c0 c0 c1 c1 ..."""
         return self[torch.arange(len(self)).repeat_interleave(n)]

@@ -72,12 +72,12 @@ class Prompt:
 
 
 def item_uniform(generators: list[Generator], device: torch.device | str = "cpu") -> Uniform:
-    """Uniform numbers with one generator per image: an image does not depend on the batch it is sampled in."""
+    """Uniform numbers on `device` from one CPU generator per image: neither batch nor device changes an image."""
 
     def draw(size: torch.Size) -> Tensor:
         if size[0] != len(generators):
             raise ConfigError(f"{len(generators)} generators cannot serve a batch of {size[0]}; give one per image.")
-        return torch.stack([torch.rand(size[1:], generator=g, device=device) for g in generators])
+        return torch.stack([torch.rand(size[1:], generator=g) for g in generators]).to(device)
 
     return draw
 

@@ -13,6 +13,7 @@ import torch
 from torch import Generator, Tensor
 
 from fpd_bench.errors import ConfigError, UnknownName
+from fpd_bench.models.sampling import arrivals
 
 SCHEDULES: dict[str, Callable[[Tensor], Tensor]] = {
     "root": lambda r: 1 - r.sqrt(),
@@ -72,25 +73,23 @@ class Draws(Protocol):
 
 
 class ItemDraws:
-    """One generator per image, so that an image does not depend on the batch it is sampled in."""
+    """One CPU generator per image: an image depends neither on the batch it is sampled in nor on the device."""
 
     def __init__(self, generators: list[Generator]):
         self.generators = generators
 
     def codes(self, probabilities: Tensor) -> Tensor:
         rows = zip(probabilities, self.generators, strict=True)
-        return torch.stack([torch.multinomial(p, 1, generator=g)[:, 0] for p, g in rows])
+        return torch.stack([(p / arrivals(p.shape, g).to(p)).argmax(-1) for p, g in rows])
 
     def uniform(self, like: Tensor) -> Tensor:
         rows = zip(like, self.generators, strict=True)
-        return torch.stack([torch.rand(x.shape, generator=g, device=x.device) for x, g in rows])
+        return torch.stack([torch.rand(x.shape, generator=g) for x, g in rows]).to(like.device)
 
     def gumbel(self, like: Tensor) -> Tensor:
         rows = zip(like, self.generators, strict=True)
-        exponential = [
-            torch.empty(x.shape, dtype=torch.float64, device=x.device).exponential_(generator=g) for x, g in rows
-        ]
-        return -torch.stack(exponential).log()
+        exponential = [torch.empty(x.shape, dtype=torch.float64).exponential_(generator=g) for x, g in rows]
+        return -torch.stack(exponential).log().to(like.device)
 
 
 def reveal_counts(tokens: int, steps: int, schedule: str = "arccos") -> list[int]:

@@ -15,13 +15,27 @@ Logits = Callable[[Tensor], Tensor]  # tokens [B, L] -> logits [B, L, K]
 
 
 def categorical(logits: Tensor, generator: torch.Generator, temperature: float = 1.0) -> Tensor:
-    """A code per position [B, L] from logits [B, L, K]; temperature 0 = argmax."""
-    if temperature == 0:
+    """A code per position [B, L] from logits [B, L, K]; temperature 0 = argmax. Raises Diverged."""
+    noise = arrivals(logits.shape, generator) if temperature else None
+    return first_arrival(logits, noise, temperature)
+
+
+def arrivals(shape: Sequence[int], generator: torch.Generator) -> Tensor:
+    """Exponential waiting times, one per code; drawn where the generator lives, so that devices share their noise."""
+    return torch.empty(*shape).exponential_(generator=generator)
+
+
+def first_arrival(logits: Tensor, noise: Tensor | None, temperature: float = 1.0) -> Tensor:
+    """The code whose waiting time, over its probability, is shortest [B, L]: a categorical draw, torch.multinomial's.
+
+    noise [B, L, K] from `arrivals`; None = argmax. Raises Diverged if the logits are not finite.
+    """
+    if noise is None:
         return logits.argmax(-1)
     probabilities = (logits / temperature).softmax(-1)
     if not torch.isfinite(probabilities).all():
         raise Diverged("the logits are no longer finite")
-    return torch.multinomial(probabilities.flatten(0, 1), 1, generator=generator).view(logits.shape[:2])
+    return (probabilities / noise.to(probabilities)).argmax(-1)
 
 
 def keyed_categorical(logits: Tensor, uniforms: Tensor) -> Tensor:
@@ -55,15 +69,16 @@ def sample_by_confidence(
     guidance: float,
     noise: float,
     generators: Sequence[torch.Generator],
+    device: torch.device | str = "cpu",
 ) -> Tensor:
     """Codes [B, L] by iterative decoding: at each step keep the most confident of the sampled tokens.
 
     shape: (B, L, K). guidance ramps linearly from 0 to its full weight, and Gumbel noise on the confidence from
     `noise` to 0, over the steps; a single step is the first of that ramp: unguided. generators: one per item, so that
-    any batching yields the same images.
+    any batching yields the same images. device: of the model; the noise is drawn on the CPU.
     """
     batch, length, codes = shape
-    tokens = torch.full((batch, length), codes)
+    tokens = torch.full((batch, length), codes, device=device)
     counts = reveal_counts(length, steps)
     for i, count in enumerate(counts):
         progress = i / (len(counts) - 1) if len(counts) > 1 else 0.0
@@ -71,7 +86,7 @@ def sample_by_confidence(
         logits = conditional(tokens)
         if weight:
             logits = guided(logits, unconditional(tokens), weight)
-        uniforms = torch.stack([torch.rand(2, length, generator=g) for g in generators])
+        uniforms = torch.stack([torch.rand(2, length, generator=g) for g in generators]).to(device)
         drawn = keyed_categorical(logits, uniforms[:, 0])
         gumbel = -torch.log(-torch.log(uniforms[:, 1].clamp(1e-9, 1 - 1e-7)))
         confidence = logits.log_softmax(-1).gather(-1, drawn[..., None]).squeeze(-1) + noise * (1 - progress) * gumbel

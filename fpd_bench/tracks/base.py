@@ -54,7 +54,7 @@ class Suite:
 
 
 class Track(Protocol):
-    """A bench: frozen parts, conditions and suites."""
+    """A bench: frozen parts, conditions and suites. Built on the CPU; `to` moves all of it."""
 
     name: str
     preset: str
@@ -64,6 +64,10 @@ class Track(Protocol):
     teacher: nn.Module  # (tokens, condition) -> logits [B, L, K]; see models/transformer.py
     backbone: FeatureBackbone  # Phi, all blocks, at the track's input size
     assets: dict[str, str]  # file name -> sha256, recorded in every run
+
+    def to(self, device: torch.device | str) -> "Track":
+        """Move the networks there; random numbers stay those of CPU generators, so that devices share them."""
+        ...
 
     def new_student(self) -> nn.Module:
         """A trainable copy of the teacher."""

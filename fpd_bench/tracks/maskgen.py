@@ -49,6 +49,10 @@ class TaTiTokTokenizer:
         self.network = network
         self.codebook: Tensor = network.codebook
 
+    def to(self, device: torch.device | str) -> None:
+        """Move the network."""
+        self.codebook = self.network.to(device).codebook
+
     def encode(self, images: Tensor) -> Tensor:
         """[B, 3, H, W] in [0, 1] -> codes [B, L]."""
         return self.network.encode(images)
@@ -75,7 +79,8 @@ class TextEncoder:
     def __call__(self, texts: Sequence[str]) -> Condition:
         """text [B, T, C], pooled [B, 1, C] for MaskGen; guide [B, T, C] for TA-TiTok."""
         batches = [texts[i : i + ENCODED_AT_ONCE] for i in range(0, len(texts), ENCODED_AT_ONCE)]
-        states = [self.network(self._tokenize(list(batch))) for batch in batches]
+        device = self.network.text_projection.device
+        states = [self.network(self._tokenize(list(batch)).to(device)) for batch in batches]
         tensors = {
             name: torch.cat([getattr(state, field) for state in states])
             for name, field in (("text", "penultimate"), ("pooled", "pooled"), ("guide", "last"))
@@ -121,11 +126,24 @@ class MaskGenTrack:
             self.assets["maskgen/images"] = self._images.digest
         self._suites = suites or GenEvalSuites(folder)
         self._conditions: dict[str, Condition] = {}
+        self.device = torch.device("cpu")
 
     @cached_property
     def backbone(self) -> FeatureBackbone:
         """DINOv3 ViT-B/16, all blocks."""
-        return load_backbone(self._paths["backbone"])
+        return load_backbone(self._paths["backbone"]).to(self.device)
+
+    def to(self, device: torch.device | str) -> "MaskGenTrack":
+        """Move teacher, TA-TiTok, CLIP, encoded captions and, if it is loaded, the backbone."""
+        self.device = torch.device(device)
+        self.teacher.to(self.device)
+        self.tokenizer.to(self.device)
+        self._encode.network.to(self.device)
+        self._conditions.clear()
+        self.__dict__.pop("_empty", None)
+        if "backbone" in self.__dict__:
+            self.backbone.to(self.device)
+        return self
 
     def new_student(self) -> nn.Module:
         """A trainable copy of the teacher."""
@@ -146,7 +164,7 @@ class MaskGenTrack:
 
     def real_images(self, n: int, generator: torch.Generator) -> Tensor:
         """[n, 3, H, W] in [0, 1]. Raises AssetError without a folder of images."""
-        return self._images.draw(n, generator)
+        return self._images.draw(n, generator).to(self.device)
 
     def suite(self, split: str) -> Suite:
         """GenEval: 'test' = the 553 prompts, 'validation' = others from the same grammar."""
@@ -157,9 +175,9 @@ class MaskGenTrack:
     def teacher_sample(self, condition: Condition, steps: int, generators: Sequence[torch.Generator]) -> Tensor:
         """Codes [B, L] by the published sampler (guidance up to 12, annealed softmax)."""
         given, empty = (Prompt(c.tensors["text"], c.tensors["pooled"]) for c in (condition, self._empty))
-        start = torch.full((len(condition), self.n_tokens), self.n_codes)
+        start = torch.full((len(condition), self.n_tokens), self.n_codes, device=self.device)
         settings = MaskGenSampling(steps=steps, score=self.teacher.score)
-        uniform = item_uniform(list(generators))
+        uniform = item_uniform(list(generators), self.device)
         return sample(self.teacher.network, given, empty, start, self.n_codes, settings, uniform)
 
     @cached_property

@@ -49,6 +49,10 @@ class VqganTokenizer:
         self.network = network
         self.codebook: Tensor = network.codebook
 
+    def to(self, device: torch.device | str) -> None:
+        """Move the network."""
+        self.codebook = self.network.to(device).codebook
+
     def encode(self, images: Tensor) -> Tensor:
         """[B, 3, H, W] in [0, 1] -> codes [B, L]."""
         return self.network.encode(images * 2 - 1)
@@ -81,12 +85,22 @@ class MaskGitTrack:
         if self._images.files:
             self.assets["maskgit/images"] = self._images.digest
         names = ImageNetInfo()
+        self.device = torch.device("cpu")
         self._words = [f"{i} {names.index_to_description(i).split(',')[0]}" for i in range(network.shape.classes)]
 
     @cached_property
     def backbone(self) -> FeatureBackbone:
         """DINOv3 ViT-B/16, all blocks."""
-        return load_backbone(self._paths["backbone"])
+        return load_backbone(self._paths["backbone"]).to(self.device)
+
+    def to(self, device: torch.device | str) -> "MaskGitTrack":
+        """Move teacher, VQGAN and, if it is loaded, the backbone."""
+        self.device = torch.device(device)
+        self.teacher.to(self.device)
+        self.tokenizer.to(self.device)
+        if "backbone" in self.__dict__:
+            self.backbone.to(self.device)
+        return self
 
     def new_student(self) -> nn.Module:
         """A trainable copy of the teacher."""
@@ -99,7 +113,7 @@ class MaskGitTrack:
     def null_condition(self, n: int) -> Condition:
         """n dropped classes."""
         labels = torch.zeros(n, dtype=torch.long)
-        return Condition(("",) * n, {"label": labels, "dropped": torch.ones(n, dtype=torch.bool)})
+        return Condition(("",) * n, {"label": labels, "dropped": torch.ones(n, dtype=torch.bool)}).to(self.device)
 
     def draw_conditions(self, n: int, generator: torch.Generator) -> Condition:
         """n uniform classes."""
@@ -107,7 +121,7 @@ class MaskGitTrack:
 
     def real_images(self, n: int, generator: torch.Generator) -> Tensor:
         """[n, 3, H, W] in [0, 1]. Raises AssetError without a folder of images."""
-        return self._images.draw(n, generator)
+        return self._images.draw(n, generator).to(self.device)
 
     def suite(self, split: str) -> Suite:
         """Every class once; images can be drawn, but nothing here scores them yet: `score` raises ConfigError."""
@@ -116,13 +130,14 @@ class MaskGitTrack:
 
     def teacher_sample(self, condition: Condition, steps: int, generators: Sequence[torch.Generator]) -> Tensor:
         """Codes [B, L] by the published sampler (Gumbel confidence, guidance ramp to 3)."""
-        start = torch.full((len(condition), self.n_tokens), self.n_codes)
+        start = torch.full((len(condition), self.n_tokens), self.n_codes, device=self.device)
         settings, draws = MaskGitSampling(steps=steps), ItemDraws(list(generators))
         return sample(self.teacher.network, condition.tensors["label"], start, self.n_codes, settings, draws)
 
     def _labelled(self, labels: Tensor) -> Condition:
         dropped = torch.zeros(len(labels), dtype=torch.bool)
-        return Condition(tuple(self._words[i] for i in labels.tolist()), {"label": labels, "dropped": dropped})
+        words = tuple(self._words[i] for i in labels.tolist())
+        return Condition(words, {"label": labels, "dropped": dropped}).to(self.device)
 
     def _label(self, text: str) -> int:
         number = text.strip().partition(" ")[0]

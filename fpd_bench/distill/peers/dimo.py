@@ -77,7 +77,7 @@ class DiMO:
                 codes = categorical(logits, self.streams["auxiliary"])
                 refine = self.config.refine
                 ratios = draw_ratios(len(codes), refine.ratio, refine.low, refine.high, self.streams["auxiliary"])
-                hidden = damage(ratios, self.track.n_tokens, self.streams["auxiliary"])
+                hidden = damage(ratios, self.track.n_tokens, self.streams["auxiliary"]).to(codes.device)
             predicted = self.network(codes.masked_fill(hidden, self.track.n_codes), condition)
             loss = F.cross_entropy(predicted[hidden], codes[hidden])
             self.optimizer.zero_grad(set_to_none=True)
@@ -93,4 +93,6 @@ class DiMO:
         self.optimizer.load_state_dict(state["optimizer"])
 
     def _start(self, n: int) -> Tensor:
-        return start_tokens(n, self.track.n_tokens, self.track.n_codes, self.config.start.r_init, self.streams["start"])
+        sizes = n, self.track.n_tokens, self.track.n_codes
+        start = start_tokens(*sizes, self.config.start.r_init, self.streams["start"])
+        return start.to(self.track.tokenizer.codebook.device)

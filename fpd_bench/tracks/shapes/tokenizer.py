@@ -32,6 +32,10 @@ class PatchTokenizer:
         self.codebook = codebook  # [K, 3 p p]
         self.side, self.patch = side, patch
 
+    def to(self, device: torch.device | str) -> None:
+        """Move the codebook."""
+        self.codebook = self.codebook.to(device)
+
     def encode(self, images: Tensor) -> Tensor:
         """[B, 3, H, W] in [0, 1] -> nearest codes [B, L]."""
         b, s, p = len(images), self.side, self.patch

@@ -39,11 +39,21 @@ class ShapesTrack:
         self.assets = files | {"efficientnet-lite0": LITE0_SHA256}
         self.tokenizer = PatchTokenizer(codebook, self.world.side, self.world.patch)
         self.n_tokens, self.n_codes = self.world.tokens, self.world.codes
+        self.device = torch.device("cpu")
 
     @cached_property
     def backbone(self) -> FeatureBackbone:
         """EfficientNet-Lite0 with its ImageNet weights, at the image's own size: larger costs more and says no more."""
-        return FeatureBackbone(input_size=self.world.pixels)
+        return FeatureBackbone(input_size=self.world.pixels).to(self.device)
+
+    def to(self, device: torch.device | str) -> "ShapesTrack":
+        """Move teacher, codebook and, if it is loaded, the backbone."""
+        self.device = torch.device(device)
+        self.teacher.to(self.device)
+        self.tokenizer.to(self.device)
+        if "backbone" in self.__dict__:
+            self.backbone.to(self.device)
+        return self
 
     def new_student(self) -> nn.Module:
         """A trainable copy of the teacher."""
@@ -51,20 +61,20 @@ class ShapesTrack:
 
     def condition(self, texts: Sequence[str]) -> Condition:
         """The condition of any prompts in the world's language. Raises ConfigError."""
-        return condition_of(texts, self.world)
+        return condition_of(texts, self.world).to(self.device)
 
     def null_condition(self, n: int) -> Condition:
         """n empty prompts."""
-        return null_condition(n)
+        return null_condition(n).to(self.device)
 
     def draw_conditions(self, n: int, generator: torch.Generator) -> Condition:
         """n training prompts."""
-        return condition_of([prompt.text for prompt in draw_prompts(n, self.world, generator)], self.world)
+        return self.condition([prompt.text for prompt in draw_prompts(n, self.world, generator)])
 
     def real_images(self, n: int, generator: torch.Generator) -> Tensor:
         """[n, 3, H, W] in [0, 1]."""
         codes, _ = draw_scenes(n, self.world, generator)
-        return self.tokenizer.decode(self.tokenizer.codebook[codes])
+        return self.tokenizer.decode(self.tokenizer.codebook[codes.to(self.device)])
 
     def suite(self, split: str) -> Suite:
         """GenEval on the prompts of 'test' or 'validation'; each item knows whether training saw its composition."""
@@ -74,7 +84,7 @@ class ShapesTrack:
 
     def teacher_sample(self, condition: Condition, steps: int, generators: Sequence[torch.Generator]) -> Tensor:
         """Codes [B, L] by the confidence sampler with a linear guidance ramp."""
-        null = null_condition(len(condition))
+        null = self.null_condition(len(condition))
         shape = (len(condition), self.n_tokens, self.n_codes)
         with torch.inference_mode():
             return sample_by_confidence(
@@ -85,6 +95,7 @@ class ShapesTrack:
                 GUIDANCE,
                 CONFIDENCE_NOISE,
                 generators,
+                self.device,
             ).clone()
 
     def _score(self, images: Tensor, items: list[Item]) -> list[dict[str, Any]]:

@@ -1,0 +1,21 @@
+"""Which devices this machine has, told before anything is put on one."""
+
+import torch
+
+from fpd_bench.errors import ConfigError
+
+
+def available() -> list[str]:
+    """'cpu', and every accelerator that torch can use here: 'cuda:0', 'cuda:1', 'mps'."""
+    cuda = [f"cuda:{i}" for i in range(torch.cuda.device_count())] if torch.cuda.is_available() else []
+    return ["cpu", *cuda, *(["mps"] if torch.backends.mps.is_available() else [])]
+
+
+def require(device: str) -> torch.device:
+    """The device by its name in execution.device; 'cuda' is cuda:0. Raises ConfigError if it is not here."""
+    wanted, here = "cuda:0" if device == "cuda" else device, available()
+    if wanted not in here:
+        kind = device.partition(":")[0]
+        has = "none" if not any(name.startswith(kind) for name in here) else "no such one"
+        raise ConfigError(f"execution.device={device}, but this machine has {has}. Choices here: {', '.join(here)}.")
+    return torch.device(wanted)
