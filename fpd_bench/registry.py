@@ -100,6 +100,12 @@ spaces: Registry[Any] = Registry("space", "fpd_bench.distill.spaces", declared={
 methods: Registry[Any] = Registry(
     "method", "fpd_bench.distill.fpd", "fpd_bench.distill.peers.dimo", declared={"fpd": 1, "dimo": 1}
 )
+generators: Registry[Any] = Registry(
+    "generator",
+    "fpd_bench.generators.folder",
+    "fpd_bench.generators.pipelines",
+    declared={"folder": 1, "diffusers": 1},
+)
 tracks: Registry[Any] = Registry(
     "track",
     "fpd_bench.tracks.shapes.track",

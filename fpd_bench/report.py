@@ -47,7 +47,8 @@ def _report(options: argparse.Namespace) -> int:
     overrides = [word for word in options.sweeps if "=" in word and not Path(word).exists()]
     if options.profile:
         overrides.append(f"profile={options.profile}")
-    sweeps = [load_sweep(path, overrides) for path in _files([Path(w) for w in options.sweeps if w not in overrides])]
+    files = _files([Path(w) for w in options.sweeps if w not in overrides])
+    sweeps = [load_sweep(path, overrides, here=False) for path in files]
     done = ingest(options.results)
     print(f"{done.read} runs read, {done.unchanged} unchanged, {done.dropped} gone.", file=sys.stderr)
     with Store(options.results) as store:

@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 from fpd_bench import registry
 from fpd_bench.config.fields import leaves, noun, value, well_typed
-from fpd_bench.config.identity import TEACHER
+from fpd_bench.config.generators import check_generator
+from fpd_bench.config.identity import TEACHER, generated, trains
 from fpd_bench.config.schema import RunConfig
 from fpd_bench.config.tracks import facts, refuse_unavailable
 from fpd_bench.errors import ConfigError, UnknownName
@@ -21,6 +22,7 @@ CHOICES = {
     "optim.schedule": ("constant", "cosine"),
     "evaluation.split": ("test", "validation"),
     "evaluation.weights": ("ema", "raw"),
+    "evaluation.fidelity": ("", "adm", "lite0"),
 }
 
 # field: (is it right?, what is right)
@@ -57,6 +59,9 @@ RANGES: dict[str, Rule] = {
     "optim.ema": DECAY,
     "evaluation.images_per_prompt": COUNT,
     "evaluation.teacher_steps": COUNT,
+    "generator.steps": NOT_NEGATIVE,
+    "generator.guidance": (lambda x: x >= 0 or x == -1, "0 or more, or -1 for the pipeline's own"),
+    "generator.size": NOT_NEGATIVE,
     "execution.threads": COUNT,
     "execution.micro_batch": NOT_NEGATIVE,
     "execution.log_every": COUNT,
@@ -65,13 +70,16 @@ RANGES: dict[str, Rule] = {
 }
 
 
-def check(config: RunConfig) -> None:
-    """Raises ConfigError if this run cannot be carried out as written."""
+def check(config: RunConfig, here: bool = True) -> None:
+    """Raises ConfigError if this run cannot be carried out as written.
+
+    here: it is to be made on this machine, so weights and data it reads must be there; a report needs none.
+    """
     _types(config)
-    _names(config)
+    _names(config, here)
     _ranges(config)
     _optimiser(config)
-    if config.method != TEACHER:
+    if trains(config):
         _refinement(config)
     if config.method == "fpd":
         _drift(config)
@@ -84,12 +92,16 @@ def _types(config: RunConfig) -> None:
             raise ConfigError(f"{name} must be {noun(name)}; got {found!r}.")
 
 
-def _names(config: RunConfig) -> None:
-    refuse_unavailable(config.track.name)
+def _names(config: RunConfig, here: bool) -> None:
+    if generated(config):
+        check_generator(config, here)
+    elif here:
+        refuse_unavailable(config.track.name)
     registry.tracks.check(config.track.name, "track.name")
     facts(config.track.name, config.track.preset)
-    if config.method not in {*registry.methods.known(), TEACHER}:
-        raise UnknownName("method", config.method, {*registry.methods.known(), TEACHER})
+    methods = {*registry.methods.known(), *registry.generators.known(), TEACHER}
+    if config.method not in methods:
+        raise UnknownName("method", config.method, methods)
     registry.estimators.check(config.estimator)
     registry.drafts.check(config.draft)
     registry.spaces.check(config.drift.space, "drift.space")

@@ -36,4 +36,7 @@ def from_yaml(text: str, where: str = "config") -> RunConfig:
 
 def _before() -> Any:
     older = {name: field.metadata["before"] for name, field in leaves().items() if "before" in field.metadata}
-    return OmegaConf.create() if not older else OmegaConf.from_dotlist([f"{name}={old}" for name, old in older.items()])
+    config = OmegaConf.create()
+    for name, old in older.items():  # not as a list of name=value: that has no word for an empty text
+        OmegaConf.update(config, name, old)
+    return config

@@ -16,7 +16,20 @@ from fpd_bench.config.schema import RunConfig
 CONFIG_SCHEMA = 1
 TEACHER = "teacher"  # the method that trains nothing; not a plugin
 _TEACHER_STEPS = "evaluation.teacher_steps"
-_TEACHER_READS = ("track.", "method", "seed", "evaluation.split", "evaluation.images_per_prompt", _TEACHER_STEPS)
+_GENERATOR = "generator."
+_SCORED = ("track.", "method", "seed", "evaluation.split", "evaluation.images_per_prompt", "evaluation.fidelity")
+_TEACHER_READS = (*_SCORED, _TEACHER_STEPS)
+_GENERATOR_READS = (*_SCORED, _GENERATOR)
+
+
+def trains(config: RunConfig) -> bool:
+    """Whether the run trains a student: not for a teacher's own sampler, nor for images from elsewhere."""
+    return config.method != TEACHER and not generated(config)
+
+
+def generated(config: RunConfig) -> bool:
+    """Whether the images come from elsewhere: a folder, a pipeline."""
+    return config.method in registry.generators.known()
 
 
 def semantic(config: RunConfig) -> dict[str, Any]:
@@ -25,23 +38,27 @@ def semantic(config: RunConfig) -> dict[str, Any]:
     for name, field in leaves().items():
         found = value(config, name)
         new = "before" in field.metadata
-        if not _read(config.method, name) or (new and found == canonical(name, field.metadata["before"])):
+        if not _read(config, name) or (new and found == canonical(name, field.metadata["before"])):
             continue
         out[name] = found
     return out
 
 
-def _read(method: str, name: str) -> bool:
+def _read(config: RunConfig, name: str) -> bool:
     """Whether the field can change a number: one teacher serves every sweep of a track, however students train."""
-    if method == TEACHER:
+    if config.method == TEACHER:
         return name.startswith(_TEACHER_READS)
-    return name != _TEACHER_STEPS and not name.startswith(f"{EXECUTION}.")
+    if generated(config):
+        return name.startswith(_GENERATOR_READS)
+    return name != _TEACHER_STEPS and not name.startswith((f"{EXECUTION}.", _GENERATOR))
 
 
 def plugins(config: RunConfig) -> dict[str, int]:
     """{"kind:name": version} of the plugins that the run uses. Raises UnknownName."""
     used = {"track": (registry.tracks, config.track.name)}
-    if config.method != TEACHER:
+    if generated(config):
+        used["generator"] = (registry.generators, config.method)
+    elif config.method != TEACHER:
         used |= {
             "method": (registry.methods, config.method),
             "estimator": (registry.estimators, config.estimator),

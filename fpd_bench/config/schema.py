@@ -95,6 +95,31 @@ class EvaluationConfig:
     images_per_prompt: int = 4
     weights: str = "ema"  # ema | raw
     teacher_steps: int = 16  # steps of the teacher's sampler; read by method=teacher only
+    # a preset of evals/fidelity: FID and its kin against the track's real images, too; "" = what the track measures
+    fidelity: str = field(default="", metadata={"since": 2, "before": ""})
+
+
+@dataclass
+class GeneratorConfig:
+    """Images of a model that is not trained here; read by method=folder (`source` only) and method=diffusers."""
+
+    # a folder of images; a pipeline's hub name or folder
+    source: str = field(default="", metadata={"since": 2, "before": ""})
+    # of the pipeline's sampler; 0 = its own default
+    steps: int = field(default=0, metadata={"since": 2, "before": 0})
+    # classifier-free guidance; -1 = the pipeline's own default
+    guidance: float = field(default=-1.0, metadata={"since": 2, "before": -1.0})
+    dtype: str = field(default="float32", metadata={"since": 2, "before": "float32"})  # float32 | float16 | bfloat16
+    # a scheduler class of diffusers, made from the pipeline's configuration; "" = the pipeline's own
+    scheduler: str = field(default="", metadata={"since": 2, "before": ""})
+    # the sampler's own timesteps, for few-step students; [] = by `steps`
+    timesteps: list[int] = field(default_factory=list, metadata={"since": 2, "before": []})
+    # another UNet for the pipeline: REPOSITORY, REPOSITORY/FILE, or a path; "" = its own
+    unet: str = field(default="", metadata={"since": 2, "before": ""})
+    variant: str = field(default="", metadata={"since": 2, "before": ""})  # of the weights' files, for example fp16
+    # a pipeline of diffusers' community or a path: its code is run; "" = a class of diffusers
+    custom_pipeline: str = field(default="", metadata={"since": 2, "before": ""})
+    size: int = field(default=0, metadata={"since": 2, "before": 0})  # side in px; 0 = the pipeline's own
 
 
 @dataclass
@@ -125,4 +150,5 @@ class RunConfig:
     dimo: DimoConfig = field(default_factory=DimoConfig)
     optim: OptimConfig = field(default_factory=OptimConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
+    generator: GeneratorConfig = field(default_factory=GeneratorConfig)
     execution: ExecutionConfig = field(default_factory=ExecutionConfig)

@@ -14,7 +14,7 @@ from typing import Any
 from fpd_bench.config.check import check
 from fpd_bench.config.compose import Override, compose, parse
 from fpd_bench.config.fields import EXECUTION, canonical, check_name, value
-from fpd_bench.config.identity import run_id
+from fpd_bench.config.identity import generated, run_id
 from fpd_bench.config.schema import RunConfig
 from fpd_bench.config.sweep_file import (
     DEFAULT_PROFILE,
@@ -86,8 +86,11 @@ class Sweep:
         return {cell.run_id: cell.config for cell in ordered}
 
 
-def load_sweep(path: str | Path, overrides: Sequence[str] = ()) -> Sweep:
-    """Raises ConfigError, with the file and what is valid, for everything that can be known to be wrong beforehand."""
+def load_sweep(path: str | Path, overrides: Sequence[str] = (), here: bool = True) -> Sweep:
+    """Raises ConfigError, with the file and what is valid, for everything that can be known to be wrong beforehand.
+
+    here: the runs are to be made on this machine, so their weights must be there; a report needs none.
+    """
     file = read_sweep_file(Path(path))
     given = parse(list(overrides), "the command line")
     profile = _profile(file, _taken(given, "profile"))
@@ -99,8 +102,11 @@ def load_sweep(path: str | Path, overrides: Sequence[str] = ()) -> Sweep:
         _refuse_execution_axis(override, "the command line")
     base = _base(file, profile)
     plain = [override.texts[0] for override in given if not override.is_axis]
-    refuse_unavailable(compose([*base, *plain]).track.name, profile)
-    tables = [table for spec in file.tables for table in _Builder(file, spec, profile, base, given, seeds).tables()]
+    common = compose([*base, *plain])
+    if here and not generated(common):
+        refuse_unavailable(common.track.name, profile)
+    builders = [_Builder(file, spec, profile, base, given, seeds, here) for spec in file.tables]
+    tables = [table for builder in builders for table in builder.tables()]
     return Sweep(file.name, file.title, file.metric, seeds, profile, tuple(tables), file.path)
 
 
@@ -158,7 +164,9 @@ class _Builder:
         base: list[str],
         given: list[Override],
         seeds: tuple[int, ...],
+        here: bool,
     ):
+        self.here = here
         self.spec, self.profile, self.base, self.given, self.seeds = spec, profile, base, given, seeds
         self.profiles = {DEFAULT_PROFILE, *file.profiles}
         self.where = f"{file.path}, table {spec.id}"
@@ -230,7 +238,7 @@ class _Builder:
     def _checked(self, overrides: list[str], label: str) -> RunConfig:
         config = replace(compose(overrides), seed=self.seeds[0])
         try:
-            check(config)
+            check(config, self.here)
         except ConfigError as error:
             error.args = (f"{error} [{self.where}: {label}]",)
             raise
