@@ -1,0 +1,112 @@
+"""What must be true of a run whose images come from elsewhere, before any work: package, pipeline, folder, scorer.
+
+Needs no torch. A pipeline is a hub name or a folder; a hub name is looked for in $FPD_WEIGHTS (as `hf download NAME
+--local-dir $FPD_WEIGHTS/<part behind the slash>` leaves it), then in the hub's cache, then on the hub.
+"""
+
+import os
+import re
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+from fpd_bench.config import weights
+from fpd_bench.config.schema import GeneratorConfig, RunConfig
+from fpd_bench.errors import AssetError, ConfigError
+
+INDEX = "model_index.json"  # of every pipeline
+DTYPES = ("float32", "float16", "bfloat16")
+SECONDS = 10  # to wait for the hub
+
+
+def check_generator(config: RunConfig, here: bool = True) -> None:
+    """here: the run is to be made on this machine, so what it reads must be there. Raises ConfigError, AssetError."""
+    settings = config.generator
+    if config.method == "folder":
+        _only_a_source(settings)
+    if not settings.source:
+        what = "a folder of images" if config.method == "folder" else "a pipeline: a hub name or a folder"
+        raise ConfigError(f"method={config.method} needs {what}. Write generator.source=...")
+    if settings.dtype not in DTYPES:
+        raise ConfigError(f"generator.dtype must be one of {', '.join(DTYPES)}; got '{settings.dtype}'.")
+    if settings.timesteps and settings.steps != len(settings.timesteps):
+        raise ConfigError(
+            f"generator.timesteps={settings.timesteps} are {len(settings.timesteps)} steps; got "
+            f"generator.steps={settings.steps}."
+        )
+    if here:
+        _there(config)
+
+
+def _only_a_source(settings: GeneratorConfig) -> None:
+    plain = vars(GeneratorConfig(source=settings.source))
+    other = [name for name, value in plain.items() if value != getattr(settings, name)]
+    if other:
+        raise ConfigError(f"method=folder reads generator.source only; got generator.{other[0]}, too.")
+
+
+def _there(config: RunConfig) -> None:
+    track, settings = config.track.name, config.generator
+    if track in weights.PUBLISHED:
+        folder = weights.weights_folder(track)
+        for file in weights.SCORERS.get(track, ()):
+            if missing := file.absent(folder):
+                raise AssetError(f"Track '{track}' scores with {missing}, which is missing. Run: {file.fetch(folder)}")
+    if config.method == "folder" and not Path(settings.source).is_dir():
+        raise ConfigError(f"generator.source='{settings.source}' is not a folder.")
+    if config.method == "diffusers":
+        if find_spec("diffusers") is None:
+            raise ConfigError("method=diffusers needs diffusers. Run: pip install 'fpd-bench[diffusers]'")
+        locate(settings.source)
+        if settings.unet:
+            locate(settings.unet, "")
+
+
+@cache
+def locate(source: str, needed: str = INDEX) -> str:
+    """What diffusers is to open: the local folder of a pipeline if there is one, else the hub's name.
+
+    needed: the file that tells it is there; '' = any. Raises AssetError with the command that fetches it.
+    """
+    if Path(source).exists() or source.startswith((".", "/", "~")):
+        return _local(Path(source).expanduser(), needed)
+    if not re.fullmatch(r"[\w.-]+/[\w.-]+(/[\w./-]+)?", source):
+        raise ConfigError(f"'{source}' is neither a folder nor a hub name like stabilityai/sdxl-turbo.")
+    repository, file = "/".join(source.split("/")[:2]), "/".join(source.split("/")[2:])
+    folder = os.environ.get(weights.VARIABLE, "")
+    kept = Path(folder) / repository.partition("/")[2] if folder else None
+    if kept and kept.is_dir():
+        return _local(kept / file, needed)
+    _on_the_hub(repository, file or needed)
+    return source
+
+
+def _local(path: Path, needed: str) -> str:
+    if needed and not (path / needed).is_file():
+        raise AssetError(f"'{path}' holds no pipeline: it has no {needed}. Name the folder that has one.")
+    if not path.exists():
+        raise AssetError(f"'{path}' is missing.")
+    return str(path)
+
+
+def _on_the_hub(repository: str, file: str) -> None:
+    """Cached or reachable; the answer costs one small request."""
+    from huggingface_hub import HfApi, try_to_load_from_cache
+    from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
+
+    if file and isinstance(try_to_load_from_cache(repository, file), str):
+        return
+    target = Path(os.environ.get(weights.VARIABLE) or f"${weights.VARIABLE}") / repository.partition("/")[2]
+    fetch = f"Fetch it where there is a network: hf download {repository} --local-dir {target}"
+    try:
+        HfApi().model_info(repository, timeout=SECONDS)
+    except (HfHubHTTPError, OfflineModeIsEnabled, OSError) as error:
+        raise AssetError(f"'{repository}' cannot be had from the hub: {_line(error)}. {fetch}") from error
+    except Exception as error:  # the hub's client has had several kinds of network errors
+        if "http" not in type(error).__module__:
+            raise
+        raise AssetError(f"The hub cannot be reached for '{repository}': {_line(error)}. {fetch}") from error
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())[:160] or type(error).__name__
