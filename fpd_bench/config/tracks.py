@@ -42,6 +42,12 @@ def refuse_unavailable(name: str, profile: str = "") -> None:
         raise AssetError(f"{asked}, which needs {error}") from error
 
 
+def refuse_without_data(name: str, trains: bool, adversary: bool) -> None:
+    """Raises AssetError for one of the paper's own tracks without the captions or real images that a run draws."""
+    if name in PAPER_TRACKS:
+        weights.require_data(name, captions=trains, images=adversary)
+
+
 def facts(name: str, preset: str) -> TrackFacts | None:
     """The sizes of track `name` at `preset`; None for a track of another package. Raises UnknownName."""
     presets = FACTS.get(name)

@@ -8,16 +8,22 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from fpd_bench.config.weight_files import refuse_foreign
 from fpd_bench.errors import AssetError
 
 VARIABLE = "FPD_WEIGHTS"
 DATA_VARIABLE = "FPD_DATA"  # folder of captions and pictures; by default `data` in $FPD_WEIGHTS
-CAPTION_FILES = ("captions.txt", "captions.parquet", "*.tar")
+CAPTION_FILES = ("captions.txt", "captions*.parquet", "*.tar")
+
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 
 
 @dataclass(frozen=True)
 class Published:
-    """One file. kind: its name in models/checkpoints.py; extras: published beside it, read where they are there."""
+    """One file. kind: its name in config/kinds.py; extras: published beside it, read where they are there.
+
+    needed: extras without which the file is of no use. others: names under which the same weights are published too.
+    """
 
     role: str
     kind: str
@@ -25,12 +31,20 @@ class Published:
     file: str
     extras: tuple[str, ...] = ()
     note: str = ""
+    needed: bool = False
+    others: tuple[str, ...] = ()
 
     def path(self, folder: Path) -> Path:
         """Where the file belongs; a .safetensors converted from it is taken in its place."""
         path = folder / self.repository.partition("/")[2] / self.file
-        converted = path.with_suffix(".safetensors")
-        return converted if converted.is_file() else path
+        found = (place for place in (path.with_suffix(".safetensors"), *map(path.with_name, self.others)))
+        return next((place for place in found if place.is_file()), path)
+
+    def absent(self, folder: Path) -> Path | None:
+        """What is missing of it: the file itself, or an extra that it needs."""
+        path = self.path(folder)
+        beside = [folder / self.repository.partition("/")[2] / name for name in self.extras if self.needed]
+        return next((place for place in (path, *beside) if not place.is_file()), None)
 
     def fetch(self, folder: Path) -> str:
         """The command that gets it."""
@@ -45,6 +59,19 @@ DINO = Published(
     "model.safetensors",
     ("config.json",),
     "DINOv3 has a licence of its own; the facebook/* copies are gated, timm's are not",
+)
+DETECTOR = Published(
+    "detector",
+    "",
+    "facebook/mask2former-swin-small-coco-instance",
+    "model.safetensors",
+    ("config.json",),
+    "GenEval's; weights CC-BY-NC 4.0",
+    needed=True,
+    others=("pytorch_model.bin",),
+)
+COLOURS = Published(
+    "colours", "", "timm/vit_large_patch14_clip_224.openai", "open_clip_model.safetensors", note="GenEval's colours"
 )
 PUBLISHED: dict[str, tuple[Published, ...]] = {
     "maskgen": (
@@ -76,6 +103,9 @@ PUBLISHED: dict[str, tuple[Published, ...]] = {
 }
 
 
+SCORERS: dict[str, tuple[Published, ...]] = {"maskgen": (DETECTOR, COLOURS)}  # read when the images are scored
+
+
 def weights_folder(track: str) -> Path:
     """$FPD_WEIGHTS. Raises AssetError, with what to do next, if it is not set or no folder."""
     place = os.environ.get(VARIABLE, "")
@@ -94,18 +124,59 @@ def data_folder(weights: Path) -> Path:
     return Path(os.environ.get(DATA_VARIABLE) or weights / "data")
 
 
+def caption_files(data: Path) -> list[Path]:
+    """The files with training captions: the first of CAPTION_FILES that is there."""
+    found = (sorted(data.glob(pattern)) for pattern in CAPTION_FILES)
+    return next((paths for paths in found if paths), [])
+
+
+def no_captions(data: Path) -> str:
+    """What to say without captions."""
+    return (
+        f"Training captions are missing: put one of {', '.join(CAPTION_FILES)} into '{data}', or name another folder "
+        f"with {DATA_VARIABLE}."
+    )
+
+
+def no_images(data: Path) -> str:
+    """What to say without real images."""
+    return (
+        f"The discriminator needs real images: put some ({', '.join(IMAGE_SUFFIXES)}, or WebDataset shards *.tar) "
+        f"below '{data / 'images'}', name another folder with {DATA_VARIABLE}, or train without it (gan.weight=0)."
+    )
+
+
+def require_data(track: str, captions: bool, images: bool) -> None:
+    """Raises AssetError if the data that a run will draw from are not there; whether they can be read shows later."""
+    data = data_folder(weights_folder(track))
+    if captions and track == "maskgen" and not caption_files(data):
+        raise AssetError(no_captions(data))
+    if images and not (any((data / "images").glob("*")) or any(data.glob("*.tar"))):
+        raise AssetError(no_images(data))
+
+
+def files_of(track: str) -> tuple[Published, ...]:
+    """All files of a track: of its models, then of what scores its images."""
+    return PUBLISHED[track] + SCORERS.get(track, ())
+
+
 def missing(track: str, folder: Path) -> list[Published]:
     """The published files that are not in the folder."""
-    return [file for file in PUBLISHED[track] if not file.path(folder).is_file()]
+    return [file for file in files_of(track) if file.absent(folder)]
 
 
 def require(track: str) -> Path:
-    """The weights folder, all files in it. Raises AssetError naming the first missing file and its command."""
+    """The weights folder, all files in it, each of the model it should be as far as its table of contents tells.
+
+    Raises AssetError naming the first missing file and its command, or what is wrong with a file.
+    """
     folder = weights_folder(track)
     absent = missing(track, folder)
     if absent:
         raise AssetError(
-            f"{absent[0].path(folder)} ({absent[0].role}; {len(absent)} of {len(PUBLISHED[track])} files are missing). "
-            f"Run: {absent[0].fetch(folder)}"
+            f"{absent[0].absent(folder)} ({absent[0].role}; {len(absent)} of {len(files_of(track))} files are missing)."
+            f" Run: {absent[0].fetch(folder)} . All of it: python -m fpd_bench.tracks check {track}"
         )
+    for file in files_of(track):
+        refuse_foreign(file.path(folder), file.kind)
     return folder

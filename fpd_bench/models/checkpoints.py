@@ -5,7 +5,6 @@ AssetError that names the file, what was found in it and the command that gets t
 """
 
 import pickle
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -13,84 +12,14 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from fpd_bench.config.kinds import KINDS, PREFIXES, identify
+from fpd_bench.config.weight_files import pickle_refused, refuse_text, some
 from fpd_bench.errors import AssetError, UnknownName
 
+__all__ = ["KINDS", "check_fit", "fitting_state", "identify", "load_state", "load_weights"]
+
 WRAPPERS = ("model_state_dict", "state_dict")  # under which training scripts keep the weights
-PREFIXES = ("module.", "model.", "_orig_mod.")  # left by DistributedDataParallel, by wrappers, by torch.compile
 SHOWN = 3  # names listed in an error message
-
-
-@dataclass(frozen=True)
-class Kind:
-    """A model whose weights can be told from its keys: every mark must begin some key.
-
-    Empty `hub`: a model we recognise only to refuse it. `ignored`: keys (by beginning) that ours has no use for.
-    """
-
-    title: str
-    marks: tuple[str, ...]
-    hub: str = ""
-    file: str = ""
-    ignored: tuple[str, ...] = ()
-
-    def matches(self, state: dict[str, Tensor]) -> bool:
-        """Whether `state` has this model's marks."""
-        return all(any(key.startswith(mark) for key in state) for mark in self.marks)
-
-    def how_to_get(self, path: Path) -> str:
-        """The command that fetches the published file next to `path`."""
-        return f"Get it with: hf download {self.hub} {self.file} --local-dir {path.parent}"
-
-
-_CLIP_REST = ("visual.", "logit_scale", "logit_bias", "attn_mask", "input_resolution", "context_length", "vocab_size")
-KINDS: dict[str, Kind] = {
-    "maskgit": Kind(
-        "MaskGIT-pytorch v1 transformer",
-        ("tok_emb.weight", "pos_emb", "bias", "first_layer.0.", "transformer.layers.0.0.fn.mha."),
-        "llvictorll/Maskgit-pytorch",
-        "pretrained_maskgit/MaskGIT/MaskGIT_ImageNet_256.pth",
-    ),
-    "vqgan": Kind(
-        "taming VQGAN",
-        ("encoder.down.0.block.0.", "decoder.mid.attn_1.q.", "quantize.embedding.weight", "post_quant_conv."),
-        "llvictorll/Maskgit-pytorch",
-        "pretrained_maskgit/VQGAN/last.ckpt",
-        ignored=("loss.",),
-    ),
-    "maskgen": Kind(
-        "MaskGen (VQ) transformer",
-        ("text_embed_proj.", "cond_pooled_proj.", "blocks.0.attn.add_k_proj."),
-        "turkeyju/generator_maskgen_vq_l",
-        "model.safetensors",
-    ),
-    "tatitok": Kind(
-        "TA-TiTok tokenizer",
-        ("latent_tokens", "decoder.text_guidance_proj.", "quantize.embedding.weight"),
-        "turkeyju/tokenizer_tatitok_bl128_vq",
-        "model.safetensors",
-    ),
-    "clip_text": Kind(
-        "CLIP model under OpenAI's keys",
-        ("token_embedding.weight", "positional_embedding", "transformer.resblocks.0.", "text_projection"),
-        "timm/vit_large_patch14_clip_336.openai",
-        "open_clip_model.safetensors",
-        ignored=_CLIP_REST,
-    ),
-    "halton": Kind(
-        "Halton-MaskGIT transformer (today's default branch of the MaskGIT-pytorch repository, not v1)",
-        ("cls_emb.weight", "tok_emb.weight", "last_norm."),
-    ),
-    "llamagen_vq": Kind("LlamaGen VQ tokenizer (Halton-MaskGIT's, not v1's)", ("encoder.conv_blocks.", "quantize.")),
-    "maskgen_kl": Kind("MaskGen with continuous tokens (KL)", ("text_pooled_emb.", "decoder_blocks.0.", "diffloss.")),
-    "tatitok_kl": Kind("TA-TiTok with continuous tokens (KL)", ("latent_tokens", "decoder.text_guidance_proj.")),
-    "titok": Kind("TiTok tokenizer without text guidance", ("latent_tokens", "decoder.mask_token")),
-    "hf_clip": Kind("CLIP model under transformers' keys", ("text_model.embeddings.", "text_model.encoder.")),
-}
-
-
-def identify(state: dict[str, Tensor]) -> str | None:
-    """The name in KINDS of the model that `state` belongs to; None if no marks fit."""
-    return next((name for name, kind in KINDS.items() if kind.matches(state)), None)
 
 
 def load_state(path: str | Path, kind: str = "") -> dict[str, Tensor]:
@@ -129,7 +58,7 @@ def fitting_state(model: nn.Module, path: str | Path, kind: str) -> dict[str, Te
     state = load_state(path, kind)
     found = identify(state)
     if found != kind:
-        other = f"a {KINDS[found].title}" if found else f"an unknown model (keys {_some(state)})"
+        other = f"a {KINDS[found].title}" if found else f"an unknown model (keys {some(state)})"
         raise AssetError(f"Weights '{path}' hold {other}, not a {wanted.title}. {wanted.how_to_get(path)}")
     state = {key: value for key, value in state.items() if not key.startswith(wanted.ignored or ("\0",))}
     for pair in getattr(model, "tied", {}).items():
@@ -145,8 +74,8 @@ def check_fit(ours: dict[str, Tensor], theirs: dict[str, Tensor], subject: str) 
     missing, extra = ours.keys() - theirs.keys(), theirs.keys() - ours.keys()
     if missing or extra:
         raise AssetError(
-            f"{subject} do not fit the model: {len(missing)} tensors missing {_some(missing)}, "
-            f"{len(extra)} unknown {_some(extra)}. Is it another size of the model?"
+            f"{subject} do not fit the model: {len(missing)} tensors missing {some(missing)}, "
+            f"{len(extra)} unknown {some(extra)}. Is it another size of the model?"
         )
     wrong = [
         f"{key} {list(theirs[key].shape)} instead of {list(ours[key].shape)}"
@@ -155,11 +84,6 @@ def check_fit(ours: dict[str, Tensor], theirs: dict[str, Tensor], subject: str) 
     ]
     if wrong:
         raise AssetError(f"{subject} are of another size: {'; '.join(wrong[:SHOWN])} ({len(wrong)} such tensors).")
-
-
-def _some(keys: dict[str, Tensor] | set[str]) -> str:
-    names = sorted(keys)
-    return f"({', '.join(names[:SHOWN])}{', ...' if len(names) > SHOWN else ''})" if names else ""
 
 
 def _unwrap(content: object) -> dict[str, Tensor]:
@@ -172,37 +96,22 @@ def _unwrap(content: object) -> dict[str, Tensor]:
 
 
 def _read(path: Path) -> object:
-    with path.open("rb") as file:
-        start = file.read(64)
-    if start.startswith(b"version https://git-lfs"):
-        raise AssetError(f"Weights '{path}' are a Git LFS pointer, not the file. Run: git lfs pull")
-    if start.lstrip()[:1] == b"<":
-        raise AssetError(f"Weights '{path}' are a web page, not the file: the download was redirected or refused.")
+    refuse_text(path)
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
         return torch.load(path, map_location="cpu", weights_only=True)
     except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, KeyError, ValueError) as error:
         if any(mark in str(error) for mark in ("Unsupported global", "Unsupported class", "TorchScript")):
-            raise AssetError(_refused(path, str(error))) from error
+            raise AssetError(pickle_refused(path, _wants(str(error)))) from error
         raise AssetError(
             f"Weights '{path}' are incomplete or corrupt ({_first_line(error)}). Fetch them again."
         ) from error
 
 
-def _refused(path: Path, reason: str) -> str:
-    """An old pickle: what it wants to import, and how to convert it once where that is acceptable."""
-    wants = reason.partition("GLOBAL ")[2].split(" ")[0] or "TorchScript code"
-    target = path.with_suffix(".safetensors")
-    return (
-        f"Weights '{path}' are a pickle that would run code ({wants}); fpd-bench does not load those. "
-        f"If you trust its source, convert it once and use '{target}': "
-        f'python -c "import torch; from safetensors.torch import save_file; '
-        f"d = torch.load('{path}', map_location='cpu', weights_only=False); "
-        f"d = d.state_dict() if hasattr(d, 'state_dict') else d; "
-        f"d = d.get('model_state_dict', d.get('state_dict', d)); "
-        f"save_file({{k: v.clone() for k, v in d.items() if torch.is_tensor(v)}}, '{target}')\""
-    )
+def _wants(reason: str) -> str:
+    """What torch says an old pickle asks for."""
+    return reason.partition("GLOBAL ")[2].split(" ")[0] or "TorchScript code"
 
 
 def _first_line(error: Exception) -> str:

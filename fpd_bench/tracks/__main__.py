@@ -1,9 +1,11 @@
-"""python -m fpd_bench.tracks build shapes [--preset default] [--steps N] [--threads N] [--work DIR] [--out DIR]
+"""python -m fpd_bench.tracks {build,check} ...
 
-Rebuilds a track's shipped assets from nothing but code. A killed build goes on where it stood; `--steps` makes a
-smaller one, for example to try the recipe:
+`build shapes` rebuilds the embedded track's assets from nothing but code; a killed build goes on where it stood.
+`check maskgen` says whether the published files of one of the paper's tracks are there and work.
 
   python -m fpd_bench.tracks build shapes --preset coarse --steps 200 --out /tmp/assets
+  python -m fpd_bench.tracks check maskgen --weights ~/fpd-weights
+  python -m fpd_bench.tracks check maskgit --quick
 """
 
 import argparse
@@ -12,13 +14,27 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from fpd_bench.errors import ConfigError, FpdError, UnknownName
+from fpd_bench.errors import AssetError, ConfigError, FpdError, UnknownName
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Returns the exit code: 0 built, 2 wrong usage."""
-    parser = argparse.ArgumentParser(prog="python -m fpd_bench.tracks", description=__doc__.split("\n\n", 1)[1])
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    """Returns the exit code: 0 built or all well, 2 wrong usage, or files that a run cannot use."""
+    options = _parser().parse_args(arguments)
+    try:
+        return options.run(options)
+    except FpdError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    except OSError as error:
+        what = "the assets" if options.command == "build" else "the picture"
+        how = "other folders with --work and --out" if options.command == "build" else "another place with --out"
+        print(f"Cannot write {what}: {error}. Choose {how}.", file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    form = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(prog="python -m fpd_bench.tracks", description=__doc__, formatter_class=form)
     commands = parser.add_subparsers(dest="command", required=True)
     build = commands.add_parser("build", help="train the teacher and write codebook and weights")
     build.add_argument("track", help="shapes")
@@ -27,19 +43,53 @@ def main(arguments: list[str] | None = None) -> int:
     build.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     build.add_argument("--work", type=Path, default=Path("results/build"), help="checkpoints (default: results/build)")
     build.add_argument("--out", type=Path, help="folder of the assets (default: those of the package)")
-    options = parser.parse_args(arguments)
+    build.set_defaults(run=_build)
+    check = commands.add_parser("check", help="verify the published files of a track, and draw a picture with them")
+    check.add_argument("track", help="maskgen or maskgit")
+    check.add_argument("--weights", type=Path, metavar="DIR", help="default: $FPD_WEIGHTS")
+    check.add_argument("--data", type=Path, metavar="DIR", help="captions and images (default: $FPD_DATA, DIR/data)")
+    check.add_argument("--quick", action="store_true", help="files, data and memory only; nothing is loaded")
+    check.add_argument("--out", type=Path, metavar="PNG", help="the picture (default: check_TRACK.png)")
+    check.set_defaults(run=_check)
+    return parser
+
+
+def _check(options: argparse.Namespace) -> int:
+    from fpd_bench.config.weights import PUBLISHED, data_folder, weights_folder
+    from fpd_bench.tracks import checking
+
+    if options.track not in PUBLISHED:
+        raise UnknownName("track with published weights", options.track, PUBLISHED)
+    if options.weights is not None and not options.weights.is_dir():
+        raise AssetError(f"--weights {options.weights} is not a folder. See docs/paper_scale.md.")
     try:
-        print(_build(options))
-    except FpdError as error:
-        print(error, file=sys.stderr)
-        return error.exit_code
-    except OSError as error:
-        print(f"Cannot write the assets: {error}. Choose other folders with --work and --out.", file=sys.stderr)
-        return 2
-    return 0
+        folder = options.weights or weights_folder(options.track)
+    except AssetError as error:
+        raise AssetError(f"Track '{options.track}' needs {error} Or name the folder with --weights.") from None
+    data = options.data or data_folder(folder)
+
+    def say(findings) -> bool:
+        """Prints each as it comes; whether all is well."""
+        well = True
+        for finding in findings:
+            print(finding, flush=True)
+            well &= finding.state != "wrong"
+        return well
+
+    well = say(checking.check_files(options.track, folder))
+    if well:
+        well = say([checking.check_memory(options.track, folder)])  # before anything big is imported
+    if well:
+        well = say(checking.check_data(options.track, data))
+    if well and not options.quick:
+        picture = options.out or Path(f"check_{options.track}.png")
+        well &= say(checking.check_models(options.track, folder, data, picture))
+    verdict = "is ready" if well else "is not ready: see the lines marked wrong"
+    print(f"Track '{options.track}' {verdict}.", file=sys.stderr)
+    return 0 if well else 2
 
 
-def _build(options: argparse.Namespace) -> Path:
+def _build(options: argparse.Namespace) -> int:
     if options.track != "shapes":
         raise UnknownName("track that can be built", options.track, ["shapes"])
     for name in ("steps", "threads"):
@@ -67,7 +117,8 @@ def _build(options: argparse.Namespace) -> Path:
         def show(step: int, steps: int, loss: float) -> None:
             bars.update(bar, completed=step, description=f"teacher, loss {loss:.3f}")
 
-        return build(options.preset, options.work, options.out or FOLDER, recipe, show)
+        print(build(options.preset, options.work, options.out or FOLDER, recipe, show))
+    return 0
 
 
 if __name__ == "__main__":

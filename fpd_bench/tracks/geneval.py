@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from fpd_bench.config.weights import COLOURS as CLIP
+from fpd_bench.config.weights import DETECTOR, Published
 from fpd_bench.errors import AssetError, UnknownName
 from fpd_bench.evals.geneval.detectors import Backend, Colours, backend, known_colours
 from fpd_bench.evals.geneval.prompts import CLASSES, COLOURS, RELATIONS, Row, geneval_rows, row
@@ -15,9 +17,6 @@ from fpd_bench.evals.geneval.scoring import Options, evaluate_image
 from fpd_bench.tracks.base import Item
 
 VALIDATION_PER_TASK, VALIDATION_SEED = 20, 1
-DETECTOR = "facebook/mask2former-swin-small-coco-instance"
-CLIP = "timm/vit_large_patch14_clip_224.openai"
-CLIP_FILE = "open_clip_model.safetensors"
 
 
 def validation_rows() -> list[Row]:
@@ -82,16 +81,20 @@ class GenEvalSuites:
         detector, colours = self._given
         if detector is not None:
             return detector, colours
+        import torch
+
         from fpd_bench.evals.geneval.clip import ClipColours
 
-        network, clip = self.weights / DETECTOR.partition("/")[2], self.weights / CLIP.partition("/")[2]
-        if not network.is_dir():
-            raise AssetError(
-                f"GenEval's detector '{network}' is missing. Run: hf download {DETECTOR} --local-dir {network}"
-            )
-        if not (clip / CLIP_FILE).is_file():
-            raise AssetError(
-                f"GenEval's colour classifier '{clip / CLIP_FILE}' is missing. "
-                f"Run: hf download {CLIP} {CLIP_FILE} --local-dir {clip}"
-            )
-        return backend("mask2former-hf", weights=str(network)), ClipColours(weights=str(clip / CLIP_FILE))
+        network, clip = (self._there(file) for file in (DETECTOR, CLIP))
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        # timm's copy of CLIP says its own sizes; without its configuration the file is taken for OpenAI's ViT-L/14
+        local = (clip.parent / "open_clip_config.json").is_file() and clip.name == CLIP.file
+        model, weights = (f"local-dir:{clip.parent}", None) if local else ("ViT-L-14-quickgelu", str(clip))
+        colours = ClipColours(model, weights, device=device)
+        return backend("mask2former-hf", weights=str(network.parent), device=device), colours
+
+    def _there(self, file: Published) -> Path:
+        missing = file.absent(self.weights)
+        if missing:
+            raise AssetError(f"GenEval's {file.role} '{missing}' is missing. Run: {file.fetch(self.weights)}")
+        return file.path(self.weights)

@@ -4,7 +4,6 @@ Weights, captions and pictures come from the user's folders (config/weights.py);
 """
 
 import copy
-import hashlib
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from fpd_bench.config.weights import data_folder, require
+from fpd_bench.config.weights import caption_files, data_folder, require
 from fpd_bench.errors import AssetError, ConfigError
 from fpd_bench.models.backbones import FeatureBackbone
 from fpd_bench.models.checkpoints import load_weights
@@ -24,8 +23,10 @@ from fpd_bench.models.tatitok import TaTiTok
 from fpd_bench.models.text import ClipText
 from fpd_bench.registry import tracks
 from fpd_bench.tracks.base import Suite
+from fpd_bench.tracks.captions import open_captions
 from fpd_bench.tracks.geneval import GenEvalSuites
-from fpd_bench.tracks.paper import ImageFolder, captions_in, load_backbone, paths_of, sha256
+from fpd_bench.tracks.paper import load_backbone, paths_of, sha256
+from fpd_bench.tracks.pictures import RealImages
 
 ENCODED_AT_ONCE = 64  # prompts
 
@@ -121,9 +122,12 @@ class MaskGenTrack:
         self.n_tokens, self.n_codes = network.shape.tokens, network.shape.codes
         self.assets = {f"maskgen/{role}": sha256(path) for role, path in self._paths.items()}
         self._data = data or data_folder(folder)
-        self._images = ImageFolder(self._data, tatitok.shape.resolution)
-        if self._images.files:
+        self._images = RealImages(self._data, tatitok.shape.resolution)
+        if self._images:
             self.assets["maskgen/images"] = self._images.digest
+        self._captions = open_captions(self._data) if caption_files(self._data) else None
+        if self._captions:
+            self.assets["maskgen/captions"] = self._captions.digest
         self._suites = suites or GenEvalSuites(folder)
         self._conditions: dict[str, Condition] = {}
         self.device = torch.device("cpu")
@@ -159,8 +163,8 @@ class MaskGenTrack:
 
     def draw_conditions(self, n: int, generator: torch.Generator) -> Condition:
         """n training captions. Raises AssetError without a file of captions."""
-        chosen = torch.randint(len(self._captions), (n,), generator=generator)
-        return self.condition([self._captions[i] for i in chosen.tolist()])
+        captions = self._captions or open_captions(self._data)  # which says what is missing
+        return self.condition(captions.draw(n, generator))
 
     def real_images(self, n: int, generator: torch.Generator) -> Tensor:
         """[n, 3, H, W] in [0, 1]. Raises AssetError without a folder of images."""
@@ -183,12 +187,6 @@ class MaskGenTrack:
     @cached_property
     def _empty(self) -> Condition:
         return self.condition([""])
-
-    @cached_property
-    def _captions(self) -> list[str]:
-        captions = captions_in(self._data)
-        self.assets["maskgen/captions"] = hashlib.sha256("\n".join(captions).encode()).hexdigest()
-        return captions
 
 
 def _require_match(network: MaskGen, tatitok: TaTiTok, clip: ClipText) -> None:

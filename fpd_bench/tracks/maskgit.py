@@ -24,7 +24,8 @@ from fpd_bench.models.published import maskgit_shape, vqgan_shape
 from fpd_bench.models.vqgan import Vqgan
 from fpd_bench.registry import tracks
 from fpd_bench.tracks.base import Item, Suite
-from fpd_bench.tracks.paper import ImageFolder, load_backbone, paths_of, sha256
+from fpd_bench.tracks.paper import load_backbone, paths_of, sha256
+from fpd_bench.tracks.pictures import RealImages
 
 
 class MaskGitTeacher(nn.Module):
@@ -81,8 +82,8 @@ class MaskGitTrack:
         self.tokenizer = VqganTokenizer(vqgan.eval().requires_grad_(False))
         self.n_tokens, self.n_codes = network.shape.tokens, network.shape.codes
         self.assets = {f"maskgit/{role}": sha256(path) for role, path in self._paths.items()}
-        self._images = ImageFolder(data or data_folder(folder), vqgan.shape.resolution)
-        if self._images.files:
+        self._images = RealImages(data or data_folder(folder), vqgan.shape.resolution)
+        if self._images:
             self.assets["maskgit/images"] = self._images.digest
         names = ImageNetInfo()
         self.device = torch.device("cpu")

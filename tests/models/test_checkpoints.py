@@ -185,7 +185,7 @@ def test_truncated_and_foreign_files_are_refused(tmp_path, suffix):
     for name, damaged, said in [
         ("cut", content[: len(content) // 2], "incomplete or corrupt"),
         ("empty", b"", "incomplete or corrupt"),
-        ("text", b"hello world", "incomplete or corrupt"),
+        ("text", b"Access to model x is restricted.", "a message, not the file: .*gated"),
         ("pointer", b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n", "git lfs pull"),
         ("page", b"<!DOCTYPE html><html>Sign in</html>", "a web page"),
     ]:

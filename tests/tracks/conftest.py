@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import open_clip
 import pytest
 import timm
 import torch
@@ -12,6 +13,7 @@ import yaml
 from PIL import Image
 from safetensors.torch import save_file
 from torch import nn
+from transformers import Mask2FormerConfig, Mask2FormerForUniversalSegmentation, SwinConfig
 
 from fpd_bench.models.maskgen import MaskGen
 from fpd_bench.models.maskgit import MaskGit
@@ -43,6 +45,12 @@ MASKGIT = {
     "img_size": 16, "hidden_dim": 16, "codebook_size": 24, "f_factor": 4, "depth": 2, "heads": 2, "mlp_dim": 32,
     "dropout": 0.1, "nclass": 10,
 }  # fmt: skip
+COLOUR_CLIP = {
+    "embed_dim": 16,
+    "quick_gelu": True,
+    "vision_cfg": {"image_size": 16, "layers": 1, "width": 16, "head_width": 8, "patch_size": 8},
+    "text_cfg": {"context_length": 77, "vocab_size": 49408, "width": 16, "heads": 2, "layers": 1},
+}
 VQGAN = {
     "z_channels": 32, "resolution": 16, "in_channels": 3, "out_ch": 3, "ch": 32, "ch_mult": [1, 1, 1],
     "num_res_blocks": 1, "attn_resolutions": [4], "dropout": 0.0, "double_z": False,
@@ -78,6 +86,7 @@ def published(tmp_path_factory) -> Folders:
         torch.manual_seed(0)
         _maskgen(root)
         _maskgit(root / "Maskgit-pytorch/pretrained_maskgit")
+        _scorers(root)
         dino = root / "vit_base_patch16_dinov3.lvd1689m"
         write(dino / "config.json", {"architecture": "vit_base_patch16_dinov3", "model_args": SMALL_VIT})
         net = timm.create_model("vit_base_patch16_dinov3", num_classes=0, **SMALL_VIT)
@@ -108,3 +117,20 @@ def _maskgit(root: Path) -> None:
     tokenizer = write(root / "VQGAN/model.yaml", settings)
     state = randomised(Vqgan(vqgan_shape(tokenizer))) | {"loss.discriminator.main.0.weight": torch.ones(2)}
     torch.save({"state_dict": state}, tokenizer.with_name("last.ckpt"))
+
+
+def _scorers(root: Path) -> None:
+    """GenEval's detector and colour classifier."""
+    swin = SwinConfig(
+        embed_dim=8, depths=[1, 1, 1, 1], num_heads=[1, 1, 2, 2], window_size=4, image_size=32,
+        out_features=["stage1", "stage2", "stage3", "stage4"],
+    )  # fmt: skip
+    config = Mask2FormerConfig(
+        backbone_config=swin, num_labels=80, hidden_dim=32, feature_size=32, mask_feature_size=32, num_queries=7,
+        encoder_layers=1, decoder_layers=2, num_attention_heads=2, dim_feedforward=16, encoder_feedforward_dim=16,
+    )  # fmt: skip
+    folder = root / "mask2former-swin-small-coco-instance"
+    Mask2FormerForUniversalSegmentation(config).save_pretrained(folder)
+    clip = write(root / "vit_large_patch14_clip_224.openai/open_clip_config.json", {"model_cfg": COLOUR_CLIP})
+    network = open_clip.CLIP(**COLOUR_CLIP)
+    save_file(network.state_dict(), clip.with_name("open_clip_model.safetensors"))

@@ -2,7 +2,6 @@
 
 import importlib.util
 import shutil
-import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +15,6 @@ from fpd_bench.evals.geneval.prompts import CLASSES
 from fpd_bench.registry import tracks
 from fpd_bench.tracks.geneval import GenEvalSuites
 from fpd_bench.tracks.maskgen import MaskGenTrack
-from fpd_bench.tracks.paper import captions_in
 
 spec = importlib.util.spec_from_file_location("paper_contract", Path(__file__).with_name("paper_contract.py"))
 contract = importlib.util.module_from_spec(spec)
@@ -71,10 +69,10 @@ def test_the_suites_are_genevals(track):
     assert track.suite("test").condition is test.condition  # encoded once
 
 
-def test_without_a_detector_the_score_says_what_to_fetch(published, track):
+def test_without_a_detector_the_score_says_what_to_fetch(tmp_path, track):
     images, items = torch.zeros(1, 3, 32, 32, dtype=torch.uint8), list(track.suite("test").items[:1])
     with pytest.raises(AssetError, match="hf download facebook/mask2former-swin-small-coco-instance"):
-        GenEvalSuites(published.weights).score(images, items)
+        GenEvalSuites(tmp_path).score(images, items)
 
 
 def test_the_condition_is_cut_at_clips_length(track):
@@ -97,8 +95,19 @@ def test_the_paper_profile_names_the_first_missing_file(published, tmp_path, mon
     monkeypatch.setenv("FPD_WEIGHTS", str(tmp_path / "w"))
     with pytest.raises(AssetError) as caught:
         load_sweep(SWEEPS / "table3.yaml", ["profile=paper"])
-    for words in ("profile=paper", "tokenizer; 1 of 4", "hf download turkeyju/tokenizer_tatitok_bl128_vq"):
+    for words in ("profile=paper", "tokenizer; 1 of 6", "hf download turkeyju/tokenizer_tatitok_bl128_vq"):
         assert words in str(caught.value)
+
+
+def test_the_paper_profile_asks_for_captions_and_images_before_anything_runs(published, tmp_path, monkeypatch):
+    monkeypatch.setenv("FPD_WEIGHTS", str(published.weights))
+    monkeypatch.setenv("FPD_DATA", str(tmp_path))
+    with pytest.raises(AssetError, match="Training captions are missing"):
+        load_sweep(SWEEPS / "table3.yaml", ["profile=paper"])
+    (tmp_path / "captions.txt").write_text("a cat\n")
+    with pytest.raises(AssetError, match="discriminator needs real images"):
+        load_sweep(SWEEPS / "table3.yaml", ["profile=paper"])
+    assert load_sweep(SWEEPS / "table3.yaml", ["profile=paper", "gan.weight=0"]).runs()
 
 
 def test_files_that_do_not_belong_together(published, tmp_path):
@@ -117,21 +126,9 @@ def test_files_that_do_not_belong_together(published, tmp_path):
 
 
 # ------------------------------------------------------------------------------------------------------------- data
-def test_captions_of_a_text_file_and_of_shards(published, tmp_path):
-    assert captions_in(published.data) == ["a cat on a mat", "red bus", "a dog", "three cups"]
-    for i, words in enumerate(["one", "two"]):
-        (tmp_path / "000.txt").write_text(words)
-        with tarfile.open(tmp_path / f"shard-{i}.tar", "w") as shard:
-            shard.add(tmp_path / "000.txt", arcname="000.txt")
-    assert captions_in(tmp_path) == ["one", "two"]
-    (tmp_path / "captions.txt").write_text("\n")
-    with pytest.raises(AssetError, match="holds no captions"):
-        captions_in(tmp_path)
-
-
 def test_missing_data_says_where_it_belongs(published, tmp_path):
     track = MaskGenTrack(weights=published.weights, data=tmp_path)
-    with pytest.raises(AssetError, match="captions.txt, captions.parquet"):
+    with pytest.raises(AssetError, match="captions.txt, captions\\*.parquet"):
         track.draw_conditions(1, torch.Generator())
     with pytest.raises(AssetError, match="gan.weight=0"):
         track.real_images(1, torch.Generator())

@@ -1,0 +1,87 @@
+"""The published models, and how a file of weights is told to hold one: by the names of its tensors. Needs no torch."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+PREFIXES = ("module.", "model.", "_orig_mod.")  # left by DistributedDataParallel, by wrappers, by torch.compile
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A model whose weights can be told from its keys: every mark must begin some key.
+
+    Empty `hub`: a model we recognise only to refuse it. `ignored`: keys (by beginning) that ours has no use for.
+    """
+
+    title: str
+    marks: tuple[str, ...]
+    hub: str = ""
+    file: str = ""
+    ignored: tuple[str, ...] = ()
+
+    def matches(self, names: Collection[str]) -> bool:
+        """Whether the tensors' names have this model's marks."""
+        return all(any(name.startswith(mark) for name in names) for mark in self.marks)
+
+    def how_to_get(self, path: Path) -> str:
+        """The command that fetches the published file next to `path`."""
+        return f"Get it with: hf download {self.hub} {self.file} --local-dir {path.parent}"
+
+
+_CLIP_REST = ("visual.", "logit_scale", "logit_bias", "attn_mask", "input_resolution", "context_length", "vocab_size")
+KINDS: dict[str, Kind] = {
+    "maskgit": Kind(
+        "MaskGIT-pytorch v1 transformer",
+        ("tok_emb.weight", "pos_emb", "bias", "first_layer.0.", "transformer.layers.0.0.fn.mha."),
+        "llvictorll/Maskgit-pytorch",
+        "pretrained_maskgit/MaskGIT/MaskGIT_ImageNet_256.pth",
+    ),
+    "vqgan": Kind(
+        "taming VQGAN",
+        ("encoder.down.0.block.0.", "decoder.mid.attn_1.q.", "quantize.embedding.weight", "post_quant_conv."),
+        "llvictorll/Maskgit-pytorch",
+        "pretrained_maskgit/VQGAN/last.ckpt",
+        ignored=("loss.",),
+    ),
+    "maskgen": Kind(
+        "MaskGen (VQ) transformer",
+        ("text_embed_proj.", "cond_pooled_proj.", "blocks.0.attn.add_k_proj."),
+        "turkeyju/generator_maskgen_vq_l",
+        "model.safetensors",
+    ),
+    "tatitok": Kind(
+        "TA-TiTok tokenizer",
+        ("latent_tokens", "decoder.text_guidance_proj.", "quantize.embedding.weight"),
+        "turkeyju/tokenizer_tatitok_bl128_vq",
+        "model.safetensors",
+    ),
+    "clip_text": Kind(
+        "CLIP model under OpenAI's keys",
+        ("token_embedding.weight", "positional_embedding", "transformer.resblocks.0.", "text_projection"),
+        "timm/vit_large_patch14_clip_336.openai",
+        "open_clip_model.safetensors",
+        ignored=_CLIP_REST,
+    ),
+    "halton": Kind(
+        "Halton-MaskGIT transformer (today's default branch of the MaskGIT-pytorch repository, not v1)",
+        ("cls_emb.weight", "tok_emb.weight", "last_norm."),
+    ),
+    "llamagen_vq": Kind("LlamaGen VQ tokenizer (Halton-MaskGIT's, not v1's)", ("encoder.conv_blocks.", "quantize.")),
+    "maskgen_kl": Kind("MaskGen with continuous tokens (KL)", ("text_pooled_emb.", "decoder_blocks.0.", "diffloss.")),
+    "tatitok_kl": Kind("TA-TiTok with continuous tokens (KL)", ("latent_tokens", "decoder.text_guidance_proj.")),
+    "titok": Kind("TiTok tokenizer without text guidance", ("latent_tokens", "decoder.mask_token")),
+    "hf_clip": Kind("CLIP model under transformers' keys", ("text_model.embeddings.", "text_model.encoder.")),
+}
+
+
+def identify(names: Collection[str]) -> str | None:
+    """The name in KINDS of the model whose tensors have these names; None if no marks fit."""
+    return next((kind for kind, model in KINDS.items() if model.matches(names)), None)
+
+
+def without_prefix(name: str) -> str:
+    """The name of a tensor without what trainers put before it."""
+    for prefix in PREFIXES:
+        name = name.removeprefix(prefix)
+    return name

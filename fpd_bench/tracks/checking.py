@@ -1,0 +1,162 @@
+"""`python -m fpd_bench.tracks check`: are a track's published files there, whole, the right ones, and do they work?
+
+First what costs nothing (files, hashes, tables of contents, data, memory), without torch; only if that is well the
+models are loaded, run once and made to draw a picture. Findings come one by one, in the order they are made.
+"""
+
+import hashlib
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from fpd_bench.config.weight_files import contents, refuse_foreign
+from fpd_bench.config.weights import PUBLISHED, Published, caption_files, files_of
+from fpd_bench.errors import AssetError, FpdError
+from fpd_bench.tracks.memory import available_bytes
+
+PROMPTS = {
+    "maskgen": ["a photo of a red apple", "a photo of two dogs", "a bird above a house", "a blue bus"],
+    "maskgit": ["1", "3", "7", "9"],
+}
+STEPS = 8  # of the teacher's sampler, for the picture
+TORCH_BYTES = 10**9  # torch and its libraries, about
+
+
+@dataclass(frozen=True)
+class Finding:
+    """state: ok | note (worth knowing, no obstacle) | wrong (a run would fail). text says what to do."""
+
+    state: str
+    subject: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.state:<5} {self.subject:<10} {self.text}"
+
+
+def check_files(track: str, folder: Path) -> Iterator[Finding]:
+    """Every published file: there, whole, the right model, and the one that the hub sent."""
+    for file in files_of(track):
+        absent = file.absent(folder)
+        if absent:
+            note = f" ({file.note})" if file.note else ""
+            yield Finding("wrong", file.role, f"{absent} is missing{note}. Run: {file.fetch(folder)}")
+            continue
+        try:
+            refuse_foreign(file.path(folder), file.kind)
+            yield Finding("ok", file.role, f"{file.path(folder)}, {_hash(file, folder)}")
+        except AssetError as error:
+            yield Finding("wrong", file.role, str(error))
+
+
+def check_data(track: str, data: Path) -> Iterator[Finding]:
+    """Captions and real images; each is needed by some runs only."""
+    from fpd_bench.tracks.captions import open_captions
+    from fpd_bench.tracks.pictures import open_images
+
+    if track == "maskgen":
+        try:
+            yield Finding("ok", "captions", open_captions(data).describe())
+        except AssetError as error:
+            yield Finding("wrong" if caption_files(data) else "note", "captions", str(error))
+    try:
+        yield Finding("ok", "images", open_images(data, 256).describe())
+    except AssetError as error:
+        yield Finding("note", "images", str(error))
+
+
+def check_memory(track: str, folder: Path) -> Finding:
+    """Whether the models fit into this machine's memory, in single precision."""
+    files = [file.path(folder) for file in PUBLISHED[track]]
+    needed = TORCH_BYTES + sum(4 * contents(path).parameters or path.stat().st_size for path in files)
+    free = available_bytes()
+    words = f"loading needs about {needed / 1e9:.1f} GB"
+    if free is None:
+        return Finding("note", "memory", f"{words}; how much is free is not known")
+    if free < needed:
+        return Finding(
+            "wrong", "memory", f"{words}, {free / 1e9:.1f} GB is free. Use a larger machine, or --quick (files only)."
+        )
+    return Finding("ok", "memory", f"{words}, {free / 1e9:.0f} GB is free")
+
+
+def check_models(track_name: str, folder: Path, data: Path | None, picture: Path) -> Iterator[Finding]:
+    """Load everything (names and shapes of all tensors), run the teacher, the backbone and the sampler once."""
+    import torch
+
+    from fpd_bench.registry import tracks
+
+    try:
+        began = time.monotonic()
+        track = tracks.get(track_name)("default", weights=folder, data=data)
+        backbone = track.backbone
+        yield Finding("ok", "shapes", f"all tensors fit ({time.monotonic() - began:.0f} s)")
+        began = time.monotonic()
+        condition = track.condition(PROMPTS[track_name])
+        hidden = torch.full((len(condition), track.n_tokens), track.n_codes)
+        with torch.no_grad():
+            logits, empty = track.teacher(hidden, condition), track.teacher(hidden, track.null_condition(len(hidden)))
+        spread = (logits - empty).abs().max().item()
+        if not (torch.isfinite(logits).all() and spread > 0):
+            yield Finding("wrong", "forward", "the teacher's logits are not finite or ignore the condition")
+            return
+        yield Finding("ok", "forward", f"logits {list(logits.shape)}, finite, conditional ({_since(began)})")
+        began = time.monotonic()
+        noise = [torch.Generator().manual_seed(i) for i in range(len(condition))]
+        with torch.no_grad():
+            codes = track.teacher_sample(condition, STEPS, noise)
+            images = track.tokenizer.decode(track.tokenizer.codebook[codes], condition).clamp(0, 1)
+            features = backbone(images)
+        finite = all(bool(torch.isfinite(maps).all()) for maps in features.values())
+        words = f"{backbone.name}: {len(features)} blocks, {'' if finite else 'not '}finite"
+        yield Finding("ok" if finite else "wrong", "backbone", words)
+        _save(images, picture)
+        said = f"{', '.join(condition.texts)}; {STEPS} steps"
+        yield Finding("ok", "picture", f"{picture}: {said} ({_since(began)}). Look at it")
+        if track_name == "maskgen":
+            yield _scored(track, images)
+    except MemoryError:
+        yield Finding("wrong", "memory", "ran out while loading. Use a larger machine, or --quick (files only).")
+    except FpdError as error:
+        yield Finding("wrong", "models", str(error))
+
+
+def _scored(track, images) -> Finding:
+    """One picture through GenEval's detector and colours."""
+    began, suite = time.monotonic(), track.suite("validation")
+    item = next(item for item in suite.items if item.metadata["tag"] == "colors")
+    detail = suite.score((images[:1] * 255).byte(), [item])[0]["detail"]
+    weights = detail["detector"].get("weights_sha256", "")[:12]
+    return Finding("ok", "scorer", f"{detail['detector']['backend']}, weights {weights} ({_since(began)})")
+
+
+def _hash(file: Published, folder: Path) -> str:
+    """Size and sha256 of a file, held against what the hub said when it was downloaded."""
+    path = file.path(folder)
+    with path.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    words = f"{path.stat().st_size / 1e6:,.1f} MB, sha256 {digest[:12]}"
+    record = folder / file.repository.partition("/")[2]
+    record = record / ".cache/huggingface/download" / f"{path.relative_to(record)}.metadata"
+    lines = record.read_text().split() if record.is_file() else []
+    if len(lines) < 2 or len(lines[1]) != 64:
+        return f"{words} (no record of the hub's)"
+    if lines[1] != digest:
+        raise AssetError(
+            f"Weights '{path}' have sha256 {digest}, the hub sent {lines[1]}: the file was changed or damaged. "
+            f"Run: {file.fetch(folder)} --force-download"
+        )
+    return f"{words}, as the hub sent it (commit {lines[0][:12]})"
+
+
+def _save(images, picture: Path) -> None:
+    from PIL import Image
+
+    row = (images.permute(2, 0, 3, 1).flatten(1, 2) * 255 + 0.5).byte().numpy()  # [H, B W, 3]
+    picture.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(row).save(picture)
+
+
+def _since(began: float) -> str:
+    return f"{time.monotonic() - began:.1f} s"

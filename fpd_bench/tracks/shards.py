@@ -1,0 +1,62 @@
+"""WebDataset shards (plain tar files) by random access: any draw is a function of its generator alone.
+
+webdataset's own loaders stream through worker processes whose position no checkpoint can hold. Here a draw picks a
+shard by its size in bytes, then one of its members uniformly; the position is the generator's state, which every
+checkpoint has, and a shard's table of contents is read when it is first drawn. Where shards hold samples of unequal
+mean size the draw is not quite uniform over samples.
+"""
+
+import tarfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from fpd_bench.errors import AssetError
+
+
+class Shards:
+    """The members of tar files whose names end in one of `suffixes`. what: their name in messages."""
+
+    def __init__(self, paths: Sequence[Path], suffixes: tuple[str, ...], what: str):
+        self.paths, self.suffixes, self.what = list(paths), suffixes, what
+        sizes = np.array([path.stat().st_size for path in self.paths], dtype=np.float64)
+        self._share = np.cumsum(sizes) / sizes.sum()
+        self._tables: dict[int, np.ndarray] = {}
+
+    def draw(self, n: int, generator: torch.Generator) -> list[bytes]:
+        """The contents of n members, with replacement. Raises AssetError for a shard that is damaged or has none."""
+        where = torch.rand(n, 2, generator=generator, dtype=torch.float64).numpy()
+        shards = np.searchsorted(self._share, where[:, 0], side="right").clip(max=len(self.paths) - 1)
+        return [self._member(int(shard), share) for shard, share in zip(shards, where[:, 1], strict=True)]
+
+    def __iter__(self) -> Iterator[bytes]:
+        """All members, shard by shard."""
+        for shard in range(len(self.paths)):
+            for offset, size in self.table(shard):
+                yield self._read(shard, offset, size)
+
+    def _member(self, shard: int, share: float) -> bytes:
+        table = self.table(shard)
+        offset, size = table[int(share * len(table))]
+        return self._read(shard, offset, size)
+
+    def _read(self, shard: int, offset: int, size: int) -> bytes:
+        with self.paths[shard].open("rb") as file:
+            file.seek(offset)
+            return file.read(size)
+
+    def table(self, shard: int) -> np.ndarray:
+        """(offset, size) of each member [n, 2]. Raises AssetError for a shard that is damaged or has none."""
+        if shard not in self._tables:
+            path = self.paths[shard]
+            try:
+                with tarfile.open(path, "r:") as archive:
+                    members = [m for m in archive if m.isfile() and m.name.lower().endswith(self.suffixes)]
+            except (tarfile.TarError, OSError) as error:
+                raise AssetError(f"Shard '{path}' cannot be read: {error}. Fetch it again.") from error
+            if not members:
+                raise AssetError(f"Shard '{path}' holds no {self.what} (members {', '.join(self.suffixes)}).")
+            self._tables[shard] = np.array([(m.offset_data, m.size) for m in members], dtype=np.int64)
+        return self._tables[shard]
