@@ -11,14 +11,16 @@ from fpd_bench.config.fields import leaves, noun, value, well_typed
 from fpd_bench.config.generators import check_generator
 from fpd_bench.config.identity import TEACHER, generated, trains
 from fpd_bench.config.schema import RunConfig
-from fpd_bench.config.tracks import facts, refuse_unavailable
+from fpd_bench.config.tracks import facts, refuse_unavailable, refuse_without_data
 from fpd_bench.errors import ConfigError, UnknownName
 
 CHOICES = {
     "refine.ratio": ("uniform", "arccos"),
     "drift.positives": ("all", "others", "own"),
     "drift.negatives": ("self_masked", "roll"),
-    "drift.normalise": ("joint", "separate", "row_only"),
+    "drift.normalise": ("joint", "separate", "row_only", "sinkhorn"),
+    "drift.scale": ("layer", "position", "running", "none"),
+    "drift.equalise": ("layer", "position", "running", "none"),
     "optim.schedule": ("constant", "cosine"),
     "evaluation.split": ("test", "validation"),
     "evaluation.weights": ("ema", "raw"),
@@ -45,6 +47,7 @@ RANGES: dict[str, Rule] = {
     "drift.floor": DECAY,
     "drift.repulsion": NOT_NEGATIVE,
     "drift.samples_per_condition": COUNT,
+    "drift.shifts": NOT_NEGATIVE,
     "gan.weight": NOT_NEGATIVE,
     "gan.lr": POSITIVE,
     "gan.blur_sigma": NOT_NEGATIVE,
@@ -83,6 +86,8 @@ def check(config: RunConfig, here: bool = True) -> None:
         _refinement(config)
     if config.method == "fpd":
         _drift(config)
+    if here:
+        refuse_without_data(config.track.name, trains(config), config.method == "fpd" and config.gan.weight > 0)
 
 
 def _types(config: RunConfig) -> None:
@@ -153,7 +158,22 @@ def _drift(config: RunConfig) -> None:
             f"drift.negatives={drift.negatives}, drift.positives={drift.positives} need 2 or more drafts to compare; "
             f"got optim.batch={batch}. Raise optim.batch, or use drift.negatives=roll drift.positives=all."
         )
+    if drift.shifts and (drift.negatives != "roll" or drift.shifts >= group):
+        raise ConfigError(
+            f"drift.shifts={drift.shifts} needs drift.negatives=roll (got {drift.negatives}) and fewer shifts than the "
+            f"{group} drafts that are compared. 0 = all of them."
+        )
     _space(config)
+    _layer_weights(config)
+
+
+def _layer_weights(config: RunConfig) -> None:
+    weights, sets = config.drift.layer_weights, len(config.drift.blocks) or 1
+    if weights and (len(weights) != sets or min(weights) < 0 or max(weights) == 0):
+        raise ConfigError(
+            f"drift.layer_weights={weights} must be {sets} numbers of 0 or more, not all 0: one for each of "
+            f"drift.blocks={config.drift.blocks}. [] = 1 each."
+        )
 
 
 def _space(config: RunConfig) -> None:

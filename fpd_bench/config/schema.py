@@ -44,10 +44,18 @@ class DriftConfig:
     bandwidths: list[float] = field(default_factory=lambda: [0.05, 0.2, 0.5])  # sorted set, > 0
     positives: str = "all"  # all | others | own
     negatives: str = "roll"  # roll (literal Eq. 6, self included) | self_masked
-    normalise: str = "joint"  # joint | separate | row_only
+    normalise: str = "joint"  # joint | separate | row_only | sinkhorn
     floor: float = 0.0  # on the affinity; 1e-6 = the published Drifting code
     repulsion: float = 1.0  # weight of the repulsive half of Eq. 6; 0 = attraction only
     samples_per_condition: int = 8  # drafts per prompt; the drift is computed within a prompt (1 = whole batch)
+    # k > 0, with roll: sample i is pushed from X_i+1 ... X_i+k only; 0 = from all
+    shifts: int = field(default=0, metadata={"since": 2, "before": 0})
+    # the distance that counts as 1, a mean: layer | position | running (over steps) | none
+    scale: str = field(default="layer", metadata={"since": 2, "before": "layer"})
+    # Z_h of Eq. 7, an RMS: layer | position | running (over steps) | none
+    equalise: str = field(default="layer", metadata={"since": 2, "before": "layer"})
+    # of each block, in ascending order, in the sum of losses (of the image for pixel); [] = 1 each
+    layer_weights: list[float] = field(default_factory=list, metadata={"since": 2, "before": []})
 
     def __post_init__(self) -> None:
         self.blocks = sorted(set(self.blocks))

@@ -17,12 +17,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from fpd_bench.distill.affinity import NORMALISE, log_joint, log_weights
+from fpd_bench.distill.running import Running
 from fpd_bench.errors import ConfigError, UnknownName
 
 POSITIVES = ("all", "others", "own")
 NEGATIVES = ("self_masked", "roll")
-NORMALISE = ("joint", "separate", "row_only")
-SCALE = ("layer", "position", "none")
+SCALE = ("layer", "position", "running", "none")
+EQUALISE = ("layer", "position", "running", "none")
 
 _SMALLEST_SCALE = 1e-12
 _SMALLEST_SQUARE = 1e-12  # under V^2 in Z_h; far below the 5e-5 that joint weights reach at h = .02
@@ -76,7 +78,10 @@ def drift_field(
     floor: float = 0.0,
     repulsion: float = 1.0,
     groups: int = 1,
+    shifts: int = 0,
     scale: str = "layer",
+    equalise: str = "layer",
+    running: Running | None = None,
 ) -> DriftField:
     """Value and gradient of Eq. 7 at the features `student`, without a graph.
 
@@ -84,44 +89,53 @@ def drift_field(
     positives: "all" refinements Y_j of the group, "others" (j != i) or "own" (j = i).
     negatives: "roll" is Eq. 6 read literally: a cyclic shift of the group only reorders a sum that contains every
         sample, itself included, so no shift is carried out; "self_masked" leaves the sample itself out.
+    shifts: k > 0 with "roll": sample i sees X_i+1 ... X_i+k of its group only (cyclically); 0 = the whole group.
     normalise: "joint" = one row softmax over [negatives | positives], geometric mean with the column softmax, each
         half weighted by the mass of the other; "separate" = the same within each half, rows rescaled to sum 1;
-        "row_only" = plain softmax over each half, the difference of two kernel mean shifts.
+        "row_only" = plain softmax over each half, the difference of two kernel mean shifts; "sinkhorn" = each half
+        doubly stochastic.
     floor: least product of row and column softmax; 1e-6 in the published Drifting code, where it lifts the masked
         self pair too (masked positives stay out).
     repulsion: weight of the second sum of Eq. 6; 0 = attraction only.
     groups: the batch is `groups` runs of B / groups samples; only samples of one run see each other.
-    scale: mean student-target distance, self pairs included, over the whole "layer" or per "position"; or "none".
-    Z_h = RMS(V_h) over the whole layer. Raises ConfigError and UnknownName for impossible options.
+    scale: the distance that counts as 1: the mean student-target distance, self pairs included, over the whole
+        "layer", its "running" mean over steps, or the mean per "position"; or "none".
+    equalise: Z_h of Eq. 7: RMS(V_h) over the whole "layer", its "running" mean, or per "position"; "none" = 1.
+    running: the means of earlier steps, updated here; needed by "running" only.
+    Raises ConfigError and UnknownName for impossible options.
     """
-    widths = _checked(student, refined, bandwidths, positives, negatives, normalise, scale, groups, floor)
+    choices = {"positives": positives, "negatives": negatives, "normalise": normalise}
+    _check_choices(choices | {"scale": scale, "equalise": equalise}, floor)
+    widths = _check_sizes(student, refined, bandwidths, choices, groups, shifts)
+    running = running or Running()
     x = _problems(student, groups)
     n = x.shape[1]
     basis = torch.cat([x - x.mean(1, keepdim=True), _problems(refined, groups) - x], 1)  # X_i (centred) and Y_i - X_i
     gram = basis @ basis.mT
     to_x, to_y = _distances(gram)
-    unit = _unit(to_x, to_y, scale, groups)
+    unit = _unit(to_x, to_y, scale, groups, running)
     gram, to_x, to_y = gram / unit.square(), to_x / unit, to_y / unit
 
     same = torch.eye(n, dtype=torch.bool, device=x.device)
     far = _OFFICIAL_SELF_DISTANCE if floor else math.inf  # finite, so that a floor lifts it as in the published code
     near_x = torch.where(same, to_x + far, to_x) if negatives == "self_masked" else to_x
+    if shifts:
+        near_x = near_x.masked_fill(~_within(shifts, n, x.device), math.inf)
     near_y = to_y if positives == "all" else to_y.masked_fill(same if positives == "others" else ~same, math.inf)
     h = torch.tensor(widths, dtype=x.dtype, device=x.device)[:, None, None, None]
-    log_neg, log_pos = _log_weights(-near_x / h, -near_y / h, normalise, floor)
+    log_neg, log_pos = log_weights(-near_x / h, -near_y / h, normalise, floor)
     largest = torch.maximum(log_neg.amax((1, 2, 3), keepdim=True), log_pos.amax((1, 2, 3), keepdim=True))
     a_neg, a_pos = (log_neg - largest).exp(), (log_pos - largest).exp()
 
     attract = torch.cat([_less_row_sum(a_pos), a_pos], -1)  # rows of coefficients of the basis, [H, P, n, 2n]
     repel = torch.cat([_less_row_sum(a_neg), torch.zeros_like(a_neg)], -1)
     v = attract - repulsion * repel
-    square = _mean_square(v, gram)
-    z = square.clamp_min(_SMALLEST_SQUARE).sqrt()
-    gradient = (v / z[:, None, None, None]).sum(0) @ basis * (-2 / (unit.square() * n * len(x)))
     factor = largest.flatten().exp()
+    square, z = _sizes(v, gram, largest.view(-1, 1), equalise, groups, running)
+    gradient = (v / z[:, :, None, None]).sum(0) @ basis * (-2 / (unit.square() * n * len(x)))
     ratio = (_mean_square(repel, gram) / _mean_square(attract, gram).clamp_min(1e-30)).sqrt()
-    stats = _stats(widths, square.sqrt() * factor, ratio, to_y, unit)
-    return DriftField(_batch(gradient, groups), (square / z * factor).sum(), stats)
+    stats = _stats(widths, square.mean(1).sqrt() * factor, ratio, to_y, unit)
+    return DriftField(_batch(gradient, groups), ((square / z).mean(1) * factor).sum(), stats)
 
 
 def drifting_loss(
@@ -157,42 +171,11 @@ def drifting_loss(
         to_neg = to_neg + _OFFICIAL_SELF_DISTANCE * torch.eye(gen.shape[1], neg.shape[1], device=gen.device)
         goal, info = x.clone(), {"scale": unit}
         for r in R_list:
-            log_neg, log_pos = _log_joint(-to_neg / r, -to_pos / r, _OFFICIAL_FLOOR, log_w_neg, log_w_pos)
+            log_neg, log_pos = log_joint(-to_neg / r, -to_pos / r, _OFFICIAL_FLOOR, log_w_neg, log_w_pos)
             v = _pull(log_pos.exp(), pos, x) - _pull(log_neg.exp(), neg, x)
             info[f"loss_{r:g}"] = v.square().mean()
             goal += v / info[f"loss_{r:g}"].clamp_min(1e-8).sqrt()
     return (gen / divisor - goal).square().mean((1, 2)), info
-
-
-def _log_weights(neg: Tensor, pos: Tensor, normalise: str, floor: float) -> tuple[Tensor, Tensor]:
-    """log of the weights a- and a+ of Eq. 6 from logits [..., n, targets]; see `drift_field`."""
-    if normalise == "joint":
-        return _log_joint(neg, pos, floor)
-    log_neg, log_pos = (_log_separate(logits, floor, columns=normalise == "separate") for logits in (neg, pos))
-    return log_neg, log_pos
-
-
-def _log_separate(logits: Tensor, floor: float, columns: bool) -> Tensor:
-    """One half on its own: each row sums to 1."""
-    row = logits.logsumexp(-1, keepdim=True)
-    log_a = _log_affinity(logits, row, logits.logsumexp(-2, keepdim=True) if columns else row, floor)
-    return log_a - log_a.logsumexp(-1, keepdim=True)
-
-
-def _log_joint(
-    neg: Tensor, pos: Tensor, floor: float, log_w_neg: Tensor | float = 0.0, log_w_pos: Tensor | float = 0.0
-) -> tuple[Tensor, Tensor]:
-    """Both halves together: a+ = A_pos * sum_j A_neg and a- = A_neg * sum_j A_pos; log_w weigh the targets."""
-    row = torch.logaddexp(neg.logsumexp(-1, keepdim=True), pos.logsumexp(-1, keepdim=True))
-    log_neg = _log_affinity(neg, row, neg.logsumexp(-2, keepdim=True), floor) + log_w_neg
-    log_pos = _log_affinity(pos, row, pos.logsumexp(-2, keepdim=True), floor) + log_w_pos
-    return log_neg + log_pos.logsumexp(-1, keepdim=True), log_pos + log_neg.logsumexp(-1, keepdim=True)
-
-
-def _log_affinity(logits: Tensor, row: Tensor, column: Tensor, floor: float) -> Tensor:
-    """log A = log sqrt(row softmax * column softmax) from their log sums; A^2 >= floor except for masked pairs."""
-    log_a = logits - (row + column) / 2
-    return log_a if floor == 0 else log_a.clamp_min(math.log(floor) / 2).masked_fill(logits.isneginf(), -math.inf)
 
 
 def _pull(weights: Tensor, targets: Tensor, x: Tensor) -> Tensor:
@@ -224,15 +207,39 @@ def _distances(gram: Tensor) -> tuple[Tensor, Tensor]:
     return to_x.clamp_min(0).sqrt(), to_y.clamp_min(0).sqrt()
 
 
-def _unit(to_x: Tensor, to_y: Tensor, scale: str, groups: int) -> Tensor:
+def _unit(to_x: Tensor, to_y: Tensor, scale: str, groups: int, running: Running) -> Tensor:
     """The distance that counts as 1: [] or, per position, [P, 1, 1]."""
     if scale == "none":
         return to_x.new_ones(())
     mean = (to_x + to_y) / 2
-    if scale == "layer":
-        return mean.mean().clamp_min(_SMALLEST_SCALE)
-    per_position = mean.unflatten(0, (groups, -1)).mean((0, 2, 3)).clamp_min(_SMALLEST_SCALE)
-    return per_position.repeat(groups)[:, None, None]
+    if scale == "position":
+        per_position = mean.unflatten(0, (groups, -1)).mean((0, 2, 3)).clamp_min(_SMALLEST_SCALE)
+        return per_position.repeat(groups)[:, None, None]
+    unit = mean.mean().clamp_min(_SMALLEST_SCALE)
+    return running.update("unit", unit) if scale == "running" else unit
+
+
+def _sizes(
+    v: Tensor, gram: Tensor, level: Tensor, equalise: str, groups: int, running: Running
+) -> tuple[Tensor, Tensor]:
+    """(mean |V_h|^2, Z_h), both [H, 1] or, per position, [H, P]; both without the factor exp(level [H, 1]) of V_h."""
+    if equalise == "position":
+        square = ((v @ gram) * v).sum(-1).mean(2).clamp_min(0).unflatten(1, (groups, -1)).mean(1).repeat(1, groups)
+    else:
+        square = _mean_square(v, gram)[:, None]
+    if equalise == "none":
+        return square, (-level).exp()
+    z = square.clamp_min(_SMALLEST_SQUARE).sqrt()
+    if equalise == "running":  # of the logarithm: the RMS of a narrow kernel may not fit a float
+        z = (running.update("log_z", z.log() + level) - level).exp()
+    return square, z
+
+
+def _within(shifts: int, n: int, device: torch.device) -> Tensor:
+    """Whether sample j is one of the `shifts` that follow sample i in their circle of n: [n, n]."""
+    index = torch.arange(n, device=device)
+    ahead = (index[None, :] - index[:, None]) % n
+    return (ahead >= 1) & (ahead <= shifts)
 
 
 def _problems(features: Tensor, groups: int) -> Tensor:
@@ -253,38 +260,35 @@ def _stats(widths: list[float], rms: Tensor, ratio: Tensor, to_y: Tensor, unit: 
     return dict(zip(names, numbers, strict=True))
 
 
-def _checked(
-    student: Tensor,
-    refined: Tensor,
-    bandwidths: Sequence[float],
-    positives: str,
-    negatives: str,
-    normalise: str,
-    scale: str,
-    groups: int,
-    floor: float,
+def _check_choices(choices: dict[str, str], floor: float) -> None:
+    known = {"positives": POSITIVES, "negatives": NEGATIVES, "normalise": NORMALISE}
+    for kind, names in (known | {"scale": SCALE, "equalise": EQUALISE}).items():
+        if choices[kind] not in names:
+            raise UnknownName(f"drift.{kind}", choices[kind], names)
+    if not 0 <= floor < 1:
+        raise ConfigError(f"drift.floor must lie in [0, 1); got {floor}.")
+
+
+def _check_sizes(
+    student: Tensor, refined: Tensor, bandwidths: Sequence[float], choices: dict[str, str], groups: int, shifts: int
 ) -> list[float]:
     """The bandwidths in ascending order, or an error that names what is wrong."""
-    for kind, name, known in (
-        ("positives", positives, POSITIVES),
-        ("negatives", negatives, NEGATIVES),
-        ("normalise", normalise, NORMALISE),
-        ("scale", scale, SCALE),
-    ):
-        if name not in known:
-            raise UnknownName(f"drift.{kind}", name, known)
     widths = sorted(float(h) for h in bandwidths)
     if not widths or not all(0 < h < math.inf for h in widths):
         raise ConfigError(f"drift.bandwidths must be one or more finite numbers > 0; got {list(bandwidths)}.")
-    if not 0 <= floor < 1:
-        raise ConfigError(f"drift.floor must lie in [0, 1); got {floor}.")
     if student.ndim != 3 or student.shape != refined.shape:
         raise ConfigError(f"Features must be two equal [B, F, D]; got {list(student.shape)} and {list(refined.shape)}.")
     if groups < 1 or len(student) % groups:
         raise ConfigError(f"A batch of {len(student)} drafts cannot be cut into {groups} equal groups.")
+    negatives, positives = choices["negatives"], choices["positives"]
     if len(student) == groups and (negatives == "self_masked" or positives == "others"):
         raise ConfigError(
             f"One sample per group leaves nothing to compare with for negatives={negatives}, positives={positives}. "
             "Raise drift.samples_per_condition to 2 or more, or use drift.negatives=roll with drift.positives=all."
+        )
+    if shifts and (negatives != "roll" or not 0 < shifts < len(student) // groups):
+        raise ConfigError(
+            f"drift.shifts={shifts} needs drift.negatives=roll and lies below the {len(student) // groups} drafts that "
+            f"are compared; got negatives={negatives}. 0 = all of them."
         )
     return widths

@@ -16,7 +16,9 @@ from fpd_bench.distill.drift import DriftField, drift_field
 from fpd_bench.distill.masking import start_tokens
 from fpd_bench.distill.method import Clock, draft_statistics
 from fpd_bench.distill.refinement import refine
+from fpd_bench.distill.running import Running
 from fpd_bench.distill.streams import Streams, seed_of
+from fpd_bench.errors import ConfigError
 from fpd_bench.models.sampling import keyed_categorical
 from fpd_bench.registry import drafts, estimators, methods, spaces
 from fpd_bench.tracks.base import Condition, Track
@@ -43,6 +45,7 @@ class FixedPointDistillation:
         self.estimator = estimators.get(config.estimator)()
         self.source = drafts.get(config.draft)()
         self.space = spaces.get(config.drift.space).build(config.drift, track)
+        self.running: dict[str, Running] = {}  # per layer; used by drift.scale and drift.equalise = running
         self.adversary = None
         if config.gan.weight > 0:
             self.adversary = Adversary(
@@ -71,9 +74,8 @@ class FixedPointDistillation:
             images = self.track.tokenizer.decode(self.track.tokenizer.codebook[repaired.codes], condition)
             targets = self.space(images)
         with clock("drift"):
-            fields = {
-                layer: self._field(torch.cat([p.features[layer] for p in parts]), targets[layer]) for layer in targets
-            }
+            features = {layer: torch.cat([p.features[layer] for p in parts]) for layer in targets}
+            fields = self._fields(features, targets)
         stats = self._adversarial_step(torch.cat([p.images.detach() for p in parts]), clock)
         with clock("backward"):
             for rows, part in zip(chunks, parts, strict=True):
@@ -89,11 +91,16 @@ class FixedPointDistillation:
         return {}
 
     def state_dict(self) -> dict[str, Any]:
-        return {"adversary": self.adversary.state_dict()} if self.adversary else {}
+        state: dict[str, Any] = {"adversary": self.adversary.state_dict()} if self.adversary else {}
+        means = {layer: running.state_dict() for layer, running in self.running.items() if running.means}
+        return state | ({"running": means} if means else {})
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         if self.adversary:
             self.adversary.load_state_dict(state["adversary"])
+        for layer, means in state.get("running", {}).items():
+            self.running[layer] = Running()
+            self.running[layer].load_state_dict(means)
 
     def _chunks(self, batch: int) -> list[slice]:
         size = self.config.execution.micro_batch or batch
@@ -110,10 +117,19 @@ class FixedPointDistillation:
         images = self.track.tokenizer.decode(embeddings, condition)
         return Draft(logits, codes, images, self.space(images))
 
-    def _field(self, student: Tensor, refined: Tensor) -> DriftField:
-        """Eq. 6-7 for one layer, within each prompt."""
+    def _fields(self, features: dict[str, Tensor], targets: dict[str, Tensor]) -> dict[str, DriftField]:
+        """Eq. 6-7 for every layer [B, F, D], within each prompt, times the layer's weight in the sum."""
+        weights = self.config.drift.layer_weights or [1.0] * len(targets)
+        if len(weights) != len(targets):
+            raise ConfigError(f"drift.layer_weights={weights} must be one for each of {', '.join(targets)}.")
+        fields = {}
+        for (layer, refined), weight in zip(targets.items(), weights, strict=True):
+            field = self._field(layer, features[layer], refined)
+            fields[layer] = DriftField(field.gradient * weight, field.value * weight, field.stats)
+        return fields
+
+    def _field(self, layer: str, student: Tensor, refined: Tensor) -> DriftField:
         drift = self.config.drift
-        groups = len(student) // drift.samples_per_condition if drift.samples_per_condition > 1 else 1
         return drift_field(
             student.detach(),
             refined,
@@ -123,7 +139,11 @@ class FixedPointDistillation:
             normalise=drift.normalise,
             floor=drift.floor,
             repulsion=drift.repulsion,
-            groups=groups,
+            groups=len(student) // drift.samples_per_condition if drift.samples_per_condition > 1 else 1,
+            shifts=drift.shifts,
+            scale=drift.scale,
+            equalise=drift.equalise,
+            running=self.running.setdefault(layer, Running()),
         )
 
     def _pull(self, part: Draft, fields: dict[str, DriftField], rows: slice, batch: int) -> Tensor:

@@ -26,6 +26,19 @@ WRONG = {
     "Unknown space 'pixels' in drift.space. Did you mean 'pixel'?": RunConfig(drift=DriftConfig(space="pixels")),
     "Unknown drift.positives 'every'": RunConfig(drift=DriftConfig(positives="every")),
     "Unknown drift.negatives 'rol'. Did you mean 'roll'?": RunConfig(drift=DriftConfig(negatives="rol")),
+    "Unknown drift.scale 'layers'. Did you mean 'layer'?": RunConfig(drift=DriftConfig(scale="layers")),
+    "drift.shifts=2 needs drift.negatives=roll (got self_masked)": RunConfig(
+        drift=DriftConfig(shifts=2, negatives="self_masked")
+    ),
+    "drift.shifts=8 needs drift.negatives=roll (got roll) and fewer shifts than the 8 drafts": RunConfig(
+        drift=DriftConfig(shifts=8)
+    ),
+    "drift.layer_weights=[1.0, 2.0] must be 4 numbers of 0 or more, not all 0": RunConfig(
+        drift=DriftConfig(layer_weights=[1.0, 2.0])
+    ),
+    "drift.layer_weights=[0.0, 0.0] must be 2 numbers": RunConfig(
+        drift=DriftConfig(blocks=[0, 1], layer_weights=[0.0, 0.0])
+    ),
     "Unknown drift.normalise 'both'": RunConfig(drift=DriftConfig(normalise="both")),
     "Unknown refine.ratio 'cosine'": RunConfig(refine=RefineConfig(ratio="cosine")),
     "Unknown optim.schedule 'linear'": RunConfig(optim=OptimConfig(schedule="linear")),
@@ -75,6 +88,8 @@ def test_what_cannot_work_is_refused(message):
         RunConfig(),
         RunConfig(method="teacher", drift=DriftConfig(bandwidths=[])),  # a teacher reads no drift
         RunConfig(drift=DriftConfig(space="pixel", blocks=[], grid=0)),
+        RunConfig(drift=DriftConfig(shifts=7, layer_weights=[0.25] * 4, scale="none", equalise="running")),
+        RunConfig(drift=DriftConfig(space="pixel", blocks=[], layer_weights=[2])),
         RunConfig(drift=DriftConfig(samples_per_condition=1)),  # the whole batch is one group
         RunConfig(start=StartConfig(1.0), track=TrackConfig(preset="large")),
         RunConfig(drift=DriftConfig(samples_per_condition=1, negatives="roll"), optim=OptimConfig(batch=1)),

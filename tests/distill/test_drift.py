@@ -11,7 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file
 
-from fpd_bench.distill.drift import NEGATIVES, NORMALISE, POSITIVES, SCALE, drift_loss, drifting_loss
+from fpd_bench.distill.affinity import NORMALISE
+from fpd_bench.distill.drift import EQUALISE, NEGATIVES, POSITIVES, SCALE, drift_field, drift_loss, drifting_loss
+from fpd_bench.distill.running import DECAY, Running
 from fpd_bench.errors import ConfigError, UnknownName
 
 GOLDEN = Path(os.environ.get("FPD_GOLDEN_DIR", "tests/golden"))
@@ -31,6 +33,13 @@ def gradient(x, y, widths=WIDTHS, **options):
     return x.grad
 
 
+def sinkhorn(k):
+    for _ in range(20):
+        k = k / k.sum(0, keepdim=True)
+        k = k / k.sum(1, keepdim=True)
+    return k
+
+
 def plain_field(x, y, h, positives, negatives, normalise, shift=1, repulsion=1.0, floor=0.0):
     """V_h(X_i^f) of Eq. 6 sample by sample for one group, in coordinates divided by the mean distance."""
     b = len(x)
@@ -46,6 +55,8 @@ def plain_field(x, y, h, positives, negatives, normalise, shift=1, repulsion=1.0
         row = k_neg.sum(1, keepdim=True) + k_pos.sum(1, keepdim=True)
         a_neg, a_pos = ((k / row * k / k.sum(0, keepdim=True)).clamp_min(floor).sqrt() for k in (k_neg, k_pos))
         w_neg, w_pos = a_neg * a_pos.sum(1, keepdim=True), a_pos * a_neg.sum(1, keepdim=True)
+    elif normalise == "sinkhorn":
+        w_neg, w_pos = sinkhorn(k_neg), sinkhorn(k_pos)
     else:
         w_neg, w_pos = (k if normalise == "row_only" else k / k.sum(0, keepdim=True).sqrt() for k in (k_neg, k_pos))
         w_neg, w_pos = (w / w.sum(1, keepdim=True) for w in (w_neg, w_pos))
@@ -114,6 +125,26 @@ def test_roll_is_the_same_for_every_shift():
         torch.testing.assert_close(ours, reference.grad)
 
 
+@pytest.mark.parametrize("normalise", NORMALISE)
+def test_with_some_shifts_a_sample_sees_only_those_that_follow_it(normalise):
+    x, y = features(b=5, f=1)
+    ours = gradient(x, y, [0.2], negatives="roll", shifts=4, normalise=normalise)
+    torch.testing.assert_close(ours, gradient(x, y, [0.2], negatives="self_masked", normalise=normalise))
+    base = gradient(x, y, [0.2], negatives="roll", shifts=1, normalise="row_only", repulsion=1e3, scale="none")
+    away = x - x.roll(-1, 0)  # from the next sample, whatever its distance
+    cosine = torch.nn.functional.cosine_similarity(-base, away, dim=-1)
+    assert (cosine > 1 - 1e-4).all()
+
+
+def test_doubly_stochastic_weights_leave_the_mean_where_it_is():
+    """Every sample repels with total weight 1 and is repelled with total weight 1: the forces of a group cancel."""
+    x, _ = features()
+    options = dict(positives="own", negatives="self_masked", scale="none")
+    field = gradient(x, x, [0.5], normalise="sinkhorn", **options)
+    assert field.sum(0).abs().max() < 1e-6 * field.abs().max()
+    assert gradient(x, x, [0.5], normalise="separate", **options).sum(0).abs().max() > 1e-3 * field.abs().max()
+
+
 def test_gradient_is_the_slope_of_the_regression_onto_a_frozen_target():
     x, y = features(b=6, f=2, d=3)
     v, unit = plain_field(x, y, 0.2, "all", "self_masked", "joint")
@@ -173,6 +204,42 @@ def test_scale_per_position_makes_positions_of_different_size_alike(groups):
     assert not torch.allclose(layer[:, 1] * 1000, layer[:, 0], rtol=0.1)
 
 
+@pytest.mark.parametrize("groups", [1, 3])
+def test_equalised_per_position_strong_and_weak_positions_pull_alike(groups):
+    x, y = features(f=2)
+    y[:, 1] = x[:, 1] + 0.01 * (y[:, 1] - x[:, 1])
+    options = dict(positives="own", negatives="roll", normalise="row_only", repulsion=0.0, groups=groups)
+    sizes = gradient(x, y, [0.5], equalise="position", **options).square().sum(-1).mean(0)
+    assert sizes[0].item() == pytest.approx(sizes[1].item())
+    sizes = gradient(x, y, [0.5], equalise="layer", **options).square().sum(-1).mean(0)
+    assert sizes[1] < 1e-3 * sizes[0]
+
+
+def test_without_equalising_the_gradient_and_loss_are_those_of_the_bare_field():
+    x, y = features()
+    v, unit = plain_field(x, y, 0.5, "all", "self_masked", "joint")
+    torch.testing.assert_close(gradient(x, y, [0.5], equalise="none"), -2 * v / unit / (12 * 3))
+    assert drift_loss(x, y, [0.5], equalise="none").loss.item() == pytest.approx(v.square().sum(-1).mean().item())
+
+
+@pytest.mark.parametrize("option", ["scale", "equalise"])
+def test_a_running_mean_starts_as_this_step_and_remembers_it(option):
+    x, y = features()
+    z, w = features(seed=1, step=2.0)
+    running = Running()
+    fields = [drift_field(a, b, WIDTHS, **{option: "running"}, running=running) for a, b in ((x, y), (z, w))]
+    alone = [drift_field(a, b, WIDTHS) for a, b in ((x, y), (z, w))]
+    torch.testing.assert_close(fields[0].gradient, alone[0].gradient)
+    assert not torch.allclose(fields[1].gradient, alone[1].gradient, rtol=0.05)
+    if option == "scale":
+        mixed = DECAY * alone[0].stats["scale"] + (1 - DECAY) * alone[1].stats["scale"]
+        assert fields[1].stats["scale"] == pytest.approx(mixed)
+    again = Running()
+    again.load_state_dict(running.state_dict())
+    third = [drift_field(x, y, WIDTHS, **{option: "running"}, running=r).gradient for r in (running, again)]
+    assert torch.equal(*third)
+
+
 def test_bandwidths_are_a_set_without_order():
     x, y = features()
     assert torch.equal(gradient(x, y, [0.5, 0.05, 0.2]), gradient(x, y, [0.05, 0.2, 0.5]))
@@ -209,9 +276,9 @@ def test_half_precision_students_are_compared_in_float32():
 @pytest.mark.parametrize("normalise", NORMALISE)
 @pytest.mark.parametrize("positives", POSITIVES)
 @pytest.mark.parametrize("negatives", NEGATIVES)
-@pytest.mark.parametrize("scale", SCALE)
+@pytest.mark.parametrize(("scale", "equalise"), list(zip(SCALE, EQUALISE, strict=True)))
 @pytest.mark.parametrize("floor", [0.0, 1e-6])
-def test_no_nan_for_duplicates_and_extremes(normalise, positives, negatives, scale, floor):
+def test_no_nan_for_duplicates_and_extremes(normalise, positives, negatives, scale, equalise, floor):
     x, y = (t.float() for t in features(b=8, f=2, d=4))
     same = torch.full_like(x, 3.0)
     cases = [
@@ -234,6 +301,7 @@ def test_no_nan_for_duplicates_and_extremes(normalise, positives, negatives, sca
             positives=positives,
             negatives=negatives,
             scale=scale,
+            equalise=equalise,
             floor=floor,
             groups=2,
         )
@@ -277,7 +345,7 @@ def test_impossible_bandwidths_are_refused(widths):
         drift_loss(*features(), widths)
 
 
-@pytest.mark.parametrize("option", ["positives", "negatives", "normalise", "scale"])
+@pytest.mark.parametrize("option", ["positives", "negatives", "normalise", "scale", "equalise"])
 def test_unknown_choices_are_named(option):
     with pytest.raises(UnknownName, match=f"drift.{option} 'jiont'"):
         drift_loss(*features(), WIDTHS, **{option: "jiont"})
@@ -291,6 +359,9 @@ def test_impossible_shapes_are_refused():
         drift_loss(x, y, WIDTHS, groups=12)
     with pytest.raises(ConfigError, match="B, F, D"):
         drift_loss(x, y[:, :1], WIDTHS)
+    for wrong in (dict(negatives="roll", shifts=12), dict(negatives="self_masked", shifts=1)):
+        with pytest.raises(ConfigError, match="drift.shifts="):
+            drift_loss(x, y, WIDTHS, **wrong)
     with pytest.raises(ConfigError, match="floor"):
         drift_loss(x, y, WIDTHS, floor=-1)
     assert drift_loss(x, y, WIDTHS, groups=12, negatives="roll").loss.isfinite()

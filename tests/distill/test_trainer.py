@@ -51,7 +51,12 @@ def same(first, second):
     return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
 
 
-@pytest.mark.parametrize("overrides", [[], ["method=dimo"], ["estimator=soft", "optim.schedule=cosine"]], ids=str)
+RUNNING = ["drift.scale=running", "drift.equalise=running"]
+
+
+@pytest.mark.parametrize(
+    "overrides", [[], ["method=dimo"], ["estimator=soft", "optim.schedule=cosine"], RUNNING], ids=str
+)
 def test_a_stopped_training_goes_on_to_the_same_weights_and_log(overrides, small_track):
     whole, first = Notebook(), Notebook(stop_at=3)
     weights = train(config(*overrides), small_track, whole)

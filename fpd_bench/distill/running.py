@@ -1,0 +1,24 @@
+"""Running means of a few small tensors by name: what must outlive one step and belongs in a checkpoint."""
+
+from torch import Tensor
+
+DECAY = 0.99
+
+
+class Running:
+    """{name: mean}; the first value starts the mean."""
+
+    def __init__(self) -> None:
+        self.means: dict[str, Tensor] = {}
+
+    def update(self, name: str, value: Tensor) -> Tensor:
+        """The mean after `value` has entered it with weight 1 - DECAY."""
+        before = self.means.get(name, value)
+        self.means[name] = before.lerp(value, 1 - DECAY)
+        return self.means[name]
+
+    def state_dict(self) -> dict[str, Tensor]:
+        return dict(self.means)
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        self.means = dict(state)
