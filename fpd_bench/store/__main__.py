@@ -14,7 +14,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from fpd_bench.errors import FpdError
-from fpd_bench.store import ingest, schema
+from fpd_bench.store import address, ingest, schema
 from fpd_bench.store.query import Store
 
 
@@ -35,7 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _rebuild(results: Path) -> int:
     done = ingest.rebuild(results)
-    print(f"{done.read} runs read into {schema.default_url(results)}")
+    print(f"{done.read} runs read into {address.shown(address.default(results))}")
     return 0
 
 

@@ -4,21 +4,18 @@ Ingest is incremental (a run is read again only if a file's size or mtime change
 order, twice, or from nothing gives the same content. Jobs never open the index.
 """
 
-import fcntl
 import os
-import time
 from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import sqlalchemy as sa
 
 from fpd_bench.errors import StoreError
-from fpd_bench.store import layout, reader, schema
-
-LOCK_SECONDS = 120
+from fpd_bench.store import address, layout, reader, schema
+from fpd_bench.store.batch import Batch, delete
+from fpd_bench.store.lock import Writer, one_writer
+from fpd_bench.store.trouble import sqlite_file, told
 
 
 @dataclass(frozen=True)
@@ -34,52 +31,52 @@ class Ingested:
 def ingest(results: Path, url: str | None = None) -> Ingested:
     """Bring the index up to date with results/runs: created if missing, rebuilt if corrupt or of an older schema.
 
-    Raises StoreError if the index has a newer schema, belongs to something else, or stays locked.
+    Raises StoreError if the index has a newer schema, belongs to something else, stays locked or cannot be written.
     """
-    url = url or schema.default_url(results)
-    results.mkdir(parents=True, exist_ok=True)
-    with _one_writer(url):
-        if _needs_rebuild(url, results):
-            return _rebuild(results, url)
-        engine = schema.connect(url)
-        try:
-            schema.create(engine)
-            return _update(engine, results)
-        except sa.exc.OperationalError as error:
-            raise StoreError(f"Cannot write the index at '{url}': {error.orig}.") from error
-        finally:
-            engine.dispose()
+    url = url or address.default(results)
+    with told("write", url):
+        results.mkdir(parents=True, exist_ok=True)
+        with one_writer(sqlite_file(url)) as writer:
+            if _needs_rebuild(url, results, writer):
+                return _rebuild(results, url, writer)
+            engine = schema.connect(url)
+            try:
+                schema.create(engine)
+                return _update(engine, results)
+            finally:
+                engine.dispose()
+                if writer:
+                    writer.leave()
 
 
 def rebuild(results: Path, url: str | None = None) -> Ingested:
     """Make the index anew from results/runs, whatever it held. Raises StoreError if it belongs to something else."""
-    url = url or schema.default_url(results)
-    results.mkdir(parents=True, exist_ok=True)
-    with _one_writer(url):
-        _refuse_foreign(url)
-        return _rebuild(results, url)
+    url = url or address.default(results)
+    with told("write", url):
+        results.mkdir(parents=True, exist_ok=True)
+        with one_writer(sqlite_file(url)) as writer:
+            _refuse_foreign(url)
+            return _rebuild(results, url, writer)
 
 
-def _needs_rebuild(url: str, results: Path) -> bool:
+def _needs_rebuild(url: str, results: Path, writer: Writer | None) -> bool:
     engine = schema.connect(url)
     try:
         found = schema.version(engine)
-        if found is not None and engine.dialect.name == "sqlite":
+        if found is not None and writer and not writer.untouched():
             with engine.connect() as connection:
                 if connection.execute(sa.text("PRAGMA quick_check(1)")).scalar_one() != "ok":
                     return True
-    except (sa.exc.OperationalError, sa.exc.NoResultFound, ValueError) as error:
-        if "unable to open" in str(error) or "locked" in str(error) or engine.dialect.name != "sqlite":
-            raise StoreError(f"Cannot open the index at '{url}': {getattr(error, 'orig', error)}.") from error
-        return True
-    except sa.exc.DatabaseError:  # not a database, or a malformed one
-        return True
+    except (sa.exc.DatabaseError, sa.exc.NoResultFound, ValueError) as error:
+        if writer is None or any(words in str(error) for words in ("unable to open", "locked", "readonly")):
+            raise
+        return True  # not a database, or a malformed one
     finally:
         engine.dispose()
     if found is not None and found > schema.SCHEMA_VERSION:
         raise StoreError(
-            f"The index at '{url}' has schema {found}; this version of fpd-bench knows {schema.SCHEMA_VERSION}. Update "
-            f"fpd-bench, or rebuild the index: {schema.REBUILD.format(results=results)}"
+            f"The index at '{address.shown(url)}' has schema {found}; this version of fpd-bench knows "
+            f"{schema.SCHEMA_VERSION}. Update fpd-bench, or rebuild the index: {schema.REBUILD.format(results=results)}"
         )
     return found is not None and found < schema.SCHEMA_VERSION
 
@@ -88,70 +85,81 @@ def _refuse_foreign(url: str) -> None:
     engine = schema.connect(url)
     try:
         schema.version(engine)
-    except (sa.exc.SQLAlchemyError, ValueError):
-        if engine.dialect.name != "sqlite":
+    except (sa.exc.SQLAlchemyError, ValueError) as error:
+        if engine.dialect.name != "sqlite" or "locked" in str(error):
             raise
         # A damaged index may be replaced; only a sound database of something else may not.
     finally:
         engine.dispose()
 
 
-def _rebuild(results: Path, url: str) -> Ingested:
-    target = _file(url)
-    if target is None:
+def _rebuild(results: Path, url: str, writer: Writer | None) -> Ingested:
+    if writer is None:
         engine = schema.connect(url)
-        schema.metadata.drop_all(engine)
-        schema.create(engine)
-        counts = _update(engine, results)
-        engine.dispose()
-        return Ingested(counts.read, rebuilt=True)
+        try:
+            schema.metadata.drop_all(engine)
+            schema.create(engine)
+            return Ingested(_update(engine, results).read, rebuilt=True)
+        finally:
+            engine.dispose()
+    target = writer.target
     temporary = target.with_name(f"{target.name}.rebuild-{os.getpid()}")
     temporary.unlink(missing_ok=True)
-    engine = schema.connect(f"sqlite:///{temporary}")
+    engine = schema.connect(f"sqlite:///{temporary}", fresh=True)
     try:
         schema.create(engine)
         counts = _update(engine, results, place=target.parent)
         engine.dispose()
+        _flush(temporary)
         # A journal of the old file must not be played back into the new one.
         target.with_name(f"{target.name}-journal").unlink(missing_ok=True)
         os.replace(temporary, target)
+        writer.leave()
     finally:
         engine.dispose()
         temporary.unlink(missing_ok=True)
     return Ingested(counts.read, rebuilt=True)
 
 
+def _flush(path: Path) -> None:
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
 def _update(engine: sa.Engine, results: Path, place: Path | None = None) -> Ingested:
-    """Read what changed, drop what is gone. Each run is one transaction: a kill leaves whole runs only."""
+    """Read what changed, drop what is gone."""
     root = _root(engine, results, place)
-    folders = {folder.name: folder for folder in sorted((results / layout.RUNS).glob("*")) if folder.is_dir()}
-    known, others = _known(engine, root)
-    read = unchanged = 0
+    folders = {folder.name: folder for folder in run_folders(results)}
+    present, known, others = _known(engine, root)
+    batch, unchanged = Batch(engine, root, present), 0
     for run_id, folder in folders.items():
         stamp = reader.stamp(folder)
         if run_id in others or known.get(run_id) == stamp:
             unchanged += 1
             continue
         record = reader.read(folder)
-        if record is None:
-            continue
-        with engine.begin() as connection:
-            _replace(connection, record, root, stamp)
-        read += 1
+        if record is not None:
+            batch.add(record, stamp)
+    batch.write()
     gone = sorted(known.keys() - folders.keys())
     with engine.begin() as connection:
-        for run_id in gone:
-            connection.execute(sa.delete(schema.runs).where(schema.runs.c.run_id == run_id))
-    return Ingested(read, unchanged, len(gone))
+        delete(connection, [schema.runs], gone)
+    return Ingested(batch.written, unchanged, len(gone))
 
 
-def _known(engine: sa.Engine, root: str) -> tuple[dict[str, reader.Stamp], set[str]]:
-    """Stamps of the runs taken from `root`; ids of runs that another results folder of a shared index has done."""
-    known: dict[str, reader.Stamp] = defaultdict(dict)
-    others = set()
+def run_folders(results: Path) -> list[Path]:
+    """The folders of results/runs that a run can be in, sorted. A copy beside them (`<id>.bak`) is none of them."""
+    return [path for path in sorted((results / layout.RUNS).glob("*")) if layout.is_run_id(path.name) and path.is_dir()]
+
+
+def _known(engine: sa.Engine, root: str) -> tuple[list[str], dict[str, reader.Stamp], set[str]]:
+    """(ids of all runs of the index, stamps of those taken from `root`, ids that another results folder of a shared
+    index has done)."""
+    present, known, others = [], defaultdict(dict), set()
     with engine.connect() as connection:
         owners = sa.select(schema.runs.c.run_id, schema.runs.c.status, schema.runs.c.root)
         for run_id, status, where in connection.execute(owners):
+            present.append(run_id)
             if where == root:
                 known[run_id] = {}
             elif status in ("done", "diverged"):
@@ -159,53 +167,12 @@ def _known(engine: sa.Engine, root: str) -> tuple[dict[str, reader.Stamp], set[s
         for run_id, path, size, mtime in connection.execute(sa.select(schema.ingested)):
             if run_id in known:
                 known[run_id][path] = (size, mtime)
-    return known, others
-
-
-def _replace(connection: sa.Connection, record: reader.Record, root: str, stamp: reader.Stamp) -> None:
-    run_id = record.run["run_id"]
-    schema.upsert(connection, schema.runs, [record.run | {"root": root}])
-    files = [{"run_id": run_id, "path": path, "size": size, "mtime_ns": mtime} for path, (size, mtime) in stamp.items()]
-    for table in schema.CHILDREN:
-        connection.execute(sa.delete(table).where(table.c.run_id == run_id))
-        schema.upsert(connection, table, files if table is schema.ingested else record.children[table.name])
+    return present, known, others
 
 
 def _root(engine: sa.Engine, results: Path, place: Path | None) -> str:
     """The results folder as noted in `runs.root`: relative to a SQLite file, so that both can move together."""
-    target = _file(str(engine.url))
+    target = sqlite_file(str(engine.url))
     if target is None:
         return str(results.resolve())
     return os.path.relpath(results.resolve(), (place or target.parent).resolve())
-
-
-def _file(url: str) -> Path | None:
-    parsed = sa.make_url(url)
-    return Path(parsed.database) if parsed.drivername.startswith("sqlite") and parsed.database else None
-
-
-@contextmanager
-def _one_writer(url: str) -> Iterator[None]:
-    """Hold `<index>.lock` while writing SQLite. Where the file system has no locks, SQLite's own must do."""
-    target = _file(url)
-    if target is None:
-        yield
-        return
-    with target.with_name(f"{target.name}.lock").open("w") as handle:
-        _acquire(handle.fileno(), target)
-        yield
-
-
-def _acquire(descriptor: int, target: Path) -> None:
-    deadline = time.monotonic() + LOCK_SECONDS
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                message = f"'{target}' has been locked by another writer for {LOCK_SECONDS} s. Try again later."
-                raise StoreError(message) from None
-            time.sleep(0.1)
-        except OSError:
-            return

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import sqlalchemy as sa
 
-from fpd_bench.store import layout, schema
+from fpd_bench.store import address, layout, schema
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Store:
 
     def __init__(self, results: Path, url: str | None = None):
         self.results = Path(results)
-        self._engine = schema.connect(url or schema.default_url(self.results))
+        self._engine = schema.connect(url or address.default(self.results))
 
     def __enter__(self) -> "Store":
         return self

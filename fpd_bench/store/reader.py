@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,7 +17,10 @@ import yaml
 from fpd_bench.store import layout
 from fpd_bench.store.rows import ENDINGS, Row, attempts, items, metrics, series
 
+_Yaml = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's is ten times as fast; not every build has it
+
 Stamp = dict[str, tuple[int, int]]
+KEPT = {layout.ATTEMPTS: ".json", layout.PICTURES: ".png", layout.SAMPLES: ".npz", layout.EVAL: ".jsonl"}
 WHOLE = {layout.CONFIG, layout.IDENTITY, layout.CLAIM, layout.EVENTS, layout.TRAIN, layout.STUDENT, layout.DONE}
 
 
@@ -31,24 +35,25 @@ class Record:
 def stamp(folder: Path) -> Stamp:
     """{path inside the run: (bytes, mtime_ns)} of the files the index reads or lists; it changes when they do."""
     found: Stamp = {}
-    for path in _listed(folder):
+    for name, entry in _listed(folder):
         try:
-            stat = path.stat()
+            stat = entry.stat()
         except FileNotFoundError:  # replaced while we looked; the next ingest sees it
             continue
-        found[str(path.relative_to(folder))] = (stat.st_size, stat.st_mtime_ns)
-    return found
+        found[name] = (stat.st_size, stat.st_mtime_ns)
+    return dict(sorted(found.items()))
 
 
-def _listed(folder: Path) -> list[Path]:
-    kept = {layout.ATTEMPTS: ".json", layout.PICTURES: ".png", layout.SAMPLES: ".npz", layout.EVAL: ".jsonl"}
-    paths: list[Path] = []
-    for entry in os.scandir(folder):
-        if entry.name in kept and entry.is_dir():
-            paths += [Path(file.path) for file in os.scandir(entry.path) if file.name.endswith(kept[entry.name])]
-        elif entry.name in WHOLE:
-            paths.append(Path(entry.path))
-    return sorted(paths)
+def _listed(folder: Path) -> Iterator[tuple[str, "os.DirEntry[str]"]]:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name in WHOLE:
+                yield entry.name, entry
+            elif entry.name in KEPT and entry.is_dir():
+                with os.scandir(entry.path) as files:
+                    yield from (
+                        (f"{entry.name}/{file.name}", file) for file in files if file.name.endswith(KEPT[entry.name])
+                    )
 
 
 def read(folder: Path) -> Record | None:
@@ -101,7 +106,7 @@ def _evaluations(folder: Path, record: Record) -> None:
 
 def _config(path: Path) -> Row | None:
     try:
-        value = yaml.safe_load(path.read_text(encoding="utf-8"))
+        value = yaml.load(path.read_text(encoding="utf-8"), Loader=_Yaml)
     except (FileNotFoundError, yaml.YAMLError, UnicodeDecodeError):
         return None
     return value if isinstance(value, dict) else None

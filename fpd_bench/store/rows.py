@@ -10,6 +10,8 @@ from fpd_bench.store import layout
 SERIES_POINTS = 200  # per run and name: enough for a curve
 ENDINGS = {"finished", "failed", "diverged", "interrupted"}
 
+_PLAIN = (str, int, bool, type(None))
+
 Row = dict[str, Any]
 
 
@@ -69,11 +71,12 @@ def items(path: Path) -> list[Row]:
     """One row per image of eval/<suite>.jsonl. Raises KeyError or ValueError for a line that is not of that form."""
     rows: list[Row] = []
     positions: dict[str, int] = {}
+    suite = path.stem
     for line in layout.read_jsonl(path):
         item = str(line["item"])
         rows.append(
             {
-                "suite": path.stem,
+                "suite": suite,
                 "item_id": item,
                 "replicate": int(line["replicate"]),
                 "position": positions.setdefault(item, len(positions)),
@@ -101,8 +104,10 @@ def metrics(suite: str, scored: list[Row]) -> list[Row]:
 
 def finite(value: Any) -> Any:
     """NaN and infinities as None: PostgreSQL's JSON has no word for them."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
     if isinstance(value, dict):
-        return {key: finite(part) for key, part in value.items()}
+        return {key: part if type(part) in _PLAIN else finite(part) for key, part in value.items()}
     if isinstance(value, list):
-        return [finite(part) for part in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+        return [part if type(part) in _PLAIN else finite(part) for part in value]
+    return value

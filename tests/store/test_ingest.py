@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from fpd_bench.errors import StoreError
-from fpd_bench.store import ingest, schema
+from fpd_bench.store import address, ingest, schema
 from fpd_bench.store.__main__ import main
 from fpd_bench.store.query import Store
 from tests.store.synthetic_runs import finish, write_lines, write_run
@@ -138,7 +138,7 @@ def test_curves_are_thinned_with_both_ends_kept_and_repeated_steps_counted_once(
 
 def test_the_modes_that_shared_file_systems_need_are_really_set(results):
     ingest.ingest(results)
-    engine = schema.connect(schema.default_url(results))
+    engine = schema.connect(address.default(results))
     with engine.connect() as connection:
         modes = [connection.execute(sa.text(f"PRAGMA {name}")).scalar() for name in ("journal_mode", "foreign_keys")]
     assert modes == ["delete", 1]
@@ -192,14 +192,15 @@ def test_many_ingests_at_once_end_in_one_whole_index(results):
 
 def test_a_killed_ingest_leaves_whole_runs_that_the_next_one_completes(results):
     code = (
-        "import os, sys; from pathlib import Path; from fpd_bench.store import ingest, schema\n"
-        "real, calls = schema.upsert, []\n"
-        "def upsert(c, t, rows):\n"
+        "import os, sys; from pathlib import Path; from fpd_bench.store import batch, ingest, schema\n"
+        "real, calls = schema.insert, []\n"
+        "def insert(c, t, rows):\n"
         "    calls.append(t); real(c, t, rows)\n"
-        "    if len(calls) == 12: os._exit(9)\n"
-        "schema.upsert = upsert; ingest.ingest(Path(sys.argv[1]))"
+        "    if len(calls) == 15: os._exit(9)\n"
+        "batch.ROWS, schema.insert = 1, insert; ingest.ingest(Path(sys.argv[1]))"
     )
     assert subprocess.run([sys.executable, "-c", code, str(results)], check=False).returncode == 9
+    assert 0 < len(statuses(results)) < 6
     ingest.ingest(results)
     before = content(results)
     ingest.rebuild(results)
