@@ -11,7 +11,7 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from fpd_bench.config.check import check
-from fpd_bench.config.identity import TEACHER
+from fpd_bench.config.identity import TEACHER, generated
 from fpd_bench.config.schema import EvaluationConfig, RunConfig, TrackConfig
 from fpd_bench.errors import AssetError, ConfigError
 from fpd_bench.evals.sampling import run_images
@@ -51,6 +51,8 @@ def trained(run: RunDir) -> Source:
     config = run.config()
     if config.method == TEACHER:
         return Source(config, Bench().track(config), None)
+    if generated(config):
+        raise ConfigError(f"Run {run.run_id} has no student to draw with: its images are of method={config.method}.")
     if not run.student.exists():
         raise ConfigError(_no_student(run))
     vouched = ((run.done() or {}).get("files") or {}).get(layout.STUDENT)

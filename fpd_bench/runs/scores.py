@@ -27,8 +27,10 @@ class RowScore:
 def run_score(run: RunDir, metric: str) -> float | None:
     """A task's mean over images, or `overall`, the plain mean of the task means; None if there is no such number."""
     tasks: dict[str, list[float]] = defaultdict(list)
-    for rows in run.scores().values():
-        for row in rows:
+    for row in (row for rows in run.scores().values() for row in rows):
+        if row.get("metric") == metric:  # of all images together
+            return float(row["value"])
+        if "task" in row:
             tasks[row["task"]].append(row["score"])
     if metric != "overall":
         return mean(tasks[metric]) if tasks[metric] else None

@@ -10,6 +10,7 @@ import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -18,17 +19,19 @@ from torch import nn
 
 from fpd_bench import registry
 from fpd_bench.config.check import check
-from fpd_bench.config.identity import TEACHER
+from fpd_bench.config.identity import generated, trains
 from fpd_bench.config.schema import RunConfig
 from fpd_bench.errors import Diverged, Interrupted, RunError
+from fpd_bench.generators.base import Generator
 from fpd_bench.models import devices
 from fpd_bench.runs import claims, images, provenance
 from fpd_bench.runs.failures import failure_class, halved, micro_batch, need_space
 from fpd_bench.runs.outcome import Outcome
 from fpd_bench.runs.recorder import RunRecorder
-from fpd_bench.runs.rundir import RunDir, write_with
+from fpd_bench.runs.rundir import Row, RunDir, write_with
 from fpd_bench.runs.signals import StopFlag, stop_flag
 from fpd_bench.tracks.base import Suite, Track
+from fpd_bench.tracks.judges import Judge, judge_of
 
 RAW = "raw."  # prefix of the raw (not averaged) weights in student.safetensors
 
@@ -42,6 +45,16 @@ class Bench:
     def __init__(self, follow_parent: bool = False) -> None:
         self.parent = os.getppid() if follow_parent else None
         self._tracks: dict[tuple[str, str, str], Track] = {}
+        self._judges: dict[tuple[str, str], Judge | Track] = {}
+
+    def judge(self, config: RunConfig) -> Judge | Track:
+        """What scores the run's images: its track, without the models if they are not the run's. Raises as `track`."""
+        if not generated(config):
+            return self.track(config)
+        key = (config.track.name, config.track.preset)
+        if key not in self._judges:
+            self._judges[key] = judge_of(*key)
+        return self._judges[key]
 
     def track(self, config: RunConfig) -> Track:
         """The track of a run, on its device. Raises UnknownName, AssetError, or ConfigError without that device."""
@@ -77,7 +90,7 @@ def _with_less_memory(run: RunDir, outcome: Outcome) -> bool:
         return False
     config = run.config()
     size = micro_batch(run, config.execution.micro_batch)
-    if size == 1 or config.method == TEACHER:
+    if size == 1 or not trains(config):
         return False
     gc.collect()  # the failed attempt's tensors
     if torch.cuda.is_available():
@@ -89,16 +102,16 @@ def _with_less_memory(run: RunDir, outcome: Outcome) -> bool:
 def _attempt(run: RunDir, bench: Bench, claim: claims.Claim, stop: StopFlag) -> Outcome:
     config = run.config()
     config.execution.micro_batch = micro_batch(run, config.execution.micro_batch)
-    track, trouble = _prepared(config, bench)
-    attempt = run.begin_attempt(provenance.record(config, track.assets if track else {}))
+    source, trouble = _prepared(config, bench)
+    attempt = run.begin_attempt(provenance.record(config, source.assets if source else {}))
     recorder = RunRecorder(run, claim, attempt, stop)
     recorder.event("attempt_started")
     try:
         need_space(run.path)
-        if track is None:
+        if source is None:
             raise trouble or RuntimeError("no track")
         _same_assets(run, attempt, recorder)
-        _stages(run, config, track, recorder)
+        _stages(run, config, source, recorder)
         recorder.keep_claim()
         run.finish("done")
         recorder.event("finished")
@@ -117,32 +130,52 @@ def _attempt(run: RunDir, bench: Bench, claim: claims.Claim, stop: StopFlag) -> 
         return _failed(run, recorder, error)
 
 
-def _prepared(config: RunConfig, bench: Bench) -> tuple[Track | None, Exception | None]:
-    """The checked run's track, or why there is none; the attempt that tells so has yet to begin."""
+@dataclass(frozen=True)
+class Source:
+    """Where a run's images come from, and what scores them. track: if the run uses its models; generator: if not."""
+
+    judge: Judge | Track
+    track: Track | None
+    generator: Generator | None
+
+    @property
+    def assets(self) -> dict[str, str]:
+        """Hashes of the files behind the images and their scores."""
+        return self.judge.assets | (self.generator.assets if self.generator else {})
+
+
+def _prepared(config: RunConfig, bench: Bench) -> tuple[Source | None, Exception | None]:
+    """The checked run's source, or why there is none; the attempt that tells so has yet to begin."""
     try:
         check(config)
         torch.set_num_threads(config.execution.threads)
         torch.manual_seed(config.seed)  # everything draws from named streams; this is for what forgets to
-        return bench.track(config), None
+        if generated(config):
+            return Source(bench.judge(config), None, registry.generators.get(config.method)(config)), None
+        track = bench.track(config)
+        return Source(track, track, None), None
     except Exception as error:
         return None, error
 
 
-def _stages(run: RunDir, config: RunConfig, track: Track, recorder: RunRecorder) -> None:
+def _stages(run: RunDir, config: RunConfig, source: Source, recorder: RunRecorder) -> None:
     student = None
-    if config.method != TEACHER:
+    if source.track and trains(config):
         if not run.student.exists():
             with _stage(recorder, "train"):
-                _train(run, config, track, recorder)
-        student = student_of(run, config, track)
-    suite = track.suite(config.evaluation.split)
+                _train(run, config, source.track, recorder)
+        student = student_of(run, config, source.track)
+    suite = source.judge.suite(config.evaluation.split)
     if not run.samples(suite.name).exists():
         with _stage(recorder, "sample"):
-            _sample(run, config, track, student, suite, recorder)
+            _sample(run, config, source, student, suite, recorder)
     shutil.rmtree(run.shards(suite.name), ignore_errors=True)  # if killed between the whole and their removal
     if not run.evaluation(suite.name).exists():
         with _stage(recorder, "evaluate"):
-            _evaluate(run, suite, recorder)
+            scored = _score(run, suite, recorder)
+            measured = _measure(run, config, source, suite, recorder)
+            recorder.keep_claim()
+            run.finish_evaluation(suite.name, [*scored, *measured])
 
 
 def _train(run: RunDir, config: RunConfig, track: Track, recorder: RunRecorder) -> None:
@@ -167,18 +200,18 @@ def student_of(run: RunDir, config: RunConfig, track: Track) -> nn.Module:
 
 
 def _sample(
-    run: RunDir, config: RunConfig, track: Track, student: nn.Module | None, suite: Suite, recorder: RunRecorder
+    run: RunDir, config: RunConfig, source: Source, student: nn.Module | None, suite: Suite, recorder: RunRecorder
 ) -> None:
     """Images uint8 [items, replicates, H, W, 3], in shards first: a killed sampling goes on behind its last one."""
-    from fpd_bench.evals.sampling import BATCH, run_images
+    from fpd_bench.evals.sampling import BATCH
 
     replicates, folder = config.evaluation.images_per_prompt, run.shards(suite.name)
     total = len(suite.items) * replicates
     if not total:
-        raise RunError(f"suite '{suite.name}' of track '{track.name}' has no items to draw")
+        raise RunError(f"suite '{suite.name}' of track '{config.track.name}' has no items to draw")
     drawn = images.kept(folder, BATCH, total, lambda message: recorder.event("warning", message=message))
     shard: list[np.ndarray] = []
-    for _, _, image in run_images(config, track, student, suite, replicates, drawn):
+    for image in _drawn(config, source, student, suite, drawn):
         shard.append(image.permute(1, 2, 0).cpu().numpy())
         if drawn + len(shard) < total and len(shard) < BATCH:
             continue
@@ -193,8 +226,39 @@ def _sample(
     images.join(folder, run.samples(suite.name), len(suite.items), replicates, BATCH)
 
 
-def _evaluate(run: RunDir, suite: Suite, recorder: RunRecorder) -> None:
-    """Score item by item, from where the last attempt stopped."""
+def _drawn(
+    config: RunConfig, source: Source, student: nn.Module | None, suite: Suite, begin: int
+) -> Iterator[torch.Tensor]:
+    """The suite's images uint8 [3, H, W] in order, without the first `begin`."""
+    from fpd_bench.evals.sampling import run_images
+
+    replicates = config.evaluation.images_per_prompt
+    if source.generator:
+        yield from source.generator.images(suite, replicates, begin)
+    elif source.track:
+        for _, _, image in run_images(config, source.track, student, suite, replicates, begin):
+            yield image
+
+
+def _measure(run: RunDir, config: RunConfig, source: Source, suite: Suite, recorder: RunRecorder) -> list[Row]:
+    """Numbers of all images together: the suite's own, or those that evaluation.fidelity asks for."""
+    measure = suite.measure
+    if config.evaluation.fidelity:
+        from fpd_bench.evals.fidelity.suites import against_real_images
+
+        measure = against_real_images(config.evaluation.fidelity, source.judge)
+
+    def progress(done: int, total: int) -> None:
+        recorder.progress(done, total)
+        _stop_here(recorder, "evaluation")
+
+    return measure(run.samples(suite.name), config.execution.device, progress) if measure else []
+
+
+def _score(run: RunDir, suite: Suite, recorder: RunRecorder) -> list[Row]:
+    """Score item by item, from where the last attempt stopped; [] if an image by itself has no score."""
+    if suite.score is None:
+        return []
     rows = {(row["item"], row["replicate"]): row for row in run.partial_scores(suite.name)}
     ordered = []
     for n, (item, pixels) in enumerate(zip(suite.items, images.by_item(run.samples(suite.name)), strict=True), 1):
@@ -209,8 +273,7 @@ def _evaluate(run: RunDir, suite: Suite, recorder: RunRecorder) -> None:
         ordered += [rows[item.id, replicate] for replicate in replicates]
         recorder.progress(n, len(suite.items))
         _stop_here(recorder, "evaluation")
-    recorder.keep_claim()
-    run.finish_evaluation(suite.name, ordered)
+    return ordered
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from pathlib import Path
 import yaml
 
 from fpd_bench.store import layout
-from fpd_bench.store.rows import ENDINGS, Row, attempts, items, metrics, series
+from fpd_bench.store.rows import ENDINGS, Row, attempts, items, measured, metrics, series
 
 _Yaml = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's is ten times as fast; not every build has it
 
@@ -95,13 +95,14 @@ def read(folder: Path) -> Record | None:
 def _evaluations(folder: Path, record: Record) -> None:
     for path in sorted((folder / layout.EVAL).glob("*.jsonl")):
         try:
-            rows = items(path)
+            rows, (numbers, protocols) = items(path), measured(path)
         except (KeyError, TypeError, ValueError) as error:
-            record.children["items"], record.children["metrics"] = [], []
+            record.children["items"], record.children["metrics"], record.children["protocols"] = [], [], []
             record.run |= {"status": "corrupt", "message": f"{path.name}: {type(error).__name__} {error}"}
             return
         record.children["items"] += rows
-        record.children["metrics"] += metrics(path.stem, rows)
+        record.children["metrics"] += metrics(path.stem, rows) + numbers
+        record.children["protocols"] += protocols
 
 
 def _config(path: Path) -> Row | None:

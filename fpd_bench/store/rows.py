@@ -73,6 +73,8 @@ def items(path: Path) -> list[Row]:
     positions: dict[str, int] = {}
     suite = path.stem
     for line in layout.read_jsonl(path):
+        if "metric" in line:
+            continue
         item = str(line["item"])
         rows.append(
             {
@@ -100,6 +102,18 @@ def metrics(suite: str, scored: list[Row]) -> list[Row]:
         overall = math.fsum(means.values()) / len(means)
         rows.append({"suite": suite, "metric": "overall", "value": overall, "n": len(scored)})
     return rows
+
+
+def measured(path: Path) -> tuple[list[Row], list[Row]]:
+    """Numbers of all images together in eval/<suite>.jsonl: rows of `metrics`, and of `protocols`.
+
+    Raises KeyError or ValueError as `items`.
+    """
+    lines = [line for line in layout.read_jsonl(path) if "metric" in line]
+    keys = [{"suite": path.stem, "metric": str(line["metric"])} for line in lines]
+    values = [{"value": float(line["value"]), "n": int(line["n"])} for line in lines]
+    protocols = [key | {"protocol": finite(line["protocol"])} for key, line in zip(keys, lines, strict=True)]
+    return [key | value for key, value in zip(keys, values, strict=True)], protocols
 
 
 def finite(value: Any) -> Any:

@@ -13,7 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from fpd_bench.errors import StoreError
 from fpd_bench.store import address
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 BUSY_MS = 30_000  # how long SQLite waits for another process
 REBUILD = "python -m fpd_bench.store rebuild --results {results}"
 
@@ -71,6 +71,15 @@ metrics = sa.Table(
     sa.Column("n", sa.Integer, nullable=False),  # images
     **COMPACT,
 )
+protocols = sa.Table(  # of the metrics that mean nothing without theirs: FID and its kin
+    "protocols",
+    metadata,
+    _run_id(),
+    sa.Column("suite", sa.String, primary_key=True),
+    sa.Column("metric", sa.String, primary_key=True),
+    sa.Column("protocol", sa.JSON, nullable=False),
+    **COMPACT,
+)
 items = sa.Table(
     "items",
     metadata,
@@ -113,7 +122,7 @@ ingested = sa.Table(
     sa.Column("mtime_ns", sa.BigInteger, nullable=False),
     **COMPACT,
 )
-CHILDREN = (attempts, metrics, items, artifacts, series, ingested)
+CHILDREN = (attempts, metrics, protocols, items, artifacts, series, ingested)
 
 
 def connect(url: str, fresh: bool = False) -> sa.Engine:

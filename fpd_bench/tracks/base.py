@@ -5,6 +5,7 @@ Letters: B batch, L tokens, K codes (mask id = K), d code dimension, H x W pixel
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 import torch
@@ -39,18 +40,24 @@ class Item:
     metadata: dict[str, Any]
 
 
+Measure = Callable[[Path, str, Callable[[int, int], None]], list[dict[str, Any]]]
+
+
 @dataclass(frozen=True)
 class Suite:
     """A named list of items and the scorer that turns images into records.
 
     score(images uint8 [n, 3, H, W], items of the same length) -> one record per image:
-    {"score": float, "task": str, "detail": dict}.
+    {"score": float, "task": str, "detail": dict}. None: an image by itself has no score.
+    measure(file of all images, device, progress) -> numbers of all images together, one record each:
+    {"metric": str, "value": float, "n": images, "protocol": dict}; numbers of different protocols are never ranked.
     """
 
     name: str
     items: tuple[Item, ...]
     condition: Condition
-    score: Callable[[Tensor, list[Item]], list[dict[str, Any]]]
+    score: Callable[[Tensor, list[Item]], list[dict[str, Any]]] | None
+    measure: Measure | None = None
 
 
 class Track(Protocol):
