@@ -1,0 +1,126 @@
+"""Any text-to-image pipeline of diffusers, by hub name or local path. Registry entry `diffusers`.
+
+Noise is drawn on the CPU from one generator per image, keyed like everything else (seed, suite, item, replicate): any
+batch size, restart or device starts from the same noise.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fpd_bench.config.generators import locate
+from fpd_bench.config.schema import GeneratorConfig, RunConfig
+from fpd_bench.errors import AssetError, ConfigError, UnknownName
+from fpd_bench.evals.sampling import generator_of
+from fpd_bench.registry import generators
+from fpd_bench.tracks.base import Suite
+
+BATCH = 4  # images at once, unless execution.micro_batch says otherwise
+
+
+@generators.register("diffusers", version=1)
+class DiffusersGenerator:
+    """`config.generator` says which pipeline, how many steps, which guidance, dtype, scheduler and UNet."""
+
+    def __init__(self, config: RunConfig):
+        self.config, self.settings = config, config.generator
+        self.pipeline = open_pipeline(self.settings).to(config.execution.device)
+        self.assets = {f"diffusers/{name}": value for name, value in _revisions(self.pipeline, self.settings).items()}
+
+    def images(self, suite: Suite, replicates: int, begin: int = 0) -> Iterator[Tensor]:
+        """Raises ConfigError for an argument that this pipeline does not take."""
+        keys = [(item, replicate) for item in suite.items for replicate in range(replicates)]
+        size = self.config.execution.micro_batch or BATCH
+        for first in range(begin, len(keys), size):
+            batch = keys[first : first + size]
+            noise = [generator_of(self.config.seed, suite.name, item.id, replicate) for item, replicate in batch]
+            yield from self._draw([item.prompt for item, _ in batch], noise)
+
+    @torch.inference_mode()
+    def _draw(self, prompts: list[str], noise: list[torch.Generator]) -> Iterator[Tensor]:
+        try:
+            found = self.pipeline(prompts, generator=noise, output_type="np", **_arguments(self.settings)).images
+        except TypeError as error:  # a pipeline without guidance, timesteps or sizes
+            raise ConfigError(f"{type(self.pipeline).__name__} of '{self.settings.source}': {error}.") from error
+        if not np.isfinite(found).all():
+            raise ConfigError(
+                f"'{self.settings.source}' gave pixels that are no numbers with generator.dtype={self.settings.dtype}. "
+                "Try bfloat16 or float32."
+            )
+        pixels = (np.asarray(found).clip(0, 1) * 255 + 0.5).astype(np.uint8)
+        yield from torch.from_numpy(pixels).permute(0, 3, 1, 2)
+
+
+def _arguments(settings: GeneratorConfig) -> dict[str, Any]:
+    """Only what is set: everything else is the pipeline's own default."""
+    given: dict[str, Any] = {}
+    if settings.timesteps:
+        given["timesteps"] = list(settings.timesteps)
+    if settings.steps:
+        given["num_inference_steps"] = settings.steps
+    if settings.guidance >= 0:
+        given["guidance_scale"] = settings.guidance
+    if settings.size:
+        given |= {"height": settings.size, "width": settings.size}
+    return given
+
+
+def open_pipeline(settings: GeneratorConfig) -> Any:
+    """The pipeline, with its UNet and scheduler replaced as asked. Raises AssetError, UnknownName or ConfigError."""
+    try:
+        import diffusers
+    except ImportError as error:
+        raise ConfigError("method=diffusers needs diffusers. Run: pip install 'fpd-bench[diffusers]'") from error
+    options: dict[str, Any] = {"torch_dtype": getattr(torch, settings.dtype)}
+    options |= {"variant": settings.variant} if settings.variant else {}
+    if settings.custom_pipeline:  # asked for by name, so its code may run
+        options |= {"custom_pipeline": settings.custom_pipeline, "trust_remote_code": True}
+    source = locate(settings.source)
+    try:
+        pipeline: Any = diffusers.DiffusionPipeline.from_pretrained(source, **options)
+        if settings.unet:
+            pipeline.unet = _unet(locate(settings.unet, ""), pipeline.unet)
+    except (OSError, ValueError, AttributeError, RuntimeError) as error:
+        raise AssetError(f"'{source}' cannot be opened as a pipeline: {' '.join(str(error).split())[:300]}") from error
+    if settings.scheduler:
+        pipeline.scheduler = _scheduler(settings.scheduler, diffusers).from_config(pipeline.scheduler.config)
+    if getattr(pipeline, "safety_checker", None) is not None:  # would blacken images, and GenEval's code removes it
+        pipeline.safety_checker = None
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline
+
+
+def _scheduler(name: str, diffusers: Any) -> Any:
+    known = [word for word in dir(diffusers) if word.endswith("Scheduler") and not word.startswith(("Flax", "_"))]
+    if name not in known:
+        raise UnknownName("scheduler", name, known, "generator.scheduler")
+    return getattr(diffusers, name)
+
+
+def _unet(where: str, old: Any) -> Any:
+    """The UNet of a file, or of a folder or repository in diffusers' layout, of the old one's kind and dtype."""
+    from safetensors.torch import load_file
+
+    parts = where.split("/")
+    if not Path(where).exists() and len(parts) > 2:
+        from huggingface_hub import hf_hub_download
+
+        where = hf_hub_download("/".join(parts[:2]), "/".join(parts[2:]))
+    if not Path(where).is_file():
+        return type(old).from_pretrained(where, torch_dtype=old.dtype)
+    safe = where.endswith(".safetensors")
+    weights = load_file(where) if safe else torch.load(where, map_location="cpu", weights_only=True)
+    old.load_state_dict(weights)
+    return old
+
+
+def _revisions(pipeline: Any, settings: GeneratorConfig) -> dict[str, str]:
+    """The hub's commit, if it came from there, and the class that draws."""
+    found = {"pipeline": type(pipeline).__name__, "source": settings.source}
+    commit = getattr(getattr(pipeline, "unet", None) or getattr(pipeline, "transformer", None), "config", {})
+    revision = commit.get("_commit_hash") if hasattr(commit, "get") else None
+    return found | ({"revision": str(revision)} if revision else {})
