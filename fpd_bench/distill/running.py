@@ -13,7 +13,7 @@ class Running:
 
     def update(self, name: str, value: Tensor) -> Tensor:
         """The mean after `value` has entered it with weight 1 - DECAY."""
-        before = self.means.get(name, value)
+        before = self.means.get(name, value).to(value.device)  # a checkpoint may come from elsewhere
         self.means[name] = before.lerp(value, 1 - DECAY)
         return self.means[name]
 
