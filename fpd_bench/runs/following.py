@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from fpd_bench.errors import ConfigError
 from fpd_bench.runs import claims, job, launch, submissions
 from fpd_bench.runs.executor import Executor
 from fpd_bench.runs.failures import Patience, halved, micro_batch
@@ -14,11 +15,10 @@ from fpd_bench.runs.outcome import Outcome
 from fpd_bench.runs.rundir import RunDir
 from fpd_bench.runs.scheduler import Answer, Scheduler, cancel
 from fpd_bench.runs.signals import stop_flag
+from fpd_bench.runs.verdict import judge
 
 POLL_SECONDS = 5.0
-NODE_TRIES = 3
-DEATH_TRIES = 2
-LOST_NODE = ("NODE_FAIL", "BOOT_FAIL", "UNKNOWN", "REVOKED")
+RETRY_SECONDS = 60.0  # until sbatch is asked again after it refused
 
 
 @dataclass
@@ -29,32 +29,61 @@ class Follower:
     executor: Executor
     tell: Tell
     patience: Patience
-    again: list[launch.Wish] = field(default_factory=list)
+    mine: frozenset[str] = frozenset()
+    again: list[launch.Wish] = field(default_factory=list)  # to be submitted
 
     def __post_init__(self) -> None:
-        self.scheduler = Scheduler(self.executor.grace_min)
+        self.scheduler = Scheduler(self.executor.grace_min, self.results / launch.LOGS)
+        self._retry_at = 0.0
+        self._refused_since: float | None = None
 
     def submit(self, runs: list[RunDir]) -> int:
-        """Submit those that no job and no process has; gives how many."""
+        """Submit those that no job and no process has; gives how many. Raises ConfigError if sbatch takes none."""
         free = [run for run in runs if submissions.read(run) is None and claims.holder(run.claim) is None]
-        return len(launch.submit([launch.Wish(run) for run in free], self.results, self.executor))
+        self.again = [launch.Wish(run) for run in free]
+        return self._send(under_way=len(free) < len(runs), patience_s=0)
+
+    def _send(self, under_way: bool, patience_s: float) -> int:
+        """Submit what waits; gives how many. What sbatch refuses goes on waiting, for example until others have ended.
+
+        Raises ConfigError if it has refused everything for `patience_s` while nothing of the sweep was under way.
+        """
+        wishes, self.again = self.again, []
+        try:
+            sent = len(launch.submit(wishes, self.results, self.executor)) if wishes else 0
+        except ConfigError as error:
+            self.again = [wish for wish in wishes if submissions.read(wish.run) is None]
+            sent, now = len(wishes) - len(self.again), time.monotonic()
+            self._refused_since = now if sent else self._refused_since or now
+            if not sent and not under_way and now - self._refused_since >= patience_s:
+                raise
+            self._retry_at = now + RETRY_SECONDS
+            for wish in self.again[:1]:
+                beside = f", as do {len(self.again) - 1} others" if len(self.again) > 1 else ""
+                self.tell(Outcome(wish.run.run_id, "busy", f"waits{beside}: {error}"))
+            return sent
+        self._refused_since = None
+        return sent
 
     def follow(self, runs: list[RunDir]) -> bool:
         """Until all runs have ended, or a signal comes, which leaves the jobs running. Whether all have ended."""
         left = {run.run_id: run for run in runs}
         with stop_flag() as stop:
             while left and not stop:
-                for run_id in [run_id for run_id, ended in self._look(left).items() if ended]:
+                waiting = {wish.run.run_id for wish in self.again}
+                asked = {run_id: run for run_id, run in left.items() if run_id not in waiting}
+                for run_id in [run_id for run_id, ended in self._look(asked).items() if ended]:
                     del left[run_id]
-                if self.again and not stop:
-                    wishes, self.again = self.again, []
-                    launch.submit(wishes, self.results, self.executor)
+                if self.again and not stop and time.monotonic() >= self._retry_at:
+                    self._send(len(self.again) < len(left), patience_s=60 * self.executor.grace_min)
                 _sleep(POLL_SECONDS if left else 0, lambda: bool(stop))
         return not left
 
     def _look(self, runs: dict[str, RunDir]) -> dict[str, bool]:
         known = {run_id: submissions.read(run) for run_id, run in runs.items()}
-        answers = self.scheduler.ask(submission for submission in known.values() if submission)
+        given = {run_id: submission for run_id, submission in known.items() if submission}
+        signs = {submission.token: submissions.last_sign(runs[run_id]) for run_id, submission in given.items()}
+        answers = self.scheduler.ask(given.values(), signs)
         return {run_id: self._ended(run, known[run_id], answers) for run_id, run in runs.items()}
 
     def _ended(self, run: RunDir, submission: submissions.Submission | None, answers: dict[str, Answer]) -> bool:
@@ -78,29 +107,23 @@ class Follower:
 
     def _lost(self, run: RunDir, submission: submissions.Submission, answer: Answer) -> bool:
         """The job is over and the run has not said how it ended."""
-        if answer.state == "CANCELLED":
+        interrupted = _last_end(run).get("kind") == "interrupted"
+        verdict = judge(submission, answer, _began(run, submission), interrupted, job.no_progress(run))
+        if verdict.action == "cancelled":
             return self._say(run, Outcome(run.run_id, "interrupted", f"job {answer.job_id} was cancelled"))
-        began = _began(run, submission)
-        if answer.state == "OUT_OF_MEMORY":
+        if verdict.action == "less_memory":
             return self._less_memory(run)
-        if answer.state in ("TIMEOUT", "DEADLINE", "PREEMPTED") or _last_end(run).get("kind") == "interrupted":
-            if job.no_progress(run):
-                job.fail_for_time(run)
-                return False  # told at the next look
-            job.note_progress(run, answer.job_id)
-            return self._once_more(run, 1, submission.exclude)
-        lost_node = answer.state in LOST_NODE or not began
-        if submission.tries < (NODE_TRIES if lost_node else DEATH_TRIES):
-            nodes = {
-                *filter(None, submission.exclude.split(",")),
-                *([answer.node] if answer.node and lost_node else []),
-            }
-            avoid = ",".join(sorted(nodes)) if submission.tries > 1 else submission.exclude
-            return self._once_more(run, submission.tries + 1, avoid)
-        words = launch.log_of(self.results, submission)
-        message = f"job {answer.job_id or submission.batch} ended as {answer.state}, after {submission.tries} tries"
-        _note(run, "node" if lost_node else "worker_died", message, words)
-        return False
+        if verdict.action == "out_of_time":
+            job.fail_for_time(run)
+        elif verdict.action == "again":
+            if verdict.tries == 1:
+                job.note_progress(run, answer.job_id)
+            self.again.append(launch.Wish(run, verdict.tries, verdict.exclude))
+        else:
+            words = launch.log_of(self.results, submission)
+            message = f"job {answer.job_id or submission.batch} ended as {answer.state}, after {submission.tries} tries"
+            _note(run, verdict.failure_class, message, words)
+        return False  # told at the next look
 
     def _less_memory(self, run: RunDir) -> bool:
         config = run.config()
@@ -110,10 +133,7 @@ class Follower:
         if tried or size == 1:
             return False
         run.append_event(run.next_event("memory") | {"micro_batch": halved(size, config.optim.batch)})
-        return self._once_more(run, 1, "")
-
-    def _once_more(self, run: RunDir, tries: int, exclude: str) -> bool:
-        self.again.append(launch.Wish(run, tries, exclude))
+        self.again.append(launch.Wish(run))
         return False
 
     def _say(self, run: RunDir, outcome: Outcome) -> bool:
@@ -132,8 +152,6 @@ class Follower:
             if submission and claims.holder(other.claim) is None and path.name in self.mine:
                 submissions.drop(other, submission)
                 cancel([submission])
-
-    mine: frozenset[str] = frozenset()
 
 
 def run_slurm(

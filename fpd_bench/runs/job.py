@@ -1,6 +1,7 @@
 """Inside a batch job: carry its runs out one after the other; asked to stop, save and go back into the queue."""
 
 import sys
+import time
 import traceback
 from collections.abc import Callable
 from typing import Any
@@ -11,17 +12,21 @@ from fpd_bench.runs.outcome import Outcome
 from fpd_bench.runs.rundir import RunDir
 from fpd_bench.runs.signals import stop_flag
 
+KILL_SECONDS = 60  # SLURM's KillWait is 30 by default
+
 
 def carry(run_dirs: tuple[str, ...]) -> list[str]:
     """Perform the runs; says how each ended."""
-    from fpd_bench.runs.stages import Bench, perform
-
-    ends, bench = [], Bench()
+    ends = []
     with stop_flag() as stop:  # takes the place of submitit's handler, which would requeue by its own rules
+        from fpd_bench.runs.stages import Bench, perform  # torch: seconds in which a warning may come
+
+        bench = Bench()
         for run in map(RunDir, run_dirs):
             submission = submissions.read(run)
             if submission is None and not run.is_done():  # cancelled while it waited
                 continue
+            _wait_for_predecessor(run, lambda: bool(stop))
             outcome = Outcome(run.run_id, "interrupted") if stop else _performed(run, perform, bench)
             ends.append(f"{outcome.run_id} {outcome.status} {outcome.message}".rstrip())
             print(ends[-1], flush=True)
@@ -31,6 +36,16 @@ def carry(run_dirs: tuple[str, ...]) -> list[str]:
             if submission:
                 submissions.drop(run, submission)
     return ends
+
+
+def _wait_for_predecessor(run: RunDir, stop: Callable[[], bool]) -> None:
+    """A job that comes back may find its own former self still being killed: give it the time to go."""
+    end = time.monotonic() + KILL_SECONDS
+    while time.monotonic() < end and not stop():
+        holder = claims.holder(run.claim)
+        if holder is None or not holder.job or holder.job != claims.batch_job():
+            return
+        time.sleep(0.2)
 
 
 def _performed(run: RunDir, perform: Callable[..., Outcome], bench: Any) -> Outcome:

@@ -14,8 +14,8 @@ from fpd_bench.errors import ConfigError
 from fpd_bench.runs import snapshot, submissions
 from fpd_bench.runs.executor import Executor
 from fpd_bench.runs.rundir import RunDir
+from fpd_bench.runs.submissions import LOGS
 
-LOGS = "slurm"  # results/slurm/<batch>/
 LONGEST_COMMENT = 1000
 
 
@@ -54,7 +54,13 @@ def submit(wishes: list[Wish], results: Path, executor: Executor) -> list[RunDir
         mine = [wish for wish in wishes if wish.exclude == exclude]
         size = executor.array_size * executor.cells_per_job
         for begin in range(0, len(mine), size):
-            done += _array(mine[begin : begin + size], exclude, results, executor, code)
+            part = mine[begin : begin + size]
+            try:
+                done += _array(part, exclude, results, executor, code)
+            except ConfigError:
+                if not exclude:
+                    raise
+                done += _array(part, "", results, executor, code)  # no other node may be fit for it
     return done
 
 
@@ -63,7 +69,8 @@ def _array(wishes: list[Wish], exclude: str, results: Path, executor: Executor, 
     single = len(wishes) <= per_job
     taken: list[tuple[RunDir, submissions.Submission]] = []
     for n, wish in enumerate(wishes):
-        claim = submissions.claim(wish.run, batch, -1 if single else n // per_job, wish.tries, exclude)
+        index = -1 if single else n // per_job
+        claim = submissions.claim(wish.run, batch, index, wish.tries, exclude, executor.grace_min)
         if claim:
             taken.append((wish.run, claim))
     # Runs that another submitter has leave gaps; a job of the array whose runs are all gone ends at once.
@@ -103,7 +110,6 @@ def _submitter(results: Path, batch: str, comment: str, exclude: str, executor: 
         )
     except RuntimeError as error:
         raise ConfigError(f"executor=slurm cannot be used here: {error}. Use executor=local.") from None
-    sbatch = {**executor.sbatch, **({"exclude": exclude} if exclude else {})}
     path = f"export PYTHONPATH={shlex.quote(str(code))}${{PYTHONPATH:+:$PYTHONPATH}} PYTHONSAFEPATH=1"
     options: dict[str, Any] = {
         "name": batch,
@@ -119,10 +125,18 @@ def _submitter(results: Path, batch: str, comment: str, exclude: str, executor: 
         "slurm_signal_delay_s": executor.signal_s,
         "slurm_array_parallelism": executor.max_parallel,
         "slurm_setup": [path, *([executor.setup] if executor.setup else [])],
-        "slurm_additional_parameters": {"requeue": True, **sbatch},
+        "slurm_additional_parameters": _sbatch(executor, exclude),
     }
     submitter.update_parameters(**{name: value for name, value in options.items() if value is not None})
     return submitter
+
+
+def _sbatch(executor: Executor, exclude: str) -> dict[str, Any]:
+    """Further options of sbatch. true gives a bare flag, false none; requeue=false is its own flag."""
+    asked: dict[str, Any] = {"requeue": "true", **executor.sbatch, **({"exclude": exclude} if exclude else {})}
+    if asked["requeue"] == "false":
+        asked["no-requeue"] = "true"
+    return {name: True if text == "true" else text for name, text in asked.items() if text != "false"}
 
 
 def header(results: Path, executor: Executor, jobs: int) -> str:

@@ -3,11 +3,14 @@
 A job that SLURM does not know, or that nobody answers about, counts as alive until a grace period ends.
 """
 
+import contextlib
+import os
 import subprocess
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from fpd_bench.errors import ConfigError, UnknownName
 from fpd_bench.runs.submissions import Submission
@@ -16,52 +19,106 @@ from fpd_bench.runs.submissions import Submission
 OVER = {"BOOT_FAIL", "CANCELLED", "COMPLETED", "DEADLINE", "FAILED", "NODE_FAIL", "OUT_OF_MEMORY", "REVOKED", "TIMEOUT"}
 UNKNOWN = "UNKNOWN"
 SECONDS = 30  # for one answer
+REST_SECONDS = 60  # before sacct is asked again after it gave no answer
 
 
 @dataclass(frozen=True)
 class Answer:
-    """state: SLURM's word, UNKNOWN without one. over: the job will not run any more."""
+    """state: SLURM's word, UNKNOWN without one. over: the job will not run any more.
+
+    unknown_s: for how long nobody has known the job; left_s: for how long it still counts as alive.
+    """
 
     job_id: str
     state: str
     node: str = ""
     over: bool = False
+    unknown_s: float = 0.0
+    left_s: float = 0.0
+
+    def __str__(self) -> str:
+        if self.state != UNKNOWN or self.over:
+            return self.state.lower()
+        return f"unknown to SLURM for {self.unknown_s / 60:.0f} min, counts as alive for {self.left_s / 60:.0f} more"
 
 
 class Scheduler:
-    """Asks about submissions and remembers since when a job is unknown."""
+    """Asks about submissions, and notes since when a job is unknown, so that whoever asks next goes on counting.
 
-    def __init__(self, grace_min: float):
-        self.grace_s = grace_min * 60
+    grace_min: how long an unknown job counts as alive; None = as its submission says. notes: folder of the batches.
+    """
+
+    def __init__(self, grace_min: float | None = None, notes: Path | None = None):
+        self.grace_min, self.notes = grace_min, notes or Path(os.devnull)  # below which nothing can be written
         self._unknown: dict[str, float] = {}
+        self._rest_until = 0.0
 
-    def ask(self, submissions: Iterable[Submission]) -> dict[str, Answer]:
-        """{token: answer}."""
+    def ask(self, submissions: Iterable[Submission], signs: Mapping[str, float] | None = None) -> dict[str, Answer]:
+        """{token: answer}. signs: token -> when the run last wrote anything, in seconds since 1970."""
         asked = list(submissions)
         if not asked:
             return {}
         names = sorted({submission.batch for submission in asked})
         queue = _squeue(names)
         missing = queue is None or any(_find(queue, submission) is None for submission in asked)
-        history = _sacct(names) if missing else {}
-        return {submission.token: self._judge(submission, queue, history) for submission in asked}
+        history = self._history(names) if missing else {}
+        lives = signs or {}
+        return {one.token: self._judge(one, queue, history, lives.get(one.token, 0.0)) for one in asked}
 
-    def _judge(self, submission: Submission, queue: "Jobs | None", history: "Jobs | None") -> Answer:
-        found = _find(queue or {}, submission)
+    def _history(self, names: list[str]) -> "Jobs | None":
+        """sacct's answer; one that does not answer is left alone for a while, since each try may last long."""
+        if time.monotonic() < self._rest_until:
+            return None
+        found = _sacct(names)
         if found is None:
-            found = _find(history or {}, submission)
-            if found and found.state == "PREEMPTED" and queue is not None:
-                found = Answer(found.job_id, found.state, found.node, over=True)  # squeue would know a requeued one
+            self._rest_until = time.monotonic() + REST_SECONDS
+        return found
+
+    def _judge(self, submission: Submission, queue: "Jobs | None", history: "Jobs | None", sign: float) -> Answer:
+        found = _find(queue or {}, submission) or _remembered(_find(history or {}, submission), queue is not None)
         if found:
-            self._unknown.pop(submission.token, None)
+            self._forget(submission)
             return found
         if not submission.job_id and queue is not None and not submission.unfinished():
             return Answer("", UNKNOWN, over=True)  # its submitter died before sbatch
-        since = self._unknown.setdefault(submission.token, time.monotonic())
-        return Answer(submission.job_id, UNKNOWN, over=time.monotonic() - since > self.grace_s)
+        gone = max(0.0, time.time() - max(self._unknown_since(submission), sign))
+        left = 60 * (submission.grace_min if self.grace_min is None else self.grace_min) - gone
+        return Answer(submission.job_id, UNKNOWN, over=left < 0, unknown_s=gone, left_s=max(left, 0.0))
+
+    def _unknown_since(self, submission: Submission) -> float:
+        known = self._unknown.setdefault(submission.token, time.time())
+        note = self._note(submission)
+        try:
+            with note.open("x") as file:
+                file.write(str(known))
+        except FileExistsError:
+            with contextlib.suppress(OSError, ValueError):  # half written by another
+                known = min(known, float(note.read_text()))
+        except OSError:  # nowhere to write: this process remembers
+            pass
+        return known
+
+    def _forget(self, submission: Submission) -> None:
+        self._unknown.pop(submission.token, None)
+        with contextlib.suppress(OSError):
+            self._note(submission).unlink(missing_ok=True)
+
+    def _note(self, submission: Submission) -> Path:
+        name = f"{submission.token.replace('/', '.')}.unknown"
+        return self.notes / submission.batch / name
 
 
 Jobs = dict[tuple[str, str], Answer]  # (name, job id) -> answer
+
+
+def _remembered(found: Answer | None, queue_answers: bool) -> Answer | None:
+    """What sacct says of a job that squeue does not know, as far as it can be true."""
+    if found is None or found.over:
+        return found if queue_answers else None  # an old end of a job that runs again: squeue must not know it
+    if not queue_answers:
+        return found
+    # squeue would know a job that lives: PREEMPTED is an end then, and RUNNING a record that nobody has closed.
+    return Answer(found.job_id, found.state, found.node, over=True) if found.state == "PREEMPTED" else None
 
 
 def _find(jobs: Jobs, submission: Submission) -> Answer | None:

@@ -9,7 +9,6 @@ from fpd_bench.runs.rundir import RunDir
 
 ENDINGS = ("finished", "failed", "diverged", "interrupted")
 RESULTS = ("done", "diverged")
-GRACE_MIN = 10  # how long a job counts as alive that the scheduler does not know
 TROUBLE = ("failed", "stale", "corrupt")
 Row = dict[str, Any]
 
@@ -60,15 +59,17 @@ def with_scheduler(states: dict[str, RunState], runs: dict[str, RunDir]) -> dict
         name: submissions.read(runs[name]) for name, state in states.items() if state.state in ("queued", "running")
     }
     given = {name: submission for name, submission in asked.items() if submission}
-    answers = scheduler.Scheduler(GRACE_MIN).ask(given.values())
+    signs = {submission.token: submissions.last_sign(runs[name]) for name, submission in given.items()}
+    notes = next((runs[name].path.parent.parent / submissions.LOGS for name in given), None)
+    answers = scheduler.Scheduler(notes=notes).ask(given.values(), signs)
     judged = dict(states)
     for name, submission in given.items():
         answer, holder = answers[submission.token], claims.holder(runs[name].claim)
         if answer.over and not (holder and (holder.here() or holder.job != answer.job_id)):
             message = f"{submission} is over ({answer.state}); the same command continues"
             judged[name] = replace(states[name], state="stale", message=message)
-        elif states[name].state == "queued":
-            judged[name] = replace(states[name], message=f"{submission}: {answer.state.lower()}")
+        elif states[name].state == "queued" or answer.state == scheduler.UNKNOWN:
+            judged[name] = replace(states[name], message=f"{submission}: {answer}")
     return judged
 
 

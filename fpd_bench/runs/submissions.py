@@ -17,6 +17,8 @@ from fpd_bench.runs.claims import process_start, user
 from fpd_bench.runs.rundir import RunDir, now, write_text
 from fpd_bench.store import layout
 
+LOGS = "slurm"  # results/slurm/<batch>/: what its jobs print
+
 
 @dataclass(frozen=True)
 class Submission:
@@ -32,6 +34,7 @@ class Submission:
     time: str
     tries: int = 1  # submissions in a row that ended without the run's own doing
     exclude: str = ""  # nodes to keep away from
+    grace_min: int = 10  # how long the job counts as alive while nobody knows it
     job_id: str = ""
 
     def __str__(self) -> str:
@@ -61,11 +64,14 @@ def read(run: RunDir) -> Submission | None:
         return None
 
 
-def claim(run: RunDir, batch: str, index: int, tries: int = 1, exclude: str = "") -> Submission | None:
+def claim(
+    run: RunDir, batch: str, index: int, tries: int = 1, exclude: str = "", grace_min: int = 10
+) -> Submission | None:
     """Take the run for a job of `batch`; None if it is already somebody's."""
     token = f"{run.run_id}/{max(run.attempts(), default=0) + 1}"
     start = process_start(os.getpid()) or ""
-    mine = Submission(batch, token, index, socket.gethostname(), os.getpid(), start, user(), now(), tries, exclude)
+    host, pid = socket.gethostname(), os.getpid()
+    mine = Submission(batch, token, index, host, pid, start, user(), now(), tries, exclude, grace_min)
     temporary = run.submission.with_name(f".{run.submission.name}.{uuid.uuid4().hex}")
     temporary.write_text(json.dumps(asdict(mine)))
     try:
@@ -93,6 +99,15 @@ def drop(run: RunDir, submission: Submission) -> bool:
             return False
         run.submission.unlink(missing_ok=True)
         return True
+
+
+def last_sign(run: RunDir) -> float:
+    """When the run last wrote anything, in seconds since 1970; 0 if never."""
+    times = [0.0]
+    for name in (layout.EVENTS, layout.TRAIN, layout.CLAIM):
+        with contextlib.suppress(OSError):
+            times.append((run.path / name).stat().st_mtime)
+    return max(times)
 
 
 def _same(run: RunDir, submission: Submission) -> bool:
