@@ -75,7 +75,7 @@ def open_pipeline(settings: GeneratorConfig) -> Any:
         import diffusers
     except ImportError as error:
         raise ConfigError("method=diffusers needs diffusers. Run: pip install 'fpd-bench[diffusers]'") from error
-    options: dict[str, Any] = {"torch_dtype": getattr(torch, settings.dtype)}
+    options: dict[str, Any] = {"dtype": getattr(torch, settings.dtype)}
     options |= {"variant": settings.variant} if settings.variant else {}
     if settings.custom_pipeline:  # asked for by name, so its code may run
         options |= {"custom_pipeline": settings.custom_pipeline, "trust_remote_code": True}
@@ -111,7 +111,7 @@ def _unet(where: str, old: Any) -> Any:
 
         where = hf_hub_download("/".join(parts[:2]), "/".join(parts[2:]))
     if not Path(where).is_file():
-        return type(old).from_pretrained(where, torch_dtype=old.dtype)
+        return type(old).from_pretrained(where, dtype=old.dtype)
     safe = where.endswith(".safetensors")
     weights = load_file(where) if safe else torch.load(where, map_location="cpu", weights_only=True)
     old.load_state_dict(weights)

@@ -23,8 +23,8 @@ REAL, REAL_SEED = 2000, 0  # images drawn of a track
 class Drawn:
     """Real images of a track, always the same ones, as a stream."""
 
-    def __init__(self, draw: Callable[[int, torch.Generator], Tensor], n: int = REAL):
-        self._draw, self._n = draw, n
+    def __init__(self, draw: Callable[[int, torch.Generator], Tensor]):
+        self._draw, self._n = draw, REAL
 
     def __len__(self) -> int:
         return self._n
@@ -53,15 +53,15 @@ def against_file(path: Path, chosen: Preset, weights: Path | None = None) -> Mea
     return measured
 
 
-def against_real_images(name: str, track: Any, n: int = REAL) -> Measure:
-    """Against n real images of the track, with the preset of this name. Raises UnknownName, ConfigError."""
+def against_real_images(name: str, track: Any) -> Measure:
+    """Against REAL real images of the track, with the preset of this name. Raises UnknownName, ConfigError."""
     chosen = preset(name)
     if not hasattr(track, "real_images"):
         raise ConfigError(f"evaluation.fidelity={name}: track '{track.name}' has no real images to compare with.")
 
     def measured(samples: Path, device: str, progress: Callable[[int, int], None]) -> list[dict[str, Any]]:
-        real = Drawn(track.real_images, n)
-        reference = Reference(f"{n} real images of {track.name}/{track.preset}", real.digest, None, real)
+        real = Drawn(track.real_images)
+        reference = Reference(f"{len(real)} real images of {track.name}/{track.preset}", real.digest, None, real)
         return _rows(samples, reference, chosen, device, progress)
 
     return measured

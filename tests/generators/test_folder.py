@@ -1,0 +1,94 @@
+"""Images made elsewhere, in GenEval's layout and in a flat folder: the suite's order, complete or refused."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fpd_bench.config.generators import check_generator
+from fpd_bench.config.schema import GeneratorConfig, RunConfig
+from fpd_bench.errors import AssetError, ConfigError
+from fpd_bench.evals.geneval.folder import write_prompt
+from fpd_bench.generators.folder import FolderGenerator
+from fpd_bench.models.condition import Condition
+from fpd_bench.tracks.base import Item, Suite
+
+PROMPTS = ("a red circle", "two blue squares", "a cat")
+SUITE = Suite("test", tuple(Item(str(i), text, {}) for i, text in enumerate(PROMPTS)), Condition(PROMPTS, {}), None)
+SHADES = [[10 * item + replicate for replicate in range(2)] for item in range(3)]
+
+
+def grey(shade, side=8):
+    return np.full((side, side, 3), shade, dtype=np.uint8)
+
+
+def shades(root, begin=0, replicates=2):
+    generator = FolderGenerator(RunConfig(method="folder", generator=GeneratorConfig(source=str(root))))
+    return [int(image[0, 0, 0]) for image in generator.images(SUITE, replicates, begin)]
+
+
+@pytest.fixture
+def geneval(tmp_path):
+    """Prompts in another order than the suite's."""
+    for index, item in enumerate((2, 0, 1)):
+        write_prompt(tmp_path, index, {"prompt": PROMPTS[item]}, np.stack([grey(s) for s in SHADES[item]]))
+    Image.fromarray(grey(255)).save(tmp_path / "00000/grid.png")
+    return tmp_path
+
+
+@pytest.fixture
+def flat(tmp_path):
+    for n, shade in enumerate(shade for pair in SHADES for shade in pair):
+        Image.fromarray(grey(shade)).save(tmp_path / f"{n:05}.png")
+    return tmp_path
+
+
+def test_images_come_in_the_suites_order(geneval):
+    assert shades(geneval) == [0, 1, 10, 11, 20, 21]
+    assert shades(geneval, begin=4) == [20, 21]
+    assert shades(geneval, replicates=1) == [0, 10, 20]
+
+
+def test_a_flat_folder_is_read_by_name(flat):
+    assert shades(flat) == [0, 1, 10, 11, 20, 21]
+
+
+def test_an_incomplete_folder_is_refused_whatever_is_missing(geneval, flat):
+    (geneval / "00001/samples/00001.png").unlink()
+    with pytest.raises(ConfigError, match="has 1 images of 'a red circle', suite 'test' needs 2"):
+        shades(geneval)
+    (geneval / "00001/metadata.jsonl").write_text('{"prompt": "a cat"}')
+    with pytest.raises(ConfigError, match="are both of the prompt 'a cat'"):
+        shades(geneval)
+    (geneval / "00001/metadata.jsonl").write_text("{}")
+    with pytest.raises(AssetError, match="must hold one JSON object with a prompt"):
+        shades(geneval)
+
+
+def test_a_flat_folder_must_have_the_right_number(flat):
+    (flat / "00003.png").unlink()
+    with pytest.raises(ConfigError, match="holds 5 images; suite 'test' has 3 prompts x .*=2 = 6"):
+        shades(flat)
+
+
+def test_sizes_may_not_differ_also_when_a_run_goes_on(flat):
+    Image.fromarray(grey(3, side=9)).save(flat / "00005.png")
+    for begin in (0, 4):
+        with pytest.raises(ConfigError, match="00005.png' has 9 x 9 px, .*00000.png' has 8 x 8"):
+            shades(flat, begin)
+
+
+def test_the_hash_follows_the_images(flat):
+    def digest():
+        return FolderGenerator(RunConfig(method="folder", generator=GeneratorConfig(source=str(flat)))).assets
+
+    before = digest()
+    assert digest() == before
+    Image.fromarray(grey(99)).save(flat / "00005.png")
+    assert digest() != before
+
+
+def test_settings_of_a_pipeline_are_refused(flat):
+    with pytest.raises(ConfigError, match="reads generator.source only; got generator.steps"):
+        check_generator(RunConfig(method="folder", generator=GeneratorConfig(source=str(flat), steps=4)))
+    with pytest.raises(ConfigError, match="generator.source='nowhere' is not a folder"):
+        check_generator(RunConfig(method="folder", generator=GeneratorConfig(source="nowhere")))

@@ -1,0 +1,112 @@
+"""Any pipeline of diffusers: opened from the published layout, asked as the configuration says, always equal noise."""
+
+import shutil
+from dataclasses import replace
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from fpd_bench.config import generators as requirements
+from fpd_bench.config.generators import check_generator, locate
+from fpd_bench.config.schema import ExecutionConfig, GeneratorConfig, RunConfig
+from fpd_bench.errors import AssetError, ConfigError, UnknownName
+from fpd_bench.generators.pipelines import DiffusersGenerator
+from fpd_bench.models.condition import Condition
+from fpd_bench.tracks.base import Item, Suite
+
+PROMPTS = ("a red circle", "two blue squares", "a cat")
+SUITE = Suite("test", tuple(Item(str(i), text, {}) for i, text in enumerate(PROMPTS)), Condition(PROMPTS, {}), None)
+
+
+@pytest.fixture(autouse=True)
+def forget():
+    requirements.locate.cache_clear()
+
+
+def config(folder, micro_batch=0, seed=0, **settings):
+    generator = GeneratorConfig(source=str(folder), steps=2, **settings)
+    return RunConfig(
+        method="diffusers", seed=seed, generator=generator, execution=ExecutionConfig(micro_batch=micro_batch)
+    )
+
+
+def images(folder, begin=0, **settings):
+    return torch.stack(list(DiffusersGenerator(config(folder, **settings)).images(SUITE, 2, begin)))
+
+
+def test_an_image_is_the_same_in_any_batch_and_after_a_restart(pipeline_folder):
+    whole = images(pipeline_folder)
+    assert (whole.shape, whole.dtype) == ((6, 3, 16, 16), torch.uint8)
+    assert len({image.numpy().tobytes() for image in whole}) == 6
+    again = images(pipeline_folder, begin=2, micro_batch=1)
+    assert (again.int() - whole[2:].int()).abs().max() <= 1  # rounding of sums in other batch sizes
+    assert not torch.equal(images(pipeline_folder, seed=1), whole)
+
+
+@pytest.mark.parametrize(
+    "settings", [{"guidance": 1.0}, {"scheduler": "LCMScheduler"}, {"size": 32}, {"dtype": "bfloat16"}]
+)
+def test_every_setting_reaches_the_pipeline(pipeline_folder, settings):
+    plain, other = images(pipeline_folder), images(pipeline_folder, **settings)
+    assert plain.shape != other.shape or not torch.equal(plain, other)
+
+
+def test_timesteps_of_a_few_step_student(pipeline_folder):
+    common = {"scheduler": "LCMScheduler", "guidance": 0.0}
+    told = images(pipeline_folder, **common, timesteps=[799, 399])
+    assert not torch.equal(told, images(pipeline_folder, **common))
+
+
+def test_another_unet_from_a_file_or_a_folder(pipeline_folder, tmp_path):
+    weights = load_file(pipeline_folder / "unet/diffusion_pytorch_model.safetensors")
+    save_file({name: -value for name, value in weights.items()}, tmp_path / "student.safetensors")
+    plain, other = images(pipeline_folder), images(pipeline_folder, unet=str(tmp_path / "student.safetensors"))
+    assert not torch.equal(plain, other)
+    assert torch.equal(plain, images(pipeline_folder, unet=str(pipeline_folder / "unet")))
+    save_file({"weight": torch.zeros(1)}, tmp_path / "foreign.safetensors")
+    with pytest.raises(AssetError, match="cannot be opened as a pipeline"):
+        images(pipeline_folder, unet=str(tmp_path / "foreign.safetensors"))
+
+
+def test_names_are_found_in_the_weights_folder(pipeline_folder, monkeypatch):
+    monkeypatch.setenv("FPD_WEIGHTS", str(pipeline_folder.parent))
+    assert locate("someone/tiny-sd") == str(pipeline_folder)
+    generator = DiffusersGenerator(config("someone/tiny-sd"))
+    assert generator.assets["diffusers/pipeline"] == "StableDiffusionPipeline"
+
+
+def test_what_is_missing_is_said_before_any_work(pipeline_folder, tmp_path, monkeypatch):
+    with pytest.raises(ConfigError, match="method=diffusers needs a pipeline: a hub name or a folder"):
+        check_generator(RunConfig(method="diffusers"))
+    with pytest.raises(ConfigError, match="neither a folder nor a hub name like stabilityai/sdxl-turbo"):
+        check_generator(config("sdxl turbo"))
+    with pytest.raises(AssetError, match="holds no pipeline: it has no model_index.json"):
+        check_generator(config(tmp_path))
+    with pytest.raises(UnknownName, match="Unknown scheduler 'LCMSchedule' in generator.scheduler. Did you mean 'LCMS"):
+        images(pipeline_folder, scheduler="LCMSchedule")
+    with pytest.raises(ConfigError, match="generator.timesteps=.*are 1 steps; got generator.steps=2"):
+        check_generator(config(pipeline_folder, timesteps=[399]))
+    with pytest.raises(ConfigError, match="generator.dtype must be one of float32, float16, bfloat16; got 'half'"):
+        check_generator(config(pipeline_folder, dtype="half"))
+    monkeypatch.setattr(requirements, "find_spec", lambda name: None)
+    with pytest.raises(ConfigError, match=r"pip install 'fpd-bench\[diffusers\]'"):
+        check_generator(config(pipeline_folder))
+    check_generator(config("someone/anything"), here=False)  # a report asks for nothing
+
+
+def test_a_hub_out_of_reach_is_one_line_with_the_command(monkeypatch, tmp_path):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setenv("FPD_WEIGHTS", str(tmp_path))
+    with pytest.raises(AssetError, match=f"hf download stabilityai/sdxl-turbo --local-dir {tmp_path}/sdxl-turbo"):
+        check_generator(config("stabilityai/sdxl-turbo"))
+
+
+def test_a_broken_pipeline_is_named(pipeline_folder, tmp_path):
+    shutil.copytree(pipeline_folder, tmp_path / "sd")
+    (tmp_path / "sd/unet/diffusion_pytorch_model.safetensors").write_bytes(b"torn")
+    with pytest.raises(AssetError, match="sd' cannot be opened as a pipeline"):
+        images(tmp_path / "sd")
+    black = replace(config(pipeline_folder), generator=GeneratorConfig(source=str(pipeline_folder), size=33))
+    with pytest.raises((ConfigError, ValueError), match="divisible by"):
+        list(DiffusersGenerator(black).images(SUITE, 1))
