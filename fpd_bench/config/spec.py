@@ -6,7 +6,7 @@ profile's value and, where it is one, that axis of every grid. An axis that no g
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -33,12 +33,17 @@ __all__ = ["Cell", "Claim", "Row", "Sweep", "Table", "load_sweep"]
 
 @dataclass(frozen=True)
 class Row:
-    """A line of a table. where: {field: value} of its cells; published: the paper's number."""
+    """A line of a table. where: {field: value} of its cells, None for a row of published numbers only.
+
+    published: the paper's number of the sweep's metric; numbers: all its numbers by metric; shown: columns of words.
+    """
 
     id: str
     label: str
-    where: dict[str, Any]
+    where: dict[str, Any] | None
     published: float | None = None
+    numbers: dict[str, float] = field(default_factory=dict)
+    shown: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -168,7 +173,7 @@ class _Builder:
     ):
         self.here = here
         self.spec, self.profile, self.base, self.given, self.seeds = spec, profile, base, given, seeds
-        self.profiles = {DEFAULT_PROFILE, *file.profiles}
+        self.profiles, self.metric = {DEFAULT_PROFILE, *file.profiles}, file.metric
         self.where = f"{file.path}, table {spec.id}"
         self.grids = self._grids()
 
@@ -250,6 +255,8 @@ class _Builder:
             if self.profile not in where:
                 raise UnknownName("profile", self.profile, where, f"{self.where}, row {row.id}")
             where = where[self.profile]
+        if where is None:  # nobody can run it under this profile: published numbers, or nothing
+            return self._named(row, None) if row.published else None
         for name in where:
             check_name(name, f"{self.where}, row {row.id}")
             _refuse_seed(name, f"{self.where}, row {row.id}", "seeds: [0, 1]")
@@ -266,7 +273,11 @@ class _Builder:
         if mine[0] in picked:
             raise ConfigError(f"{self.where}: rows '{picked[mine[0]]}' and '{row.id}' select the same configuration.")
         picked[mine[0]] = row.id
-        return Row(row.id, row.label, where, row.published)
+        return self._named(row, where)
+
+    def _named(self, row: RowSpec, where: dict[str, Any] | None) -> Row:
+        number = row.published.get(self.metric)
+        return Row(row.id, row.label, where, number, row.published, row.shown)
 
     def _cell(self, suffix: str, row: str, seed: int, config: RunConfig) -> Cell:
         config = replace(config, seed=seed)

@@ -9,7 +9,9 @@ from omegaconf.errors import OmegaConfBaseException
 
 from fpd_bench.errors import ConfigError, UnknownName
 
-METRICS = ("overall", "single_object", "two_object", "counting", "colors", "position", "color_attr")
+OF_ALL_IMAGES = ("fid", "is", "precision", "recall", "kid")  # one number for a run's images together
+LOWER_IS_BETTER = ("fid", "kid")
+METRICS = ("overall", "single_object", "two_object", "counting", "colors", "position", "color_attr", *OF_ALL_IMAGES)
 DEFAULT_PROFILE = "embedded"
 REQUIRED: Any = object()
 
@@ -25,12 +27,16 @@ class Claim:
 
 @dataclass(frozen=True)
 class RowSpec:
-    """A row selects cells by the values of their configuration; per profile if `where` has a profile's name as key."""
+    """A row selects cells by the values of their configuration; per profile if `where` has a profile's name as key.
+
+    where None: no cells. published: the paper's numbers by metric; shown: words for columns of their own.
+    """
 
     id: str
     label: str
-    where: dict[str, Any]
-    published: float | None = None
+    where: dict[str, Any] | None
+    published: dict[str, float] = field(default_factory=dict)
+    shown: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -68,7 +74,7 @@ def read_sweep_file(path: Path) -> SweepFile:
     for name, overrides in profiles.items():
         if not isinstance(overrides, list):
             raise ConfigError(f"{path}: profile '{name}' must be a list of overrides; got {overrides!r}.")
-    tables = [_table(entry, f"{path}, table {n + 1}") for n, entry in enumerate(top.get("tables", list))]
+    tables = [_table(entry, f"{path}, table {n + 1}", metric) for n, entry in enumerate(top.get("tables", list))]
     if not tables:
         raise ConfigError(f"{path} has no tables.")
     _unique([table.id for table in tables], "table id", str(path))
@@ -101,10 +107,10 @@ def _load(path: Path) -> Any:
         raise
 
 
-def _table(entry: Any, where: str) -> TableSpec:
+def _table(entry: Any, where: str, metric: str) -> TableSpec:
     reader = _Reader(entry, where)
     ident = reader.text("id")
-    rows = tuple(_row(row, f"{where}, row {n + 1}") for n, row in enumerate(reader.get("rows", list, [])))
+    rows = tuple(_row(row, f"{where}, row {n + 1}", metric) for n, row in enumerate(reader.get("rows", list, [])))
     _unique([row.id for row in rows], "row id", where)
     _unique([row.label for row in rows], "row label", where)
     claims = tuple(_claim(claim, where) for claim in reader.get("claims", list, []))
@@ -118,13 +124,27 @@ def _table(entry: Any, where: str) -> TableSpec:
     return table
 
 
-def _row(entry: Any, where: str) -> RowSpec:
+def _row(entry: Any, where: str, metric: str) -> RowSpec:
     reader = _Reader(entry, where)
     ident = reader.text("id")
-    published = reader.get("published", (int, float), None)
-    row = RowSpec(ident, reader.text("label", ident), reader.get("where", dict), published)
+    published = _published(reader.get("published", (int, float, dict), {}), where, metric)
+    shown = {str(name): str(word) for name, word in reader.get("shown", dict, {}).items()}
+    row = RowSpec(ident, reader.text("label", ident), reader.get("where", dict, None), published, shown)
     reader.finish()
+    if row.where is None and not published:
+        raise ConfigError(f"{where} lacks 'where', and has no published numbers to show without it.")
     return row
+
+
+def _published(given: Any, where: str, metric: str) -> dict[str, float]:
+    """A number is of the sweep's metric; a mapping names the metrics."""
+    numbers = given if isinstance(given, dict) else {metric: given}
+    for name, number in numbers.items():
+        if name not in METRICS:
+            raise UnknownName("metric", name, METRICS, f"{where}, published")
+        if isinstance(number, bool) or not isinstance(number, int | float):
+            raise ConfigError(f"{where}: published {name} must be a number; got {number!r}.")
+    return numbers
 
 
 def _claim(entry: Any, where: str) -> Claim:

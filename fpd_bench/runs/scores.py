@@ -60,7 +60,8 @@ def render(scores: list[RowScore], metric: str) -> str:
     width = max((len(row.label) for row in scores), default=0)
     lines = [f"{'table':9} {'row':{width}} {metric:>9} {'published':>9}  seeds"]
     for row in scores:
-        score = f"{row.score:.3f}" if row.score is not None else "diverged" if row.diverged else "missing"
+        none = "diverged" if row.diverged else "missing" if row.of else "-"
+        score = none if row.score is None else f"{row.score:.3f}"
         published = "" if row.published is None else f"{row.published:.2f}"
         seeds = f"{row.seeds} of {row.of}" if row.seeds < row.of else str(row.of)
         lines.append(f"{row.table_id:9} {row.label:{width}} {score:>9} {published:>9}  {seeds}")
