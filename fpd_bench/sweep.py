@@ -6,6 +6,7 @@
 
 The same command continues what was interrupted and runs what is missing. key=value is Hydra's override grammar:
 profile=NAME, seeds=[0,1], executor=local|inline|slurm, executor.workers=N, and any field of fpd_bench/config/schema.py.
+What it will cost: --dry-run plan.gpu=H100 plan.utilisation=0.35 (always with profile=paper), see docs/paper_scale.md.
 On a cluster: executor=slurm executor.partition=P executor.gpus=1 executor.timeout_min=240 ..., see docs/clusters.md.
 Exit code: 0 all runs have a result, 1 some have not, 2 the request is wrong.
 """
@@ -49,12 +50,14 @@ def _parser() -> argparse.ArgumentParser:
 
 def _sweep(asked: argparse.Namespace) -> int:
     from fpd_bench.config.spec import load_sweep
-    from fpd_bench.runs import batch, sweeping
+    from fpd_bench.runs import batch, past, sweeping
+    from fpd_bench.runs import plan as costs
     from fpd_bench.runs.scores import run_score
     from fpd_bench.runs.view import SweepView
 
     executor, overrides = sweeping.split_executor(asked.overrides)
-    sweep = load_sweep(asked.file, overrides)
+    priced, overrides = costs.split_plan(overrides)
+    sweep = load_sweep(asked.file, overrides, here=not asked.dry_run)
     if asked.detach and executor.name != "slurm":
         raise ConfigError(f"--detach needs executor=slurm; the executor is '{executor.name}'.")
     if asked.cancel:
@@ -65,13 +68,22 @@ def _sweep(asked: argparse.Namespace) -> int:
     plan = sweeping.plan(sweep, asked.results)
     print(f"{sweep.title}: {plan.sentence(len(sweep.cells))}", file=sys.stderr)
     if asked.dry_run:
-        for run_id in plan.todo:
-            print(f"{run_id}  {plan.states[run_id].state:<11}  {plan.labels[run_id]}")
+        for run_id, state in plan.states.items():
+            print(f"{run_id}  {state.state:<11}  {plan.labels[run_id]}")
         if executor.name == "slurm":
-            print(batch.preview(plan, asked.results, executor))
+            print(batch.preview(plan, sweep, asked.results, executor))
+        elif plan.todo:
+            expected = past.expect([sweep.runs()[run_id] for run_id in plan.todo], asked.results)
+            print(f"\n{past.told(expected, 1, 'hours of one worker')}")
+        todo = {run_id: sweep.runs()[run_id] for run_id in plan.todo}
+        if todo and (priced.gpu or sweep.profile == "paper"):
+            print(costs.report(todo, plan.labels, priced))
+        load_sweep(asked.file, overrides)  # says what is missing on this machine
         return 0
     if plan.todo:
         sweeping.check_results(asked.results)
+        if executor.name == "slurm":
+            costs.refuse_too_big({run_id: sweep.runs()[run_id] for run_id in plan.todo}, plan.labels, priced)
         labels = {run_id: plan.labels[run_id] for run_id in plan.todo}
 
         def score(run_id: str) -> float | None:
@@ -106,7 +118,8 @@ def _conclude(asked: argparse.Namespace, sweep: "Sweep") -> int:
             print(f"Details: python -m fpd_bench.status {run_id} --results {asked.results}", file=sys.stderr)
         return 1
     place = "" if asked.results == RESULTS else f" --results {asked.results}"
-    print(f"Report: python -m fpd_bench.report {shlex.join([asked.file, *asked.overrides])}{place}", file=sys.stderr)
+    words = [asked.file, *(text for text in asked.overrides if not text.startswith("plan."))]
+    print(f"Report: python -m fpd_bench.report {shlex.join(words)}{place}", file=sys.stderr)
     return 0
 
 
