@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from fpd_bench.errors import ConfigError
 from fpd_bench.evals import statistics
 from fpd_bench.evals.statistics import Comparison
+from fpd_bench.reporting import whole
 from fpd_bench.reporting.model import ClaimResult, RowResult, TableResult
 
 if TYPE_CHECKING:
@@ -20,7 +21,11 @@ def _pairs(table: TableResult, pairs: list[tuple[RowResult, RowResult]], purpose
     for a, b in pairs:
         rng = statistics.generator(table.content, purpose, a.id, b.id)
         try:
-            if a.scores is None or b.scores is None:
+            if a.score is None or b.score is None:
+                found.append(None)
+            elif whole.of_all_images(table.metric):
+                found.append(whole.compare(a, b, table.metric))
+            elif a.scores is None or b.scores is None:
                 found.append(None)
             else:
                 found.append(statistics.compare(a.scores, b.scores, rng, f"{a.label} v {b.label}"))
@@ -47,10 +52,10 @@ def to_baseline(table: TableResult, baseline_id: str | None) -> None:
 
 def mark_best(table: TableResult) -> None:
     """Mark the best row and all that cannot be told from it."""
-    measured = [row for row in table.rows if row.score is not None]
+    measured, way = whole.ranked(table), whole.sign(table.metric)
     if not measured:
         return
-    best = max(measured, key=lambda row: row.score.value if row.score else 0.0)
+    best = max(measured, key=lambda row: way * row.score.value if row.score else 0.0)
     best.best = True
     others = [row for row in measured if row is not best]
     for row, gap in zip(others, _pairs(table, [(best, row) for row in others], "best"), strict=True):
@@ -70,13 +75,15 @@ def judge(table: TableResult, claims: "Sequence[Claim]") -> list[ClaimResult]:
         published = None
         if better.published is not None and worse.published is not None:
             published = better.published - worse.published
-        results.append(ClaimResult(claim.text, better.label, worse.label, published, ours, _verdict(ours)))
+        verdict = _verdict(ours, whole.sign(table.metric))
+        results.append(ClaimResult(claim.text, better.label, worse.label, published, ours, verdict))
     return results
 
 
-def _verdict(ours: Comparison | None) -> str:
+def _verdict(ours: Comparison | None, way: int) -> str:
+    """way: 1 if higher is better, -1 if lower is."""
     if ours is None:
         return "not tested"
     if not _told_apart(ours):
         return "undecided"
-    return "reproduced" if ours.difference.value > 0 else "contradicted"
+    return "reproduced" if way * ours.difference.value > 0 else "contradicted"

@@ -46,6 +46,7 @@ def scores(table: TableResult, stem: Path) -> Path | None:
     axes = figure.subplots()
     ours = [(y, row.score) for y, row in enumerate(table.rows) if row.score]
     ends = np.array([[one.value - one.low, one.high - one.value] for _, one in ours]).T
+    ends = np.where(np.isfinite(ends), ends, 0.0)  # one seed of FID has no interval
     axes.errorbar(
         [one.value for _, one in ours],
         [y for y, _ in ours],

@@ -1,6 +1,7 @@
 """What a report says of a table, as plain dataclasses between the computation and the writers."""
 
 from dataclasses import dataclass, field
+from statistics import stdev
 
 from fpd_bench.errors import UnknownName
 from fpd_bench.evals.statistics import Comparison, Estimate, Scores
@@ -24,7 +25,7 @@ class RowResult:
     label: str
     published: float | None
     seeds: list[SeedResult]
-    state: str = "ok"  # ok | missing (k of n: ...) | diverged (k of n) | unequal images
+    state: str = "ok"  # ok | missing (k of n: ...) | diverged (k of n) | unequal images | published only | ...
     scores: Scores | None = None
     score: Estimate | None = None
     tasks: dict[str, Estimate] = field(default_factory=dict)
@@ -32,15 +33,21 @@ class RowResult:
     published_delta: float | None = None
     best: bool = False  # the best row, or one that cannot be told from it
     kept: float | None = None  # share of the teacher's 16-step score
+    protocol: str | None = None  # id, of a number of all images together
+    counted: int = 0  # images behind such numbers
+    numbers: dict[str, float] = field(default_factory=dict)  # all that the paper gives, by metric
+    shown: dict[str, str] = field(default_factory=dict)  # words for columns of their own
 
     @property
     def images(self) -> int:
         """Images behind the score, all seeds together."""
-        return 0 if self.scores is None else self.scores.values.size
+        return self.counted if self.scores is None else self.scores.values.size
 
     @property
     def spread(self) -> float | None:
         """Standard deviation of the score over seeds; None for fewer than two."""
+        if self.protocol and len(self.seeds) > 1:
+            return stdev(seed.score for seed in self.seeds if seed.score is not None)
         if self.scores is None or len(self.scores.seeds) < 2:
             return None
         return float(self.scores.per_seed.std(ddof=1))

@@ -6,7 +6,7 @@ Rows are complete or they have no mean: a missing, diverged or unequal run is na
 import re
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -14,7 +14,7 @@ import pandas as pd
 from fpd_bench.errors import ConfigError, UnknownName
 from fpd_bench.evals import statistics
 from fpd_bench.evals.statistics import Estimate, Scores
-from fpd_bench.reporting import comparisons
+from fpd_bench.reporting import comparisons, whole
 from fpd_bench.reporting.model import RowResult, SeedResult, TableResult
 from fpd_bench.store.query import Run, Store
 
@@ -33,8 +33,16 @@ def table_result(sweep: "Sweep", table: "Table", store: Store) -> TableResult:
     suite = _suite(store, run_ids)
     teachers = _teachers(store, table.cells)
     content = store.content_hash([*run_ids, *teachers])
-    frames = _per_run(store.scores(run_ids, suite)) if suite else {}
-    rows = [_row(row, _cells(table, row), runs, frames, sweep.metric) for row in table.rows]
+    protocols: dict[str, dict[str, Any]] = {}
+    if whole.of_all_images(sweep.metric):
+        numbers, protocols = whole.numbers_of(store, run_ids, suite or "")
+        rows = [whole.row_result(row, _cells(table, row), runs, numbers, sweep.metric) for row in table.rows]
+    else:
+        frames = _per_run(store.scores(run_ids, suite)) if suite else {}
+        rows = [_row(row, _cells(table, row), runs, frames, sweep.metric) for row in table.rows]
+    for spec, row in zip(table.rows, rows, strict=True):
+        row.numbers, row.shown = spec.numbers, spec.shown
+        row.state = _state(row.seeds) if row.state == "ok" else row.state
     result = TableResult(
         _file_name(sweep.name, table.id),
         sweep.title,
@@ -51,7 +59,8 @@ def table_result(sweep: "Sweep", table: "Table", store: Store) -> TableResult:
     comparisons.to_baseline(result, table.baseline)
     comparisons.mark_best(result)
     result.claims = comparisons.judge(result, table.claims)
-    result.teacher = _mean(store, teachers, suite, sweep.metric)
+    result.notes += whole.protocol_notes(result, protocols)
+    result.teacher = None if protocols else _mean(store, teachers, suite, sweep.metric)
     for row in rows:
         row.kept = row.score.value / result.teacher if row.score and result.teacher else None
         if row.state == "unequal images":
@@ -121,7 +130,7 @@ def _state(seeds: list[SeedResult]) -> str:
     if missing := sum(counts.values()):
         seen = ", ".join(f"{n} {status}" for status, n in sorted(counts.items()) if status != "missing")
         parts.append(f"missing ({missing} of {len(seeds)}{': ' + seen if seen else ''})")
-    return ", ".join(parts) or ("ok" if seeds else "missing (no runs)")
+    return ", ".join(parts) or ("ok" if seeds else "published only")
 
 
 def _select(scores: Scores, metric: str) -> Scores:

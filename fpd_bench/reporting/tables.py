@@ -5,7 +5,9 @@ import re
 
 import pandas as pd
 
+from fpd_bench.config.sweep_file import OF_ALL_IMAGES
 from fpd_bench.evals.statistics import Estimate
+from fpd_bench.reporting import whole
 from fpd_bench.reporting.latex import to_latex
 from fpd_bench.reporting.model import RowResult, TableResult
 from fpd_bench.reporting.results import TASKS
@@ -19,10 +21,19 @@ LABELS = {
     "colors": "Colors",
     "position": "Pos.",
     "color_attr": "Color attr.",
+    "fid": "FID ↓",
+    "is": "IS ↑",
+    "precision": "Prec. ↑",
+    "recall": "Rec. ↑",
+    "kid": "KID ↓",
 }
 OTHER_BENCH = (
     "Published numbers come from the paper's bench (MaskGen on GenEval). Ours come from this profile's own bench, so "
     "the two stand side by side but are not expected to be equal: compare the differences between rows, not the scores."
+)
+READING_OF_ALL = (
+    "FID, IS, precision, recall and KID are one number a run: their intervals and tests are Student's over seeds, "
+    "paired by seed. They are only compared under one protocol, and the paper does not say its own."
 )
 READING = (
     "Intervals are 95% two-level bootstraps over seeds and prompts within task. Differences are paired by seed, prompt "
@@ -40,10 +51,12 @@ def heading(table: TableResult) -> str:
 def main_frame(table: TableResult) -> pd.DataFrame:
     """The table itself: one row per row, text cells. Columns without any entry are left out."""
     versus = f"Δ to {table.baseline}" if table.baseline else "Δ"
+    columns = list(dict.fromkeys(name for row in table.rows for name in row.shown))
     rows = []
     for row in table.rows:
         cells = {
             "Row": row.label,
+            **{name: row.shown.get(name, NONE) for name in columns},
             LABELS.get(table.metric, table.metric): score_text(row),
             "SD seeds": NONE if row.spread is None else f"{row.spread:.3f}",
             "Seeds": str(sum(seed.score is not None for seed in row.seeds)),
@@ -68,7 +81,9 @@ def score_text(row: RowResult) -> str:
 
 
 def estimate_text(estimate: Estimate, sign: str = "") -> str:
-    """Mean and interval with three decimals; sign='+' for differences."""
+    """Mean and interval with three decimals; sign='+' for differences. Without bounds, the mean alone."""
+    if math.isinf(estimate.low):
+        return f"{estimate.value:{sign}.3f}"
     return f"{estimate.value:{sign}.3f} [{estimate.low:{sign}.3f}, {estimate.high:{sign}.3f}]"
 
 
@@ -121,6 +136,19 @@ def tasks_frame(table: TableResult) -> pd.DataFrame:
     return pd.DataFrame(rows, dtype=object)
 
 
+def published_frame(table: TableResult) -> pd.DataFrame:
+    """All numbers that the paper gives, if they are more than the table's own metric."""
+    names = list(dict.fromkeys(name for row in table.rows for name in row.numbers))
+    if len(names) < 2:
+        return pd.DataFrame()
+    rows = [
+        {"Row": row.label} | {LABELS[name]: f"{row.numbers[name]:g}" if name in row.numbers else NONE for name in names}
+        for row in table.rows
+        if row.numbers
+    ]
+    return pd.DataFrame(rows, dtype=object)
+
+
 def seeds_frame(table: TableResult) -> pd.DataFrame:
     """Every run behind the table: row, seed, run id, score or status."""
     rows = [
@@ -157,7 +185,11 @@ def numbers_frame(table: TableResult) -> pd.DataFrame:
             "published_delta": row.published_delta,
             "run_ids": " ".join(seed.run_id for seed in row.seeds),
         }
-        for task in TASKS:
+        if row.numbers.keys() - {table.metric}:
+            numbers |= {f"published_{name}": value for name, value in row.numbers.items()}
+        if whole.of_all_images(table.metric):
+            numbers["protocol"] = row.protocol
+        for task in OF_ALL_IMAGES if whole.of_all_images(table.metric) else TASKS:
             numbers |= _columns(task, row.tasks.get(task))
         rows.append(numbers)
     return pd.DataFrame(rows)
@@ -170,7 +202,8 @@ def _columns(name: str, estimate: Estimate | None) -> dict[str, float]:
 
 def reading(results: list[TableResult]) -> list[str]:
     """How to read the tables: said once for all of them."""
-    return [READING] + ([] if all(table.comparable for table in results) else [OTHER_BENCH])
+    of_all = [READING_OF_ALL] if any(whole.of_all_images(table.metric) for table in results) else []
+    return [READING] + of_all + ([] if all(table.comparable for table in results) else [OTHER_BENCH])
 
 
 def notes(table: TableResult) -> list[str]:
@@ -205,7 +238,13 @@ def to_markdown(table: TableResult) -> str:
 
 def sections(table: TableResult) -> list[tuple[str, pd.DataFrame]]:
     """The tables that follow the main one, without the empty ones."""
-    frames = [("Claims", claims_frame(table)), ("By task", tasks_frame(table)), ("Every run", seeds_frame(table))]
+    of_all = whole.of_all_images(table.metric)
+    frames = [
+        ("Claims", claims_frame(table)),
+        ("All metrics" if of_all else "By task", tasks_frame(table)),
+        ("Published", published_frame(table)),
+        ("Every run", seeds_frame(table)),
+    ]
     return [(title, frame) for title, frame in frames if len(frame)]
 
 
