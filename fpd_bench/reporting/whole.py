@@ -1,0 +1,135 @@
+"""Metrics that are one number for all images of a run: FID and its kin. Only seeds tell how sure they are.
+
+Resampling images would bias FID, so intervals and tests are Student's over seeds, paired by seed. A number means
+nothing without its protocol (evaluator, features, reference, number of images): numbers of different protocols are
+printed with a note, and never compared.
+"""
+
+import hashlib
+import json
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy import stats
+
+from fpd_bench.config.sweep_file import LOWER_IS_BETTER, OF_ALL_IMAGES
+from fpd_bench.errors import ConfigError
+from fpd_bench.evals.statistics import LEVEL, Comparison, Estimate
+from fpd_bench.reporting.model import RowResult, SeedResult, TableResult
+from fpd_bench.store.query import Run, Store
+
+if TYPE_CHECKING:
+    from fpd_bench.config.spec import Cell, Row
+
+Numbers = dict[str, dict[str, tuple[float, int, str]]]  # run id -> metric -> (value, images, protocol's id)
+
+
+def of_all_images(metric: str) -> bool:
+    """Whether the metric is one number for all images of a run."""
+    return metric in OF_ALL_IMAGES
+
+
+def sign(metric: str) -> int:
+    """1 if higher is better, -1 if lower is."""
+    return -1 if metric in LOWER_IS_BETTER else 1
+
+
+def numbers_of(store: Store, run_ids: Sequence[str], suite: str) -> tuple[Numbers, dict[str, dict[str, Any]]]:
+    """The numbers of the runs, and {protocol's id: protocol}."""
+    kept = {}
+    ids: dict[tuple[str, str], str] = {}
+    for line in store.frame("protocols", run_ids, suite=suite).itertuples():
+        name = protocol_id(line.protocol)
+        kept[name] = line.protocol
+        ids[line.run_id, line.metric] = name
+    numbers: Numbers = {}
+    for line in store.frame("metrics", run_ids, suite=suite).itertuples():
+        if (line.run_id, line.metric) in ids:
+            found = (float(line.value), int(line.n), ids[line.run_id, line.metric])
+            numbers.setdefault(line.run_id, {})[line.metric] = found
+    return numbers, kept
+
+
+def protocol_id(protocol: dict[str, Any]) -> str:
+    """12 hex digits of what decides comparability; the reference's file name does not. As evals/fidelity prints it."""
+    meaning = {key: value for key, value in protocol.items() if key != "reference"}
+    return hashlib.sha256(json.dumps(meaning, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def row_result(row: "Row", cells: dict[int, "Cell"], runs: dict[str, Run], numbers: Numbers, metric: str) -> RowResult:
+    """The row's numbers by seed; its mean, if all its seeds have the number under one protocol."""
+    seeds = []
+    for seed, cell in sorted(cells.items()):
+        status = runs[cell.run_id].status if cell.run_id in runs else "missing"
+        found = numbers.get(cell.run_id, {}).get(metric) if status == "done" else None
+        seeds.append(SeedResult(seed, cell.run_id, status, found[0] if found else None))
+    result = RowResult(row.id, row.label, row.published, seeds)
+    mine = [numbers[seed.run_id] for seed in seeds if seed.score is not None]
+    if not seeds or len(mine) < len(seeds):
+        return result
+    protocols = {each[metric][2] for each in mine}
+    if len(protocols) > 1:
+        result.state = "several protocols"
+        return result
+    result.protocol, result.counted = protocols.pop(), sum(each[metric][1] for each in mine)
+    for name in OF_ALL_IMAGES:
+        if all(name in each for each in mine):
+            result.tasks[name] = over_seeds([each[name][0] for each in mine])
+    result.score = result.tasks[metric]
+    return result
+
+
+def over_seeds(values: Sequence[float]) -> Estimate:
+    """Mean and Student's interval over seeds; of one seed an interval without bounds."""
+    centre, n = float(np.mean(values)), len(values)
+    if n < 2:
+        return Estimate(centre, -math.inf, math.inf)
+    half = float(stats.t.ppf((1 + LEVEL) / 2, n - 1)) * float(np.std(values, ddof=1)) / math.sqrt(n)
+    return Estimate(centre, centre - half, centre + half)
+
+
+def compare(a: RowResult, b: RowResult, metric: str) -> Comparison:
+    """A minus B, paired by seed. Raises ConfigError for other protocols, other seeds, or fewer than two."""
+    if a.protocol != b.protocol:
+        raise ConfigError(
+            f"{a.label} ({a.protocol}) and {b.label} ({b.protocol}) have {metric} of different protocols: not compared."
+        )
+    ours, theirs = ({seed.seed: seed.score for seed in row.seeds if seed.score is not None} for row in (a, b))
+    if ours.keys() != theirs.keys() or len(ours) < 2:
+        raise ConfigError(f"{a.label} and {b.label}: {metric} is compared over two or more seeds, the same for both.")
+    differences = np.array([ours[seed] - theirs[seed] for seed in sorted(ours)])
+    spread = float(differences.std(ddof=1))
+    if spread == 0:
+        p = 1.0 if differences[0] == 0 else 0.0
+    else:
+        t = abs(float(differences.mean())) / (spread / math.sqrt(len(differences)))
+        p = 2 * float(stats.t.sf(t, len(differences) - 1))
+    return Comparison(over_seeds(differences.tolist()), p)
+
+
+def ranked(table: TableResult) -> list[RowResult]:
+    """The measured rows that may be ranked together: those of the baseline's protocol, or of the most frequent one."""
+    measured = [row for row in table.rows if row.score is not None]
+    if not of_all_images(table.metric) or not measured:
+        return measured
+    names = [row.protocol for row in measured]
+    first = next((row.protocol for row in measured if row.label == table.baseline), max(names, key=names.count))
+    return [row for row in measured if row.protocol == first]
+
+
+def protocol_notes(table: TableResult, protocols: dict[str, dict[str, Any]]) -> list[str]:
+    """A line for each protocol of the table: what it is, and whose numbers have it."""
+    notes = []
+    for name in sorted({row.protocol for row in table.rows if row.protocol}):
+        found = protocols[name]
+        rows = ", ".join(row.label for row in table.rows if row.protocol == name)
+        reference = f"{found.get('reference')} (sha256 {str(found.get('reference_sha256'))[:12]})"
+        notes.append(
+            f"Protocol {name}: {found.get('preset')}, {found.get('evaluator')}, {found.get('extractor')}, "
+            f"{found.get('images')} images against {reference}, resize: {found.get('resize')}. Rows: {rows}."
+        )
+    if len(notes) > 1:
+        notes.append("Rows of different protocols are not ranked together.")
+    return notes
