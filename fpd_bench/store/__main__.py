@@ -1,80 +1,162 @@
-"""Look after the index: python -m fpd_bench.store rebuild|check|export [--results DIR].
+"""Look after the index, and after what it is made from.
 
-rebuild   make the index anew from the run directories
-check     bring it up to date, compare it with a fresh one in a temporary folder; exit code 1 if they differ
-export    write its tables to DIR/export as Parquet (or CSV where pyarrow is not installed)
+    python -m fpd_bench.store rebuild                 make the index anew from the run directories
+    python -m fpd_bench.store check                   compare every row with a fresh index
+    python -m fpd_bench.store export --format csv     its tables as files
+    python -m fpd_bench.store gc --dry-run            what no table needs, and how large it is
+
+All take --results DIR and store.url=URL (or FPD_STORE_URL), for example store.url=postgresql+psycopg://me@host/bench.
+Each command has a --help of its own. Exit code: 0 all is well, 1 it is not, 2 the request is wrong.
 """
 
 import argparse
 import sys
-import tempfile
-from importlib.util import find_spec
+from collections.abc import Callable
 from pathlib import Path
 
-import sqlalchemy as sa
-
-from fpd_bench.errors import FpdError
-from fpd_bench.store import address, ingest, schema
+from fpd_bench.errors import ConfigError, FpdError
+from fpd_bench.store import address, check, export, ingest, layout, schema
 from fpd_bench.store.query import Store
+
+RESULTS = Path("results")
+MOST = 5  # of a list that is printed
+
+REBUILD = """Make the index anew from the run directories, whatever it held. Equal runs give the same content hash.
+
+    python -m fpd_bench.store rebuild
+    python -m fpd_bench.store rebuild --results /shared/results store.url=postgresql+psycopg://me@host/bench
+"""
+CHECK = """Bring the index up to date and compare every row of it with a fresh one, made in a temporary folder.
+
+    python -m fpd_bench.store check
+
+Exit code 1: they differ, or a run's own files contradict each other.
+"""
+EXPORT = """Write the index's tables as files: runs, attempts, metrics, items, artifacts, series.
+
+    python -m fpd_bench.store export
+    python -m fpd_bench.store export --format csv --out /tmp/tables
+
+Nested values (configurations, details of a score) are one column of JSON text. Equal data give equal files.
+"""
+GC = """Remove what no table needs: runs that no sweep file asks for under any profile, checkpoints of finished runs,
+and temporary files of processes that were killed. A run that is running or queued, one that differs from a needed run
+by its seed only, and whatever is no run of ours stay.
+
+    python -m fpd_bench.store gc --dry-run
+    python -m fpd_bench.store gc sweeps/table3.yaml sweeps/table4.yaml
+    python -m fpd_bench.store gc sweeps/*.yaml optim.steps=2000 --yes
+
+Without files: all of sweeps/*.yaml. Overrides add the runs that a sweep makes with them. Exit code 1: you said no.
+"""
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The command's exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m fpd_bench.store", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("action", choices=["rebuild", "check", "export"])
-    parser.add_argument("--results", type=Path, default=Path("results"), help="folder with runs/ (default: results)")
-    options = parser.parse_args(arguments)
+    """Parse, call, print."""
     try:
-        return {"rebuild": _rebuild, "check": _check, "export": _export}[options.action](options.results)
+        url, rest = address.take(arguments)
+        if not rest or rest[0] not in COMMANDS:
+            _top().parse_args(rest)
+        asked = _parser(rest[0]).parse_intermixed_args(rest[1:])  # overrides may follow flags
+        return COMMANDS[rest[0]][1](asked, url or address.default(asked.results))
     except FpdError as error:
         print(error, file=sys.stderr)
         return error.exit_code
 
 
-def _rebuild(results: Path) -> int:
-    done = ingest.rebuild(results)
-    print(f"{done.read} runs read into {address.shown(address.default(results))}")
+def _top() -> argparse.ArgumentParser:
+    form = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser("python -m fpd_bench.store", description=__doc__, formatter_class=form)
+    parser.add_argument("command", choices=list(COMMANDS))
+    return parser
+
+
+def _parser(command: str) -> argparse.ArgumentParser:
+    form = argparse.RawDescriptionHelpFormatter
+    name = f"python -m fpd_bench.store {command}"
+    parser = argparse.ArgumentParser(name, description=COMMANDS[command][0], formatter_class=form)
+    parser.add_argument(
+        "--results", type=Path, default=RESULTS, metavar="DIR", help="folder with runs/ (default: results)"
+    )
+    if command == "export":
+        parser.add_argument("--format", choices=export.FORMATS, help="default: parquet where pyarrow is installed")
+        parser.add_argument("--out", type=Path, metavar="DIR", help="default: RESULTS/export")
+    if command == "gc":
+        parser.add_argument("sweeps", nargs="*", help="sweep files and overrides key=value (default: sweeps/*.yaml)")
+        parser.add_argument("--dry-run", action="store_true", help="say what would be removed, and stop")
+        parser.add_argument("--yes", action="store_true", help="do not ask")
+    return parser
+
+
+def _rebuild(asked: argparse.Namespace, url: str) -> int:
+    _need_runs(asked.results)
+    done = ingest.rebuild(asked.results, url)
+    with Store(asked.results, url) as store:
+        print(f"{done.read} runs read into {address.shown(url)}; content {store.content_hash()}")
     return 0
 
 
-def _check(results: Path) -> int:
-    ingest.ingest(results)
-    with tempfile.TemporaryDirectory() as folder:
-        fresh_url = f"sqlite:///{folder}/index.sqlite"
-        ingest.rebuild(results, fresh_url)
-        with Store(results) as store, Store(results, fresh_url) as fresh:
-            expected = {run_id: run.content for run_id, run in fresh.runs().items()}
-            found = {run_id: run.content for run_id, run in store.runs(list(expected)).items()}
-            wrong = sorted(run_id for run_id in expected if found.get(run_id) != expected[run_id])
-            corrupt = {run_id: run.message for run_id, run in fresh.runs().items() if run.status == "corrupt"}
-    for run_id, message in corrupt.items():
+def _check(asked: argparse.Namespace, url: str) -> int:
+    _need_runs(asked.results)
+    found = check.check(asked.results, url)
+    for run_id, message in found.corrupt.items():
         print(f"{run_id} is corrupt: {message}")
-    if wrong:
-        command = schema.REBUILD.format(results=results)
-        print(f"The index differs from {len(wrong)} run directories ({', '.join(wrong[:5])}). {command}")
+    if found.strange:
+        print(f"No runs, and left alone: {_some(found.strange)} in {asked.results / layout.RUNS}")
+    if found.wrong:
+        command = schema.REBUILD.format(results=asked.results)
+        print(f"The index differs from {len(found.wrong)} run directories ({_some(found.wrong)}). {command}")
     else:
-        print(f"The index agrees with {len(expected)} run directories.")
-    return 1 if wrong or corrupt else 0
+        print(f"The index agrees with {found.runs} run directories.")
+    return 1 if found.wrong or found.corrupt else 0
 
 
-def _export(results: Path) -> int:
-    ingest.ingest(results)
-    folder = results / "export"
-    folder.mkdir(exist_ok=True)
-    parquet = find_spec("pyarrow") is not None
-    with Store(results) as store:
-        for table in schema.metadata.sorted_tables:
-            frame = store.frame(table.name)
-            for column in table.columns:
-                if isinstance(column.type, sa.JSON):  # nested values of many shapes: one text column
-                    frame[column.name] = frame[column.name].map(schema.json_text)
-            path = folder / f"{table.name}.{'parquet' if parquet else 'csv'}"
-            frame.to_parquet(path, index=False) if parquet else frame.to_csv(path, index=False)
-            print(f"{path}  {len(frame)} rows")
+def _export(asked: argparse.Namespace, url: str) -> int:
+    _need_runs(asked.results)
+    kind = asked.format or export.default_format()
+    for path, rows in export.export(asked.results, url, asked.out or asked.results / "export", kind).items():
+        print(f"{path}  {rows} rows")
     return 0
 
+
+def _gc(asked: argparse.Namespace, _url: str) -> int:
+    from fpd_bench.runs import cleaning  # the one look upwards: runs know claims, this door is at the top of the house
+
+    _need_runs(asked.results)
+    plan = cleaning.plan(asked.results, asked.sweeps)
+    print(plan.text())
+    if asked.dry_run or not plan.found:
+        return 0
+    if not asked.yes and not _agreed(f"Remove {len(plan.found)} things, {cleaning.size(plan.bytes)}?"):
+        print("Nothing was removed.")
+        return 1
+    removed = cleaning.carry_out(plan)
+    print(removed.text())
+    return 0
+
+
+def _agreed(question: str) -> bool:
+    """Raises ConfigError where nobody can be asked."""
+    if not sys.stdin.isatty():
+        raise ConfigError("Nobody is there to confirm: give --yes to remove these, or --dry-run to look only.")
+    return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
+
+
+def _need_runs(results: Path) -> None:
+    if not (results / layout.RUNS).is_dir():
+        raise ConfigError(f"No runs in '{results}'. Name the folder that holds runs/: --results DIR")
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:MOST]) + (f" and {len(names) - MOST} more" if len(names) > MOST else "")
+
+
+COMMANDS: dict[str, tuple[str, Callable[[argparse.Namespace, str], int]]] = {
+    "rebuild": (REBUILD, _rebuild),
+    "check": (CHECK, _check),
+    "export": (EXPORT, _export),
+    "gc": (GC, _gc),
+}
 
 if __name__ == "__main__":
     sys.exit(main())

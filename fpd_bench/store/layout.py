@@ -14,6 +14,7 @@ INDEX = "index.sqlite"  # results/index.sqlite
 CONFIG = "config.yaml"
 IDENTITY = "run.json"
 CLAIM = "claim.json"
+HEARTBEAT = "heartbeat.json"  # who works on the run and how far it is; no table needs it
 ATTEMPTS = "attempts"  # <n>.json
 EVENTS = "events.jsonl"
 TRAIN = "train.jsonl"

@@ -1,7 +1,8 @@
 """Questions to the index, answered as frames or small dataclasses. Read only."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pandas as pd
 import sqlalchemy as sa
 
 from fpd_bench.store import address, layout, schema
+from fpd_bench.store.trouble import told
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,8 @@ class Store:
 
     def __init__(self, results: Path, url: str | None = None):
         self.results = Path(results)
-        self._engine = schema.connect(url or address.default(self.results))
+        self.url = url or address.default(self.results)
+        self._engine = schema.connect(self.url)
 
     def __enter__(self) -> "Store":
         return self
@@ -42,11 +45,22 @@ class Store:
         """Give the connections back."""
         self._engine.dispose()
 
+    @contextmanager
+    def _connect(self) -> Iterator[sa.Connection]:
+        with told("read", self.url), self._engine.connect() as connection:
+            yield connection
+
+    def _key(self, table: sa.Table) -> list[Any]:
+        """The table's key to sort by, byte by byte as SQLite does: a server's language would sort text its own way."""
+        server = self._engine.dialect.name == "postgresql"
+        keys = table.primary_key.columns
+        return [key.collate("C") if server and isinstance(key.type, sa.String) else key for key in keys]
+
     def runs(self, run_ids: Sequence[str] | None = None) -> dict[str, Run]:
         """Runs by id, sorted; all of them by default. Ids that the index does not know are left out."""
         table = schema.runs
         query = sa.select(table).order_by(table.c.run_id)
-        with self._engine.connect() as connection:
+        with self._connect() as connection:
             rows = connection.execute(query).mappings().all()
         wanted = {row["run_id"] for row in rows} if run_ids is None else set(run_ids)
         return {row["run_id"]: self._run(row) for row in rows if row["run_id"] in wanted}
@@ -65,20 +79,27 @@ class Store:
         equal: column=value conditions, for example suite="test" or kind="samples".
         """
         found = schema.metadata.tables[table]
-        query = sa.select(found).order_by(*found.primary_key.columns)
+        query = sa.select(found).order_by(*self._key(found))
         if run_ids is not None:
             query = query.where(found.c.run_id.in_(sorted(set(run_ids))))
         for column, value in equal.items():
             query = query.where(found.c[column] == value)
-        with self._engine.connect() as connection:
+        with self._connect() as connection:
             return pd.DataFrame(connection.execute(query).all(), columns=list(found.columns.keys()))
+
+    def stream(self, table: sa.Table, rows: int) -> Iterator[list[tuple[Any, ...]]]:
+        """All rows of a table in key order, at most so many at a time."""
+        query = sa.select(table).order_by(*self._key(table)).execution_options(yield_per=rows)
+        with self._connect() as connection:
+            for part in connection.execute(query).partitions():
+                yield [tuple(row) for row in part]
 
     def scores(self, run_ids: Sequence[str], suite: str) -> pd.DataFrame:
         """run_id, item_id, replicate, position, task, prompt, score of the done runs among `run_ids`."""
         found = schema.items
         columns = [found.c[name] for name in ("run_id", "item_id", "replicate", "position", "task", "prompt", "score")]
         query = sa.select(*columns).where(found.c.run_id.in_(sorted(set(run_ids))), found.c.suite == suite)
-        with self._engine.connect() as connection:
+        with self._connect() as connection:
             rows = connection.execute(query.order_by(found.c.run_id, found.c.position, found.c.replicate)).all()
         return pd.DataFrame(rows, columns=[column.name for column in columns])
 
@@ -86,7 +107,7 @@ class Store:
         """Names of the suites that any of the runs has metrics of, sorted."""
         table = schema.metrics
         query = sa.select(table.c.suite).distinct().where(table.c.run_id.in_(sorted(set(run_ids))))
-        with self._engine.connect() as connection:
+        with self._connect() as connection:
             return sorted(connection.execute(query).scalars())
 
     def content_hash(self, run_ids: Sequence[str] | None = None) -> str:

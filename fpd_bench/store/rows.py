@@ -37,12 +37,17 @@ def attempts(folder: Path, events: list[Row]) -> list[Row]:
                 "ended": end.get("time"),
                 "reason": end.get("kind"),
                 "failure_class": end.get("failure_class"),
-                "message": end.get("message"),
-                "traceback": end.get("traceback"),
+                "message": _text(end.get("message")),
+                "traceback": _text(end.get("traceback")),
                 "record": finite(record),
             }
         )
     return rows
+
+
+def _text(value: Any) -> str | None:
+    """Text without the one character that PostgreSQL refuses."""
+    return None if value is None else str(value).replace("\0", "")
 
 
 def series(log: list[Row]) -> list[Row]:

@@ -38,7 +38,7 @@ runs = sa.Table(
     sa.Column("config_schema", sa.Integer),
     sa.Column("method", sa.String),
     sa.Column("track", sa.String),
-    sa.Column("seed", sa.Integer),
+    sa.Column("seed", sa.BigInteger),
     sa.Column("created", sa.String),
     sa.Column("finished", sa.String),
     sa.Column("seconds", sa.Float),  # spent in finished stages, all attempts together

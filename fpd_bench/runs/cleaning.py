@@ -1,0 +1,185 @@
+"""What no table needs, and removing it: unneeded runs, checkpoints of finished runs, leftovers of killed processes.
+
+A run that a process or a batch job has is never touched. A run is claimed before it goes, and moved away whole before
+its files are deleted, so that nobody sees half of one.
+"""
+
+import re
+import shutil
+import time
+import uuid
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fpd_bench.runs import claims, submissions
+from fpd_bench.runs.needs import Needs, needs
+from fpd_bench.runs.rundir import RunDir
+from fpd_bench.store import layout
+
+STALE_SECONDS = 3600  # a temporary file younger than this may be in the making
+TRASH = ".trash"  # results/.trash/: runs on their way out
+_HEX = "[0-9a-f]"
+_TEMPORARY = re.compile(
+    rf"\..+\.({_HEX}{{8}}|\d+)\.tmp|\.(claim|submission)\.json\.{_HEX}{{32}}|\.probe-\d+|\.{_HEX}{{12}}\.{_HEX}{{8}}"
+    r"|.+\.sqlite\.rebuild-\d+(-journal)?"
+)
+
+
+@dataclass(frozen=True)
+class Found:
+    """Something to remove. kind: run | checkpoints | leftover."""
+
+    path: Path
+    kind: str
+    bytes: int
+    why: str
+
+
+@dataclass
+class Plan:
+    """found: what to remove. kept: {why: how many}, for whatever could be taken for removable. notes: lines to read."""
+
+    results: Path
+    found: list[Found] = field(default_factory=list)
+    kept: Counter[str] = field(default_factory=Counter)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def bytes(self) -> int:
+        return sum(found.bytes for found in self.found)
+
+    def text(self) -> str:
+        """One line per thing to remove, then what is kept and why, then the sum."""
+        lines = [f"{size(found.bytes):>9}  {found.path}  {found.why}" for found in self.found]
+        lines += [f"kept: {count} {why}" for why, count in sorted(self.kept.items())]
+        counts = Counter(found.kind for found in self.found)
+        told = ", ".join(f"{counts[kind]} {kind}" for kind in sorted(counts))
+        sums = f"To remove: {told}; {size(self.bytes)}." if self.found else "Nothing to remove."
+        return "\n".join([*lines, *self.notes, sums])
+
+
+@dataclass
+class Removed:
+    """What went, and what stayed after all: {path: why}."""
+
+    count: int = 0
+    bytes: int = 0
+    stayed: dict[Path, str] = field(default_factory=dict)
+
+    def text(self) -> str:
+        lines = [f"kept: {path}: {why}" for path, why in self.stayed.items()]
+        return "\n".join([*lines, f"Removed {self.count}, {size(self.bytes)}."])
+
+
+def plan(results: Path, sweeps: Sequence[str]) -> Plan:
+    """Look, and write nothing. sweeps: files and overrides, see `needs`. Raises ConfigError."""
+    wanted, made = needs(sweeps), Plan(results)
+    if wanted.unknown:
+        made.notes = [f"No run is removed, since those of {one} cannot be listed." for one in wanted.unknown]
+        made.notes.append("Name the sweep files whose runs must stay, to remove the others.")
+    for folder in sorted((results / layout.RUNS).iterdir()):
+        if folder.is_dir():
+            _look_at(folder, wanted, made)
+    places = [path for path in results.glob("*") if path.name not in (layout.RUNS, TRASH)]
+    places += [*(results / "code").glob(".*"), *(results / "export").glob(".*")]
+    made.found += _leftovers(path for path in places if _TEMPORARY.fullmatch(path.name))
+    made.found += [Found(path, "leftover", weight(path), "half removed") for path in (results / TRASH).glob("*")]
+    return made
+
+
+def _look_at(folder: Path, wanted: Needs, made: Plan) -> None:
+    run = RunDir(folder)
+    identity = layout.read_json(folder / layout.IDENTITY) or {}
+    if folder.is_symlink() or identity.get("run_id") != folder.name:
+        made.kept["folders that are no runs of this place"] += 1
+    elif _taken(run):
+        made.kept["runs that are running or queued"] += 1
+    elif not wanted.want(folder):
+        if wanted.unknown:
+            made.kept["runs that no sweep file named asks for"] += 1
+        else:
+            made.found.append(Found(folder, "run", weight(folder), "no table asks for it"))
+    else:
+        made.found += _leftovers(path for path in folder.rglob(".*") if _TEMPORARY.fullmatch(path.name))
+        if (run.done() or {}).get("status") == "done" and any(run.checkpoints.glob("*")):
+            found = Found(run.checkpoints, "checkpoints", weight(run.checkpoints), "of a finished run")
+            made.found.append(found)
+
+
+def _taken(run: RunDir) -> bool:
+    return claims.holder(run.claim) is not None or submissions.read(run) is not None
+
+
+def _leftovers(paths: Iterable[Path]) -> list[Found]:
+    old = time.time() - STALE_SECONDS
+    there = [path for path in paths if path.lstat().st_mtime < old]
+    return [Found(path, "leftover", weight(path), "of a killed process") for path in there]
+
+
+def carry_out(plan: Plan) -> Removed:
+    """Remove what the plan found, where it still holds."""
+    done = Removed()
+    for found in plan.found:
+        why = _remove(found, plan.results)
+        if why:
+            done.stayed[found.path] = why
+        else:
+            done.count += 1
+            done.bytes += found.bytes
+    trash = plan.results / TRASH
+    if trash.is_dir() and not any(trash.iterdir()):
+        trash.rmdir()
+    return done
+
+
+def _remove(found: Found, results: Path) -> str:
+    """Why it stays; '' once it is gone."""
+    try:
+        if found.kind == "run":
+            return _remove_run(RunDir(found.path), results)
+        if found.kind == "checkpoints" and not _sound(RunDir(found.path.parent)):
+            return "the student is not the one that DONE vouches for"
+        _delete(found.path)
+    except OSError as error:
+        return str(error)
+    return ""
+
+
+def _remove_run(run: RunDir, results: Path) -> str:
+    try:
+        claim = claims.acquire(run.claim, 0)
+    except claims.Claimed as error:
+        return str(error)
+    if submissions.read(run):
+        claims.release(run.claim, claim)
+        return "queued"
+    trash = results / TRASH / f"{run.run_id}-{uuid.uuid4().hex[:8]}"
+    trash.parent.mkdir(exist_ok=True)
+    run.path.rename(trash)
+    _delete(trash)
+    return ""
+
+
+def _sound(run: RunDir) -> bool:
+    """Whether the finished run can do without its checkpoints."""
+    digest = ((run.done() or {}).get("files") or {}).get(layout.STUDENT)
+    return digest is not None and layout.sha256(run.student) == digest
+
+
+def _delete(path: Path) -> None:
+    shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+
+
+def weight(path: Path) -> int:
+    """Bytes of a file, or of all files below a folder."""
+    return sum(part.lstat().st_size for part in [path, *path.rglob("*")] if not part.is_dir())
+
+
+def size(count: int) -> str:
+    """'512 B', '1.5 MB'."""
+    if count < 1024:
+        return f"{count} B"
+    power = min((count.bit_length() - 1) // 10, 4)
+    return f"{count / 1024**power:.1f} {' KMGT'[power]}B"

@@ -1,0 +1,67 @@
+"""What the tables of sweep files need: the runs of every profile, at any seed. Needs no torch."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fpd_bench.config.identity import plugins, semantic
+from fpd_bench.config.spec import load_sweep
+from fpd_bench.config.sweep_file import DEFAULT_PROFILE, read_sweep_file
+from fpd_bench.errors import ConfigError
+from fpd_bench.store import layout
+
+SWEEPS = Path("sweeps")
+SEARCH = "search"  # beginning of the name of a file whose runs cannot be listed beforehand
+
+
+@dataclass
+class Needs:
+    """runs: ids that a table asks for. kinds: what those runs are, the seed left out. unknown: files and profiles
+    whose runs cannot be told, so that none may be called unneeded because of them."""
+
+    runs: set[str] = field(default_factory=set)
+    kinds: set[str] = field(default_factory=set)
+    unknown: list[str] = field(default_factory=list)
+
+    def want(self, folder: Path) -> bool:
+        """Whether a table may read this run: it asks for it, or would with one seed more."""
+        identity = layout.read_json(folder / layout.IDENTITY) or {}
+        return folder.name in self.runs or _kind(identity.get("semantic") or {}, identity.get("plugins")) in self.kinds
+
+
+def needs(words: Sequence[str]) -> Needs:
+    """Needs of the sweep files among `words`, by default of all of sweeps/*.yaml; key=value words are overrides, which
+    add runs. Raises ConfigError for a file that is wrong or not there, and if there is none."""
+    overrides = [word for word in words if "=" in word and not Path(word).exists()]
+    files = [Path(word) for word in words if word not in overrides]
+    found = Needs()
+    if not files:
+        files = sorted(SWEEPS.glob("*.yaml"))
+        found.unknown = [f"{path} is a search" for path in files if path.name.startswith(SEARCH)]
+        files = [path for path in files if not path.name.startswith(SEARCH)]
+    if not files:
+        raise ConfigError("No sweep files in 'sweeps/', so no run would be needed. Name those whose runs must stay.")
+    for path in files:
+        for profile in [DEFAULT_PROFILE, *(set(read_sweep_file(path).profiles) - {DEFAULT_PROFILE})]:
+            _add(found, path, profile, overrides)
+    return found
+
+
+def _add(found: Needs, path: Path, profile: str, overrides: list[str]) -> None:
+    chosen = [text for text in overrides if not text.startswith("profile=")]
+    for extra in ([], chosen) if chosen else ([],):
+        try:
+            configs = load_sweep(path, [f"profile={profile}", *extra], here=False).runs()
+        except ConfigError as error:
+            if profile == DEFAULT_PROFILE:
+                raise
+            found.unknown.append(f"{path}, profile {profile}: {error}")
+            continue
+        found.runs |= configs.keys()
+        found.kinds |= {_kind(semantic(config), plugins(config)) for config in configs.values()}
+
+
+def _kind(meaning: dict[str, Any], used: Any) -> str:
+    return json.dumps([{name: value for name, value in meaning.items() if name != "seed"}, used], sort_keys=True)
