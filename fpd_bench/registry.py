@@ -59,6 +59,10 @@ class Registry(Generic[T]):
         """The version of the plugin called `name`; imports nothing if it is declared. Raises UnknownName."""
         return self._declared[name] if name in self._declared else self._entry(name)[1]
 
+    def declares(self, name: str) -> bool:
+        """Whether the plugin is of this tree; costs nothing."""
+        return name in self._declared
+
     def known(self) -> list[str]:
         """Every name that can be asked for, sorted, without importing a plugin."""
         announced = {point.name for point in _announced(self._group, tuple(sys.path))}

@@ -29,26 +29,28 @@ def trains(config: RunConfig) -> bool:
 
 def generated(config: RunConfig) -> bool:
     """Whether the images come from elsewhere: a folder, a pipeline."""
-    return config.method in registry.generators.known()
+    if config.method == TEACHER or registry.methods.declares(config.method):
+        return False  # without a look at other packages, which takes a while
+    return registry.generators.declares(config.method) or config.method in registry.generators.known()
 
 
 def semantic(config: RunConfig) -> dict[str, Any]:
     """{dotted field: value} of all fields that decide the numbers, in canonical form."""
-    out = {}
+    out, foreign = {}, generated(config)
     for name, field in leaves().items():
         found = value(config, name)
         new = "before" in field.metadata
-        if not _read(config, name) or (new and found == canonical(name, field.metadata["before"])):
+        if not _read(config.method, foreign, name) or (new and found == canonical(name, field.metadata["before"])):
             continue
         out[name] = found
     return out
 
 
-def _read(config: RunConfig, name: str) -> bool:
+def _read(method: str, foreign: bool, name: str) -> bool:
     """Whether the field can change a number: one teacher serves every sweep of a track, however students train."""
-    if config.method == TEACHER:
+    if method == TEACHER:
         return name.startswith(_TEACHER_READS)
-    if generated(config):
+    if foreign:
         return name.startswith(_GENERATOR_READS)
     return name != _TEACHER_STEPS and not name.startswith((f"{EXECUTION}.", _GENERATOR))
 
