@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from fpd_bench import registry
-from fpd_bench.config.weights import weights_folder
+from fpd_bench.config.weights import REFERENCE, weights_folder
 from fpd_bench.models.condition import Condition
-from fpd_bench.tracks.base import Suite
+from fpd_bench.tracks.base import Item, Suite, Track
 
 
 @dataclass(frozen=True)
@@ -22,12 +22,12 @@ class Judge:
     suite: Callable[[str], Suite]
 
 
-def judge_of(name: str, preset: str) -> Judge:
+def judge_of(name: str, preset: str) -> Judge | Track:
     """Raises UnknownName, or AssetError for a scorer's missing files."""
     if name in JUDGES:
         return Judge(name, preset, {}, JUDGES[name]())
-    track = registry.tracks.get(name)(preset)
-    return Judge(name, preset, track.assets, track.suite)
+    track: Track = registry.tracks.get(name)(preset)
+    return track
 
 
 def _geneval() -> Callable[[str], Suite]:
@@ -42,4 +42,18 @@ def _geneval() -> Callable[[str], Suite]:
     return suite
 
 
-JUDGES: dict[str, Callable[[], Callable[[str], Suite]]] = {"maskgen": _geneval}
+def _imagenet() -> Callable[[str], Suite]:
+    """Items as MaskGitTrack has them."""
+    from timm.data.imagenet_info import ImageNetInfo
+
+    from fpd_bench.evals.fidelity.presets import ADM
+    from fpd_bench.evals.fidelity.suites import against_file
+
+    names = ImageNetInfo()
+    words = tuple(f"{i} {names.index_to_description(i).split(',')[0]}" for i in range(names.num_classes()))
+    items = tuple(Item(f"{i:04d}", text, {"label": i}) for i, text in enumerate(words))
+    measure = against_file(weights_folder("maskgit") / REFERENCE, ADM)
+    return lambda split: Suite(f"imagenet-{split}", items, Condition(words, {}), None, measure)
+
+
+JUDGES: dict[str, Callable[[], Callable[[str], Suite]]] = {"maskgen": _geneval, "maskgit": _imagenet}

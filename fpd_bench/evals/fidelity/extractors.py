@@ -5,7 +5,6 @@ first, named if they are missing, and read without executing what a pickle may c
 """
 
 import hashlib
-import os
 import pickle
 from pathlib import Path
 from typing import Any
@@ -17,13 +16,11 @@ from torch.nn import functional
 from torch_fidelity.feature_extractor_base import FeatureExtractorBase
 from torch_fidelity.registry import FEATURE_EXTRACTORS_REGISTRY, register_feature_extractor
 
-from fpd_bench.config.weights import VARIABLE
+from fpd_bench.config.fidelity_files import INCEPTION_FILE, INCEPTION_URL, inception_file
 from fpd_bench.errors import AssetError
 from fpd_bench.evals.fidelity.presets import LITE0, Preset
 from fpd_bench.models.backbones import EMBEDDED, LITE0_SHA256, embedded_weights
 
-INCEPTION_FILE = "weights-inception-2015-12-05-6726825d.pth"
-INCEPTION_URL = f"https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/{INCEPTION_FILE}"
 LITE0_SIDE = 128
 
 
@@ -65,25 +62,8 @@ if LITE0.extractor not in FEATURE_EXTRACTORS_REGISTRY:
 
 
 def weights_file(preset: Preset, given: Path | None = None) -> Path | None:
-    """The file the preset's network is read from; None if it needs none.
-
-    Looked for at `given`, in $FPD_WEIGHTS (also in its folder `torch-fidelity`), and where torch keeps downloads.
-    Raises AssetError, with where it is published and where to put it.
-    """
-    if not preset.needs_weights:
-        return None
-    folder = os.environ.get(VARIABLE, "")
-    places = [Path(folder) / INCEPTION_FILE, Path(folder) / "torch-fidelity" / INCEPTION_FILE] if folder else []
-    places = [given] if given else [*places, Path(torch.hub.get_dir()) / "checkpoints" / INCEPTION_FILE]
-    found = next((place for place in places if place.is_file()), None)
-    if found is None:
-        target = Path(folder or "WEIGHTS") / INCEPTION_FILE
-        raise AssetError(
-            f"Preset '{preset.name}' needs Inception's weights; none at {', '.join(map(str, places))}. They are "
-            f"published at {INCEPTION_URL} (91 MB). Run, where there is a network: wget -O {target} {INCEPTION_URL} "
-            f"and export {VARIABLE}={folder or 'WEIGHTS'}, or name the file with --weights FILE."
-        )
-    return found
+    """The file the preset's network is read from; None if it needs none. Raises AssetError if it is missing."""
+    return inception_file(given) if preset.needs_weights else None
 
 
 def open_extractor(preset: Preset, weights: Path | None, device: str) -> nn.Module:

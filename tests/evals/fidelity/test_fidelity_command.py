@@ -39,7 +39,7 @@ def test_numbers_and_their_protocol(folders, tmp_path, capsys):
         (["--preset", "adn"], "Unknown preset 'adn'. Did you mean 'adm'?"),
         (["--reference", "nowhere.npz"], "There is no reference 'nowhere.npz'. ADM's is VIRTUAL_imagenet256"),
         (["--reference", "nowhere"], "'nowhere' is no folder of images"),
-        (["--weights", "nowhere.pth"], "needs Inception's weights; none at nowhere.pth"),
+        (["--weights", "nowhere.pth"], "FID needs Inception's weights; none at nowhere.pth"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(folders, changed, said, capsys):
