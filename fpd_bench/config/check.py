@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from fpd_bench import registry
 from fpd_bench.config.fields import leaves, noun, value, well_typed
+from fpd_bench.config.fidelity_files import require_fidelity
 from fpd_bench.config.generators import check_generator
 from fpd_bench.config.identity import TEACHER, generated, trains
 from fpd_bench.config.schema import RunConfig
@@ -87,6 +88,7 @@ def check(config: RunConfig, here: bool = True) -> None:
     if config.method == "fpd":
         _drift(config)
     if here:
+        require_fidelity(config)
         refuse_without_data(config.track.name, trains(config), config.method == "fpd" and config.gan.weight > 0)
 
 
