@@ -2,7 +2,9 @@
 
 A claim of this host is stale when its process is gone (or its pid has been given to another). A claim of another
 host is taken as alive, since only its own host can tell, unless its batch job is ours (a requeued job runs in one
-place at a time) or the scheduler says that the job is over (`forfeit`).
+place at a time), the scheduler says that the job is over (`forfeit`), or its heartbeat has been silent for
+SILENT_MIN: the folder was copied from elsewhere, or that host is gone. Should it wake up after all, it finds its claim
+lost before it writes a result.
 """
 
 import contextlib
@@ -13,11 +15,14 @@ import os
 import socket
 import uuid
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from fpd_bench.errors import RunError
 from fpd_bench.runs.rundir import now
 from fpd_bench.store import layout
+
+SILENT_MIN = 60  # a claim of another host without a heartbeat for so long is nobody's
 
 
 class Claimed(RunError):
@@ -63,7 +68,21 @@ class Claim:
 def holder(path: Path) -> Claim | None:
     """Who holds the claim at `path`; None if nobody does or the holder is dead."""
     claim = _read(path)
-    return claim if claim and claim.alive() else None
+    return claim if claim and _working(path, claim) else None
+
+
+def _working(path: Path, claim: Claim) -> bool:
+    return claim.alive() and (claim.here() or silent_min(path, claim) < SILENT_MIN)
+
+
+def silent_min(path: Path, claim: Claim) -> float:
+    """Minutes since the claim or its heartbeat was written, by this host's clock."""
+    beat = layout.read_json(path.with_name(layout.HEARTBEAT)) or {}
+    last = beat.get("time") if beat.get("token") == claim.token else claim.time
+    try:
+        return (datetime.now(UTC) - datetime.fromisoformat(str(last))).total_seconds() / 60
+    except (ValueError, TypeError):
+        return 0.0
 
 
 def acquire(path: Path, attempt: int) -> Claim:
@@ -72,7 +91,7 @@ def acquire(path: Path, attempt: int) -> Claim:
     claim = Claim(
         socket.gethostname(), pid, process_start(pid) or "", uuid.uuid4().hex, user(), now(), attempt, batch_job()
     )
-    mine = path.with_name(f".{path.name}.{claim.token}")
+    mine = path.with_name(f".{path.name}.{claim.token}.tmp")  # begin_attempt clears those of the killed away
     mine.write_text(json.dumps(asdict(claim)))
     # Takeovers go one at a time, or the second would remove the claim that the first has just made.
     with path.with_name(f".{path.name}.lock").open("w") as lock:
@@ -80,7 +99,7 @@ def acquire(path: Path, attempt: int) -> Claim:
             fcntl.flock(lock, fcntl.LOCK_EX)
         try:
             other = _read(path)
-            if other and other.alive():
+            if other and _working(path, other):
                 raise Claimed(other)
             path.unlink(missing_ok=True)
             os.link(mine, path)  # fails if it exists, as O_EXCL does, and the claim is never seen half-written
@@ -88,7 +107,7 @@ def acquire(path: Path, attempt: int) -> Claim:
             other = _read(path)
             raise Claimed(other) if other else RunError(f"{path} was claimed at the same moment. Try again.") from None
         finally:
-            mine.unlink()
+            mine.unlink(missing_ok=True)
     return claim
 
 

@@ -8,10 +8,11 @@ from torchvision.utils import save_image
 
 from fpd_bench.runs import checkpoint, claims
 from fpd_bench.runs.failures import need_space
+from fpd_bench.runs.heartbeat import Heart
 from fpd_bench.runs.rundir import RunDir, now, write_with
 from fpd_bench.runs.signals import StopFlag
 
-PROGRESS_SECONDS = 1.0  # between two progress events
+PROGRESS_SECONDS = 30.0  # between two progress events; the heartbeat tells the steps between
 
 
 class RunRecorder:
@@ -22,11 +23,18 @@ class RunRecorder:
         self._seq = max((event.get("seq", -1) for event in run.events()), default=-1) + 1
         self._began = time.monotonic()
         self._told = float("-inf")
+        self.heart = Heart(run, attempt, claim)
 
     def event(self, kind: str, **fields: Any) -> None:
         """Append one event."""
         self.run.append_event({"seq": self._seq, "attempt": self.attempt, "time": now(), "kind": kind} | fields)
         self._seq += 1
+
+    def enter(self, stage: str) -> None:
+        """A stage begins."""
+        self._told = float("-inf")
+        self.heart.enter(stage)
+        self.event("stage_started", stage=stage)
 
     def log(self, row: dict[str, Any]) -> None:
         """One line of the training log; `time` is seconds since the attempt began unless the row says otherwise."""
@@ -51,7 +59,8 @@ class RunRecorder:
         return state
 
     def progress(self, step: int, steps: int) -> None:
-        """Tell how far the stage is; at most one event a second is written."""
+        """Tell how far the stage is: every step to the heartbeat, now and then one as an event."""
+        self.heart.progress(step, steps)
         if step < steps and time.monotonic() - self._told < PROGRESS_SECONDS:
             return
         self._told = time.monotonic()

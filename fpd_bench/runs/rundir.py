@@ -8,6 +8,7 @@ import difflib
 import errno
 import json
 import os
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ from fpd_bench.errors import ConfigError, RunError
 from fpd_bench.store import layout
 
 Row = dict[str, Any]
+LEFT_SECONDS = 60  # a temporary file so old is nobody's; beside config and claim others write, too, but shortly
 
 
 def now() -> str:
@@ -74,8 +76,9 @@ class RunDir:
 
     def begin_attempt(self, record: Row) -> int:
         """Note the next attempt; gives its number. Only the holder of the claim may call it."""
-        for leftover in self.path.rglob(".*.tmp"):  # of an attempt that was killed in the middle of a write
-            leftover.unlink(missing_ok=True)
+        for leftover in self.path.rglob(".*.tmp"):  # of a process that was killed in the middle of a write
+            if leftover.parent != self.path or _age(leftover) > LEFT_SECONDS:
+                leftover.unlink(missing_ok=True)
         attempt = max(self.attempts(), default=0) + 1
         write_json(self.path / layout.ATTEMPTS / f"{attempt}.json", {"attempt": attempt} | record)
         return attempt
@@ -247,6 +250,14 @@ def _plain(value: Any) -> Any:
     if hasattr(value, "tolist"):
         return value.tolist()
     raise TypeError(f"{type(value).__name__} {value!r:.60} is not JSON")
+
+
+def _age(path: Path) -> float:
+    """Seconds since the file was written; 0 if it is gone."""
+    try:
+        return time.time() - path.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
 
 
 def _sync(path: Path) -> None:

@@ -9,7 +9,7 @@ import shutil
 import time
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -75,11 +75,15 @@ def perform(run: RunDir, bench: Bench) -> Outcome:
         claim = claims.acquire(run.claim, max(run.attempts(), default=0) + 1)
     except claims.Claimed as error:
         return Outcome(run.run_id, "busy", str(error))
+    except OSError as error:
+        return _not_begun(run, error)
     try:
         with stop_flag(bench.parent) as stop:
             done = run.done()  # it may have ended between the first look and the claim
             outcome = Outcome(run.run_id, done["status"]) if done else _attempt(run, bench, claim, stop)
             return _attempt(run, bench, claim, stop) if _with_less_memory(run, outcome) else outcome
+    except Exception as error:  # a run directory that cannot be read or written fails alone
+        return _not_begun(run, error)
     finally:
         claims.release(run.claim, claim)
 
@@ -106,6 +110,7 @@ def _attempt(run: RunDir, bench: Bench, claim: claims.Claim, stop: StopFlag) -> 
     attempt = run.begin_attempt(provenance.record(config, source.assets if source else {}))
     recorder = RunRecorder(run, claim, attempt, stop)
     recorder.event("attempt_started")
+    recorder.heart.start()
     try:
         need_space(run.path)
         if source is None:
@@ -128,6 +133,8 @@ def _attempt(run: RunDir, bench: Bench, claim: claims.Claim, stop: StopFlag) -> 
         return Outcome(run.run_id, "busy", str(error))
     except Exception as error:
         return _failed(run, recorder, error)
+    finally:
+        recorder.heart.stop()
 
 
 @dataclass(frozen=True)
@@ -278,7 +285,7 @@ def _score(run: RunDir, suite: Suite, recorder: RunRecorder) -> list[Row]:
 
 @contextmanager
 def _stage(recorder: RunRecorder, name: str) -> Iterator[None]:
-    recorder.event("stage_started", stage=name)
+    recorder.enter(name)
     began = time.monotonic()
     yield
     recorder.event("stage_finished", stage=name, seconds=round(time.monotonic() - began, 3))
@@ -308,3 +315,11 @@ def _failed(run: RunDir, recorder: RunRecorder, error: Exception) -> Outcome:
     except OSError as second:  # the disk may be what failed; the outcome still carries the message
         message = f"{message} (and the run directory cannot be written: {second})"
     return Outcome(run.run_id, "failed", f"{kind}: {message}")
+
+
+def _not_begun(run: RunDir, error: Exception) -> Outcome:
+    """A failure before there is an attempt to write it down; the event may find no place either."""
+    row = {"failure_class": failure_class(error), "message": f"{type(error).__name__}: {error}"}
+    with suppress(OSError):
+        run.append_event(run.next_event("failed") | row | {"traceback": "".join(traceback.format_exception(error))})
+    return Outcome(run.run_id, "failed", f"{row['failure_class']}: {row['message']}")

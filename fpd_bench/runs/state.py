@@ -1,10 +1,9 @@
 """Where a run stands, told from its files alone, so that any process can ask. Needs no torch."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Any
 
-from fpd_bench.runs import claims, scheduler, submissions
+from fpd_bench.runs import claims, heartbeat, scheduler, submissions
 from fpd_bench.runs.rundir import RunDir
 
 ENDINGS = ("finished", "failed", "diverged", "interrupted")
@@ -18,7 +17,8 @@ class RunState:
     """state: planned | queued (a batch job has it) | running | interrupted | failed | stale (its process is gone) |
     corrupt | diverged | done.
 
-    step of steps: of the stage; eta_s: seconds left in it, at the pace of this attempt.
+    step of steps: of the stage; eta_s: seconds left in it, at the pace of this attempt. host, pid, job: of the last
+    attempt; sign: when its heartbeat was last heard.
     """
 
     run_id: str
@@ -30,6 +30,10 @@ class RunState:
     attempt: int = 0
     message: str = ""
     traceback: str = ""
+    host: str = ""
+    pid: int = 0
+    job: str = ""
+    sign: str = ""
 
     @property
     def has_result(self) -> bool:
@@ -47,10 +51,23 @@ def state_of(run: RunDir) -> RunState:
     events = run.events()
     attempt = max((event.get("attempt", 0) for event in events), default=0)
     mine = [event for event in events if event.get("attempt") == attempt]
-    step, steps, eta = _progress(mine)
     stage = _last(mine, "stage_started").get("stage", "")
+    step, steps = _progress(mine)
     name, message, traceback = _state(run, mine)
-    return RunState(run.run_id, name, stage, step, steps, eta, attempt, message, traceback)
+    state = RunState(run.run_id, name, stage, step, steps, None, attempt, message, traceback)
+    return _with_beat(state, heartbeat.read(run), run)
+
+
+def _with_beat(state: RunState, beat: heartbeat.Beat | None, run: RunDir) -> RunState:
+    """What the heartbeat knows better than the events: step and pace of a stage, and who is at work."""
+    if beat is None or beat.attempt != state.attempt:
+        record = run.attempt(state.attempt)
+        job = record.get("environment", {}).get("SLURM_JOB_ID", "")
+        return replace(state, host=str(record.get("host") or ""), job=str(job or ""))
+    state = replace(state, host=beat.host, pid=beat.pid, job=beat.job, sign=beat.time)
+    if beat.stage != state.stage or not beat.steps:
+        return state
+    return replace(state, step=beat.step, steps=beat.steps, eta_s=beat.left_s if state.state == "running" else None)
 
 
 def with_scheduler(states: dict[str, RunState], runs: dict[str, RunDir]) -> dict[str, RunState]:
@@ -96,16 +113,11 @@ def _state(run: RunDir, events: list[Row]) -> tuple[str, str, str]:
     return "planned", "", ""
 
 
-def _progress(events: list[Row]) -> tuple[int, int, float | None]:
-    """(step, steps, seconds left) of the last stage with progress."""
+def _progress(events: list[Row]) -> tuple[int, int]:
+    """(step, steps) that the events of the last stage tell."""
     begin = max((n for n, event in enumerate(events) if event.get("kind") == "stage_started"), default=0)
-    told = [event for event in events[begin:] if event.get("kind") == "progress"]
-    if not told:
-        return 0, 0, None
-    first, last = told[0], told[-1]
-    gone = (datetime.fromisoformat(last["time"]) - datetime.fromisoformat(first["time"])).total_seconds()
-    made = last["step"] - first["step"]
-    return last["step"], last["steps"], gone / made * (last["steps"] - last["step"]) if made > 0 else None
+    told = _last(events[begin:], "progress")
+    return told.get("step", 0), told.get("steps", 0)
 
 
 def _last(events: list[Row], *kinds: str) -> Row:

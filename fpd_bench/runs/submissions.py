@@ -104,7 +104,7 @@ def drop(run: RunDir, submission: Submission) -> bool:
 def last_sign(run: RunDir) -> float:
     """When the run last wrote anything, in seconds since 1970; 0 if never."""
     times = [0.0]
-    for name in (layout.EVENTS, layout.TRAIN, layout.CLAIM):
+    for name in (layout.EVENTS, layout.TRAIN, layout.CLAIM, layout.HEARTBEAT):
         with contextlib.suppress(OSError):
             times.append((run.path / name).stat().st_mtime)
     return max(times)
