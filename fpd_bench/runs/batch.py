@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from fpd_bench.config.spec import Sweep
-from fpd_bench.runs import launch, scheduler
+from fpd_bench.runs import launch, past, scheduler
 from fpd_bench.runs.executor import Executor
 from fpd_bench.runs.failures import Patience
 from fpd_bench.runs.following import cancel_runs, run_slurm
@@ -22,17 +22,18 @@ def check(executor: Executor) -> None:
     scheduler.check(executor.partition)
 
 
-def preview(plan: Plan, results: Path, executor: Executor) -> str:
-    """What would be submitted: jobs, the most that it can cost, and the head of the batch file."""
+def preview(plan: Plan, sweep: Sweep, results: Path, executor: Executor) -> str:
+    """What would be submitted: jobs, what they are expected to cost and can cost, the head of the batch file."""
     free = [run_id for run_id in plan.todo if plan.states[run_id].state not in ("running", "queued")]
     jobs = -(-len(free) // executor.cells_per_job)
     if not jobs:
-        return "Nothing to submit."
-    hours = jobs * executor.timeout_min / 60
-    cost = f"{hours * executor.gpus:.1f} GPU-hours" if executor.gpus else f"{hours * executor.cpus:.1f} core-hours"
+        return "\nNothing to submit."
+    devices, unit = (executor.gpus, "GPU-hours") if executor.gpus else (executor.cpus, "core-hours")
+    most = f"{jobs * executor.timeout_min / 60 * devices:.1f} {unit}"
     arrays = -(-jobs // executor.array_size)
-    said = f"{len(free)} runs in {jobs} jobs in {arrays} arrays; at most {cost} before a requeue."
-    return f"\n{said}\n\n{launch.header(results, executor, jobs)}"
+    said = f"To submit: {len(free)} runs in {jobs} jobs in {arrays} arrays; at most {most} before a requeue."
+    expected = past.expect([sweep.runs()[run_id] for run_id in free], results)
+    return f"\n{said}\n{past.told(expected, devices, unit)}\n\n{launch.header(results, executor, jobs)}"
 
 
 def carry_out(sweep: Sweep, todo: list[str], results: Path, executor: Executor, tell: Tell, detach: bool) -> str:

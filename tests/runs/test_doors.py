@@ -55,8 +55,22 @@ def test_failures_are_listed_and_the_others_go_on(file, tmp_path, capsys, monkey
 def test_a_dry_run_says_what_would_run_and_makes_nothing(file, tmp_path, capsys):
     results = tmp_path / "results"
     assert sweep.main([file, "--dry-run", "--results", str(results)]) == 0
-    assert len(capsys.readouterr().out.splitlines()) == 4
+    out = capsys.readouterr().out
+    assert len(re.findall(r"^[0-9a-f]{12}  planned ", out, re.M)) == 4
+    assert "Estimated cost: unknown, no run of these methods and tracks has finished here yet." in out
     assert not results.exists()
+
+
+def test_a_dry_run_shows_what_is_done_and_expects_the_rest_to_take_as_long(file, tmp_path, capsys):
+    place = ["--results", str(tmp_path / "results")]
+    assert sweep.main([file, "executor=inline", "seeds=[0]", *place]) == 0
+    capsys.readouterr()
+    assert sweep.main([file, "--dry-run", *place]) == 0
+    out = capsys.readouterr().out
+    assert [line.split()[1] for line in out.splitlines()[:4]] == ["done", "done", "planned", "planned"]
+    assert re.search(r"^Estimated cost: \S+ hours of one worker for 2 runs, from 2 finished ones alike\.$", out, re.M)
+    assert sweep.main([file, "--dry-run", "optim.steps=31", "seeds=[0]", *place]) == 0  # other runs of the same kind
+    assert "for 2 runs, from 2 finished ones alike." in capsys.readouterr().out
 
 
 def test_status_tells_every_run_and_speaks_json(file, tmp_path, capsys):
