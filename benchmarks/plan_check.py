@@ -11,6 +11,7 @@ import time
 from statistics import median
 
 import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from fpd_bench.config.check import check
@@ -47,7 +48,10 @@ def main() -> None:
         config = compose([f"track.preset={asked.preset}", *overrides, *asked.overrides])
         check(config)
         training = Training(config, track)
-        with FlopCounterMode(display=False) as counter:
+        with (
+            sdpa_kernel(SDPBackend.MATH),
+            FlopCounterMode(display=False) as counter,
+        ):
             training.advance()
         counted, cost = counter.get_total_flops(), step_cost(config, None, 0)
         seconds = median([training.advance()["seconds/step"] for _ in range(asked.steps + COLD)][COLD:])

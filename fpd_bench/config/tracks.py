@@ -24,6 +24,7 @@ FACTS: dict[str, dict[str, TrackFacts]] = {
         "coarse": TrackFacts(16, 32, _STAGES),
         "default": TrackFacts(16, 32, _STAGES),
         "large": TrackFacts(36, 48, _STAGES),
+        "free": TrackFacts(100, 40, _STAGES),
     },
     "maskgen": {"default": TrackFacts(128, 256, tuple(range(12)))},  # blocks of DINOv3 ViT-B/16
     "maskgit": {"default": TrackFacts(256, 256, tuple(range(12)))},
@@ -42,10 +43,13 @@ def refuse_unavailable(name: str, profile: str = "") -> None:
         raise AssetError(f"{asked}, which needs {error}") from error
 
 
-def refuse_without_data(name: str, trains: bool, adversary: bool) -> None:
-    """Raises AssetError for one of the paper's own tracks without the captions or real images that a run draws."""
+def refuse_without_data(name: str, trains: bool, adversary: bool, fidelity: bool = False) -> None:
+    """Raises AssetError for one of the paper's own tracks without the captions, real images or reference it reads.
+
+    fidelity: the track's own comparison of all images is wanted.
+    """
     if name in PAPER_TRACKS:
-        weights.require_data(name, captions=trains, images=adversary)
+        weights.require_data(name, captions=trains, images=adversary, reference=fidelity)
 
 
 def facts(name: str, preset: str) -> TrackFacts | None:

@@ -15,6 +15,8 @@ VARIABLE = "FPD_WEIGHTS"
 DATA_VARIABLE = "FPD_DATA"  # folder of captions and pictures; by default `data` in $FPD_WEIGHTS
 CAPTION_FILES = ("captions.txt", "captions*.parquet", "*.tar")
 
+REFERENCE = "VIRTUAL_imagenet256_labeled.npz"  # ADM's: statistics of ImageNet 256 x 256 and 10,000 of its images
+REFERENCE_URL = "https://openaipublic.blob.core.windows.net/diffusion/jul-2021/ref_batches/imagenet/256/"
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 
 
@@ -73,6 +75,10 @@ DETECTOR = Published(
 COLOURS = Published(
     "colours", "", "timm/vit_large_patch14_clip_224.openai", "open_clip_model.safetensors", note="GenEval's colours"
 )
+DEIT = Published(
+    "discriminator", "", "timm/deit_base_distilled_patch16_224.fb_in1k", "model.safetensors", ("config.json",),
+    "of gan.discriminator=projected; its second network, EfficientNet-Lite0, comes with fpd-bench",
+)  # fmt: skip
 PUBLISHED: dict[str, tuple[Published, ...]] = {
     "maskgen": (
         Published("teacher", "maskgen", "turkeyju/generator_maskgen_vq_l", "model.safetensors", ("config.json",)),
@@ -124,6 +130,19 @@ def data_folder(weights: Path) -> Path:
     return Path(os.environ.get(DATA_VARIABLE) or weights / "data")
 
 
+def discriminator_file() -> Path:
+    """DeiT-B distilled for the projected discriminator. Raises AssetError with where it is published."""
+    folder = Path(os.environ.get(VARIABLE) or "WEIGHTS")
+    path = DEIT.path(folder)
+    if not path.is_file():
+        told = f"{path} is missing" if os.environ.get(VARIABLE) else f"{VARIABLE} is not set"
+        raise AssetError(
+            f"gan.discriminator=projected needs DeiT-B distilled: {told}. Run: {DEIT.fetch(folder)}, then export "
+            f"{VARIABLE}={folder}; or use gan.discriminator=light."
+        )
+    return path
+
+
 def caption_files(data: Path) -> list[Path]:
     """The files with training captions: the first of CAPTION_FILES that is there."""
     found = (sorted(data.glob(pattern)) for pattern in CAPTION_FILES)
@@ -146,13 +165,33 @@ def no_images(data: Path) -> str:
     )
 
 
-def require_data(track: str, captions: bool, images: bool) -> None:
-    """Raises AssetError if the data that a run will draw from are not there; whether they can be read shows later."""
-    data = data_folder(weights_folder(track))
-    if captions and track == "maskgen" and not caption_files(data):
+def require_data(track: str, captions: bool, images: bool, reference: bool) -> None:
+    """Raises AssetError if the data that a run reads are not there; whether they can be read shows later.
+
+    reference: its images are compared with ImageNet's published statistics.
+    """
+    captions, reference = captions and track == "maskgen", reference and track == "maskgit"
+    if not (captions or images or reference):
+        return
+    weights = weights_folder(track)
+    data = data_folder(weights)
+    if captions and not caption_files(data):
         raise AssetError(no_captions(data))
     if images and not (any((data / "images").glob("*")) or any(data.glob("*.tar"))):
         raise AssetError(no_images(data))
+    if reference:
+        reference_file(weights)
+
+
+def reference_file(weights: Path) -> Path:
+    """ImageNet's statistics. Raises AssetError with the command that fetches them."""
+    path = weights / REFERENCE
+    if not path.is_file():
+        raise AssetError(
+            f"FID's reference '{path}' is missing. Run: curl -o {path} {REFERENCE_URL}{REFERENCE} , or compare with "
+            "the track's own real images (evaluation.fidelity=lite0)."
+        )
+    return path
 
 
 def files_of(track: str) -> tuple[Published, ...]:

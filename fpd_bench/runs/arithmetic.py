@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -19,7 +20,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from fpd_bench.config.identity import TEACHER
 from fpd_bench.config.schema import RunConfig
-from fpd_bench.models.discriminator import ProjectedDiscriminator
+from fpd_bench.models import discriminator, projected_gan
 from fpd_bench.tracks.blueprint import META, Blueprint, blueprint, parameters
 
 FLOAT = 4  # bytes
@@ -74,7 +75,8 @@ def step_cost(config: RunConfig, weights: Path | None, items: int) -> StepCost |
         return None
     drift = config.drift
     blocks = tuple(drift.blocks) if drift.space == "feature" else ()
-    parts = _parts(config.track.name, config.track.preset, weights, blocks, config.gan.weight > 0)
+    adversary = config.gan.discriminator if config.method == "fpd" and config.gan.weight > 0 else ""
+    parts = _parts(config.track.name, config.track.preset, weights, blocks, adversary)
     sizes, images = parts.parameters, items * config.evaluation.images_per_prompt
     shown = parts.student.forward + parts.decoder.forward
     resident = FROZEN * (sizes["teacher"] + sizes["resident"])
@@ -86,7 +88,7 @@ def step_cost(config: RunConfig, weights: Path | None, items: int) -> StepCost |
     trained = 2 if config.method == "dimo" else 1
     fixed = resident + (TRAINED * trained + AVERAGED) * sizes["teacher"]
     if config.method == "fpd":
-        fixed += FROZEN * sizes["backbone"] + TRAINED * sizes["heads"]
+        fixed += FROZEN * (sizes["backbone"] + sizes["judges"]) + TRAINED * sizes["heads"]
     pixels = LOGIT_COPIES * FLOAT * parts.logits
     return StepCost({k: v for k, v in flops.items() if v}, fixed, per_image, pixels, images * shown)
 
@@ -125,7 +127,7 @@ METHODS = {"fpd": _fpd, "dimo": _dimo}
 
 
 @lru_cache(maxsize=32)
-def _parts(name: str, preset: str, weights: Path | None, blocks: tuple[int, ...], adversary: bool) -> Parts:
+def _parts(name: str, preset: str, weights: Path | None, blocks: tuple[int, ...], adversary: str) -> Parts:
     plan = _blueprint(name, preset, weights)
     condition = plan.condition(PROBE)
     tokens = torch.zeros(PROBE, plan.n_tokens, dtype=torch.long, device=META)
@@ -135,11 +137,11 @@ def _parts(name: str, preset: str, weights: Path | None, blocks: tuple[int, ...]
     with torch.no_grad():
         pixels = plan.tokenizer.decode(torch.empty(PROBE, plan.n_tokens, codebook.shape[1], device=META), condition)
     images = torch.empty_like(pixels, requires_grad=True)
-    none, heads = Cost(), nn.ModuleDict()
+    none, heads, judges = Cost(), nn.ModuleDict(), nn.Module()
     backbone = plan.backbone.select(blocks) if blocks else None
     judge = critic = none
     if adversary:
-        judges = ProjectedDiscriminator(plan.backbone).to(META)
+        judges = _judges(adversary, plan)
         heads, still = judges.heads, torch.empty_like(pixels)
         judge = measure(lambda: judges(still))
         judges.heads.requires_grad_(False)
@@ -155,7 +157,8 @@ def _parts(name: str, preset: str, weights: Path | None, blocks: tuple[int, ...]
         {
             "teacher": parameters(plan.teacher),
             "resident": plan.resident,
-            "backbone": parameters(plan.backbone) if backbone or adversary else 0,
+            "backbone": parameters(plan.backbone) if backbone else 0,
+            "judges": parameters(judges) - parameters(heads),  # its frozen networks; the light one's is the backbone
             "heads": parameters(heads),
         },
         plan.n_tokens * plan.n_codes,
@@ -165,6 +168,14 @@ def _parts(name: str, preset: str, weights: Path | None, blocks: tuple[int, ...]
 @lru_cache(maxsize=4)
 def _blueprint(name: str, preset: str, weights: Path | None) -> Blueprint:
     return blueprint(name, preset, weights)
+
+
+def _judges(kind: str, plan: Blueprint) -> Any:
+    """The discriminator that gan.discriminator names, on the meta device, with random weights."""
+    if kind == "light":
+        return discriminator.ProjectedDiscriminator(plan.backbone).to(META)
+    with META:
+        return projected_gan.ProjectedDiscriminator(pretrained=False)
 
 
 def _text(plan: Blueprint) -> Cost:
@@ -201,7 +212,9 @@ def _fused_attention() -> Iterator[None]:
     """Attention as a GPU's kernels do it, which keep nothing of size L x L; the meta device would take the long way."""
     plain = F.scaled_dot_product_attention
 
-    def fused(q: Tensor, k: Tensor, v: Tensor, attn_mask: Tensor | None = None, *rest: object, **more: object) -> Tensor:
+    def fused(
+        q: Tensor, k: Tensor, v: Tensor, attn_mask: Tensor | None = None, *rest: object, **more: object
+    ) -> Tensor:
         if attn_mask is not None or q.dim() != 4:
             return plain(q, k, v, attn_mask)
         return torch.ops.aten._scaled_dot_product_efficient_attention(q, k, v, None, True)[0]

@@ -112,7 +112,7 @@ def _build(options: argparse.Namespace) -> int:
         recipe = replace(recipe, steps=options.steps)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as bars:
-        bar = bars.add_task("teacher", total=recipe.steps)
+        bar = bars.add_task("codebook", total=recipe.steps)
 
         def show(step: int, steps: int, loss: float) -> None:
             bars.update(bar, completed=step, description=f"teacher, loss {loss:.3f}")

@@ -1,10 +1,10 @@
 """The class-conditional track of the paper (Table 2): MaskGIT-pytorch v1 on ImageNet 256 x 256. Registry `maskgit`.
 
-Weights and pictures come from the user's folders (config/weights.py). FID is not measured here yet.
+Weights, pictures and ImageNet's statistics come from the user's folders (config/weights.py).
 """
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,10 @@ import torch
 from timm.data.imagenet_info import ImageNetInfo
 from torch import Tensor, nn
 
-from fpd_bench.config.weights import data_folder, require
+from fpd_bench.config.weights import data_folder, reference_file, require
 from fpd_bench.errors import AssetError, ConfigError
+from fpd_bench.evals.fidelity.presets import preset
+from fpd_bench.evals.fidelity.suites import against_file
 from fpd_bench.models.backbones import FeatureBackbone
 from fpd_bench.models.checkpoints import load_weights
 from fpd_bench.models.condition import Condition
@@ -72,7 +74,7 @@ class MaskGitTrack:
     def __init__(self, preset_name: str = "default", weights: Path | None = None, data: Path | None = None):
         self.preset = preset_name
         folder = weights or require(self.name)
-        self._paths = paths_of(self.name, folder)
+        self._folder, self._paths = folder, paths_of(self.name, folder)
         network = MaskGit(maskgit_shape(self._paths["teacher"].with_suffix(".json")))
         vqgan = Vqgan(vqgan_shape(self._paths["tokenizer"].with_name("model.yaml")))
         _require_match(network, vqgan)
@@ -125,9 +127,14 @@ class MaskGitTrack:
         return self._images.draw(n, generator).to(self.device)
 
     def suite(self, split: str) -> Suite:
-        """Every class once; images can be drawn, but nothing here scores them yet: `score` raises ConfigError."""
+        """Every class once, all images together against ADM's reference; the paper's 50,000 = 50 images a class."""
         items = tuple(Item(f"{i:04d}", words, {"label": i}) for i, words in enumerate(self._words))
-        return Suite(f"imagenet-{split}", items, self.condition([item.prompt for item in items]), _no_score)
+        condition = self.condition([item.prompt for item in items])
+        return Suite(f"imagenet-{split}", items, condition, None, self._fidelity)
+
+    def _fidelity(self, samples: Path, device: str, progress: Callable[[int, int], None]) -> list[dict[str, Any]]:
+        measured = against_file(reference_file(self._folder), preset("adm"))
+        return measured(samples, device, progress)
 
     def teacher_sample(self, condition: Condition, steps: int, generators: Sequence[torch.Generator]) -> Tensor:
         """Codes [B, L] by the published sampler (Gumbel confidence, guidance ramp to 3)."""
@@ -161,10 +168,3 @@ def _require_match(network: MaskGit, vqgan: Vqgan) -> None:
             f"MaskGIT has {ours[0]} codes on a {ours[1]} x {ours[1]} grid, its VQGAN {theirs[0]} on {theirs[1]} x "
             f"{theirs[1]}: the two files do not belong together."
         )
-
-
-def _no_score(images: Tensor, items: list[Item]) -> list[dict[str, Any]]:
-    raise ConfigError(
-        "Track 'maskgit' has no score yet: FID needs 50,000 images against ImageNet's statistics, which fpd-bench does "
-        "not compute. The run's student and samples are kept; score samples/*.npz with torch-fidelity."
-    )

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 import torch
 
+from fpd_bench.config.check import check
+from fpd_bench.config.compose import compose
 from fpd_bench.errors import AssetError, ConfigError
 from fpd_bench.tracks.maskgit import MaskGitTrack
 
@@ -43,11 +45,18 @@ def test_classes_by_number_by_name_and_by_both(track):
     assert track.null_condition(2).tensors["dropped"].all()
 
 
-def test_the_suite_holds_every_class_once_and_has_no_score_yet(track):
+def test_the_suite_holds_every_class_once_and_is_compared_with_imagenet(track, tmp_path):
     suite = track.suite("test")
-    assert suite.condition.tensors["label"].tolist() == list(range(10))
-    with pytest.raises(ConfigError, match="no score yet: FID"):
-        suite.score(torch.zeros(1, 3, 16, 16, dtype=torch.uint8), list(suite.items[:1]))
+    assert suite.condition.tensors["label"].tolist() == list(range(10)) and suite.score is None
+    with pytest.raises(AssetError, match="VIRTUAL_imagenet256_labeled.npz' is missing. Run: curl -o"):
+        suite.measure(tmp_path / "samples.npz", "cpu", lambda done, total: None)
+
+
+def test_the_reference_is_asked_for_before_anything_runs(published, monkeypatch):
+    monkeypatch.setenv("FPD_WEIGHTS", str(published.weights))
+    with pytest.raises(AssetError, match="VIRTUAL_imagenet256_labeled.npz"):
+        check(compose(["track.name=maskgit", "drift.blocks=[2]"]))
+    check(compose(["track.name=maskgit", "drift.blocks=[2]", "evaluation.fidelity=lite0"]))
 
 
 def test_a_missing_file_is_named_with_its_command(published, tmp_path):
