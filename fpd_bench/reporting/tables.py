@@ -28,7 +28,7 @@ LABELS = {
     "kid": "KID ↓",
 }
 OTHER_BENCH = (
-    "Published numbers come from the paper's bench (MaskGen on GenEval). Ours come from this profile's own bench, so "
+    "Published numbers come from the paper's benches (MaskGen on GenEval, MaskGIT on ImageNet). Ours come from this profile's own bench, so "
     "the two stand side by side but are not expected to be equal: compare the differences between rows, not the scores."
 )
 READING_OF_ALL = (
@@ -210,7 +210,7 @@ def notes(table: TableResult) -> list[str]:
     """What a reader must know of this table besides `reading`."""
     finished, planned = table.done
     said = []
-    if any(len(row.seeds) == 1 and row.score for row in table.rows):
+    if any(len(row.seeds) == 1 and row.scores for row in table.rows):
         said.append("A row with one seed has an interval over prompts only: it says nothing about retraining.")
     if table.teacher is not None:
         said.append(f"Of teacher: share of its 16-step score ({table.teacher:.3f}) on the same suite.")
