@@ -28,8 +28,9 @@ LABELS = {
     "kid": "KID ↓",
 }
 OTHER_BENCH = (
-    "Published numbers come from the paper's benches (MaskGen on GenEval, MaskGIT on ImageNet). Ours come from this profile's own bench, so "
-    "the two stand side by side but are not expected to be equal: compare the differences between rows, not the scores."
+    "Published numbers come from the paper's benches (MaskGen on GenEval, MaskGIT on ImageNet). Ours come from this "
+    "profile's own bench, so the two stand side by side but are not expected to be equal: compare the differences "
+    "between rows, not the scores."
 )
 READING_OF_ALL = (
     "FID, IS, precision, recall and KID are one number a run: their intervals and tests are Student's over seeds, "
