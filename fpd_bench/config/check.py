@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 
 from fpd_bench import registry
+from fpd_bench.config import weights
 from fpd_bench.config.fields import leaves, noun, value, well_typed
 from fpd_bench.config.fidelity_files import require_fidelity
 from fpd_bench.config.generators import check_generator
@@ -22,6 +23,7 @@ CHOICES = {
     "drift.normalise": ("joint", "separate", "row_only", "sinkhorn"),
     "drift.scale": ("layer", "position", "running", "none"),
     "drift.equalise": ("layer", "position", "running", "none"),
+    "gan.discriminator": ("light", "projected"),
     "optim.schedule": ("constant", "cosine"),
     "evaluation.split": ("test", "validation"),
     "evaluation.weights": ("ema", "raw"),
@@ -67,6 +69,7 @@ RANGES: dict[str, Rule] = {
     "generator.guidance": (lambda x: x >= 0 or x == -1, "0 or more, or -1 for the pipeline's own"),
     "generator.size": NOT_NEGATIVE,
     "execution.threads": COUNT,
+    "execution.processes": COUNT,
     "execution.micro_batch": NOT_NEGATIVE,
     "execution.log_every": COUNT,
     "execution.grid_every": NOT_NEGATIVE,
@@ -85,11 +88,14 @@ def check(config: RunConfig, here: bool = True) -> None:
     _optimiser(config)
     if trains(config):
         _refinement(config)
+        _ranks(config)
     if config.method == "fpd":
         _drift(config)
+        _adversary(config)
     if here:
         require_fidelity(config)
-        refuse_without_data(config.track.name, trains(config), config.method == "fpd" and config.gan.weight > 0)
+        adversary, fidelity = config.method == "fpd" and config.gan.weight > 0, not config.evaluation.fidelity
+        refuse_without_data(config.track.name, trains(config), adversary, fidelity)
 
 
 def _types(config: RunConfig) -> None:
@@ -133,6 +139,22 @@ def _optimiser(config: RunConfig) -> None:
         )
     if not re.fullmatch(r"cpu|mps|cuda(:\d+)?", config.execution.device):
         raise ConfigError(f"execution.device must be cpu, cuda, cuda:N or mps; got '{config.execution.device}'.")
+
+
+def _adversary(config: RunConfig) -> None:
+    if config.gan.weight > 0 and config.gan.discriminator == "projected":
+        weights.discriminator_file()
+
+
+def _ranks(config: RunConfig) -> None:
+    processes, batch = config.execution.processes, config.optim.batch
+    if batch % processes:
+        raise ConfigError(f"execution.processes={processes} cannot share optim.batch={batch} equally.")
+    if processes > 1 and config.execution.device not in ("cpu", "cuda"):
+        raise ConfigError(
+            f"execution.processes={processes} deal out the GPUs themselves: write execution.device=cuda (or cpu); got "
+            f"'{config.execution.device}'."
+        )
 
 
 def _refinement(config: RunConfig) -> None:
@@ -181,6 +203,8 @@ def _layer_weights(config: RunConfig) -> None:
 def _space(config: RunConfig) -> None:
     drift, sizes = config.drift, facts(config.track.name, config.track.preset)
     if drift.space == "pixel":
+        if drift.backbone:
+            raise ConfigError(f"drift.space=pixel has no backbone; got drift.backbone={drift.backbone}.")
         if drift.blocks:
             raise ConfigError(
                 f"drift.space=pixel has no blocks; got drift.blocks={drift.blocks}. Write drift.blocks=[]."
@@ -191,7 +215,7 @@ def _space(config: RunConfig) -> None:
                 f"drift.grid={drift.grid} does not divide a {side} x {side} image. Choose a divisor, or 0."
             )
     if drift.space == "feature":
-        known = list(sizes.blocks) if sizes else None
+        known = list(sizes.blocks) if sizes and not drift.backbone else None
         if not drift.blocks or (known and not set(drift.blocks) <= set(known)):
             choose = f" Choose one or more of {known}." if known else " Name one or more blocks."
             raise ConfigError(f"drift.blocks={drift.blocks} are not blocks of track '{config.track.name}'.{choose}")

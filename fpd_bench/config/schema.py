@@ -39,6 +39,8 @@ class DriftConfig:
     """Eq. 6-7. `positives`, `negatives`, `normalise` name the readings of Eq. 6 that docs/dynamics.md compares."""
 
     space: str = "feature"  # feature | pixel
+    # any timm model as Phi, its stages or blocks named by `blocks`; "" = the track's own
+    backbone: str = field(default="", metadata={"since": 2, "before": ""})
     blocks: list[int] = field(default_factory=lambda: [0, 1, 2, 3])  # backbone stages (sorted set); [] for pixel
     grid: int = 4  # patch grid G x G per block; 0 = one globally pooled vector
     bandwidths: list[float] = field(default_factory=lambda: [0.05, 0.2, 0.5])  # sorted set, > 0
@@ -67,6 +69,8 @@ class GanConfig:
     """The optional adversarial term (Sec. 3.4); weight 0 switches it off."""
 
     weight: float = 0.0  # lambda of L_drift + lambda L_gan
+    # light: on the track's own Phi | projected: StyleGAN-XL's, with DeiT-B and EfficientNet-Lite0
+    discriminator: str = field(default="light", metadata={"since": 2, "before": "light"})
     lr: float = 1e-3
     blur_sigma: float = 1.0  # in px, decays linearly to 0 over blur_fraction of training
     blur_fraction: float = 0.3
@@ -136,6 +140,7 @@ class ExecutionConfig:
 
     device: str = "cpu"
     threads: int = 1
+    processes: int = 1  # of this machine that train one run together; torchrun and srun bring their own number
     micro_batch: int = 0  # 0 = whole batch at once; smaller = gradient accumulation with the same maths
     log_every: int = 20
     grid_every: int = 200  # 0 = no pictures

@@ -14,6 +14,7 @@ from torch.nn import functional
 from fpd_bench.config.schema import DriftConfig
 from fpd_bench.errors import ConfigError
 from fpd_bench.models.backbones import FeatureBackbone
+from fpd_bench.models.named_backbone import open_backbone
 from fpd_bench.registry import spaces
 from fpd_bench.tracks.base import Track
 
@@ -45,8 +46,11 @@ class FeatureSpace:
 
     @classmethod
     def build(cls, drift: DriftConfig, track: Track) -> "FeatureSpace":
-        """Raises ConfigError for a negative grid or for blocks that the track's backbone does not have."""
+        """Raises ConfigError for a negative grid or for blocks that the backbone does not have; as open_backbone."""
         _check_grid(drift.grid)
+        if drift.backbone:
+            own = open_backbone(drift.backbone).to(track.tokenizer.codebook.device)
+            return cls(own.select(drift.blocks), drift.grid)
         if not isinstance(track.backbone, FeatureBackbone):
             raise ConfigError(f"Track '{track.name}' has no feature backbone. Use drift.space=pixel drift.blocks=[].")
         return cls(track.backbone.select(drift.blocks), drift.grid)

@@ -21,6 +21,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from fpd_bench.config.identity import TEACHER
 from fpd_bench.config.schema import RunConfig
 from fpd_bench.models import discriminator, projected_gan
+from fpd_bench.models.backbones import FeatureBackbone
 from fpd_bench.tracks.blueprint import META, Blueprint, blueprint, parameters
 
 FLOAT = 4  # bytes
@@ -76,7 +77,7 @@ def step_cost(config: RunConfig, weights: Path | None, items: int) -> StepCost |
     drift = config.drift
     blocks = tuple(drift.blocks) if drift.space == "feature" else ()
     adversary = config.gan.discriminator if config.method == "fpd" and config.gan.weight > 0 else ""
-    parts = _parts(config.track.name, config.track.preset, weights, blocks, adversary)
+    parts = _parts(config.track.name, config.track.preset, weights, blocks, adversary, drift.backbone)
     sizes, images = parts.parameters, items * config.evaluation.images_per_prompt
     shown = parts.student.forward + parts.decoder.forward
     resident = FROZEN * (sizes["teacher"] + sizes["resident"])
@@ -127,7 +128,7 @@ METHODS = {"fpd": _fpd, "dimo": _dimo}
 
 
 @lru_cache(maxsize=32)
-def _parts(name: str, preset: str, weights: Path | None, blocks: tuple[int, ...], adversary: str) -> Parts:
+def _parts(name: str, preset: str, weights: Path | None, blocks: tuple[int, ...], adversary: str, phi: str) -> Parts:
     plan = _blueprint(name, preset, weights)
     condition = plan.condition(PROBE)
     tokens = torch.zeros(PROBE, plan.n_tokens, dtype=torch.long, device=META)
@@ -138,7 +139,7 @@ def _parts(name: str, preset: str, weights: Path | None, blocks: tuple[int, ...]
         pixels = plan.tokenizer.decode(torch.empty(PROBE, plan.n_tokens, codebook.shape[1], device=META), condition)
     images = torch.empty_like(pixels, requires_grad=True)
     none, heads, judges = Cost(), nn.ModuleDict(), nn.Module()
-    backbone = plan.backbone.select(blocks) if blocks else None
+    backbone = _phi(phi, plan).select(blocks) if blocks else None
     judge = critic = none
     if adversary:
         judges = _judges(adversary, plan)
@@ -157,7 +158,7 @@ def _parts(name: str, preset: str, weights: Path | None, blocks: tuple[int, ...]
         {
             "teacher": parameters(plan.teacher),
             "resident": plan.resident,
-            "backbone": parameters(plan.backbone) if backbone else 0,
+            "backbone": parameters(backbone) if backbone else 0,
             "judges": parameters(judges) - parameters(heads),  # its frozen networks; the light one's is the backbone
             "heads": parameters(heads),
         },
@@ -168,6 +169,14 @@ def _parts(name: str, preset: str, weights: Path | None, blocks: tuple[int, ...]
 @lru_cache(maxsize=4)
 def _blueprint(name: str, preset: str, weights: Path | None) -> Blueprint:
     return blueprint(name, preset, weights)
+
+
+def _phi(name: str, plan: Blueprint) -> FeatureBackbone:
+    """The backbone of drift.backbone, or the track's own."""
+    if not name:
+        return plan.backbone
+    with META:
+        return FeatureBackbone(name, pretrained=False)
 
 
 def _judges(kind: str, plan: Blueprint) -> Any:

@@ -24,6 +24,7 @@ from fpd_bench.config.schema import RunConfig
 from fpd_bench.errors import Diverged, Interrupted, RunError
 from fpd_bench.generators.base import Generator
 from fpd_bench.models import devices
+from fpd_bench.models.named_backbone import backbone_assets
 from fpd_bench.runs import claims, images, provenance
 from fpd_bench.runs.failures import failure_class, halved, micro_batch, need_space
 from fpd_bench.runs.outcome import Outcome
@@ -107,7 +108,8 @@ def _attempt(run: RunDir, bench: Bench, claim: claims.Claim, stop: StopFlag) -> 
     config = run.config()
     config.execution.micro_batch = micro_batch(run, config.execution.micro_batch)
     source, trouble = _prepared(config, bench)
-    attempt = run.begin_attempt(provenance.record(config, source.assets if source else {}))
+    assets = source.assets | backbone_assets(config.drift.backbone) if source else {}
+    attempt = run.begin_attempt(provenance.record(config, assets))
     recorder = RunRecorder(run, claim, attempt, stop)
     recorder.event("attempt_started")
     recorder.heart.start()

@@ -1,0 +1,46 @@
+"""Any timm model as Phi, by its name: drift.backbone=convnextv2_base, vit_base_patch14_dinov2, ..."""
+
+import hashlib
+import os
+from pathlib import Path
+
+import timm
+
+from fpd_bench.config.weights import VARIABLE
+from fpd_bench.models.backbones import FeatureBackbone
+from fpd_bench.models.published import read_config
+from fpd_bench.models.vit import is_transformer
+
+FILE = "model.safetensors"
+
+
+def open_backbone(name: str) -> FeatureBackbone:
+    """A transformer from $FPD_WEIGHTS/NAME/model.safetensors if that is there (a folder NAME.TAG counts, and a
+    config.json beside the file may tell other sizes); anything else as timm finds or fetches it.
+
+    Raises UnknownName for a name that timm does not know, AssetError for weights that cannot be had.
+    """
+    path = local_weights(name)
+    if path is None:
+        return FeatureBackbone(name)
+    sizes = (read_config(path.with_name("config.json")) or {}).get("model_args")
+    return FeatureBackbone(name, weights=path, model_args=sizes)
+
+
+def backbone_assets(name: str) -> dict[str, str]:
+    """{what: sha256} of the file that `open_backbone` reads; timm's own downloads are timm's to name."""
+    path = local_weights(name)
+    if path is None:
+        return {}
+    with path.open("rb") as file:
+        return {f"backbone/{name}": hashlib.file_digest(file, "sha256").hexdigest()}
+
+
+def local_weights(name: str) -> Path | None:
+    """The file of a model in the weights folder; None if it is not there or no transformer."""
+    folder = os.environ.get(VARIABLE, "")
+    if not (name and folder):
+        return None
+    found = (path / FILE for path in sorted(Path(folder).glob(f"{name}*")) if path.name.partition(".")[0] == name)
+    path = next((path for path in found if path.is_file()), None)
+    return path if path and timm.is_model(name) and is_transformer(name) else None
