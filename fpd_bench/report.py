@@ -3,6 +3,7 @@
   python -m fpd_bench.report                          all of sweeps/*.yaml
   python -m fpd_bench.report sweeps/table3.yaml       one sweep
   python -m fpd_bench.report sweeps/table3.yaml profile=paper
+  python -m fpd_bench.report store.url=postgresql+psycopg://me@host/bench
 
 Brings the index up to date with results/runs, prints the tables, and writes Markdown, LaTeX, CSV, figures and one
 page to reports/. Running it again without new results gives the same bytes. It never trains and never loads torch.
@@ -13,13 +14,15 @@ import sys
 from pathlib import Path
 
 from fpd_bench.errors import ConfigError, FpdError
+from fpd_bench.store import address
 
 
 def main(arguments: list[str] | None = None) -> int:
     """The command's exit code: 0 = written, 2 = wrong usage, 1 = another error."""
-    options = _parser().parse_intermixed_args(arguments)  # overrides may follow flags
     try:
-        return _report(options)
+        url, rest = address.take(arguments)
+        options = _parser().parse_intermixed_args(rest)  # overrides may follow flags
+        return _report(options, url or address.default(options.results))
     except FpdError as error:
         print(error, file=sys.stderr)
         return error.exit_code
@@ -37,7 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _report(options: argparse.Namespace) -> int:
+def _report(options: argparse.Namespace, url: str) -> int:
     from fpd_bench.config.spec import load_sweep
     from fpd_bench.reporting.console import show
     from fpd_bench.reporting.write import write_report
@@ -49,9 +52,9 @@ def _report(options: argparse.Namespace) -> int:
         overrides.append(f"profile={options.profile}")
     files = _files([Path(w) for w in options.sweeps if w not in overrides])
     sweeps = [load_sweep(path, overrides, here=False) for path in files]
-    done = ingest(options.results)
+    done = ingest(options.results, url)
     print(f"{done.read} runs read, {done.unchanged} unchanged, {done.dropped} gone.", file=sys.stderr)
-    with Store(options.results) as store:
+    with Store(options.results, url) as store:
         results, paths = write_report(sweeps, store, options.out, pictures=not options.no_figures)
     for result in results:
         show(result)

@@ -12,6 +12,7 @@ Exit code: 0 all runs have a result, 1 some have not, 2 the request is wrong.
 """
 
 import argparse
+import os
 import shlex
 import sys
 from collections.abc import Sequence
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fpd_bench.errors import ConfigError, FpdError
+from fpd_bench.store import address
 
 if TYPE_CHECKING:
     from fpd_bench.config.spec import Sweep
@@ -28,8 +30,10 @@ RESULTS = Path("results")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse, call, print."""
-    asked = _parser().parse_intermixed_args(arguments)  # overrides may follow flags
     try:
+        url, rest = address.take(arguments)
+        asked = _parser().parse_intermixed_args(rest)  # overrides may follow flags
+        asked.url = url
         return _sweep(asked)
     except FpdError as error:
         print(error, file=sys.stderr)
@@ -80,6 +84,7 @@ def _sweep(asked: argparse.Namespace) -> int:
             print(costs.report(todo, plan.labels, priced))
         load_sweep(asked.file, overrides)  # says what is missing on this machine
         return 0
+    _bring_up_to_date(asked)  # a wrong address is told before the work, not after it
     if plan.todo:
         sweeping.check_results(asked.results)
         if executor.name == "slurm":
@@ -105,6 +110,7 @@ def _conclude(asked: argparse.Namespace, sweep: "Sweep") -> int:
     from fpd_bench.runs import sweeping
     from fpd_bench.runs.scores import render, row_scores
 
+    _bring_up_to_date(asked)
     print(render(row_scores(sweep, lambda run_id: sweeping.open_run(asked.results, run_id)), sweep.metric))
     after = sweeping.plan(sweep, asked.results)
     missing = {run_id: state for run_id, state in after.states.items() if not state.has_result}
@@ -119,8 +125,18 @@ def _conclude(asked: argparse.Namespace, sweep: "Sweep") -> int:
         return 1
     place = "" if asked.results == RESULTS else f" --results {asked.results}"
     words = [asked.file, *(text for text in asked.overrides if not text.startswith("plan."))]
-    print(f"Report: python -m fpd_bench.report {shlex.join(words)}{place}", file=sys.stderr)
+    index = f" store.url={address.shown(asked.url)}" if asked.url else ""
+    print(f"Report: python -m fpd_bench.report {shlex.join(words)}{place}{index}", file=sys.stderr)
     return 0
+
+
+def _bring_up_to_date(asked: argparse.Namespace) -> None:
+    """The index, if the command line or FPD_STORE_URL names one; the report does so with the default one."""
+    if asked.url:
+        from fpd_bench.store.ingest import ingest
+
+        os.environ.pop(address.VARIABLE, None)  # workers and jobs never open it
+        ingest(asked.results, asked.url)
 
 
 if __name__ == "__main__":
