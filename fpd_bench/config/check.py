@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 from fpd_bench import registry
 from fpd_bench.config import weights
-from fpd_bench.config.fields import leaves, noun, value, well_typed
 from fpd_bench.config.fidelity_files import require_fidelity
+from fpd_bench.config.fields import leaves, noun, value, well_typed
 from fpd_bench.config.generators import check_generator
 from fpd_bench.config.identity import TEACHER, generated, trains
 from fpd_bench.config.schema import RunConfig
@@ -91,8 +91,8 @@ def check(config: RunConfig, here: bool = True) -> None:
         _ranks(config)
     if config.method == "fpd":
         _drift(config)
-        _adversary(config)
     if here:
+        _adversary(config)
         require_fidelity(config)
         adversary, fidelity = config.method == "fpd" and config.gan.weight > 0, not config.evaluation.fidelity
         refuse_without_data(config.track.name, trains(config), adversary, fidelity)
@@ -142,7 +142,7 @@ def _optimiser(config: RunConfig) -> None:
 
 
 def _adversary(config: RunConfig) -> None:
-    if config.gan.weight > 0 and config.gan.discriminator == "projected":
+    if config.method == "fpd" and config.gan.weight > 0 and config.gan.discriminator == "projected":
         weights.discriminator_file()
 
 
