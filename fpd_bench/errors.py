@@ -6,6 +6,7 @@ FpdError
 │   └── AssetError         a weights or data file that is missing, corrupt or foreign
 ├── RunError               a run that could not finish (exit code 1)
 │   ├── Diverged           NaN or inf in training: a result, not a crash
+│   ├── RankDied           one of the processes that train a run together is gone
 │   └── Interrupted        stopped on request after a checkpoint; the same command continues
 └── StoreError             the index cannot be read or written
 """
@@ -56,6 +57,10 @@ class Diverged(RunError):
     def __init__(self, message: str, step: int | None = None):
         super().__init__(message)
         self.step = step
+
+
+class RankDied(RunError):
+    """One of the processes that train a run together is gone; the checkpoints are those of rank 0."""
 
 
 class Interrupted(RunError):

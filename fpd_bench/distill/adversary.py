@@ -1,20 +1,46 @@
-"""The optional adversarial term L_gan (Sec. 3.4): hinge losses, augmentation and blur of what the discriminator sees.
+"""The optional adversarial term L_gan (Sec. 3.4): the discriminator, its training and its hinge losses.
 
 Letters: B batch, H x W pixels; images lie in [0, 1].
 """
 
 import copy
-import math
+from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
-from torch.nn import functional
+from torch import Tensor, nn
 
 from fpd_bench.config.schema import GanConfig
+from fpd_bench.distill import parallel
+from fpd_bench.distill.augmentation import Augmentation, blur, diff_augment
+from fpd_bench.models import discriminator as light
+from fpd_bench.models import projected_gan
 from fpd_bench.models.backbones import FeatureBackbone
-from fpd_bench.models.discriminator import ProjectedDiscriminator
 from fpd_bench.models.projected_gan import discriminator_hinge, generator_hinge
+
+__all__ = ["Adversary", "Views", "blur", "build", "diff_augment", "hinge_discriminator", "hinge_generator"]
+
+Discriminator = light.ProjectedDiscriminator | projected_gan.ProjectedDiscriminator
+
+
+def build(backbone: FeatureBackbone, kind: str, seed: int) -> Discriminator:
+    """The discriminator of gan.discriminator: on the track's own Phi, or the published one. Raises AssetError."""
+    if kind == "projected":
+        return projected_gan.from_files(seed)
+    return light.ProjectedDiscriminator(backbone, seed=seed)
+
+
+@dataclass(frozen=True)
+class Views:
+    """What happens to B images on their way into the discriminator: an augmentation for each of its networks."""
+
+    augmentations: tuple[Augmentation, ...]
+
+    def __len__(self) -> int:
+        return len(self.augmentations[0])
+
+    def __getitem__(self, rows: slice) -> "Views":
+        return Views(tuple(augmentation[rows] for augmentation in self.augmentations))
 
 
 class Adversary:
@@ -28,18 +54,24 @@ class Adversary:
         self.steps = steps
         self.step = 0
         device = next(backbone.parameters()).device
-        self.discriminator = ProjectedDiscriminator(backbone, seed=seed).to(device)
+        self.discriminator = build(backbone, gan.discriminator, seed).to(device)
         self.optimizer = torch.optim.Adam(self.discriminator.trained(), lr=gan.lr, betas=(0.0, 0.99), eps=1e-8)
         self.generator = torch.Generator().manual_seed(seed)  # of the augmentations
 
     def discriminator_step(self, real: Tensor, fake: Tensor) -> dict[str, float]:
-        """One Adam step on real and (detached) fake images [B, 3, H, W]; returns the loss and the margins."""
+        """One Adam step on real and (detached) fake images [B, 3, H, W]; returns the loss and the margins.
+
+        The hinge loss is a mean over images, so the ranks' gradients are averaged; so are the running statistics of
+        batch norms, which see one rank's images at a time, as in the published code.
+        """
         self.discriminator.heads.train().requires_grad_(True)
-        on_real, on_fake = self._judge(real.detach()), self._judge(fake.detach())
+        on_real, on_fake = (self._judge(images.detach(), self._views(images)) for images in (real, fake))
         loss = hinge_discriminator(on_real, on_fake)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
+        parallel.average(p.grad for p in self.discriminator.trained() if p.grad is not None)
         self.optimizer.step()
+        parallel.average(_running_statistics(self.discriminator.heads))
         real_mean, fake_mean = (torch.stack([m.mean() for m in maps]).mean().item() for maps in (on_real, on_fake))
         stats = {
             "d_loss": loss.item(),
@@ -51,10 +83,19 @@ class Adversary:
         self.step += 1
         return stats
 
-    def generator_loss(self, fake: Tensor) -> Tensor:
-        """L_gan [] of student images [B, 3, H, W], not yet weighted by lambda; the discriminator gets no gradient."""
+    def draw(self, n: int, like: Tensor) -> Views:
+        """Augmentations of n images of the size of `like` [.., H, W]."""
+        height, width = like.shape[-2:]
+        looks = range(self.discriminator.networks)
+        return Views(tuple(Augmentation.draw(n, (height, width), self.generator) for _ in looks))
+
+    def generator_loss(self, fake: Tensor, views: Views | None = None) -> Tensor:
+        """L_gan [] of student images [B, 3, H, W], not yet weighted by lambda; the discriminator gets no gradient.
+
+        views: those of these images, out of `draw` for the whole batch; None draws them here.
+        """
         self.discriminator.heads.eval().requires_grad_(False)  # eval: no power iteration of the spectral norms
-        return hinge_generator(self._judge(fake))
+        return hinge_generator(self._judge(fake, views or self._views(fake)))
 
     @property
     def blur_sigma(self) -> float:
@@ -78,8 +119,14 @@ class Adversary:
         self.generator.set_state(state["generator"].cpu())
         self.step = state["step"]
 
-    def _judge(self, images: Tensor) -> list[Tensor]:
-        return self.discriminator(diff_augment(blur(images, self.blur_sigma), self.generator))
+    def _views(self, images: Tensor) -> Views:
+        views: Views = parallel.mine(self.draw(len(images) * parallel.ranks(), images))
+        return views
+
+    def _judge(self, images: Tensor, views: Views) -> list[Tensor]:
+        looks = iter(views.augmentations)
+        logits: list[Tensor] = self.discriminator(blur(images, self.blur_sigma), lambda image: next(looks)(image))
+        return logits
 
 
 def hinge_discriminator(on_real: list[Tensor], on_fake: list[Tensor]) -> Tensor:
@@ -92,58 +139,6 @@ def hinge_generator(on_fake: list[Tensor]) -> Tensor:
     return generator_hinge(on_fake) / len(on_fake)
 
 
-def blur(images: Tensor, sigma: float) -> Tensor:
-    """Gaussian 2^-(k / sigma)^2 over k up to floor(3 sigma) px, edges repeated; below 1/3 px: unchanged."""
-    radius = math.floor(3 * sigma)
-    if radius < 1:
-        return images
-    kernel = torch.exp2(-((torch.arange(-radius, radius + 1, device=images.device) / sigma) ** 2)).to(images.dtype)
-    kernel = (kernel / kernel.sum()).expand(images.shape[1], 1, -1)
-    channels = images.shape[1]
-    padded = functional.pad(images, (radius,) * 4, mode="replicate")
-    rows = functional.conv2d(padded, kernel[:, :, None, :], groups=channels)
-    return functional.conv2d(rows, kernel[:, :, :, None], groups=channels)
-
-
-def diff_augment(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Random colour, translation and cutout, each image its own (Zhao et al. 2020, arXiv:2006.10738); differentiable.
-
-    images [B, 3, H, W] in [0, 1] -> same shape; what is moved in or cut out is mid-grey. Colours may leave [0, 1].
-    """
-    x = images * 2 - 1
-    x = _cutout(_translate(_colour(x, generator), generator), generator)
-    return (x + 1) / 2
-
-
-def _colour(x: Tensor, generator: torch.Generator) -> Tensor:
-    """Brightness +-0.5, saturation x 0-2, contrast x 0.5-1.5 of x in [-1, 1]."""
-    u = torch.rand(3, len(x), 1, 1, 1, generator=generator).to(x)
-    x = x + u[0] - 0.5
-    grey = x.mean(1, keepdim=True)
-    x = grey + (x - grey) * 2 * u[1]
-    level = x.mean((1, 2, 3), keepdim=True)
-    return level + (x - level) * (0.5 + u[2])
-
-
-def _translate(x: Tensor, generator: torch.Generator) -> Tensor:
-    """Shift by up to an eighth of the side in both directions, zeros from outside."""
-    b, _, h, w = x.shape
-    reach = (max(round(h / 8), 1), max(round(w / 8), 1))
-    padded = functional.pad(x, (reach[1], reach[1], reach[0], reach[0]))
-    rows, cols = (
-        (torch.arange(size) + torch.randint(0, 2 * r + 1, (b, 1), generator=generator)).to(x.device)
-        for size, r in zip((h, w), reach, strict=True)
-    )
-    batch = torch.arange(b, device=x.device)[:, None, None]
-    return padded.permute(0, 2, 3, 1)[batch, rows[:, :, None], cols[:, None, :]].permute(0, 3, 1, 2)
-
-
-def _cutout(x: Tensor, generator: torch.Generator) -> Tensor:
-    """Zero a square of half the side around a random point, clipped at the border."""
-    b, _, h, w = x.shape
-    inside = []
-    for size in (h, w):
-        centre = torch.randint(0, size + 1, (b, 1), generator=generator)
-        inside.append((torch.arange(size) - centre + 0.5).abs() < size / 4)
-    hole = inside[0][:, :, None] & inside[1][:, None, :]
-    return x * (~hole)[:, None].to(x)
+def _running_statistics(heads: nn.Module) -> list[Tensor]:
+    norms = [module for module in heads.modules() if isinstance(module, nn.BatchNorm2d)]
+    return [value for norm in norms for value in (norm.running_mean, norm.running_var) if value is not None]

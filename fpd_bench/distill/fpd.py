@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from fpd_bench.config.schema import RunConfig
-from fpd_bench.distill.adversary import Adversary
+from fpd_bench.distill import parallel
+from fpd_bench.distill.adversary import Adversary, Views
 from fpd_bench.distill.drift import DriftField, drift_field
 from fpd_bench.distill.masking import start_tokens
 from fpd_bench.distill.method import Clock, draft_statistics
@@ -39,6 +40,7 @@ class FixedPointDistillation:
     """Draft, repair, drift. Teacher, decoder and feature space never change; the discriminator is optional."""
 
     auxiliary = False
+    data_parallel = True
 
     def __init__(self, config: RunConfig, track: Track, streams: Streams):
         self.config, self.track, self.streams = config, track, streams
@@ -54,34 +56,37 @@ class FixedPointDistillation:
 
     def backward(self, student: nn.Module, condition: Condition, progress: float) -> dict[str, float]:
         """One FPD step; see Method. A micro_batch below the batch drafts twice: the same maths in less memory."""
-        clock, batch = Clock(), len(condition)
+        clock, batch, whole = Clock(), len(condition), len(condition) * parallel.ranks()
         chunks = self._chunks(batch)
         start = start_tokens(
-            batch, self.track.n_tokens, self.track.n_codes, self.config.start.r_init, self.streams["start"]
+            whole, self.track.n_tokens, self.track.n_codes, self.config.start.r_init, self.streams["start"]
         )
         # Noise per token, not per call: micro-batches must draw the codes that the whole batch would.
-        uniforms = torch.rand(batch, self.track.n_tokens, generator=self.streams["draft"])
+        uniforms = torch.rand(whole, self.track.n_tokens, generator=self.streams["draft"])
         device = self.track.tokenizer.codebook.device  # what is random is drawn on the CPU, the same for every device
-        start, uniforms = start.to(device), uniforms.to(device)
+        start, uniforms = parallel.mine(start).to(device), parallel.mine(uniforms).to(device)
         with clock("draft"), torch.set_grad_enabled(len(chunks) == 1):
             parts = [self._draft(student, start[rows], condition[rows], uniforms[rows]) for rows in chunks]
         codes, logits = torch.cat([p.codes for p in parts]), torch.cat([p.logits.detach() for p in parts])
         with clock("refine"):
             soft = logits.softmax(-1) if self.estimator.soft_teacher else None
-            damaged = self.source(codes, self.track.n_codes, self.streams["draft"])
+            damaged = parallel.mine(self.source(parallel.gather(codes), self.track.n_codes, self.streams["draft"]))
             repaired = refine(self.track, damaged, condition, self.config.refine, self.streams["refine"], soft)
         with clock("target"), torch.no_grad():
             images = self.track.tokenizer.decode(self.track.tokenizer.codebook[repaired.codes], condition)
             targets = self.space(images)
         with clock("drift"):
-            features = {layer: torch.cat([p.features[layer] for p in parts]) for layer in targets}
-            fields = self._fields(features, targets)
+            # Every draft drifts among those of all ranks. The field needs no graph, so neither does the gather.
+            features = {layer: torch.cat([p.features[layer].detach() for p in parts]) for layer in targets}
+            fields = self._fields(*({k: parallel.gather(v) for k, v in part.items()} for part in (features, targets)))
+            pulls = {layer: parallel.mine(field.gradient) for layer, field in fields.items()}
         stats = self._adversarial_step(torch.cat([p.images.detach() for p in parts]), clock)
+        views = parallel.mine(self.adversary.draw(whole, parts[0].images)) if self.adversary else None
         with clock("backward"):
             for rows, part in zip(chunks, parts, strict=True):
                 if len(chunks) > 1:
                     part = self._draft(student, start[rows], condition[rows], uniforms[rows], part.codes)
-                self._pull(part, fields, rows, batch).backward()
+                self._pull(part, pulls, rows, views[rows] if views else None, whole).backward()
         stats |= draft_statistics(logits, codes, repaired.codes, repaired.hidden) | clock.seconds
         stats["loss"] = sum(float(field.value) for field in fields.values())
         return stats | {f"{layer}/{k}": v for layer, field in fields.items() for k, v in field.stats.items()}
@@ -146,19 +151,22 @@ class FixedPointDistillation:
             running=self.running.setdefault(layer, Running()),
         )
 
-    def _pull(self, part: Draft, fields: dict[str, DriftField], rows: slice, batch: int) -> Tensor:
-        """A scalar whose gradient is that of L_drift + lambda L_gan for these rows."""
-        total = torch.stack(
-            [(part.features[layer] * field.gradient[rows]).sum() for layer, field in fields.items()]
-        ).sum()
+    def _pull(self, part: Draft, pulls: dict[str, Tensor], rows: slice, views: Views | None, whole: int) -> Tensor:
+        """A scalar whose gradient is that of L_drift + lambda L_gan for these rows of this rank."""
+        total = torch.stack([(part.features[layer] * pull[rows]).sum() for layer, pull in pulls.items()]).sum()
         if self.adversary:
-            share = len(part.codes) / batch
-            total = total + self.config.gan.weight * share * self.adversary.generator_loss(part.images)
+            share = len(part.codes) / whole
+            total = total + self.config.gan.weight * share * self.adversary.generator_loss(part.images, views)
         return total
 
     def _adversarial_step(self, fake: Tensor, clock: Clock) -> dict[str, float]:
         if not self.adversary:
             return {}
         with clock("discriminator"):
-            real = self.track.real_images(len(fake), self.streams["adversary"])
+            real = self._real_images(len(fake))
             return self.adversary.discriminator_step(real, fake)
+
+    def _real_images(self, n: int) -> Tensor:
+        """This rank's n of the real images that one process would draw."""
+        whole = n * parallel.ranks()
+        return parallel.mine(self.track.real_images(whole, self.streams["adversary"]))

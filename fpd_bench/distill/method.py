@@ -14,7 +14,8 @@ from fpd_bench.tracks.base import Condition
 class Method(Protocol):
     """Built as method(config, track, streams); `auxiliary` says whether it trains a second network (harness cost).
 
-    The trainer owns the student's optimizer; a method owns whatever else it trains.
+    The trainer owns the student's optimizer; a method owns whatever else it trains. A method that draws its noise
+    for the whole batch (parallel.py) sets `data_parallel = True`; others train on one process only.
     """
 
     auxiliary: bool
@@ -22,7 +23,8 @@ class Method(Protocol):
     def backward(self, student: nn.Module, condition: Condition, progress: float) -> dict[str, float]:
         """Add this step's gradient to the student; returns what is worth logging.
 
-        condition: B prompts, samples_per_condition in a row for each; progress: share of training done, in [0, 1).
+        The trainer adds up the gradients of all ranks. condition: B prompts of this rank, samples_per_condition in a
+        row for each; progress: share of training done, in [0, 1).
         Reports seconds per phase as `seconds/<phase>` and must return a finite-checkable `loss`.
         """
         ...

@@ -7,8 +7,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fpd_bench.config.schema import RefineConfig
+from fpd_bench.distill import parallel
 from fpd_bench.distill.masking import damage, draw_ratios
-from fpd_bench.models.sampling import categorical, guided
+from fpd_bench.errors import Diverged
+from fpd_bench.models.sampling import arrivals, first_arrival, guided
 from fpd_bench.tracks.base import Condition, Track
 
 
@@ -27,6 +29,15 @@ def guided_logits(teacher: nn.Module, tokens: Tensor, condition: Condition, null
     return guided(conditional, teacher(tokens, null), weight) if weight else conditional
 
 
+def draw_codes(logits: Tensor, generator: torch.Generator, temperature: float = 1.0) -> Tensor:
+    """A code per position [B, L] from this rank's logits, with noise of the whole batch. Raises Diverged, together."""
+    if not parallel.everywhere(parallel.ranks() == 1 or bool(torch.isfinite(logits).all())):
+        raise Diverged("the logits are no longer finite")
+    whole = len(logits) * parallel.ranks()
+    noise = parallel.mine(arrivals((whole, *logits.shape[1:]), generator)) if temperature else None
+    return first_arrival(logits, noise, temperature)
+
+
 @torch.no_grad()
 def refine(
     track: Track,
@@ -41,12 +52,13 @@ def refine(
     soft: probabilities [B, L, K] that stand in for the visible codes ("Soft Emb.": the mixture reaches the teacher).
     Visible positions keep the draft's codes in the result.
     """
-    ratios = draw_ratios(len(draft), config.ratio, config.low, config.high, generator)
-    hidden = damage(ratios, draft.shape[1], generator).to(draft.device)
+    whole, (_, length) = len(draft) * parallel.ranks(), draft.shape
+    ratios = draw_ratios(whole, config.ratio, config.low, config.high, generator)
+    hidden = parallel.mine(damage(ratios, length, generator)).to(draft.device)
     tokens = draft.masked_fill(hidden, track.n_codes)
     if soft is not None:
         one_hot = F.one_hot(tokens, track.n_codes + 1).to(soft.dtype)
         tokens = torch.where(hidden[..., None], one_hot, F.pad(soft, (0, 1)))
     logits = guided_logits(track.teacher, tokens, condition, track.null_condition(len(draft)), config.guidance)
-    codes = torch.where(hidden, categorical(logits, generator, config.temperature), draft)
+    codes = torch.where(hidden, draw_codes(logits, generator, config.temperature), draft)
     return Refinement(codes, hidden, logits)

@@ -13,10 +13,11 @@ import torch
 from torch import Tensor, nn
 
 from fpd_bench.config.schema import OptimConfig, RunConfig
+from fpd_bench.distill import parallel
 from fpd_bench.distill.masking import start_tokens
 from fpd_bench.distill.method import Method
 from fpd_bench.distill.streams import Streams, seed_of
-from fpd_bench.errors import Diverged, Interrupted
+from fpd_bench.errors import ConfigError, Diverged, Interrupted
 from fpd_bench.models.sampling import categorical
 from fpd_bench.registry import methods
 from fpd_bench.tracks.base import Track
@@ -33,6 +34,21 @@ class Recorder(Protocol):
     def load(self) -> dict[str, Any] | None: ...
     def progress(self, step: int, steps: int) -> None: ...
     def should_stop(self) -> bool: ...
+
+
+class Silent:
+    """The recorder of a rank that writes nothing and decides nothing."""
+
+    def log(self, row: dict[str, Any]) -> None: ...
+    def picture(self, step: int, images: Tensor) -> None: ...
+    def save(self, step: int, state: dict[str, Any]) -> None: ...
+    def progress(self, step: int, steps: int) -> None: ...
+
+    def load(self) -> dict[str, Any] | None:
+        return None
+
+    def should_stop(self) -> bool:
+        return False
 
 
 def learning_rate(optim: OptimConfig, step: int) -> float:
@@ -53,6 +69,7 @@ class Training:
         self.student = track.new_student()
         self.average = copy.deepcopy(self.student).requires_grad_(False)
         self.method: Method = methods.get(config.method)(config, track, self.streams)
+        _check_ranks(config, self.method)
         first, second = config.optim.betas
         self.optimizer = torch.optim.AdamW(
             self.student.parameters(), betas=(first, second), weight_decay=config.optim.weight_decay
@@ -65,15 +82,18 @@ class Training:
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(optim, self.step)
         per_prompt = self.config.drift.samples_per_condition
-        condition = self.track.draw_conditions(optim.batch // per_prompt, self.streams["conditions"]).repeat(per_prompt)
+        prompts = self.track.draw_conditions(optim.batch // per_prompt, self.streams["conditions"])
+        condition = parallel.mine(prompts.repeat(per_prompt))
         self.optimizer.zero_grad(set_to_none=True)
         row = self.method.backward(self.student, condition, self.step / optim.steps)
+        parallel.sum_gradients(self.student.parameters())
+        row = parallel.mean(row)
         norm = float(nn.utils.clip_grad_norm_(self.student.parameters(), optim.clip or math.inf))
         if not (math.isfinite(row["loss"]) and math.isfinite(norm)):
             raise Diverged(f"loss {row['loss']}, gradient norm {norm} at step {self.step}", self.step)
         self.optimizer.step()
         self._check_weights()
-        row |= self.method.after_step(self.student, condition)
+        row |= parallel.mean(self.method.after_step(self.student, condition))
         self._update_average(optim.ema)
         self.step += 1
         return {"step": self.step, **row, "gradient_norm": norm, "seconds/step": time.perf_counter() - began}
@@ -114,16 +134,26 @@ class Training:
             getattr(self, part).load_state_dict(state[part])
 
 
+def _check_ranks(config: RunConfig, method: Method) -> None:
+    """Raises ConfigError if the batch cannot be shared among this team's processes."""
+    if config.optim.batch % parallel.ranks():
+        raise ConfigError(f"optim.batch={config.optim.batch} cannot be shared equally by {parallel.ranks()} processes.")
+    if parallel.ranks() > 1 and not getattr(method, "data_parallel", False):
+        raise ConfigError(f"method={config.method} cannot share a batch among processes. Use execution.processes=1.")
+
+
 def train(config: RunConfig, track: Track, recorder: Recorder) -> dict[str, Tensor]:
     """Train to config.optim.steps, from the last good checkpoint if there is one.
 
+    Every rank of a team calls it; all but rank 0 with a Silent recorder.
     Returns the averaged weights by name and the last raw ones under `raw.`. Raises Diverged and Interrupted.
     """
     training, execution, steps = Training(config, track), config.execution, config.optim.steps
-    state = recorder.load()
+    pictures = execution.grid_every if parallel.rank() == 0 else 0
+    state = parallel.agreed(recorder.load())
     if state is not None:
         training.load_state_dict(state)
-    elif execution.grid_every:
+    elif pictures:
         recorder.picture(0, training.picture())
     while training.step < steps:
         row = training.advance()
@@ -131,9 +161,9 @@ def train(config: RunConfig, track: Track, recorder: Recorder) -> dict[str, Tens
         recorder.progress(step, steps)
         if step == 1 or step % execution.log_every == 0 or last:
             recorder.log(row)
-        if execution.grid_every and (step % execution.grid_every == 0 or last):
+        if pictures and (step % pictures == 0 or last):
             recorder.picture(step, training.picture())
-        stop = recorder.should_stop()
+        stop = parallel.agreed(recorder.should_stop())
         if stop or last or (execution.checkpoint_every and step % execution.checkpoint_every == 0):
             recorder.save(step, training.state_dict())
         if stop and not last:

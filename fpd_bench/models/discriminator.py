@@ -5,7 +5,7 @@ without the bottom-up cross-scale mixing, group norm instead of batch norm (stat
 would tell real from fake by themselves), one convolution per head. Unconditional, as in the paper.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -35,10 +35,15 @@ class ProjectedDiscriminator(nn.Module):
                 self.projections[str(block)] = projection.requires_grad_(False)
                 self.heads[str(block)] = _head(width, halve=self.backbone.strides[block] <= 8)
 
-    def forward(self, images: Tensor) -> list[Tensor]:
+    def forward(self, images: Tensor, augment: Callable[[Tensor], Tensor] | None = None) -> list[Tensor]:
         """[B, 3, H, W] in [0, 1] -> one map of logits [B, 1, h, w] per block, shallow first; > 0 means real."""
-        features = self.backbone(images)
+        features = self.backbone(images if augment is None else augment(images))
         return [self.heads[str(b)](self.projections[str(b)](features[b])) for b in self.backbone.blocks]
+
+    @property
+    def networks(self) -> int:
+        """How many feature networks look at an image, each after an augmentation of its own."""
+        return 1
 
     def trained(self) -> Iterator[nn.Parameter]:
         """The parameters that are trained: the heads'."""

@@ -7,6 +7,7 @@ contributes a mean, which Adam cannot tell apart. Letters: B batch, H x W pixels
 """
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import timm
@@ -15,8 +16,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils import spectral_norm
 
+from fpd_bench.config.weights import discriminator_file
 from fpd_bench.errors import AssetError, UnknownName
 from fpd_bench.models.backbones import FeatureBackbone
+from fpd_bench.models.checkpoints import check_fit, load_state
+from fpd_bench.models.published import read_config
+from fpd_bench.models.vit import HEADS
 
 SIDE = 224  # pixels the feature networks see
 HEAD_CHANNELS = {8: 512, 16: 256, 32: 128, 64: 64, 128: 64}  # of a head's map, by the map's side
@@ -96,9 +101,9 @@ class Heads(nn.Module):
 
 
 class ConvFeatures(nn.Module):
-    """EfficientNet-Lite0 after strides 4, 8, 16 and 32; its pretrained weights are embedded."""
+    """EfficientNet-Lite0 after strides 4, 8, 16 and 32; its pretrained weights are embedded, `weights` not read."""
 
-    def __init__(self, name: str, pretrained: bool):
+    def __init__(self, name: str, pretrained: bool, weights: Path | None = None):
         super().__init__()
         self.net = FeatureBackbone(name, (1, 2, 3, 4), pretrained=pretrained)
         self.channels: tuple[int, ...] = tuple(self.net.channels.values())
@@ -109,22 +114,31 @@ class ConvFeatures(nn.Module):
 
 
 class VitFeatures(nn.Module):
-    """A ViT-B/16 after blocks 2, 5, 8 and 11, brought to strides 4, 8, 16 and 32 by random convolutions."""
+    """A ViT-B/16 after blocks 2, 5, 8 and 11, brought to strides 4, 8, 16 and 32 by random convolutions.
+
+    weights: a local file instead of timm's download; `config.json` beside it may name other sizes of the network.
+    """
 
     channels = (96, 192, 384, 768)
     net: Any
     mean: Tensor
     std: Tensor
 
-    def __init__(self, name: str, pretrained: bool):
+    def __init__(self, name: str, pretrained: bool, weights: Path | None = None):
         super().__init__()
+        beside = (read_config(weights.with_name("config.json")) or {}) if weights else {}
+        sizes = beside.get("model_args") or {}
         try:
-            self.net = timm.create_model(name, pretrained=pretrained, num_classes=0)
+            self.net = timm.create_model(name, pretrained=pretrained and not weights, num_classes=0, **sizes)
         except (OSError, RuntimeError) as error:
             raise AssetError(
                 f"The pretrained weights of '{name}' cannot be loaded: {error}. "
                 f"With access to the hub, run: hf download timm/{name}.fb_in1k"
             ) from error
+        if weights:
+            state = {key: value for key, value in load_state(weights).items() if not key.startswith(HEADS)}
+            check_fit(self.net.state_dict(), state, f"Weights '{weights}' ({name})")
+            self.net.load_state_dict(state)
         config = self.net.pretrained_cfg
         self.register_buffer("mean", torch.tensor(config["mean"]).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(config["std"]).view(3, 1, 1), persistent=False)
@@ -155,11 +169,11 @@ NETWORKS: dict[str, type[VitFeatures | ConvFeatures]] = {  # timm's names
 class Projector(nn.Module):
     """Images [B, 3, H, W] in [0, 1] -> the four projected maps of one feature network. Frozen, always in eval()."""
 
-    def __init__(self, name: str, pretrained: bool = True):
+    def __init__(self, name: str, pretrained: bool = True, weights: Path | None = None):
         super().__init__()
         if name not in NETWORKS:
             raise UnknownName("feature network", name, NETWORKS)
-        features = NETWORKS[name](name, pretrained)
+        features = NETWORKS[name](name, pretrained, weights)
         self.features, self.mix = features, RandomProjection(features.channels)
         self.requires_grad_(False)
         self.eval()
@@ -176,17 +190,30 @@ class Projector(nn.Module):
 class ProjectedDiscriminator(nn.Module):
     """Frozen projectors and trained heads: a drop-in for the light `discriminator.ProjectedDiscriminator`."""
 
-    def __init__(self, networks: tuple[str, ...] = tuple(NETWORKS), pretrained: bool = True, seed: int = 0):
+    def __init__(
+        self,
+        networks: tuple[str, ...] = tuple(NETWORKS),
+        pretrained: bool = True,
+        seed: int = 0,
+        weights: Path | None = None,
+    ):
         """pretrained=False: random feature networks. seed: of everything random, frozen parts included.
+
+        weights: a local file for the vision transformer, instead of timm's download.
 
         Raises UnknownName (networks), AssetError (weights).
         """
         super().__init__()
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            projectors = {name: Projector(name, pretrained) for name in networks}
+            projectors = {name: Projector(name, pretrained, weights) for name in networks}
             self.projectors = nn.ModuleDict(projectors)
             self.heads = nn.ModuleDict({name: Heads(p.mix.channels) for name, p in projectors.items()})
+
+    @property
+    def networks(self) -> int:
+        """How many feature networks look at an image, each after an augmentation of its own."""
+        return len(self.projectors)
 
     def trained(self) -> Iterator[nn.Parameter]:
         """The parameters for the discriminator's optimizer; all others are frozen."""
@@ -199,6 +226,11 @@ class ProjectedDiscriminator(nn.Module):
         """
         views = ((name, images if augment is None else augment(images)) for name in self.projectors)
         return [self.heads[name](self.projectors[name](view)) for name, view in views]
+
+
+def from_files(seed: int) -> ProjectedDiscriminator:
+    """Both feature networks with their published weights, DeiT-B from $FPD_WEIGHTS. Raises AssetError."""
+    return ProjectedDiscriminator(seed=seed, weights=discriminator_file())
 
 
 def discriminator_hinge(real: list[Tensor], fake: list[Tensor]) -> Tensor:

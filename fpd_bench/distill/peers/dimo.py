@@ -13,12 +13,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fpd_bench.config.schema import RunConfig
+from fpd_bench.distill import parallel
 from fpd_bench.distill.masking import damage, draw_ratios, start_tokens
 from fpd_bench.distill.method import Clock, draft_statistics
-from fpd_bench.distill.refinement import refine
+from fpd_bench.distill.refinement import draw_codes, refine
 from fpd_bench.distill.streams import Streams
 from fpd_bench.models.condition import Condition
-from fpd_bench.models.sampling import categorical
 from fpd_bench.registry import methods
 from fpd_bench.tracks.base import Track
 
@@ -42,6 +42,7 @@ class DiMO:
     """Student against auxiliary and teacher; the auxiliary is trained in turn on fresh drafts."""
 
     auxiliary = True
+    data_parallel = True
 
     def __init__(self, config: RunConfig, track: Track, streams: Streams):
         self.config, self.track, self.streams = config, track, streams
@@ -56,17 +57,17 @@ class DiMO:
         clock = Clock()
         with clock("draft"):
             logits = student(self._start(len(condition)), condition) / self.config.start.temperature
-            codes = categorical(logits.detach(), self.streams["draft"])
+            codes = draw_codes(logits.detach(), self.streams["draft"])
         with clock("refine"):
             repaired = refine(self.track, codes, condition, self.config.refine, self.streams["refine"])
         with clock("auxiliary"), torch.no_grad():
             own = self.network(codes.masked_fill(repaired.hidden, self.track.n_codes), condition)
             gradient = token_gradient(own, repaired.logits, self.config.dimo.jeffreys_beta)
-            gradient = gradient * repaired.hidden[..., None] / len(condition)
+            gradient = gradient * repaired.hidden[..., None] / (len(condition) * parallel.ranks())
         with clock("backward"):
             logits.backward(gradient)
         stats = draft_statistics(logits.detach(), codes, repaired.codes, repaired.hidden)
-        return stats | clock.seconds | {"loss": float(gradient.abs().sum())}
+        return stats | clock.seconds | {"loss": float(gradient.abs().sum()) * parallel.ranks()}
 
     def after_step(self, student: nn.Module, condition: Condition) -> dict[str, float]:
         """One step of the auxiliary network: masked prediction of fresh drafts (cross-entropy on hidden positions)."""
@@ -74,14 +75,17 @@ class DiMO:
         with clock("auxiliary"):
             with torch.no_grad():
                 logits = student(self._start(len(condition)), condition) / self.config.start.temperature
-                codes = categorical(logits, self.streams["auxiliary"])
-                refine = self.config.refine
-                ratios = draw_ratios(len(codes), refine.ratio, refine.low, refine.high, self.streams["auxiliary"])
-                hidden = damage(ratios, self.track.n_tokens, self.streams["auxiliary"]).to(codes.device)
+                codes = draw_codes(logits, self.streams["auxiliary"])
+                refine, whole = self.config.refine, len(codes) * parallel.ranks()
+                ratios = draw_ratios(whole, refine.ratio, refine.low, refine.high, self.streams["auxiliary"])
+                hidden = damage(ratios, self.track.n_tokens, self.streams["auxiliary"])
+                hidden = parallel.mine(hidden).to(codes.device)
             predicted = self.network(codes.masked_fill(hidden, self.track.n_codes), condition)
             loss = F.cross_entropy(predicted[hidden], codes[hidden])
             self.optimizer.zero_grad(set_to_none=True)
-            loss.backward()
+            share = int(hidden.sum()) / parallel.total(int(hidden.sum()))  # of the hidden tokens of the whole batch
+            (loss * share).backward()
+            parallel.sum_gradients(self.network.parameters())
             self.optimizer.step()
         return {"auxiliary_loss": float(loss.detach())} | clock.seconds
 
@@ -93,6 +97,6 @@ class DiMO:
         self.optimizer.load_state_dict(state["optimizer"])
 
     def _start(self, n: int) -> Tensor:
-        sizes = n, self.track.n_tokens, self.track.n_codes
+        sizes = n * parallel.ranks(), self.track.n_tokens, self.track.n_codes
         start = start_tokens(*sizes, self.config.start.r_init, self.streams["start"])
-        return start.to(self.track.tokenizer.codebook.device)
+        return parallel.mine(start).to(self.track.tokenizer.codebook.device)

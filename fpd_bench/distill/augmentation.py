@@ -1,0 +1,98 @@
+"""What the discriminator sees of an image: DiffAugment and a blur (Sec. 3.4), both differentiable.
+
+Random numbers are drawn for a whole batch and can be cut like it, so that neither micro-batches nor ranks change them.
+Letters: B batch, H x W pixels; images lie in [0, 1].
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """The random numbers of one look at B images, on the CPU.
+
+    colour [B, 3] in [0, 1); shift [B, 2] px from the top left of the padded image; hole [B, 2] px, its centre.
+    """
+
+    colour: Tensor
+    shift: Tensor
+    hole: Tensor
+
+    @classmethod
+    def draw(cls, n: int, size: tuple[int, int], generator: torch.Generator) -> "Augmentation":
+        """For n images of size (H, W)."""
+        colour = torch.rand(3, n, 1, 1, 1, generator=generator).flatten(1).T
+        shift = [torch.randint(0, 2 * reach + 1, (n, 1), generator=generator) for reach in _reach(size)]
+        hole = [torch.randint(0, side + 1, (n, 1), generator=generator) for side in size]
+        return cls(colour, torch.cat(shift, 1), torch.cat(hole, 1))
+
+    def __len__(self) -> int:
+        return len(self.colour)
+
+    def __getitem__(self, rows: slice) -> "Augmentation":
+        return Augmentation(self.colour[rows], self.shift[rows], self.hole[rows])
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Random colour, translation and cutout, each image its own (Zhao et al. 2020, arXiv:2006.10738).
+
+        images [B, 3, H, W] in [0, 1] -> same shape; what is moved in or cut out is mid-grey. Colours may leave [0, 1].
+        """
+        x = _colour(images * 2 - 1, self.colour.to(images))
+        x = _cutout(_translate(x, self.shift), self.hole)
+        return (x + 1) / 2
+
+
+def diff_augment(images: Tensor, generator: torch.Generator) -> Tensor:
+    """Images [B, 3, H, W] after an augmentation drawn from `generator`."""
+    height, width = images.shape[-2:]
+    return Augmentation.draw(len(images), (height, width), generator)(images)
+
+
+def blur(images: Tensor, sigma: float) -> Tensor:
+    """Gaussian 2^-(k / sigma)^2 over k up to floor(3 sigma) px, edges repeated; below 1/3 px: unchanged."""
+    radius = math.floor(3 * sigma)
+    if radius < 1:
+        return images
+    kernel = torch.exp2(-((torch.arange(-radius, radius + 1, device=images.device) / sigma) ** 2)).to(images.dtype)
+    kernel = (kernel / kernel.sum()).expand(images.shape[1], 1, -1)
+    channels = images.shape[1]
+    padded = functional.pad(images, (radius,) * 4, mode="replicate")
+    rows = functional.conv2d(padded, kernel[:, :, None, :], groups=channels)
+    return functional.conv2d(rows, kernel[:, :, :, None], groups=channels)
+
+
+def _reach(size: tuple[int, int]) -> tuple[int, int]:
+    """How far images move: an eighth of each side, in px."""
+    return max(round(size[0] / 8), 1), max(round(size[1] / 8), 1)
+
+
+def _colour(x: Tensor, u: Tensor) -> Tensor:
+    """Brightness +-0.5, saturation x 0-2, contrast x 0.5-1.5 of x in [-1, 1]; u [B, 3]."""
+    brightness, saturation, contrast = u.T[:, :, None, None, None]
+    x = x + brightness - 0.5
+    grey = x.mean(1, keepdim=True)
+    x = grey + (x - grey) * 2 * saturation
+    level = x.mean((1, 2, 3), keepdim=True)
+    return level + (x - level) * (0.5 + contrast)
+
+
+def _translate(x: Tensor, shift: Tensor) -> Tensor:
+    """Shift by up to an eighth of the side in both directions, zeros from outside."""
+    b, _, h, w = x.shape
+    reach = _reach((h, w))
+    padded = functional.pad(x, (reach[1], reach[1], reach[0], reach[0]))
+    rows, cols = ((torch.arange(size) + shift[:, i : i + 1]).to(x.device) for i, size in enumerate((h, w)))
+    batch = torch.arange(b, device=x.device)[:, None, None]
+    return padded.permute(0, 2, 3, 1)[batch, rows[:, :, None], cols[:, None, :]].permute(0, 3, 1, 2)
+
+
+def _cutout(x: Tensor, centre: Tensor) -> Tensor:
+    """Zero a square of half the side around a random point, clipped at the border."""
+    inside = [(torch.arange(size) - centre[:, i : i + 1] + 0.5).abs() < size / 4 for i, size in enumerate(x.shape[-2:])]
+    hole = inside[0][:, :, None] & inside[1][:, None, :]
+    return x * (~hole)[:, None].to(x)

@@ -1,0 +1,125 @@
+"""One batch on several processes ("ranks"): what a method must know of the others. With one process all are no-ops.
+
+Every rank has the same weights and the same random streams. Noise is drawn for the whole batch, and each rank takes
+its own rows of it, so the numbers do not depend on how many ranks there are. The processes are started and joined in
+team.py; what is sent goes through torch's default process group.
+
+Letters: N ranks, B samples of the whole batch, b = B / N samples of one rank: rows [rank * b, (rank + 1) * b).
+"""
+
+from collections.abc import Iterable
+from typing import Any, Protocol, TypeVar
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+from torch.utils._pytree import tree_flatten, tree_unflatten
+
+T = TypeVar("T")
+
+
+class Rows(Protocol):
+    """A batch that can be cut: a tensor, a Condition, an Augmentation."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, rows: slice, /) -> Any: ...
+
+
+def ranks() -> int:
+    """N."""
+    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
+
+
+def rank() -> int:
+    """Which one this process is; only rank 0 writes files."""
+    return dist.get_rank() if ranks() > 1 else 0
+
+
+def rows(whole: int) -> slice:
+    """This rank's rows of a batch of `whole` samples, a multiple of N."""
+    size = whole // ranks()
+    return slice(rank() * size, (rank() + 1) * size)
+
+
+def mine(whole: Rows) -> Any:
+    """This rank's rows of what was drawn for the whole batch."""
+    return whole if ranks() == 1 else whole[rows(len(whole))]
+
+
+def gather(part: Tensor) -> Tensor:
+    """[b, ...] of every rank, in their order -> [B, ...], the same on all.
+
+    Differentiable: the gradient of a rank's rows is the sum of what all ranks ask of them.
+    """
+    if ranks() == 1:
+        return part
+    if part.requires_grad:
+        from torch.distributed.nn.functional import all_gather
+
+        return torch.cat(all_gather(part))
+    parts = [torch.empty_like(part, memory_format=torch.contiguous_format) for _ in range(ranks())]
+    dist.all_gather(parts, part.contiguous())
+    return torch.cat(parts)
+
+
+@torch.no_grad()
+def sum_gradients(parameters: Iterable[torch.nn.Parameter]) -> None:
+    """Add up the gradients of all ranks, in one message."""
+    if ranks() == 1:
+        return
+    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+    message = torch.cat([gradient.flatten() for gradient in gradients])
+    dist.all_reduce(message)
+    for gradient, summed in zip(gradients, message.split([g.numel() for g in gradients]), strict=True):
+        gradient.copy_(summed.view_as(gradient))
+
+
+@torch.no_grad()
+def average(tensors: Iterable[Tensor]) -> None:
+    """Put the mean over the ranks into each tensor."""
+    for tensor in tensors if ranks() > 1 else ():
+        dist.all_reduce(tensor)
+        tensor /= ranks()
+
+
+def mean(row: dict[str, float]) -> dict[str, float]:
+    """The mean over the ranks of every number that is logged; all ranks have the same names."""
+    if ranks() == 1:
+        return row
+    numbers = torch.tensor([row[name] for name in sorted(row)], dtype=torch.float64)
+    dist.all_reduce(numbers)
+    means = dict(zip(sorted(row), (numbers / ranks()).tolist(), strict=True))
+    return {name: means[name] for name in row}
+
+
+def total(count: int) -> int:
+    """The sum over the ranks of a number of things."""
+    if ranks() == 1:
+        return count
+    number = torch.tensor(count)
+    dist.all_reduce(number)
+    return int(number)
+
+
+def everywhere(holds: bool) -> bool:
+    """Whether it holds on every rank: what one of them cannot go on from must end all of them together."""
+    return ranks() == 1 or total(int(holds)) == ranks()
+
+
+def agreed(value: T) -> T:
+    """Rank 0's value, on all ranks: a decision, an order, or a state of nested dicts and lists with CPU tensors.
+
+    Tensors travel one by one, so that a checkpoint of many gigabytes is never in memory twice.
+    """
+    if ranks() == 1:
+        return value
+    leaves, shape = tree_flatten(value)
+    box = [[leaf.to("meta") if isinstance(leaf, Tensor) else leaf for leaf in leaves], shape]
+    dist.broadcast_object_list(box, src=0)
+    sent, shape = box
+    for i, leaf in enumerate(sent):
+        if isinstance(leaf, Tensor):
+            own = leaves[i].contiguous() if rank() == 0 else torch.empty(leaf.shape, dtype=leaf.dtype)
+            dist.broadcast(own, src=0)
+            sent[i] = own
+    return tree_unflatten(sent, shape)
