@@ -15,7 +15,7 @@ from fpd_bench.store import layout
 
 KEY = "store.url="
 VARIABLE = "FPD_STORE_URL"
-VALID = "Valid: store.url=sqlite:///FILE or store.url=postgresql+psycopg://USER@HOST/NAME"
+VALID = "Valid: store.url=sqlite:///FILE or store.url=postgresql+psycopg://HOST/NAME"
 
 
 def take(arguments: Sequence[str] | None) -> tuple[str | None, list[str]]:
