@@ -1,9 +1,11 @@
-"""python -m fpd_bench.tracks {build,check} ...
+"""python -m fpd_bench.tracks {build,fetch,check} ...
 
 `build shapes` rebuilds the embedded track's assets from nothing but code; a killed build goes on where it stood.
-`check maskgen` says whether the published files of one of the paper's tracks are there and work.
+`fetch maskgen` brings the published files of one of the paper's tracks from the hub, those that are not there yet.
+`check maskgen` says whether they are there and work.
 
   python -m fpd_bench.tracks build shapes --preset coarse --steps 200 --out /tmp/assets
+  python -m fpd_bench.tracks fetch maskgen --weights ~/fpd-weights
   python -m fpd_bench.tracks check maskgen --weights ~/fpd-weights
   python -m fpd_bench.tracks check maskgit --quick
 """
@@ -38,12 +40,16 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     build = commands.add_parser("build", help="train the teacher and write codebook and weights")
     build.add_argument("track", help="shapes")
-    build.add_argument("--preset", default="default")
+    build.add_argument("--preset", default="default", help="coarse, default, large or free (default: default)")
     build.add_argument("--steps", type=int, help="training steps (default: the preset's recipe)")
     build.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     build.add_argument("--work", type=Path, default=Path("results/build"), help="checkpoints (default: results/build)")
     build.add_argument("--out", type=Path, help="folder of the assets (default: those of the package)")
     build.set_defaults(run=_build)
+    fetch = commands.add_parser("fetch", help="bring the published files of a track from the hub")
+    fetch.add_argument("track", help="maskgen or maskgit")
+    fetch.add_argument("--weights", type=Path, metavar="DIR", help="default: $FPD_WEIGHTS")
+    fetch.set_defaults(run=_fetch)
     check = commands.add_parser("check", help="verify the published files of a track, and draw a picture with them")
     check.add_argument("track", help="maskgen or maskgit")
     check.add_argument("--weights", type=Path, metavar="DIR", help="default: $FPD_WEIGHTS")
@@ -54,18 +60,36 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _check(options: argparse.Namespace) -> int:
-    from fpd_bench.config.weights import PUBLISHED, data_folder, weights_folder
-    from fpd_bench.tracks import checking
+def _fetch(options: argparse.Namespace) -> int:
+    from fpd_bench.tracks.fetching import fetch
+
+    if options.weights is not None:
+        options.weights.mkdir(parents=True, exist_ok=True)
+    for line in fetch(options.track, _folder(options)):
+        print(line, flush=True)
+    print(f"Next: python -m fpd_bench.tracks check {options.track}", file=sys.stderr)
+    return 0
+
+
+def _folder(options: argparse.Namespace) -> Path:
+    """The weights folder of a published track. Raises UnknownName, AssetError."""
+    from fpd_bench.config.weights import PUBLISHED, weights_folder
 
     if options.track not in PUBLISHED:
         raise UnknownName("track with published weights", options.track, PUBLISHED)
     if options.weights is not None and not options.weights.is_dir():
         raise AssetError(f"--weights {options.weights} is not a folder. See docs/paper_scale.md.")
     try:
-        folder = options.weights or weights_folder(options.track)
+        return options.weights or weights_folder(options.track)
     except AssetError as error:
         raise AssetError(f"Track '{options.track}' needs {error} Or name the folder with --weights.") from None
+
+
+def _check(options: argparse.Namespace) -> int:
+    from fpd_bench.config.weights import data_folder
+    from fpd_bench.tracks import checking
+
+    folder = _folder(options)
     data = options.data or data_folder(folder)
 
     def say(findings) -> bool:

@@ -93,3 +93,13 @@ def test_wrong_requests(capsys, tmp_path, monkeypatch):
     assert main(["check", "maskgen"]) == 2 and "FPD_WEIGHTS is not set" in capsys.readouterr().err
     assert main(["check", "maskgen", "--weights", str(tmp_path / "none")]) == 2
     assert "is not a folder" in capsys.readouterr().err
+
+
+def test_fetch_takes_what_is_there_and_says_how_to_get_the_rest(folder, capsys, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    assert main(["fetch", "maskgit", "--weights", str(folder)]) == 0
+    assert capsys.readouterr().out.count("is there") == 3
+    (folder / TEACHER).unlink()
+    assert main(["fetch", "maskgen", "--weights", str(folder)]) == 2
+    said = capsys.readouterr().err
+    assert "'turkeyju/generator_maskgen_vq_l' (teacher) cannot be fetched" in said and "hf download turkeyju" in said
