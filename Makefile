@@ -11,7 +11,7 @@ BIN := .venv/bin
 PIP_INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 
-.PHONY: help install demo test test-slow lint fix bench docs lock clean
+.PHONY: help install demo test test-slow services lint fix bench docs lock clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -40,9 +40,14 @@ demo: install ## the smoke sweep and its report, in minutes on a laptop
 test: install ## the fast tests; ARGS="tests/distill -k drift" picks some
 	@$(ONE_THREAD) $(BIN)/python -m pytest -m "not slow" -n $(JOBS) $(ARGS)
 
-test-slow: install ## the tests that take minutes: trainings, services
+test-slow: install services ## the tests that take minutes: trainings, services
 	@# Exit status 5 means that none of the chosen tests is slow.
 	@$(ONE_THREAD) $(BIN)/python -m pytest -m slow -n $(JOBS) $(ARGS) || test $$? -eq 5
+
+services: ## what test-slow needs beside Python: Debian's PostgreSQL (tests/slurm brings its own SLURM)
+	@command -v initdb /usr/lib/postgresql/*/bin/initdb >/dev/null \
+	  || { as_root=$$(test $$(id -u) = 0 || echo sudo); \
+	       $$as_root apt-get -qq update && $$as_root apt-get -qq install -y postgresql >/dev/null; }
 
 lint: install ## style, types and the layers of the house
 	@failed=; \
