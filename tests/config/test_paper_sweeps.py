@@ -60,3 +60,41 @@ def test_the_paper_profile_says_what_it_lacks(monkeypatch):
     lacking = "profile=paper needs track 'maskgen', which needs its published weights .*FPD_WEIGHTS is not set"
     with pytest.raises(ConfigError, match=lacking):
         load_sweep(SWEEPS / "table3.yaml", ["profile=paper"])
+
+
+def test_table_1_has_the_papers_fourteen_systems():
+    table = load_sweep(SWEEPS / "table1.yaml").tables[0]
+    overall = [row.published for row in table.rows if row.published is not None]
+    assert overall == [0.37, 0.52, 0.55, 0.48, 0.33, 0.36, 0.48, 0.5, 0.27, 0.51, 0.55, 0.55, 0.42, 0.45]
+    numbers = {row.id: row.numbers for row in table.rows}
+    assert numbers["maskgen_fpd"] == {
+        "single_object": 0.96, "two_object": 0.36, "counting": 0.43, "colors": 0.76, "position": 0.09,
+        "color_attr": 0.09, "overall": 0.45,
+    }  # fmt: skip
+    measured = {cell.row_id for cell in table.cells}
+    assert measured == {"maskgen", "teacher_8", "teacher_4", "teacher_2", "teacher_1", "maskgen_dimo", "maskgen_fpd"}
+    shared = {cell.run_id for cell in load_sweep(SWEEPS / "table3.yaml").cells}
+    assert {cell.run_id for cell in table.cells if cell.row_id == "maskgen_fpd"} <= shared
+
+
+def test_table_1_on_paper_measures_every_system_with_public_weights():
+    table = load_sweep(SWEEPS / "table1.yaml", ["profile=paper", "seeds=[0]"], here=False).tables[0]
+    pipelines = {cell.row_id: cell.config.generator for cell in table.cells if cell.config.method == "diffusers"}
+    assert set(pipelines) == {"ldm", "sdxl", "instaflow", "sdxl_lcm_1", "sdxl_lcm_4", "sdxl_turbo", "sdxl_dmd2"}
+    assert (pipelines["sdxl_dmd2"].timesteps, pipelines["sdxl_turbo"].guidance) == ([399], 0.0)
+    without = {row.id for row in table.rows} - {cell.row_id for cell in table.cells}
+    assert without == {"dalle2", "sid_lsg", "rg_lcm_hps", "tdm"}
+
+
+def test_table_2_has_the_papers_thirteen_rows():
+    table = load_sweep(SWEEPS / "table2.yaml", ["profile=paper", "seeds=[0]"], here=False).tables[0]
+    fid = [6.6, 6.66, 10.73, 91.35, 8.97, 90.4, 6.79, 6.57, 7.58, 7.86, 11.68, 6.91, 6.9]
+    assert [row.published for row in table.rows] == fid
+    assert {row.id: row.numbers for row in table.rows}["fpd"] == {
+        "fid": 6.9,
+        "is": 215,
+        "precision": 0.81,
+        "recall": 0.35,
+    }
+    assert {cell.row_id for cell in table.cells} == {"maskgit_16", "maskgit_8", "maskgit_4", "maskgit_2", "dimo", "fpd"}
+    assert all(cell.config.evaluation.images_per_prompt == 50 for cell in table.cells)
