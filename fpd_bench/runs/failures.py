@@ -11,6 +11,7 @@ config, code     any other exception                     fails at once; k alike 
 
 import errno
 import hashlib
+import os
 import re
 import shutil
 from pathlib import Path
@@ -21,6 +22,7 @@ from fpd_bench.runs.outcome import Outcome
 from fpd_bench.runs.rundir import RunDir
 
 LEAST_FREE_MB = 200
+FULL = ("PytorchStreamWriter failed writing", os.strerror(errno.ENOSPC))  # torch and safetensors raise no OSError
 OURS = ("config", "code")  # failures that another try would only repeat
 
 
@@ -46,6 +48,8 @@ def failure_class(error: BaseException) -> str:
     if isinstance(error, RuntimeError) and "not enough memory" in str(error):
         return "out_of_memory"
     if isinstance(error, DiskFull) or (isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)):
+        return "disk_full"
+    if any(words in str(error) for words in FULL):
         return "disk_full"
     return "config" if isinstance(error, ConfigError) else "code"
 

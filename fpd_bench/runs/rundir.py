@@ -57,7 +57,8 @@ class RunDir:
         if identity is None:
             identity = {"run_id": run.run_id, "config_schema": CONFIG_SCHEMA, "semantic": meaning}
             write_json(run.path / layout.IDENTITY, identity | {"plugins": plugins(config), "created": now()})
-        if not run.is_done() and run._text(layout.CONFIG) != to_yaml(config):
+        kept = run._text(layout.CONFIG)  # None: lost on the way from elsewhere
+        if kept is None or (kept != to_yaml(config) and not run.is_done()):
             write_text(run.path / layout.CONFIG, to_yaml(config))
         return run
 

@@ -65,6 +65,8 @@ def read(folder: Path) -> Record | None:
     events = layout.read_jsonl(folder / layout.EVENTS)
     done = layout.read_json(folder / layout.DONE) or {}
     status, message = _status(folder, done, events)
+    if identity.get("run_id") not in (None, folder.name):
+        status, message = "corrupt", f"a copy of run {identity['run_id']} under another name"
     record = Record(
         {
             "run_id": folder.name,
