@@ -16,6 +16,7 @@ from fpd_bench.config.generators import locate
 from fpd_bench.config.schema import GeneratorConfig, RunConfig
 from fpd_bench.errors import AssetError, ConfigError, UnknownName
 from fpd_bench.evals.sampling import generator_of
+from fpd_bench.models import devices
 from fpd_bench.registry import generators
 from fpd_bench.tracks.base import Suite
 
@@ -28,7 +29,8 @@ class DiffusersGenerator:
 
     def __init__(self, config: RunConfig):
         self.config, self.settings = config, config.generator
-        self.pipeline = open_pipeline(self.settings).to(config.execution.device)
+        device = devices.require(config.execution.device)
+        self.pipeline = open_pipeline(self.settings).to(device)
         self.assets = {f"diffusers/{name}": value for name, value in _revisions(self.pipeline, self.settings).items()}
 
     def images(self, suite: Suite, replicates: int, begin: int = 0) -> Iterator[Tensor]:
