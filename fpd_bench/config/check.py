@@ -12,8 +12,8 @@ from fpd_bench.config.fidelity_files import require_fidelity
 from fpd_bench.config.fields import leaves, noun, value, well_typed
 from fpd_bench.config.generators import check_generator
 from fpd_bench.config.identity import TEACHER, generated, trains
-from fpd_bench.config.schema import RunConfig
-from fpd_bench.config.tracks import facts, refuse_unavailable, refuse_without_data
+from fpd_bench.config.schema import EvaluationConfig, RunConfig
+from fpd_bench.config.tracks import PAPER_TRACKS, facts, refuse_unavailable, refuse_without_data
 from fpd_bench.errors import ConfigError, UnknownName
 
 CHOICES = {
@@ -27,13 +27,17 @@ CHOICES = {
     "optim.schedule": ("constant", "cosine"),
     "evaluation.split": ("test", "validation"),
     "evaluation.weights": ("ema", "raw"),
+    "evaluation.teacher_schedule": ("", "arccos", "cosine", "linear", "root", "square"),
     "evaluation.fidelity": ("", "adm", "lite0"),
 }
+
+SAMPLER = ("teacher_guidance", "teacher_ramp", "teacher_noise", "teacher_schedule")
 
 # field: (is it right?, what is right)
 Rule = tuple[Callable[[float], bool], str]
 POSITIVE: Rule = (lambda x: x > 0, "more than 0")
 NOT_NEGATIVE: Rule = (lambda x: x >= 0, "0 or more")
+AS_PUBLISHED: Rule = (lambda x: x >= 0 or x == -1, "0 or more, or -1 for the published value")
 COUNT: Rule = (lambda x: x >= 1, "1 or more")
 FRACTION: Rule = (lambda x: 0 <= x <= 1, "in [0, 1]")
 SHARE: Rule = (lambda x: 0 < x <= 1, "in (0, 1]")
@@ -65,6 +69,8 @@ RANGES: dict[str, Rule] = {
     "optim.ema": DECAY,
     "evaluation.images_per_prompt": COUNT,
     "evaluation.teacher_steps": COUNT,
+    "evaluation.teacher_guidance": AS_PUBLISHED,
+    "evaluation.teacher_noise": AS_PUBLISHED,
     "generator.steps": NOT_NEGATIVE,
     "generator.guidance": (lambda x: x >= 0 or x == -1, "0 or more, or -1 for the pipeline's own"),
     "generator.size": NOT_NEGATIVE,
@@ -86,6 +92,7 @@ def check(config: RunConfig, here: bool = True) -> None:
     _names(config, here)
     _ranges(config)
     _optimiser(config)
+    _sampler(config)
     if trains(config):
         _refinement(config)
         _ranks(config)
@@ -139,6 +146,16 @@ def _optimiser(config: RunConfig) -> None:
         )
     if not re.fullmatch(r"cpu|mps|cuda(:\d+)?", config.execution.device):
         raise ConfigError(f"execution.device must be cpu, cuda, cuda:N or mps; got '{config.execution.device}'.")
+
+
+def _sampler(config: RunConfig) -> None:
+    default = EvaluationConfig()
+    changed = [name for name in SAMPLER if getattr(config.evaluation, name) != getattr(default, name)]
+    if changed and config.track.name not in PAPER_TRACKS:
+        raise ConfigError(
+            f"evaluation.{changed[0]} is a setting of the published samplers ({', '.join(PAPER_TRACKS)}); track "
+            f"'{config.track.name}' has its own. Leave it out."
+        )
 
 
 def _adversary(config: RunConfig) -> None:

@@ -15,10 +15,10 @@ from fpd_bench.config.schema import RunConfig
 
 CONFIG_SCHEMA = 1
 TEACHER = "teacher"  # the method that trains nothing; not a plugin
-_TEACHER_STEPS = "evaluation.teacher_steps"
+_SAMPLER = "evaluation.teacher_"  # of the teacher: students are sampled in one step
 _GENERATOR = "generator."
 _SCORED = ("track.", "method", "seed", "evaluation.split", "evaluation.images_per_prompt", "evaluation.fidelity")
-_TEACHER_READS = (*_SCORED, _TEACHER_STEPS)
+_TEACHER_READS = (*_SCORED, _SAMPLER)
 _GENERATOR_READS = (*_SCORED, _GENERATOR)
 
 
@@ -52,7 +52,7 @@ def _read(method: str, foreign: bool, name: str) -> bool:
         return name.startswith(_TEACHER_READS)
     if foreign:
         return name.startswith(_GENERATOR_READS)
-    return name != _TEACHER_STEPS and not name.startswith((f"{EXECUTION}.", _GENERATOR))
+    return not name.startswith((f"{EXECUTION}.", _GENERATOR, _SAMPLER))
 
 
 def plugins(config: RunConfig) -> dict[str, int]:

@@ -106,7 +106,15 @@ class EvaluationConfig:
     split: str = "test"  # test | validation
     images_per_prompt: int = 4
     weights: str = "ema"  # ema | raw
-    teacher_steps: int = 16  # steps of the teacher's sampler; read by method=teacher only
+    teacher_steps: int = 16  # steps of the teacher's sampler; teacher_* are read by method=teacher only
+    # its guidance, in the repository's own convention; -1 = as published
+    teacher_guidance: float = field(default=-1.0, metadata={"since": 2, "before": -1.0})
+    # whether the guidance grows over the steps, as published, or is constant
+    teacher_ramp: bool = field(default=True, metadata={"since": 2, "before": True})
+    # of the Gumbel noise that fades over the steps; -1 = as published
+    teacher_noise: float = field(default=-1.0, metadata={"since": 2, "before": -1.0})
+    # how many tokens each step reveals: arccos | cosine | linear | root | square; "" = as published
+    teacher_schedule: str = field(default="", metadata={"since": 2, "before": ""})
     # a preset of evals/fidelity: FID and its kin against the track's real images, too; "" = what the track measures
     fidelity: str = field(default="", metadata={"since": 2, "before": ""})
 

@@ -7,6 +7,7 @@ import copy
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -176,11 +177,20 @@ class MaskGenTrack:
             self._conditions[split] = self.condition([item.prompt for item in self._suites.items(split)])
         return Suite(f"geneval-{split}", self._suites.items(split), self._conditions[split], self._suites.score)
 
-    def teacher_sample(self, condition: Condition, steps: int, generators: Sequence[torch.Generator]) -> Tensor:
-        """Codes [B, L] by the published sampler (guidance up to 12, annealed softmax)."""
+    def teacher_sample(
+        self, condition: Condition, steps: int, generators: Sequence[torch.Generator], **changed: Any
+    ) -> Tensor:
+        """Codes [B, L] by the published sampler (guidance up to 12, annealed softmax).
+
+        changed: guidance, noise (its temperature), schedule, ramp of evaluation.teacher_*.
+        """
         given, empty = (Prompt(c.tensors["text"], c.tensors["pooled"]) for c in (condition, self._empty))
         start = torch.full((len(condition), self.n_tokens), self.n_codes, device=self.device)
-        settings = MaskGenSampling(steps=steps, score=self.teacher.score)
+        if "noise" in changed:
+            changed["temperature"] = changed.pop("noise")
+        if not changed.pop("ramp", True):
+            changed["decay"] = "none"
+        settings = MaskGenSampling(steps=steps, score=self.teacher.score, **changed)
         uniform = item_uniform(list(generators), self.device)
         return sample(self.teacher.network, given, empty, start, self.n_codes, settings, uniform)
 

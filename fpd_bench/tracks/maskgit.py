@@ -136,10 +136,17 @@ class MaskGitTrack:
         measured = against_file(reference_file(self._folder), preset("adm"))
         return measured(samples, device, progress)
 
-    def teacher_sample(self, condition: Condition, steps: int, generators: Sequence[torch.Generator]) -> Tensor:
-        """Codes [B, L] by the published sampler (Gumbel confidence, guidance ramp to 3)."""
+    def teacher_sample(
+        self, condition: Condition, steps: int, generators: Sequence[torch.Generator], **changed: Any
+    ) -> Tensor:
+        """Codes [B, L] by the published sampler (Gumbel confidence, guidance ramp to 3).
+
+        changed: guidance, noise (its temperature), schedule, ramp of evaluation.teacher_*.
+        """
         start = torch.full((len(condition), self.n_tokens), self.n_codes, device=self.device)
-        settings, draws = MaskGitSampling(steps=steps), ItemDraws(list(generators))
+        if "noise" in changed:
+            changed["gumbel_temperature"] = changed.pop("noise")
+        settings, draws = MaskGitSampling(steps=steps, **changed), ItemDraws(list(generators))
         return sample(self.teacher.network, condition.tensors["label"], start, self.n_codes, settings, draws)
 
     def _labelled(self, labels: Tensor) -> Condition:
