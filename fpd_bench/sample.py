@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fpd_bench.errors import ConfigError, FpdError
+from fpd_bench.store import address
 
 if TYPE_CHECKING:
     from fpd_bench.runs.samples import Source
@@ -38,8 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--track", help="of RUN teacher (default: shapes)")
     parser.add_argument("--preset", help="of RUN teacher (default: default)")
     parser.add_argument("--steps", type=int, help="of RUN teacher (default: 16)")
-    asked = parser.parse_args(arguments)
     try:
+        asked = parser.parse_args(address.take(arguments)[1])  # samples need no index
         print(_sample(asked))
     except FpdError as error:
         print(error, file=sys.stderr)

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 
 from fpd_bench.errors import FpdError
+from fpd_bench.store import address
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -17,8 +18,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     form = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser("python -m fpd_bench.worker", description=__doc__, formatter_class=form)
     parser.add_argument("run_dir", metavar="RUN_DIR")
-    asked = parser.parse_args(arguments)
     try:
+        asked = parser.parse_args(address.take(arguments)[1])  # a run needs no index
         from fpd_bench.runs.rundir import RunDir
 
         run = RunDir(asked.run_dir)
