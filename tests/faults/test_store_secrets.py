@@ -32,6 +32,7 @@ class Watch(threading.Thread):
                 ["ps", "-ww", "-o", "args=", "-s", group], capture_output=True, text=True, check=False
             )
             self.seen.append(shown.stdout)
+            time.sleep(0.2)
 
 
 def places(folder, word):
