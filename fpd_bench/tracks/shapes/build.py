@@ -10,7 +10,7 @@ import copy
 import math
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -21,7 +21,8 @@ from fpd_bench.distill.masking import damage, draw_ratios
 from fpd_bench.models.condition import Condition
 from fpd_bench.models.transformer import MaskedTransformer, Shape
 from fpd_bench.tracks.shapes import assets
-from fpd_bench.tracks.shapes.language import TEXT_LENGTH, draw_scenes
+from fpd_bench.tracks.shapes.free import FIT_SEED, learn_codes
+from fpd_bench.tracks.shapes.language import TEXT_LENGTH, draw_scenes, draw_things
 from fpd_bench.tracks.shapes.prompts import vocabulary
 from fpd_bench.tracks.shapes.tokenizer import draw_codebook
 from fpd_bench.tracks.shapes.world import Preset, preset
@@ -47,15 +48,22 @@ class Recipe:
     seed: int = 0
 
 
-RECIPES = {"coarse": Recipe(steps=6000), "default": Recipe(steps=5000), "large": Recipe(steps=20000, width=192, depth=6, heads=6)}
+LARGER = Recipe(steps=20000, width=192, depth=6, heads=6)
+RECIPES = {
+    "coarse": Recipe(steps=6000),
+    "default": Recipe(steps=5000),
+    "large": LARGER,
+    "free": replace(LARGER, batch=64),
+}
 CHECKPOINT_EVERY = 250
+FIT_SCENES = 4000  # whose patches a learnt codebook is fitted to
 
 
 class TeacherTraining:
     """All state of a teacher's training, so that a killed build goes on where it stood."""
 
-    def __init__(self, world: Preset, recipe: Recipe):
-        self.world, self.recipe, self.step = world, recipe, 0
+    def __init__(self, world: Preset, recipe: Recipe, codebook: Tensor):
+        self.world, self.recipe, self.codebook, self.step = world, recipe, codebook, 0
         torch.manual_seed(recipe.seed)  # initial weights
         words = len(vocabulary(world)) + 1
         shape = Shape(world.codes, world.tokens, words, TEXT_LENGTH, recipe.width, recipe.depth, recipe.heads)
@@ -72,7 +80,7 @@ class TeacherTraining:
         cosine = 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * self.step / recipe.steps))
         for group in self.optimizer.param_groups:
             group["lr"] = recipe.lr * min(1.0, (self.step + 1) / 100) * cosine
-        codes, condition = draw_scenes(recipe.batch, self.world, self.generator)
+        codes, condition = draw_scenes(recipe.batch, self.world, self.generator, self.codebook)
         loss = self._loss(codes, self._drop_text(condition))
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
@@ -122,8 +130,9 @@ class TeacherTraining:
 def build(name: str, work: Path, out: Path, recipe: Recipe | None = None, progress: Progress | None = None) -> Path:
     """Train preset `name` with checkpoints in `work` and write its assets to `out`; returns the assets file."""
     world = preset(name)
-    training = TeacherTraining(world, recipe or RECIPES[name])
     work.mkdir(parents=True, exist_ok=True)
+    codebook = _codebook(world, work / f"{name}.codebook.pt")
+    training = TeacherTraining(world, recipe or RECIPES[name], codebook)
     checkpoint = work / f"{name}.teacher.pt"
     if checkpoint.exists():
         training.load(checkpoint)
@@ -133,4 +142,16 @@ def build(name: str, work: Path, out: Path, recipe: Recipe | None = None, progre
             training.save(checkpoint)
         if progress:
             progress(training.step, training.recipe.steps, loss)
-    return assets.store_preset(name, draw_codebook(world), training.average, out)
+    return assets.store_preset(name, codebook, training.average, out)
+
+
+def _codebook(world: Preset, kept: Path) -> Tensor:
+    """[K, 3 p p] in [0, 1]: drawn, or learnt once and then kept: another machine's k-means may end elsewhere."""
+    if not world.learnt:
+        return draw_codebook(world)
+    if not kept.exists():
+        scenes, _ = draw_things(FIT_SCENES, world, torch.Generator().manual_seed(FIT_SEED))
+        part = kept.with_suffix(".part")
+        torch.save(torch.from_numpy(learn_codes(scenes, world)) / 255, part)
+        os.replace(part, kept)
+    return torch.load(kept, weights_only=True)

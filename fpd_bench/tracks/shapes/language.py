@@ -10,7 +10,8 @@ from torch import Tensor
 from fpd_bench.errors import ConfigError
 from fpd_bench.models.condition import Condition
 from fpd_bench.tracks.shapes.prompts import Prompt, content, scene, splits, vocabulary
-from fpd_bench.tracks.shapes.world import Preset, codes_of
+from fpd_bench.tracks.shapes.tokenizer import tokens_of
+from fpd_bench.tracks.shapes.world import Preset, Thing
 
 TEXT_LENGTH = 7  # words of the longest prompt after "a photo of"
 TASK_WEIGHTS = {"single_object": 1, "two_object": 2, "counting": 2, "colors": 3, "position": 4, "color_attr": 6}
@@ -47,12 +48,18 @@ def draw_prompts(n: int, world: Preset, generator: torch.Generator) -> list[Prom
     return [by_task[t][int(p * len(by_task[t]))] for t, p in zip(tasks, places, strict=True)]
 
 
-def draw_scenes(n: int, world: Preset, generator: torch.Generator) -> tuple[Tensor, Condition]:
-    """n random scenes as codes [n, L], with their prompts."""
+def draw_things(n: int, world: Preset, generator: torch.Generator) -> tuple[list[list[Thing]], Condition]:
+    """n random scenes with their prompts."""
     prompts = draw_prompts(n, world, generator)
     numpy = np.random.default_rng(int(torch.randint(2**62, (1,), generator=generator)))
-    codes = [codes_of(scene(prompt, world, numpy), world).reshape(-1) for prompt in prompts]
-    return torch.from_numpy(np.stack(codes)), condition_of([prompt.text for prompt in prompts], world)
+    scenes = [scene(prompt, world, numpy) for prompt in prompts]
+    return scenes, condition_of([prompt.text for prompt in prompts], world)
+
+
+def draw_scenes(n: int, world: Preset, generator: torch.Generator, codebook: Tensor) -> tuple[Tensor, Condition]:
+    """n random scenes as codes [n, L], with their prompts."""
+    scenes, condition = draw_things(n, world, generator)
+    return tokens_of(scenes, world, codebook), condition
 
 
 @cache

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from fpd_bench.evals.geneval import prompts as geneval
+from fpd_bench.tracks.shapes.free import free_places
 from fpd_bench.tracks.shapes.world import Preset, Thing, places
 
 PER_SPLIT = {"two_object": 15, "colors": 18, "position": 40, "color_attr": 40}  # single_object, counting: all
@@ -99,7 +100,8 @@ def splits(world: Preset) -> dict[str, tuple[Prompt, ...]]:
 
 def scene(prompt: Prompt, world: Preset, generator: np.random.Generator) -> list[Thing]:
     """A random scene that shows the prompt and nothing else; colours it leaves open never make a withheld pair."""
-    spots = places(world, len(prompt.objects), generator, prompt.relation)
+    draw_places = free_places if world.learnt else places
+    spots = draw_places(world, len(prompt.objects), generator, prompt.relation)
     same = prompt.task == "counting" and generator.random() < 0.5
     shared = _open_colour(prompt.objects[0][0], world, generator)
     colours = [c if c >= 0 else shared if same else _open_colour(a, world, generator) for a, c in prompt.objects]

@@ -1,8 +1,11 @@
-"""Patch tokenizer of the shapes world: one code per distinct 8 x 8 patch, decoded by table look-up.
+"""Patch tokenizer of the shapes world: nearest code of a patch, decoded by table look-up.
 
-In the aligned world every scene is an exact grid of codes, so encoding loses nothing; decoding is linear in the code
-embedding, so straight-through and soft drafts see no decoder error.
+In the aligned world there is one code per distinct patch and every scene is an exact grid of codes, so encoding loses
+nothing; with free placement codes are learnt. Decoding is linear in the code embedding, so straight-through and soft
+drafts see no decoder error.
 """
+
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -10,11 +13,12 @@ from torch import Tensor
 
 from fpd_bench.tracks.base import Condition
 from fpd_bench.tracks.shapes.drawing import render
-from fpd_bench.tracks.shapes.world import Preset
+from fpd_bench.tracks.shapes.free import picture
+from fpd_bench.tracks.shapes.world import Preset, Thing, codes_of
 
 
 def draw_codebook(world: Preset) -> Tensor:
-    """All patches of a preset [K, 3 p p] in [0, 1], in the order of world.codes_of."""
+    """All patches of an aligned preset [K, 3 p p] in [0, 1], in the order of world.codes_of."""
     p, middle = world.patch, float(world.patch)
     patches = [np.full((p, p, 3), world.background, dtype=np.uint8)]
     for shape in world.shapes:
@@ -47,3 +51,16 @@ class PatchTokenizer:
         b, s, p = len(embeddings), self.side, self.patch
         tiles = embeddings.reshape(b, s, s, 3, p, p).permute(0, 3, 1, 4, 2, 5)
         return tiles.reshape(b, 3, s * p, s * p)
+
+
+def tokens_of(scenes: Sequence[list[Thing]], world: Preset, codebook: Tensor) -> Tensor:
+    """The scenes as codes [n, L]: known exactly on the token grid, else those of the nearest patches."""
+    if world.learnt:
+        return PatchTokenizer(codebook, world.side, world.patch).encode(pictures_of(scenes, world))
+    return torch.from_numpy(np.stack([codes_of(things, world).reshape(-1) for things in scenes]))
+
+
+def pictures_of(scenes: Sequence[list[Thing]], world: Preset) -> Tensor:
+    """The scenes of a freely placed world as drawn, before any tokenizer: [n, 3, H, W] in [0, 1]."""
+    images = np.stack([picture(things, world) for things in scenes])
+    return torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255

@@ -16,9 +16,9 @@ from fpd_bench.models.sampling import sample_by_confidence
 from fpd_bench.registry import tracks
 from fpd_bench.tracks.base import Item, Suite
 from fpd_bench.tracks.shapes import assets
-from fpd_bench.tracks.shapes.language import condition_of, draw_prompts, draw_scenes, null_condition
+from fpd_bench.tracks.shapes.language import condition_of, draw_prompts, draw_things, null_condition
 from fpd_bench.tracks.shapes.prompts import splits
-from fpd_bench.tracks.shapes.tokenizer import PatchTokenizer
+from fpd_bench.tracks.shapes.tokenizer import PatchTokenizer, pictures_of, tokens_of
 from fpd_bench.tracks.shapes.world import preset
 
 RADIUS_GATE = 0.9, 1.1  # objects the detector accepts, relative to the radius: three quarters of one are none
@@ -72,8 +72,11 @@ class ShapesTrack:
         return self.condition([prompt.text for prompt in draw_prompts(n, self.world, generator)])
 
     def real_images(self, n: int, generator: torch.Generator) -> Tensor:
-        """[n, 3, H, W] in [0, 1]."""
-        codes, _ = draw_scenes(n, self.world, generator)
+        """[n, 3, H, W] in [0, 1]; as drawn, where the tokenizer would change them."""
+        scenes, _ = draw_things(n, self.world, generator)
+        if self.world.learnt:
+            return pictures_of(scenes, self.world).to(self.device)
+        codes = tokens_of(scenes, self.world, self.tokenizer.codebook)
         return self.tokenizer.decode(self.tokenizer.codebook[codes.to(self.device)])
 
     def suite(self, split: str) -> Suite:

@@ -5,6 +5,7 @@ background, code 1 + 4 (shape * n_colours + colour) + q is quarter q (row-major)
 is the joint structure across tokens: which object, which colour, where.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
@@ -26,6 +27,7 @@ class Preset:
     free_colours: bool = True  # unnamed colours are uniform; False: every shape has a usual one (docs/dynamics.md)
     radius: float = 7.0  # px, of an object inside its 2 x 2 tokens
     background: int = 250  # constant, so that scenes are exact grids of codes; why not grey: docs/dynamics.md
+    learnt: int = 0  # codes learnt by k-means for objects at any pixel (free.py); 0 = objects on the token grid
 
     @property
     def tokens(self) -> int:
@@ -33,7 +35,17 @@ class Preset:
 
     @property
     def codes(self) -> int:
-        return 1 + 4 * len(self.shapes) * len(self.colours)
+        return self.learnt or 1 + 4 * len(self.shapes) * len(self.colours)
+
+    @property
+    def box(self) -> int:
+        """Side of the square that an object has to itself, px."""
+        return 2 * math.ceil(self.radius + 0.5)
+
+    @property
+    def extent(self) -> int:
+        """The same in units of a place: pixels if objects are placed freely, else tokens."""
+        return self.box if self.learnt else 2
 
     @property
     def pixels(self) -> int:
@@ -46,6 +58,7 @@ PRESETS = {
     "coarse": Preset(_SHAPES[:5], _COLOURS[:6], side=4, step=1),
     "default": Preset(_SHAPES[:6], _COLOURS[:6], side=4, free_colours=False),
     "large": Preset(_SHAPES, _COLOURS, side=6),
+    "free": Preset(_SHAPES[:6], _COLOURS[:6], side=10, patch=4, free_colours=False, learnt=512),
 }
 
 
@@ -58,7 +71,7 @@ def preset(name: str) -> Preset:
 
 @dataclass(frozen=True)
 class Thing:
-    """One object: indices into the preset's shapes and colours, and its top-left token (row, column)."""
+    """One object: indices into the preset's shapes and colours, and its top-left token or, if placed freely, pixel."""
 
     shape: int
     colour: int
@@ -86,16 +99,16 @@ def things_in(grid: np.ndarray, world: Preset) -> list[Thing]:
     return found
 
 
-def apart(a: tuple[int, int], b: tuple[int, int]) -> bool:
-    """Whether objects with these top-left tokens do not overlap."""
-    return abs(a[0] - b[0]) >= 2 or abs(a[1] - b[1]) >= 2
+def apart(a: tuple[int, int], b: tuple[int, int], extent: int = 2) -> bool:
+    """Whether objects of `extent` x `extent` with these top-left places do not overlap."""
+    return abs(a[0] - b[0]) >= extent or abs(a[1] - b[1]) >= extent
 
 
-def relation_holds(a: tuple[int, int], b: tuple[int, int], relation: str) -> bool:
+def relation_holds(a: tuple[int, int], b: tuple[int, int], relation: str, extent: int = 2) -> bool:
     """Whether A (row, column) is clearly `relation` of B: cosine with the direction >= .85 (facts, section 4)."""
     direction = {"left of": (0, -1), "right of": (0, 1), "above": (-1, 0), "below": (1, 0)}[relation]
     offset = np.array(a) - np.array(b)
-    return bool(offset @ np.array(direction) >= 0.85 * np.linalg.norm(offset)) and apart(a, b)
+    return bool(offset @ np.array(direction) >= 0.85 * np.linalg.norm(offset)) and apart(a, b, extent)
 
 
 def places(world: Preset, n: int, generator: np.random.Generator, relation: str | None = None) -> list[tuple[int, int]]:

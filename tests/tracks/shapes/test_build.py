@@ -7,11 +7,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
+from fpd_bench.config.tracks import FACTS
+from fpd_bench.errors import AssetError
 from fpd_bench.tracks.__main__ import main
 from fpd_bench.tracks.shapes import build
 from fpd_bench.tracks.shapes.assets import load_preset
 from fpd_bench.tracks.shapes.build import RECIPES, Recipe
+from fpd_bench.tracks.shapes.track import ShapesTrack
 from fpd_bench.tracks.shapes.world import PRESETS
 
 ROOT = Path(__file__).parents[3]
@@ -63,6 +67,28 @@ def test_the_seed_decides(tmp_path):
 
 def test_every_preset_has_a_recipe():
     assert set(RECIPES) == set(PRESETS)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["coarse", "large", "free"])
+def test_a_preset_without_assets_is_built_by_its_command_and_opens(name, tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(RECIPES, name, TINY)
+    monkeypatch.setattr(build, "FIT_SCENES", 40)
+    with pytest.raises(AssetError, match=f"python -m fpd_bench.tracks build shapes --preset {name}"):
+        ShapesTrack(name, tmp_path / "out")
+    command = ["build", "shapes", "--preset", name, "--work", str(tmp_path / "work"), "--out", str(tmp_path / "out")]
+    assert main(command) == 0
+    track, facts = ShapesTrack(name, tmp_path / "out"), FACTS["shapes"][name]
+    draw = torch.Generator().manual_seed(0)
+    assert (track.n_tokens, track.backbone.valid_blocks) == (facts.tokens, facts.blocks)
+    assert track.real_images(2, draw).shape == (2, 3, facts.pixels, facts.pixels)
+    condition = track.draw_conditions(2, draw)
+    codes = track.teacher_sample(condition, 2, [torch.Generator().manual_seed(i) for i in range(2)])
+    images = track.tokenizer.decode(track.tokenizer.codebook[codes], condition)
+    suite = track.suite("validation")
+    records = suite.score((images * 255).round().to(torch.uint8), list(suite.items[:2]))
+    assert all(0 <= record["score"] <= 1 for record in records)
+    assert torch.equal(track.tokenizer.encode(images), codes)
 
 
 WRONG = {

@@ -81,7 +81,7 @@ def test_some_of_what_is_tested_is_new_and_some_is_not(world: Preset):
 
 @WORLDS
 def test_training_scenes_never_show_a_withheld_pair(world: Preset):
-    codes, _ = draw_scenes(300, world, torch.Generator().manual_seed(0))
+    codes, _ = draw_scenes(300, world, torch.Generator().manual_seed(0), draw_codebook(world))
     for grid in codes.reshape(-1, world.side, world.side).numpy():
         things = things_in(grid, world)
         assert things and not any(pair_withheld(thing.shape, thing.colour) for thing in things)
