@@ -85,6 +85,12 @@ def silent_min(path: Path, claim: Claim) -> float:
         return 0.0
 
 
+def quiet_min(path: Path) -> float:
+    """Minutes without a sign of life from a holder on another host; 0 if there is none, or it is of this host."""
+    claim = holder(path)
+    return silent_min(path, claim) if claim and not claim.here() else 0.0
+
+
 def acquire(path: Path, attempt: int) -> Claim:
     """Take the claim, over a dead holder if need be. Raises Claimed if a living one has it."""
     pid = os.getpid()

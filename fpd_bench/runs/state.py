@@ -8,7 +8,9 @@ from fpd_bench.runs.rundir import RunDir
 
 ENDINGS = ("finished", "failed", "diverged", "interrupted")
 RESULTS = ("done", "diverged")
+ALIVE = ("running", "queued")
 TROUBLE = ("failed", "stale", "corrupt")
+SILENT_TOLD_MIN = 5  # without a heartbeat from another host, before people are told
 Row = dict[str, Any]
 
 
@@ -18,7 +20,7 @@ class RunState:
     corrupt | diverged | done.
 
     step of steps: of the stage; eta_s: seconds left in it, at the pace of this attempt. host, pid, job: of the last
-    attempt; sign: when its heartbeat was last heard.
+    attempt; sign: when its heartbeat was last heard. error: the last failure or warning of a run that goes on.
     """
 
     run_id: str
@@ -34,6 +36,7 @@ class RunState:
     pid: int = 0
     job: str = ""
     sign: str = ""
+    error: str = ""
 
     @property
     def has_result(self) -> bool:
@@ -54,8 +57,18 @@ def state_of(run: RunDir) -> RunState:
     stage = _last(mine, "stage_started").get("stage", "")
     step, steps = _progress(mine)
     name, message, traceback = _state(run, mine)
-    state = RunState(run.run_id, name, stage, step, steps, None, attempt, message, traceback)
+    state = RunState(run.run_id, name, stage, step, steps, None, attempt, message, traceback, error=_error(run, events))
     return _with_beat(state, heartbeat.read(run), run)
+
+
+def _error(run: RunDir, events: list[Row]) -> str:
+    """The last line that tells of trouble."""
+    silent = claims.quiet_min(run.claim)
+    if silent >= SILENT_TOLD_MIN:
+        return f"no sign of life for {silent:.0f} min"
+    last = _last(events, "failed", "warning")
+    words = [last.get("failure_class"), last.get("message")]
+    return f"attempt {last.get('attempt')}: {': '.join(str(word) for word in words if word)}" if last else ""
 
 
 def _with_beat(state: RunState, beat: heartbeat.Beat | None, run: RunDir) -> RunState:

@@ -23,14 +23,17 @@ class Plan:
 
     labels: dict[str, str]
     states: dict[str, RunState]
+    cells: int = 0  # of the sweep; several may be one run
 
     @property
     def todo(self) -> list[str]:
         """Ids of the runs without a result. A corrupt one is left for its owner to judge."""
         return [name for name, state in self.states.items() if state.state not in (*RESULTS, "corrupt")]
 
-    def sentence(self, cells: int) -> str:
-        """'27 cells -> 27 runs: 3 done, 24 to do (1 running)'."""
+    def sentence(self, cells: int = 0) -> str:
+        """'27 cells -> 27 runs: 3 done, 24 to do (1 running)'; without cells '27 runs: ...'."""
+        cells = cells or self.cells
+        before = f"{cells} cells -> " if cells else ""
         counts = Counter(state.state for state in self.states.values())
         beside = [
             f"{counts[name]} {name}" for name in ("running", "queued", "failed", "interrupted", "stale") if counts[name]
@@ -38,7 +41,7 @@ class Plan:
         note = f" ({', '.join(beside)})" if beside else ""
         corrupt = f", {counts['corrupt']} corrupt" if counts["corrupt"] else ""
         done = sum(counts[name] for name in RESULTS)
-        return f"{cells} cells -> {len(self.states)} runs: {done} done{corrupt}, {len(self.todo)} to do{note}"
+        return f"{before}{len(self.states)} runs: {done} done{corrupt}, {len(self.todo)} to do{note}"
 
 
 def plan(sweep: Sweep, results: Path) -> Plan:
@@ -53,7 +56,22 @@ def plan(sweep: Sweep, results: Path) -> Plan:
         labels.setdefault(cell.run_id, f"{cell.table_id} {cell.row_id} seed {cell.seed}")
     runs = {name: open_run(results, name) for name in sweep.runs()}
     states = with_scheduler({name: state_of(run) for name, run in runs.items()}, runs)
-    return Plan(labels, states)
+    return Plan(labels, states, len(sweep.cells))
+
+
+def everything(results: Path) -> Plan:
+    """Look at every run there is, whichever sweep asked for it, in the order in which they were made."""
+    runs = {path.name: RunDir(path) for path in (results / layout.RUNS).glob("*") if path.is_dir()}
+    made = {name: layout.read_json(run.path / layout.IDENTITY) or {} for name, run in runs.items()}
+    order = sorted(runs, key=lambda name: (str(made[name].get("created")), name))
+    states = with_scheduler({name: state_of(runs[name]) for name in order}, runs)
+    return Plan({name: _called(made[name].get("semantic") or {}) for name in order}, states)
+
+
+def _called(meaning: dict[str, object]) -> str:
+    """'shapes fpd seed 0': a run's name without its sweep."""
+    words = [meaning.get("track.name"), meaning.get("method")]
+    return f"{' '.join(str(word) for word in words if word)} seed {meaning.get('seed')}" if meaning else ""
 
 
 def open_run(results: Path, name: str) -> RunDir:

@@ -1,15 +1,20 @@
 """The front doors: what they print, their exit codes, and that a mistake costs no torch and leaves nothing behind."""
 
 import json
+import os
 import re
+import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from fpd_bench import status, sweep
 from fpd_bench.config.spec import load_sweep
+from fpd_bench.runs import claims
+from fpd_bench.runs.heartbeat import Heart
 from fpd_bench.runs.rundir import RunDir
 
 ROOT = Path(__file__).parents[2]
@@ -47,7 +52,7 @@ def test_failures_are_listed_and_the_others_go_on(file, tmp_path, capsys, monkey
     assert "Traceback (most recent call last)" in told
     assert "attempt 1 on" in told and "train finished after" in told and "failed, code: RuntimeError" in told
     assert status.main([file, "seeds=[0,1]", "--failed", "--results", str(tmp_path)]) == 1
-    assert capsys.readouterr().out.count("\n") == 2
+    assert capsys.readouterr().out.count("\n") == 3  # titles and two runs
     monkeypatch.delenv("TINY_FAILURE")
     assert sweep.main(arguments) == 0
 
@@ -124,3 +129,58 @@ def test_help_and_mistakes_need_no_torch(door):
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "2 []", done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_status_shows_who_works_on_what_and_how_far_it_is(file, tmp_path, capsys):
+    first, second = (
+        RunDir.create(tmp_path, config) for config in list(load_sweep(file, ["seeds=[0]"]).runs().values())
+    )
+    heart = at_work(first, stage="train", steps=200, seconds=4.0, step=100)
+    second.append_event({"seq": 0, "attempt": 1, "kind": "attempt_started"})
+    second.append_event(
+        {"seq": 1, "attempt": 1, "kind": "failed", "failure_class": "code", "message": "a\nb", "step": 3}
+    )
+    assert status.main([file, "seeds=[0]", "--results", str(tmp_path)]) == 1
+    told = capsys.readouterr()
+    titles, one, two = told.out.splitlines()
+    assert titles.split() == "run state cell step left attempt host last word".split()
+    assert re.search(rf"{first.run_id} +running +a \S+ seed 0 +train 100/200 +4 s +2 +{socket.gethostname()}$", one)
+    assert re.search(rf"{second.run_id} +failed +.* 1 +code: a b$", two)
+    assert status.main(["--json", "--results", str(tmp_path)]) == 1  # every run, whichever sweep
+    rows = {row["run_id"]: row for row in map(json.loads, capsys.readouterr().out.splitlines())}
+    found = rows[first.run_id]
+    assert (found["host"], found["pid"], found["attempt"], found["step"]) == (socket.gethostname(), os.getpid(), 2, 100)
+    assert found["label"] == "tiny fpd seed 0" and found["sign"] and found["eta_s"] == pytest.approx(4.0, rel=0.5)
+    heart.stop()
+
+
+def test_status_watches_until_none_is_at_work(file, tmp_path, capsys, monkeypatch):
+    run = RunDir.create(tmp_path, next(iter(load_sweep(file).runs().values())))
+    heart = at_work(run, stage="sample", steps=10, seconds=1.0, step=5)
+    looks = []
+
+    def sleep(seconds):
+        looks.append(seconds)
+        if len(looks) == 3:
+            heart.stop()
+            run.finish("done")
+
+    monkeypatch.setattr("time.sleep", sleep)
+    assert status.main(["--watch", "0.5", "--results", str(tmp_path)]) == 0
+    out = capsys.readouterr().out
+    assert looks == [0.5] * 3
+    assert out.count("running") == 2 * 3 and out.splitlines()[-1].split()[1] == "done"
+    assert status.main([run.run_id, "--watch", "--results", str(tmp_path)]) == 2
+
+
+def at_work(run, stage, steps, seconds, step):
+    """A heart that beats for `run` as if this process made half of a stage's steps in `seconds`."""
+    run.append_event({"seq": 0, "attempt": 2, "kind": "attempt_started"})
+    run.append_event({"seq": 1, "attempt": 2, "kind": "stage_started", "stage": stage})
+    heart = Heart(run, 2, claims.acquire(run.claim, 2))
+    heart.enter(stage)
+    heart.progress(0, steps)
+    heart._first = (0, time.monotonic() - seconds)
+    heart.progress(step, steps)
+    heart.start()
+    return heart

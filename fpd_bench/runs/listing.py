@@ -1,0 +1,48 @@
+"""Where runs stand, as a table of text for people and as objects for programs. Reads what it is given, nothing else."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict
+
+from fpd_bench.runs.state import ALIVE, TROUBLE, RunState
+from fpd_bench.runs.view import duration
+
+HEAD = ("run", "state", "cell", "step", "left", "attempt", "host", "last word")
+LONGEST = 160  # characters of a last word; `status RUN` and --json have all of them
+
+
+def table(labels: dict[str, str], states: Iterable[RunState]) -> str:
+    """One line a run under a line of titles; columns that all runs leave empty are left out."""
+    rows = [HEAD, *(_row(labels.get(state.run_id, ""), state) for state in states)]
+    if len(rows) == 1:
+        return "no runs"
+    shown = [n for n in range(len(HEAD)) if any(row[n] for row in rows[1:])]
+    width = {n: max(len(row[n]) for row in rows) for n in shown}
+    return "\n".join("  ".join(row[n].ljust(width[n]) for n in shown).rstrip() for row in rows)
+
+
+def as_json(labels: dict[str, str], state: RunState) -> str:
+    """One object on one line, every field of RunState and the label."""
+    return json.dumps({"label": labels.get(state.run_id, "")} | asdict(state))
+
+
+def troubled(states: Iterable[RunState]) -> bool:
+    """Whether something is wrong with any of them."""
+    return any(state.state in TROUBLE for state in states)
+
+
+def _row(label: str, state: RunState) -> tuple[str, ...]:
+    unfinished = state.state not in ("done", "planned", "queued")
+    step = f"{state.stage} {state.step}/{state.steps}" if unfinished and state.steps else ""
+    left = duration(state.eta_s) if state.state == "running" else ""
+    attempt = str(state.attempt) if state.attempt else ""
+    host = f"{state.host} ({state.job})" if state.job and state.state in ALIVE else state.host
+    return state.run_id, state.state, label, step, left, attempt, host, _word(state)
+
+
+def _word(state: RunState) -> str:
+    text = state.error if state.state == "running" and state.error else state.message
+    if state.state == "running" and not state.error:
+        text = ""  # host and attempt say it
+    line = " ".join(text.split())
+    return line if len(line) <= LONGEST else f"{line[: LONGEST - 1]}…"
