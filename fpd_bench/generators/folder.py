@@ -44,7 +44,8 @@ class FolderGenerator:
 
     def images(self, suite: Suite, replicates: int, begin: int = 0) -> Iterator[Tensor]:
         """Raises ConfigError if the folder does not hold the suite's images, `replicates` each, or if sizes differ."""
-        files, expected = self._files(suite, replicates), None
+        files = self._files(suite, replicates)
+        expected: tuple[int, ...] | None = None
         for path in [files[0], *files[begin:]]:  # all are compared with the first, also when a run goes on
             image = _read(path)
             if expected is not None:
