@@ -59,6 +59,7 @@ def main() -> int:
 
 def _cluster(folder: Path) -> Path:
     state = folder / "slurm"
+    os.environ.setdefault("SLURM_LAB_PORT", "16910")  # beside a cluster that the tests may have up
     subprocess.run([ROOT / "tests" / "slurm" / "slurm-up", state], check=True, stdout=subprocess.DEVNULL)
     os.environ["SLURM_CONF"] = str(state / "etc" / "slurm.conf")
     return state

@@ -86,12 +86,19 @@ def note_progress(run: RunDir, job: str) -> None:
 
 
 def no_progress(run: RunDir) -> bool:
-    """Whether the run stands where it stood when its job went back last time."""
-    last = next((event for event in reversed(run.events()) if event.get("kind") == "requeued"), None)
-    return last is not None and last.get("standing") == standing(run)
+    """Whether the run stands where it stood when its job went back last time.
+
+    A job that was stopped before it got to its run has one more try: loading torch may take long on a busy node.
+    """
+    events = run.events()
+    marks = [n for n, event in enumerate(events) if event.get("kind") == "requeued"]
+    began = any(event.get("kind") == "attempt_started" for event in events[marks[-1] :]) if marks else True
+    last = marks[-1:] if began else marks[-2:]
+    here = standing(run)
+    return len(last) == (1 if began else 2) and all(events[n].get("standing") == here for n in last)
 
 
 def fail_for_time(run: RunDir) -> None:
     """Two attempts ended at the same place: more of the same would, too."""
-    message = f"two jobs ended at step {standing(run)[0]} without progress; raise executor.timeout_min"
+    message = f"jobs in a row ended at step {standing(run)[0]} without progress; raise executor.timeout_min"
     run.append_event(run.next_event("failed") | {"failure_class": "timeout", "message": message, "traceback": ""})

@@ -1,5 +1,6 @@
 """The code as it is at submission, kept beside the results: editing the tree does not change queued jobs."""
 
+import compileall
 import hashlib
 import json
 import os
@@ -29,6 +30,8 @@ def take(results: Path) -> Path:
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(path, copy)
     (temporary / provenance.KEPT).write_text(json.dumps(provenance.code(), indent=1))
+    # Once here, instead of in every job of the first wave; tracebacks shall name the place that will be.
+    compileall.compile_dir(temporary, quiet=2, stripdir=str(temporary), prependdir=str(target))
     try:
         os.rename(temporary, target)
     except OSError:  # another submitter was faster

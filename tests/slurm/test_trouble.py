@@ -1,0 +1,92 @@
+"""A cluster that refuses, forgets or falls silent while a sweep is under way."""
+
+import os
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from fpd_bench.runs import following, submissions
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def put_first(tmp_path, monkeypatch):
+    """Put a program of that name before SLURM's own in PATH."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+
+    def put(name, text):
+        (folder / name).write_text(f"#!/bin/sh\n{text}\n")
+        (folder / name).chmod(0o755)
+        return folder / name
+
+    return put
+
+
+def test_a_request_that_no_node_can_serve_is_refused_and_leaves_nothing(bench):
+    code, _out, err = bench.slurm("executor.gpus=64")
+    assert code == 2 and "sbatch refused" in err and "Requested node configuration is not available" in err
+    assert not any(run.submission.exists() or run.attempts() for run in bench.runs())
+
+
+def test_what_a_limit_refuses_waits_until_there_is_room(bench, monkeypatch, put_first, tmp_path):
+    """The site takes two jobs and no more; later it has room."""
+    sbatch = shutil.which("sbatch")
+    second = f"echo >> {tmp_path}/asked; [ $(wc -l < {tmp_path}/asked) = 2 ]"
+    put_first("sbatch", f'{second} && {{ echo "AssocMaxSubmitJobLimit" >&2; exit 1; }}\nexec {sbatch} "$@"')
+    monkeypatch.setattr(following, "RETRY_SECONDS", 5)
+    err = bench.finish("executor.array_size=2")
+    assert "busy waits, as do 1 others: sbatch refused 2 jobs" in err and "AssocMaxSubmitJobLimit" in err
+    assert [run.attempts() for run in bench.runs()] == [[1]] * 4
+    assert (tmp_path / "asked").read_text() == "\n" * 3
+
+
+def test_a_controller_that_restarts_in_mid_sweep_is_survived(slurm, bench, alone):
+    """It is killed while the run works, and started again after the run has ended."""
+    process = bench.tiny.start(
+        "sweep", bench.file, *bench.one, "executor=slurm", "--results", bench.results, TINY_SECONDS="0.3"
+    )
+    (run,) = bench.runs(*bench.one)
+    bench.at_step(run)
+    os.kill(int((slurm / "run" / "slurmctld.pid").read_text()), signal.SIGKILL)
+    try:
+        bench.tiny.wait_until(run.is_done, 600)
+    finally:
+        subprocess.run([Path(__file__).parent / "slurm-up", slurm], check=True, capture_output=True)
+    _out, err = process.communicate(timeout=600)
+    assert process.returncode == 0, err
+    bench.finish(*bench.one)
+    assert run.attempts() == [1]
+
+
+def test_without_sacct_a_forgotten_job_is_told_by_its_files(bench, put_first, monkeypatch, tmp_path):
+    """squeue forgets the job at once, sacct is slow, then empty, then missing: nothing is submitted twice."""
+    monkeypatch.setattr(following, "POLL_SECONDS", 1)
+    monkeypatch.setattr("fpd_bench.runs.scheduler.SECONDS", 1)
+    monkeypatch.setattr("fpd_bench.runs.scheduler.REST_SECONDS", 1)
+    put_first("squeue", "true")
+    put_first(
+        "sacct", f"echo >> {tmp_path}/asked; case $(wc -l < {tmp_path}/asked) in 1) sleep 5;; 2) ;; *) exit 1;; esac"
+    )
+    bench.setenv("TINY_SECONDS", "0.1")
+    bench.finish(*bench.one)
+    (run,) = bench.runs(*bench.one)
+    assert run.attempts() == [1] and (tmp_path / "asked").read_text().count("\n") >= 3
+
+
+def test_a_lost_job_is_submitted_again_when_the_grace_has_ended(bench, put_first, monkeypatch, ask):
+    """The job vanished with SLURM's memory of it."""
+    monkeypatch.setattr(following, "POLL_SECONDS", 1)
+    (run,) = bench.detach(*bench.one, "executor.sbatch.hold=true", "executor.grace_min=0")
+    first = submissions.read(run)
+    ask("scancel", first.job_id)
+    real = shutil.which("squeue")
+    put_first("squeue", f'{real} "$@" | grep -v "|{first.job_id}|"; true')
+    put_first("sacct", "true")
+    bench.finish(*bench.one, "executor.grace_min=0")
+    assert run.attempt(1)["environment"]["SLURM_JOB_ID"] != first.job_id and run.attempts() == [1]
