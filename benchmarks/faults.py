@@ -7,7 +7,7 @@ A kill strikes just before a file operation (the nth write of a checkpoint, the 
 few milliseconds behind one, or at any time. It hits a sweep with executor=inline, `worker RUN_DIR`, `report` while it
 ingests, or a sweep with a worker pool: there its worker, its orchestrator (before or after the claim, between claim
 and record, ...) or both. The sweeps are tiny ones of tests/runs/plugin and, one kill in twenty, the shapes track with
-6 steps.
+6 steps. Ctrl-C ends the campaign with the counts so far.
 Survived: the runs' files, every item's score, the tables and the index are those of the undisturbed sweep.
 Exit code: 0 all kills were survived, 1 some were not; what went wrong is printed and its folder kept.
 """
@@ -68,7 +68,10 @@ def main() -> int:
         doors = {"pool": 1, "report": 0.2} if now == "pool" else FORKS
         bench, number = benches["shapes" if now == "shapes" else "tiny"], number + 1
         kills = min(IN_A_TRIAL, asked.kills - tally.kills)
-        well = fault_trials.trial(bench, number, kills, doors, rng, tally, environment)
+        try:
+            well = fault_trials.trial(bench, number, kills, doors, rng, tally, environment)
+        except KeyboardInterrupt:
+            break
         said = f"trial {number} ({now}): {'as undisturbed' if well else 'WRONG'}; {tally.kills} kills"
         print(f"{said}, {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
         for trouble in tally.bad[-3:] if not well else ():
