@@ -145,7 +145,8 @@ class Follower:
         return True
 
     def _stop_waiting_jobs(self, run: RunDir) -> None:
-        """k runs failed alike: take back the jobs of this sweep that have not begun."""
+        """k runs failed alike: take back the jobs of this sweep that have not begun, and submit no more."""
+        self.again.clear()
         for path in run.path.parent.iterdir():
             other = RunDir(path)
             submission = submissions.read(other)

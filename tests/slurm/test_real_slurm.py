@@ -64,6 +64,16 @@ def test_a_partition_that_does_not_exist_is_told_before_anything_starts(bench):
     assert not bench.results.exists()
 
 
+def test_a_dry_run_prints_what_would_be_submitted_and_the_head_of_the_batch_file(bench):
+    flags = ["executor.timeout_min=30", "executor.gpus=1", "executor.sbatch.requeue=false", "executor.sbatch.hold=true"]
+    code, out, _err = bench.slurm(*flags, "--dry-run")
+    assert code == 0 and "To submit: 4 runs in 4 jobs in 1 arrays; at most 2.0 GPU-hours before a requeue." in out
+    assert "Estimated cost: unknown" in out and out.count("  planned ") == 4
+    for line in ("array=0-3%4", "time=30", "signal=USR2@90", "hold\n", "no-requeue\n"):
+        assert f"#SBATCH --{line}" in out
+    assert "--requeue" not in out and not bench.results.exists()
+
+
 def test_a_submitter_that_died_before_sbatch_is_found_out(bench):
     (config,) = load_sweep(bench.file, bench.one).runs().values()
     run = RunDir.create(bench.results, config)
