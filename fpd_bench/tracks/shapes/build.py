@@ -51,7 +51,7 @@ class Recipe:
 LARGER = Recipe(steps=20000, width=192, depth=6, heads=6)
 RECIPES = {
     "coarse": Recipe(steps=6000),
-    "default": Recipe(steps=5000),
+    "default": Recipe(steps=3000),
     "large": LARGER,
     "free": replace(LARGER, batch=64),
 }

@@ -14,7 +14,7 @@ from fpd_bench.tracks.shapes.tokenizer import tokens_of
 from fpd_bench.tracks.shapes.world import Preset, Thing
 
 TEXT_LENGTH = 7  # words of the longest prompt after "a photo of"
-TASK_WEIGHTS = {"single_object": 1, "two_object": 2, "counting": 2, "colors": 3, "position": 4, "color_attr": 6}
+TASK_WEIGHTS = {"single_object": 1, "two_object": 2, "counting": 2, "colors": 2, "position": 4, "color_attr": 6}
 
 
 def condition_of(texts: Sequence[str], world: Preset) -> Condition:
