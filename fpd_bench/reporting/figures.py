@@ -22,6 +22,7 @@ from fpd_bench.store.query import Store
 
 OURS, PUBLISHED, QUIET = "#1f5fa8", "#c2571a", "#8a8f98"
 GRID_COLUMNS = 8
+PICTURE_BYTES = 2**30  # samples of more are left out of the pictures: they would be read whole
 DRIFT = "drift_rms"
 CURVES = {
     "loss": "Loss",
@@ -128,7 +129,8 @@ def _samples(table: TableResult, row_id: str, store: Store) -> tuple[pd.DataFram
         if seed.score is None:
             continue
         run = store.runs([seed.run_id])[seed.run_id]
-        for path in store.frame("artifacts", [seed.run_id], kind="samples").path:
+        files = store.frame("artifacts", [seed.run_id], kind="samples")
+        for path in files[files.bytes < PICTURE_BYTES].path:
             if Path(path).stem == table.suite and (run.folder / path).exists():
                 with np.load(run.folder / path) as file:
                     return store.scores([seed.run_id], Path(path).stem), file[_images_key(file)]
