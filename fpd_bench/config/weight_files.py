@@ -125,7 +125,7 @@ def _pickle(path: Path) -> Contents:
     for stream in _streams(path):
         for opcode, argument, _ in pickletools.genops(stream):
             if opcode.name == "GLOBAL":
-                imports.append(argument.replace(" ", "."))
+                imports.append(str(argument).replace(" ", "."))
             elif opcode.name == "STACK_GLOBAL" and len(words) > 1:
                 imports.append(".".join(words[-2:]))
             elif isinstance(argument, str):

@@ -24,7 +24,7 @@ tables:
   - id: a
     caption: Gradient routing
     grid: ["estimator=ste", "gan.weight=0.1"]
-    rows: [{{id: ste, label: "STE", where: {{estimator: ste}}, published: {published}}}]
+    rows: [{{id: ste, label: "STE", where: {{estimator: ste}}, published: {number}}}]
 """
 
 
@@ -52,7 +52,7 @@ def test_maskgen_is_distilled_sampled_and_scored_by_geneval(tmp_path, published,
         "images": 1,
         "fidelity": '""',
         "metric": "overall",
-        "published": 0.45,
+        "number": 0.45,
         "processes": processes,
     }
     run, page = carried_out(tmp_path, published, monkeypatch, **words)
@@ -71,7 +71,7 @@ def test_maskgit_is_distilled_sampled_and_compared_with_real_images(tmp_path, pu
         "images": 4,
         "fidelity": "lite0",
         "metric": "fid",
-        "published": 6.9,
+        "number": 6.9,
         "processes": processes,
     }
     run, page = carried_out(tmp_path, published, monkeypatch, **words)
