@@ -25,8 +25,8 @@ def take(arguments: Sequence[str] | None) -> tuple[str | None, list[str]]:
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     urls = [text.removeprefix(KEY) for text in given if text.startswith(KEY)]
-    for url in [*urls, os.environ.get(VARIABLE, "")]:
-        _keep_secret(url)
+    for text in [*given, os.environ.get(VARIABLE, "")]:  # all: a mistyped store.ur= is quoted by somebody's error
+        _keep_secret(text)
     if len(urls) > 1:
         raise StoreError("store.url is given more than once. Give one.")
     found = urls[0] if urls else os.environ.get(VARIABLE) or None
@@ -49,8 +49,8 @@ def shown(url: str) -> str:
     return privacy.mask(url)
 
 
-def _keep_secret(url: str) -> None:
-    password = _user_info(url).partition(":")[2]
+def _keep_secret(text: str) -> None:
+    password = _user_info(text).partition(":")[2]
     if password:
         privacy.remember(password)
         privacy.blot(password)

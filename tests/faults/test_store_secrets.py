@@ -45,10 +45,10 @@ def test_a_sweep_and_its_report_leave_the_password_nowhere(tiny, server, tmp_pat
     sweep, url = tiny.write_sweep(tmp_path), f"store.url={server}"
     one = [sweep, "estimator=ste", "seeds=[0]"]
     process = tiny.start("sweep", *one, url, "--results", results, TINY_SECONDS="0.02")
-    tiny.wait_until(lambda: (results / "runs").is_dir() or process.poll() is not None)
+    tiny.wait_until(lambda: (results / "runs").is_dir() or process.poll() is not None, 600)
     watch = Watch(process)
     watch.start()
-    said = list(process.communicate(timeout=400))
+    said = list(process.communicate(timeout=900))
     watch.join(60)
     assert process.returncode == 0, said[1].replace(PASSWORD, "PASSWORD")
     assert "store.url=postgresql+psycopg://" in said[1], "the command for the report names the index"
