@@ -31,6 +31,7 @@ def record(config: RunConfig, assets: dict[str, str]) -> dict[str, Any]:
         "start": now(),
         "code": code(),
         "packages": packages(),
+        "installed_sha256": _hash(installed().encode()),  # of attempts/<n>.packages.txt
         "assets": assets,
         "host": socket.gethostname(),
         "platform": platform.platform(),
@@ -83,6 +84,13 @@ def packages() -> dict[str, str]:
         except metadata.PackageNotFoundError:
             continue
     return found
+
+
+@cache
+def installed() -> str:
+    """Every package that this interpreter finds, as 'name==version' lines, sorted."""
+    found = {(one.metadata["Name"] or "?", one.version) for one in metadata.distributions()}
+    return "".join(f"{name}=={version}\n" for name, version in sorted(found, key=str))
 
 
 def device(name: str) -> dict[str, Any]:

@@ -88,6 +88,10 @@ class RunDir:
         """The record of an attempt; {} if there is none."""
         return layout.read_json(self.path / layout.ATTEMPTS / f"{number}.json") or {}
 
+    def packages_file(self, attempt: int) -> Path:
+        """Where the versions of all installed packages of an attempt are listed."""
+        return self.path / layout.ATTEMPTS / f"{attempt}.packages.txt"
+
     def log_file(self, attempt: int) -> Path:
         """Where the worker's own output of an attempt goes."""
         return self.path / layout.ATTEMPTS / f"{attempt}.log"

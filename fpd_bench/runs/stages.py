@@ -29,7 +29,7 @@ from fpd_bench.runs import claims, images, provenance
 from fpd_bench.runs.failures import failure_class, halved, micro_batch, need_space
 from fpd_bench.runs.outcome import Outcome
 from fpd_bench.runs.recorder import RunRecorder
-from fpd_bench.runs.rundir import Row, RunDir, write_with
+from fpd_bench.runs.rundir import Row, RunDir, write_text, write_with
 from fpd_bench.runs.signals import StopFlag, stop_flag
 from fpd_bench.tracks.base import Suite, Track
 from fpd_bench.tracks.judges import Judge, judge_of
@@ -110,6 +110,7 @@ def _attempt(run: RunDir, bench: Bench, claim: claims.Claim, stop: StopFlag) -> 
     source, trouble = _prepared(config, bench)
     assets = source.assets | backbone_assets(config.drift.backbone) if source else {}
     attempt = run.begin_attempt(provenance.record(config, assets))
+    write_text(run.packages_file(attempt), provenance.installed())
     recorder = RunRecorder(run, claim, attempt, stop)
     recorder.event("attempt_started")
     recorder.heart.start()
@@ -188,9 +189,11 @@ def _stages(run: RunDir, config: RunConfig, source: Source, recorder: RunRecorde
 
 
 def _train(run: RunDir, config: RunConfig, track: Track, recorder: RunRecorder) -> None:
+    from fpd_bench.distill.team import assembled
     from fpd_bench.distill.trainer import train
 
-    weights = train(config, track, recorder)
+    with assembled(config):
+        weights = train(config, track, recorder)
     plain = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in weights.items()}
     recorder.keep_claim()
     write_with(run.student, lambda path: save_file(plain, path))

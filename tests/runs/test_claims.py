@@ -9,6 +9,9 @@ from dataclasses import asdict, replace
 import pytest
 
 from fpd_bench.runs import claims
+from fpd_bench.runs.claims import Claim
+from fpd_bench.runs.rundir import now
+from fpd_bench.store import layout
 
 CLAIM = """
 import sys, time
@@ -82,6 +85,20 @@ def test_a_claim_of_another_host_is_taken_as_alive(path):
     with pytest.raises(claims.Claimed, match="on elsewhere"):
         claims.acquire(path, 2)
     assert not claims.holder(path).here()
+
+
+def test_a_claim_of_another_host_ends_when_its_heartbeat_has_been_silent_for_long(path):
+    def elsewhere(beat):
+        path.write_text(json.dumps(asdict(Claim("elsewhere", 1, "1", "theirs", "them", "2020-01-01T00:00:00Z", 1))))
+        path.with_name(layout.HEARTBEAT).write_text(json.dumps({"token": "theirs", "time": beat}))
+
+    elsewhere(now())
+    assert claims.holder(path).host == "elsewhere" and claims.quiet_min(path) < 1
+    elsewhere("2020-01-01T00:00:00Z")
+    assert claims.holder(path) is None  # copied from elsewhere, or that host is gone
+    assert claims.acquire(path, 2).pid == os.getpid()
+    elsewhere("2999-01-01T00:00:00Z")
+    assert claims.holder(path)  # a clock that was set back kills nobody
 
 
 def test_whoever_was_replaced_neither_holds_nor_releases(path):

@@ -33,6 +33,7 @@ def test_an_attempt_can_be_traced(monkeypatch):
     text = json.dumps(record)
     assert "hunter2" not in text
     assert record["seeds"] == {"seed": 3} and record["assets"] == {"teacher": "ab"}
+    assert len(record["installed_sha256"]) == 64 and f"torch=={record['packages']['torch']}\n" in provenance.installed()
     assert record["packages"]["torch"] and record["environment"]["SLURM_JOB_ID"] == "17"
     assert len(record["code"]["files_sha256"]) == 64
 

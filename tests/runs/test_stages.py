@@ -7,12 +7,13 @@ import threading
 import time
 
 import pytest
+import torch
 
 from fpd_bench.config.compose import compose
-from fpd_bench.runs import claims
+from fpd_bench.runs import checkpoint, claims
 from fpd_bench.runs.outcome import Outcome
 from fpd_bench.runs.rundir import RunDir
-from fpd_bench.runs.scores import run_score
+from fpd_bench.runs.scores import RowScore, render, run_score
 from fpd_bench.runs.stages import Bench, perform
 from fpd_bench.runs.state import state_of
 
@@ -36,13 +37,13 @@ def kinds(run):
     return [event["kind"] for event in run.events() if event["kind"] != "progress"]
 
 
-def stop_at(run, step):
-    """Send this process SIGTERM once the training log of `run` has reached `step`."""
+def stop_at(run, step, number=signal.SIGTERM):
+    """Send this process a signal once the training log of `run` has reached `step`."""
 
     def watch():
         while run.attempts() == [] or max((row["step"] for row in run.training_log()), default=0) < step:
             time.sleep(0.001)
-        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), number)
 
     thread = threading.Thread(target=watch, daemon=True)
     thread.start()
@@ -78,15 +79,18 @@ def test_the_same_configuration_gives_the_same_bytes(make, bench, tiny):
     assert tiny.fingerprint(first) == tiny.fingerprint(second)
 
 
-def test_a_run_that_is_stopped_saves_and_goes_on_to_the_same_numbers(make, bench, tiny):
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR2])
+def test_a_run_that_is_stopped_saves_and_goes_on_to_the_same_numbers(make, bench, tiny, number):
     whole, run = make("optim.steps=60"), make("optim.steps=60", folder="stopped")
     perform(whole, bench)
-    watcher = stop_at(run, 7)
+    watcher = stop_at(run, 7, number)
     assert perform(run, bench).status == "interrupted"
     watcher.join()
     state = state_of(run)
     assert (state.state, state.attempt, state.stage) == ("interrupted", 1, "train")
-    assert run.events()[-1]["step"] >= 7  # saved where it stopped, not at the checkpoint before
+    assert (
+        run.events()[-1]["step"] == run.training_log()[-1]["step"] >= 7
+    )  # saved where it stopped, not at the checkpoint before
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
     assert perform(run, bench).status == "done"
     assert run.attempts() == [1, 2]
@@ -131,6 +135,22 @@ def test_a_loss_that_is_not_finite_is_a_result(make, bench, monkeypatch):
     assert state_of(run).has_result and run_score(run, "overall") is None
     assert perform(run, bench).status == "diverged"
     assert run.attempts() == [1]
+
+
+def test_a_loss_that_stops_being_finite_leaves_the_last_good_checkpoint_and_a_word_in_the_table(
+    make, bench, monkeypatch
+):
+    run = make("optim.steps=60")
+    stop_at(run, 12)
+    perform(run, bench)
+    monkeypatch.setenv("TINY_NAN", "1")
+    assert perform(run, bench).status == "diverged"
+    last = run.events()[-1]
+    assert last["kind"] == "diverged" and last["step"] >= 12 and f"at step {last['step']}" in last["message"]
+    step, state = checkpoint.load(run.checkpoints, pytest.fail)
+    assert step == last["step"] and all(torch.isfinite(tensor).all() for tensor in state["student"].values())
+    row = RowScore("a", "ste", "STE", None, 0, 1, diverged=1, published=None)
+    assert "diverged" in render([row], "overall")
 
 
 def test_a_teacher_is_sampled_without_training(make, bench):
