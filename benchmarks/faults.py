@@ -16,6 +16,7 @@ import argparse
 import os
 import random
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -53,6 +54,8 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--no-shapes", action="store_true", help="tiny sweeps only")
     asked = parser.parse_args()
+    for number in (signal.SIGINT, signal.SIGTERM):  # a shell's background job would be deaf to Ctrl-C
+        signal.signal(number, signal.default_int_handler)
     folder = Path(tempfile.mkdtemp(prefix="faults-"))
     environment = _copy_of_the_code(folder)
     import fault_trials
