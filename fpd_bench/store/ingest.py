@@ -155,7 +155,8 @@ def run_folders(results: Path) -> list[Path]:
 def _known(engine: sa.Engine, root: str) -> tuple[list[str], dict[str, reader.Stamp], set[str]]:
     """(ids of all runs of the index, stamps of those taken from `root`, ids that another results folder of a shared
     index has done)."""
-    present, known, others = [], defaultdict(dict), set()
+    known: dict[str, reader.Stamp] = defaultdict(dict)
+    present, others = [], set()
     with engine.connect() as connection:
         owners = sa.select(schema.runs.c.run_id, schema.runs.c.status, schema.runs.c.root)
         for run_id, status, where in connection.execute(owners):
