@@ -97,7 +97,7 @@ def step_cost(config: RunConfig, weights: Path | None, items: int) -> StepCost |
 def _fpd(config: RunConfig, parts: Parts) -> tuple[dict[str, float], float]:
     """distill/fpd.py: draft (twice with micro-batches), repair, decode and lift both, judge."""
     batch, micro = config.optim.batch, config.execution.micro_batch
-    drafts = 2 if micro and micro < batch else 1
+    drafts = 2 if micro and micro < batch // config.execution.processes else 1
     queries = 2 if config.refine.guidance else 1
     flops = {
         "student": drafts * parts.student.forward + parts.student.backward,

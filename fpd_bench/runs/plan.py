@@ -94,7 +94,7 @@ def split_plan(overrides: Iterable[str]) -> tuple[Asked, list[str]]:
 
 
 def estimate(config: RunConfig, gpu: Gpu, asked: Asked) -> Estimate:
-    """Memory and time of one run, on one card."""
+    """Memory of each card and time of one run, which execution.processes cards share."""
     from fpd_bench.runs.arithmetic import step_cost
 
     items = SUITE_ITEMS.get(config.track.name, 0)
@@ -102,8 +102,9 @@ def estimate(config: RunConfig, gpu: Gpu, asked: Asked) -> Estimate:
     if cost is None:
         return Estimate(None)
     rate = 1e12 * asked.utilisation * getattr(gpu, asked.precision or precision_of(config))
-    batch, steps = config.optim.batch, config.optim.steps
-    micro = config.execution.micro_batch or batch
+    cards, steps = config.execution.processes, config.optim.steps
+    batch = config.optim.batch // cards  # of one card
+    micro = min(config.execution.micro_batch or batch, batch)
     scored = SCORING * items * config.evaluation.images_per_prompt if config.track.name in SCORED else 0
     evaluation = (cost.evaluation + scored) / rate / 3600
     if config.method == TEACHER:
@@ -113,11 +114,11 @@ def estimate(config: RunConfig, gpu: Gpu, asked: Asked) -> Estimate:
     def memory_of(images: int) -> float:
         return (cost.fixed + images * cost.per_image + batch * cost.per_draft) / 1e9 + OVERHEAD_GB
 
-    seconds = cost.total / rate
+    seconds = cost.total / rate / cards
     fits = memory_of(micro) <= gpu.memory_gb
     sizes = (n for n in range(micro, 0, -1) if batch % n == 0 and memory_of(n) <= gpu.memory_gb)
     largest = micro if fits else next(sizes, 0)
-    return Estimate(cost, memory_of(micro), seconds, seconds * steps / 3600, evaluation, largest, fits)
+    return Estimate(cost, memory_of(micro), seconds, cards * seconds * steps / 3600, evaluation, largest, fits)
 
 
 def report(runs: Mapping[str, RunConfig], labels: Mapping[str, str], asked: Asked) -> str:

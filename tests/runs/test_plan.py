@@ -61,6 +61,9 @@ def test_time_follows_the_gpu_the_precision_and_the_utilisation():
     assert not whole.fits and 64 % whole.micro_batch == 0
     config.execution.micro_batch = whole.micro_batch
     smaller = estimate(config, GPUS["H100"], Asked("H100", 0.5, "bf16"))
+    config.execution.processes = 2
+    shared = estimate(config, GPUS["H100"], Asked("H100", 0.5, "bf16"))
+    assert shared.seconds == pytest.approx(smaller.seconds / 2) and shared.training_hours == smaller.training_hours
     assert smaller.fits and smaller.memory_gb < 80 < whole.memory_gb and smaller.seconds > whole.seconds
 
 
