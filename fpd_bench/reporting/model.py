@@ -17,6 +17,16 @@ class SeedResult:
     score: float | None = None
 
 
+@dataclass(frozen=True)
+class Novelty:
+    """A row on prompts with compositions that training never showed, and on the others of the same tasks."""
+
+    novel: Estimate
+    known: Estimate
+    gap: Estimate  # novel minus known
+    tasks: tuple[str, ...]
+
+
 @dataclass
 class RowResult:
     """One row. `score` and what follows are None or empty unless all its seeds are done on equal images."""
@@ -29,6 +39,7 @@ class RowResult:
     scores: Scores | None = None
     score: Estimate | None = None
     tasks: dict[str, Estimate] = field(default_factory=dict)
+    novelty: Novelty | None = None  # None for suites whose items do not say what is novel
     delta: Comparison | None = None  # to the baseline row, p adjusted over the table's rows (Holm)
     published_delta: float | None = None
     best: bool = False  # the best row, or one that cannot be told from it

@@ -15,7 +15,7 @@ from fpd_bench.errors import ConfigError, UnknownName
 from fpd_bench.evals import statistics
 from fpd_bench.evals.statistics import Estimate, Scores
 from fpd_bench.reporting import comparisons, whole
-from fpd_bench.reporting.model import RowResult, SeedResult, TableResult
+from fpd_bench.reporting.model import Novelty, RowResult, SeedResult, TableResult
 from fpd_bench.store.query import Run, Store
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def table_result(sweep: "Sweep", table: "Table", store: Store) -> TableResult:
         [],
         content,
     )
-    _measure(result, sweep.metric)
+    _measure(result, sweep.metric, store)
     comparisons.to_baseline(result, table.baseline)
     comparisons.mark_best(result)
     result.claims = comparisons.judge(result, table.claims)
@@ -141,14 +141,41 @@ def _select(scores: Scores, metric: str) -> Scores:
     return scores.of_task(metric)
 
 
-def _measure(table: TableResult, metric: str) -> None:
+def _measure(table: TableResult, metric: str, store: Store) -> None:
     for row in table.rows:
         if row.scores is None:
             continue
         full, row.scores = row.scores, _select(row.scores, metric)
-        row.score = statistics.interval(row.scores, statistics.generator(table.content, row.id))
+        row.score = _interval(row.scores, statistics.generator(table.content, row.id))
         for task in _ordered(full.tasks):
             row.tasks[task] = _task_estimate(full.of_task(task), statistics.generator(table.content, row.id, task))
+        row.novelty = _novelty(full, _novel_items(store, row.seeds[0].run_id, table.suite), (table.content, row.id))
+
+
+def _novel_items(store: Store, run_id: str, suite: str | None) -> set[str]:
+    """The items that the suite itself marked as novel; a run knows it from its detail."""
+    items = store.frame("items", [run_id], suite=suite, replicate=0)
+    return {item for item, detail in zip(items.item_id, items.detail, strict=True) if (detail or {}).get("novel")}
+
+
+def _novelty(scores: Scores, novel: set[str], names: tuple[str, str]) -> Novelty | None:
+    """Novel against known within the tasks that have both: elsewhere there is nothing to compare."""
+    first = scores.of_prompts(novel)
+    rest = scores.of_prompts(set(scores.prompts) - novel)
+    tasks = set(first.tasks) & set(rest.tasks)
+    if not tasks:
+        return None
+    chosen = {prompt for prompt, task in zip(scores.prompts, scores.tasks, strict=True) if task in tasks}
+    a, b = first.of_prompts(chosen), rest.of_prompts(chosen)
+    streams = [statistics.generator(*names, purpose) for purpose in ("novel", "known", "novelty")]
+    difference = statistics.gap(a, b, streams[2])
+    return Novelty(_task_estimate(a, streams[0]), _task_estimate(b, streams[1]), difference, tuple(_ordered(a.tasks)))
+
+
+def _interval(scores: Scores, rng: np.random.Generator) -> Estimate:
+    """Bootstrap interval, inside [0, 1] if all scores are: a normal-looking bootstrap knows no such bounds."""
+    found = statistics.interval(scores, rng)
+    return found.clipped() if 0 <= scores.values.min() and scores.values.max() <= 1 else found
 
 
 def _ordered(tasks: tuple[str, ...]) -> list[str]:
@@ -160,7 +187,7 @@ def _task_estimate(scores: Scores, rng: np.random.Generator) -> Estimate:
     mean = float(scores.values.mean())
     if mean in (0.0, 1.0):
         return statistics.wilson(mean * len(scores.prompts), len(scores.prompts))
-    return statistics.interval(scores, rng)
+    return _interval(scores, rng)
 
 
 def _teachers(store: Store, cells: "Sequence[Cell]") -> list[str]:

@@ -150,6 +150,21 @@ def published_frame(table: TableResult) -> pd.DataFrame:
     return pd.DataFrame(rows, dtype=object)
 
 
+def novelty_frame(table: TableResult) -> pd.DataFrame:
+    """Score on novel compositions and on the known ones of the same tasks; empty where no suite marks them."""
+    rows = [
+        {
+            "Row": row.label,
+            "Novel": estimate_text(row.novelty.novel),
+            "Known": estimate_text(row.novelty.known),
+            "Novel - known": estimate_text(row.novelty.gap, "+"),
+        }
+        for row in table.rows
+        if row.novelty
+    ]
+    return pd.DataFrame(rows, dtype=object)
+
+
 def seeds_frame(table: TableResult) -> pd.DataFrame:
     """Every run behind the table: row, seed, run id, score or status."""
     rows = [
@@ -192,6 +207,9 @@ def numbers_frame(table: TableResult) -> pd.DataFrame:
             numbers["protocol"] = row.protocol
         for task in OF_ALL_IMAGES if whole.of_all_images(table.metric) else TASKS:
             numbers |= _columns(task, row.tasks.get(task))
+        if any(other.novelty for other in table.rows):
+            numbers |= _columns("novel", row.novelty.novel if row.novelty else None)
+            numbers |= _columns("known", row.novelty.known if row.novelty else None)
         rows.append(numbers)
     return pd.DataFrame(rows)
 
@@ -215,6 +233,12 @@ def notes(table: TableResult) -> list[str]:
         said.append("A row with one seed has an interval over prompts only: it says nothing about retraining.")
     if table.teacher is not None:
         said.append(f"Of teacher: share of its 16-step score ({table.teacher:.3f}) on the same suite.")
+    if tasks := sorted({task for row in table.rows if row.novelty for task in row.novelty.tasks}):
+        said.append(
+            "Novel compositions: prompts with a composition (colour on shape, relation) that training withheld, "
+            f"against the other prompts of the same tasks ({', '.join(LABELS.get(task, task) for task in tasks)}). "
+            "Training scenes of other tasks may show a withheld relation without naming it."
+        )
     said += table.notes
     data = f"{finished} of {planned} runs finished; data {table.content}."
     return [*said, f"Profile {table.profile}; suite {table.suite or 'none yet'}; {data}"]
@@ -243,6 +267,7 @@ def sections(table: TableResult) -> list[tuple[str, pd.DataFrame]]:
     frames = [
         ("Claims", claims_frame(table)),
         ("All metrics" if of_all else "By task", tasks_frame(table)),
+        ("Novel compositions", novelty_frame(table)),
         ("Published", published_frame(table)),
         ("Every run", seeds_frame(table)),
     ]

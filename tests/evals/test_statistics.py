@@ -61,6 +61,23 @@ def test_pairing_narrows_the_interval_of_a_difference():
     assert paired.low > 0
 
 
+def test_the_gap_between_two_sets_of_prompts_covers_the_truth_and_pairs_the_seeds():
+    rng, hits, widths = np.random.default_rng(8), 0, []
+    for _ in range(100):
+        scores = simulate(rng, 4, per_task=40, seed_sd=0.05)
+        halves = [scores.of_prompts([f"{i:04d}" for i in range(len(scores.prompts)) if i % 2 == k]) for k in (0, 1)]
+        found = stats.gap(*halves, rng, resamples=400)
+        hits += not found.excludes(0)
+        widths.append((found.high - found.low, sum(e.high - e.low for e in (stats.interval(h, rng) for h in halves))))
+    assert hits >= 90
+    assert np.mean([gap / both for gap, both in widths]) < 0.75  # what the halves' seeds share drops out
+
+
+def test_ends_are_clipped_but_never_the_mean():
+    assert stats.Estimate(0.01, -0.02, 0.04).clipped() == stats.Estimate(0.01, 0.0, 0.04)
+    assert stats.Estimate(0.99, 0.9, 1.1).clipped() == stats.Estimate(0.99, 0.9, 1.0)
+
+
 def test_equal_rows_differ_by_nothing():
     scores = simulate(np.random.default_rng(2))
     found = stats.compare(scores, scores, np.random.default_rng(0))

@@ -239,6 +239,54 @@ def test_a_task_where_every_image_fails_still_has_an_interval(project):
     assert position.value == 0 and position.high == pytest.approx(0.204, abs=0.001)  # Wilson, 15 prompts
 
 
+def mark_novel(folder, which):
+    """Let the items of a run say whether they are novel, and those fail that are."""
+    path = folder / "eval" / "test.jsonl"
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    for row in rows:
+        novel = which(row["item"])
+        row["detail"] = {"novel": novel}
+        row["score"] = 0.0 if novel else row["score"]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    finish(folder)
+
+
+def test_novel_compositions_are_reported_apart_within_the_tasks_that_have_them(project, tmp_path):
+    _, _, write = project
+    for seed in range(3):
+        mark_novel(write("soft", seed, per_task=15), lambda item: item.startswith("colors") and item.endswith("7"))
+    table = result(project)
+    novelty = table.row("soft").novelty
+    assert table.row("ste").novelty is None and novelty.tasks == ("colors",)
+    assert (novelty.novel.value, novelty.novel.low) == (0, 0) and 0 < novelty.novel.high < 1
+    colors = table.row("soft").tasks["colors"].value
+    assert novelty.known.value == pytest.approx(colors * 15 / 14)  # 1 of 15 prompts is novel and fails
+    assert novelty.gap.value == pytest.approx(-novelty.known.value) and novelty.gap.high < 0
+    assert run(project, tmp_path / "out", "--no-figures") == 0
+    text, page = ((tmp_path / "out" / name).read_text() for name in ("table3a.md", "index.html"))
+    assert "## Novel compositions" in text and "<h3>Novel compositions</h3>" in page
+    assert "same tasks (Colors)" in text
+
+
+def test_a_suite_that_marks_nothing_has_no_table_of_novel_compositions(written):
+    assert "Novel compositions" not in (written[1] / "table3a.md").read_text() + (written[1] / "index.html").read_text()
+
+
+def test_no_interval_of_a_score_leaves_the_range_of_scores_but_differences_may_be_negative(project):
+    _, _, write = project
+    for seed in range(3):
+        for row, skill in (("soft", -0.17), ("soft_gan", 1.17)):  # nearly nothing right, nearly all
+            write(row, seed, per_task=15, skill=skill)
+    table = result(project)
+    low, high = table.row("soft"), table.row("soft_gan")
+    assert 0 < low.score.value < 0.05 and 0.95 < high.score.value < 1
+    for row in (low, high):
+        estimates = [row.score, *row.tasks.values()]
+        assert all(0 <= one.low <= one.value <= one.high <= 1 for one in estimates)
+    assert any(one.low == 0 for one in low.tasks.values()) and any(one.high == 1 for one in high.tasks.values())
+    assert low.delta.difference.low < 0
+
+
 def test_opening_the_report_loads_no_torch():
     code = (
         "import sys, fpd_bench.report, fpd_bench.config.spec, fpd_bench.reporting.write, fpd_bench.reporting.figures;"
