@@ -98,7 +98,11 @@ def acquire(path: Path, attempt: int) -> Claim:
         socket.gethostname(), pid, process_start(pid) or "", uuid.uuid4().hex, user(), now(), attempt, batch_job()
     )
     mine = path.with_name(f".{path.name}.{claim.token}.tmp")  # begin_attempt clears those of the killed away
-    mine.write_text(json.dumps(asdict(claim)))
+    try:
+        mine.write_text(json.dumps(asdict(claim)))
+    except OSError:  # a full disk makes the name but not the text
+        mine.unlink(missing_ok=True)
+        raise
     # Takeovers go one at a time, or the second would remove the claim that the first has just made.
     with path.with_name(f".{path.name}.lock").open("w") as lock:
         with contextlib.suppress(OSError):  # a file system without locks: `link` below is still exclusive

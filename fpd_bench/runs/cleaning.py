@@ -22,7 +22,7 @@ STALE_SECONDS = 3600  # a temporary file younger than this may be in the making
 TRASH = ".trash"  # results/.trash/: runs on their way out
 _HEX = "[0-9a-f]"
 _TEMPORARY = re.compile(
-    rf"\..+\.({_HEX}{{8}}|\d+)\.tmp|\.(claim|submission)\.json\.{_HEX}{{32}}|\.probe-\d+|\.{_HEX}{{12}}\.{_HEX}{{8}}"
+    rf"\..+\.({_HEX}{{8,32}}|\d+)\.tmp|\.(claim|submission)\.json\.{_HEX}{{32}}|\.probe-\d+|\.{_HEX}{{12}}\.{_HEX}{{8}}"
     r"|.+\.sqlite\.rebuild-\d+(-journal)?"
 )
 

@@ -22,7 +22,8 @@ from fpd_bench.runs.outcome import Outcome
 from fpd_bench.runs.rundir import RunDir
 
 LEAST_FREE_MB = 200
-FULL = ("PytorchStreamWriter failed writing", os.strerror(errno.ENOSPC))  # torch and safetensors raise no OSError
+# torch and safetensors raise no OSError; torch says the second where the file could not take its first bytes.
+FULL = ("PytorchStreamWriter failed writing", "] . unexpected pos ", os.strerror(errno.ENOSPC))
 OURS = ("config", "code")  # failures that another try would only repeat
 
 
