@@ -1,6 +1,7 @@
 """Carry one run from where it stands to its end, in this process: what every executor does with a run directory.
 
     python -m fpd_bench.worker results/runs/3f9c0a1b2d4e
+    torchrun --nproc-per-node 4 -m fpd_bench.worker results/runs/3f9c0a1b2d4e
 
 Exit code: 0 the run has a result, 1 it failed, was interrupted or is another process's, 2 it is no run directory.
 """
@@ -23,10 +24,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from fpd_bench.runs.rundir import RunDir
 
         run = RunDir(asked.run_dir)
-        run.config()  # a wrong path is told before torch is imported
+        device = run.config().execution.device  # a wrong path is told before torch is imported
+        from fpd_bench.runs.outcome import Outcome
+        from fpd_bench.runs.ranks import together
         from fpd_bench.runs.stages import Bench, perform
 
-        outcome = perform(run, Bench())
+        outcome = together(device, lambda: perform(run, Bench()), Outcome(run.run_id, "done", "(a rank of it)"))
     except FpdError as error:
         print(error, file=sys.stderr)
         return error.exit_code

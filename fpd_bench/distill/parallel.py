@@ -53,13 +53,26 @@ def gather(part: Tensor) -> Tensor:
     """
     if ranks() == 1:
         return part
-    if part.requires_grad:
-        from torch.distributed.nn.functional import all_gather
+    whole: Tensor = _Gather.apply(part)
+    return whole
 
-        return torch.cat(all_gather(part))
+
+def _of_all(part: Tensor) -> Tensor:
     parts = [torch.empty_like(part, memory_format=torch.contiguous_format) for _ in range(ranks())]
     dist.all_gather(parts, part.contiguous())
     return torch.cat(parts)
+
+
+class _Gather(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, part: Tensor) -> Tensor:
+        return _of_all(part)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        summed = gradients[0].clone(memory_format=torch.contiguous_format)
+        dist.all_reduce(summed)
+        return summed[rows(len(summed))]
 
 
 @torch.no_grad()
@@ -114,7 +127,7 @@ def agreed(value: T) -> T:
     if ranks() == 1:
         return value
     leaves, shape = tree_flatten(value)
-    box = [[leaf.to("meta") if isinstance(leaf, Tensor) else leaf for leaf in leaves], shape]
+    box: list[Any] = [[leaf.to("meta") if isinstance(leaf, Tensor) else leaf for leaf in leaves], shape]
     dist.broadcast_object_list(box, src=0)
     sent, shape = box
     for i, leaf in enumerate(sent):

@@ -81,7 +81,7 @@ def follow(device: str) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR2):
         signal.signal(number, signal.SIG_IGN)
     tracks: dict[tuple[str, str], Track] = {}
-    while (config := parallel.agreed(None)) is not None:
+    while (config := _order()) is not None:
         torch.set_num_threads(config.execution.threads)
         torch.manual_seed(config.seed)
         key = (config.track.name, config.track.preset)
@@ -90,6 +90,11 @@ def follow(device: str) -> None:
             tracks[key] = track if device == "cpu" else track.to(devices.require(device))
         with contextlib.suppress(Interrupted, Diverged):  # all ranks raise them together
             train(config, tracks[key], Silent())
+    dist.destroy_process_group()
+
+
+def _order() -> RunConfig | None:
+    return parallel.agreed(None)
 
 
 def dismiss() -> None:
@@ -124,7 +129,9 @@ def _started(processes: int, device: str) -> Iterator[None]:
             follower.wait(PATIENCE_SECONDS)
     except RuntimeError as error:  # what a lost connection raises
         dead = _first_dead(followers)
-        raise (RankDied(dead) if dead else error) from error
+        if dead:
+            raise RankDied(f"{dead}; the run goes on from its last checkpoint with the same command") from error
+        raise
     finally:
         for follower in followers:
             follower.kill()
@@ -161,7 +168,6 @@ def main() -> None:
     processes, device = int(sys.argv[1]), sys.argv[2]
     join(device, processes)
     follow(own_device(device, int(os.environ["LOCAL_RANK"])))
-    dist.destroy_process_group()
 
 
 if __name__ == "__main__":

@@ -1,0 +1,27 @@
+"""A run in the hands of processes that torchrun or srun has started: the first carries it out, the others follow it."""
+
+import os
+from collections.abc import Callable
+from typing import TypeVar
+
+from fpd_bench.distill import parallel, team
+
+T = TypeVar("T")
+
+
+def together(device: str, lead: Callable[[], T], followed: T) -> T:
+    """What `lead` gives on rank 0; `followed` on the others, once rank 0 lets them go. Alone: `lead`.
+
+    device: execution.device of the runs. Raises ConfigError without Fabric.
+    """
+    if team.launched() == 1:
+        return lead()
+    team.join(device, team.launched())
+    if parallel.rank() > 0:
+        local = os.environ.get("LOCAL_RANK") or os.environ["SLURM_LOCALID"]
+        team.follow(team.own_device(device, int(local)))
+        return followed
+    try:
+        return lead()
+    finally:
+        team.dismiss()
