@@ -59,7 +59,7 @@ def join(folder: Path, path: Path, items: int, replicates: int, size: int) -> No
                 if first == 0:
                     shape = (items, replicates, *shard.shape[1:])
                     header = {"descr": "|u1", "fortran_order": False, "shape": shape}
-                    np.lib.format.write_array_header_1_0(file, header)  # type: ignore[arg-type]
+                    np.lib.format.write_array_header_1_0(file, header)
                 file.write(np.ascontiguousarray(shard).data)
 
     write_with(path, write)
@@ -69,8 +69,8 @@ def join(folder: Path, path: Path, items: int, replicates: int, size: int) -> No
 def by_item(path: Path) -> Iterator[Images]:
     """The images of item after item, [replicates, H, W, 3], from what `join` made, one item in memory at a time."""
     with zipfile.ZipFile(path) as archive, archive.open(MEMBER) as file:
-        np.lib.format.read_magic(file)  # type: ignore[arg-type]
-        (items, *shape), _, _ = np.lib.format.read_array_header_1_0(file)  # type: ignore[arg-type]
+        np.lib.format.read_magic(file)
+        (items, *shape), _, _ = np.lib.format.read_array_header_1_0(file)
         for _ in range(items):
             yield np.frombuffer(file.read(int(np.prod(shape))), dtype=np.uint8).reshape(shape)
 
