@@ -38,17 +38,17 @@ def sign(metric: str) -> int:
 
 def numbers_of(store: Store, run_ids: Sequence[str], suite: str) -> tuple[Numbers, dict[str, dict[str, Any]]]:
     """The numbers of the runs, and {protocol's id: protocol}."""
-    kept = {}
+    kept: dict[str, dict[str, Any]] = {}
     ids: dict[tuple[str, str], str] = {}
-    for line in store.frame("protocols", run_ids, suite=suite).itertuples():
-        name = protocol_id(line.protocol)
-        kept[name] = line.protocol
-        ids[line.run_id, line.metric] = name
+    for line in store.frame("protocols", run_ids, suite=suite).to_dict("records"):
+        name = protocol_id(line["protocol"])
+        kept[name] = line["protocol"]
+        ids[line["run_id"], line["metric"]] = name
     numbers: Numbers = {}
-    for line in store.frame("metrics", run_ids, suite=suite).itertuples():
-        if (line.run_id, line.metric) in ids:
-            found = (float(line.value), int(line.n), ids[line.run_id, line.metric])
-            numbers.setdefault(line.run_id, {})[line.metric] = found
+    for line in store.frame("metrics", run_ids, suite=suite).to_dict("records"):
+        run_id, metric = line["run_id"], line["metric"]
+        if (run_id, metric) in ids:
+            numbers.setdefault(run_id, {})[metric] = (float(line["value"]), int(line["n"]), ids[run_id, metric])
     return numbers, kept
 
 

@@ -31,7 +31,7 @@ class Lite0(FeatureExtractorBase):
         super().__init__(name, features_list)
         self.net: Any = timm.create_model(EMBEDDED, pretrained=False)
         self.net.load_state_dict(embedded_weights())
-        config = self.net.pretrained_cfg
+        config: Any = self.net.pretrained_cfg
         self.mean, self.std = (torch.tensor(config[key]).view(3, 1, 1) for key in ("mean", "std"))
         self.eval()
 

@@ -135,9 +135,9 @@ def _opened(path: Path) -> tuple[int, tuple[int, int], IO[bytes]]:
         if name is None:
             raise AssetError(f"'{path}' has {', '.join(archive.namelist())}; images are under {' or '.join(KEYS)}.")
         stream = archive.open(name)
-        version = np.lib.format.read_magic(stream)  # type: ignore[arg-type]
+        version = np.lib.format.read_magic(stream)
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, fortran, kind = read(stream)  # type: ignore[arg-type]
+        shape, fortran, kind = read(stream)
     except (OSError, zipfile.BadZipFile, ValueError) as error:
         raise AssetError(f"'{path}' cannot be read as .npz: {error}. Fetch it again.") from error
     if kind != np.uint8 or fortran or len(shape) < 4 or shape[-1] != 3:

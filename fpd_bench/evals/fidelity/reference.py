@@ -33,8 +33,8 @@ class Reference:
 def open_reference(path: Path) -> Reference:
     """A folder of images or an .npz. Raises AssetError for a file without either, ConfigError for an empty folder."""
     if path.suffix != ".npz":
-        images = open_images(path)
-        return Reference(path.name, images.digest, None, images)
+        folder = open_images(path)
+        return Reference(path.name, folder.digest, None, folder)
     if not path.is_file():
         raise AssetError(
             f"There is no reference '{path}'. ADM's is VIRTUAL_imagenet256_labeled.npz of "
