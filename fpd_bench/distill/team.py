@@ -60,17 +60,19 @@ def join(device: str, processes: int) -> None:
         raise ConfigError(f"execution.device={device} cannot train on several processes. Choices: cpu, cuda.")
     try:
         from lightning_fabric import Fabric
-        from lightning_fabric.plugins import environments
-        from lightning_fabric.strategies import DDPStrategy
+        from lightning_fabric.plugins.environments.lightning import LightningEnvironment
+        from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
+        from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
+        from lightning_fabric.strategies.ddp import DDPStrategy
     except ImportError as error:
         raise ConfigError("Several processes need Fabric. Run: pip install 'fpd-bench[distributed]'") from error
-    place: Any = environments.LightningEnvironment()
+    place: Any = LightningEnvironment()
     here, nodes = processes, 1
     if "TORCHELASTIC_RUN_ID" in os.environ:
-        place, here = environments.TorchElasticEnvironment(), int(os.environ["LOCAL_WORLD_SIZE"])
+        place, here = TorchElasticEnvironment(), int(os.environ["LOCAL_WORLD_SIZE"])
         nodes = processes // here
     elif launched() > 1:
-        place, nodes = environments.SLURMEnvironment(auto_requeue=False), int(os.environ["SLURM_STEP_NUM_NODES"])
+        place, nodes = SLURMEnvironment(auto_requeue=False), int(os.environ["SLURM_STEP_NUM_NODES"])
         here = processes // nodes
     strategy = DDPStrategy(cluster_environment=place, process_group_backend=BACKENDS[kind])
     Fabric(accelerator=kind, devices=here, num_nodes=nodes, strategy=strategy).launch()

@@ -49,7 +49,7 @@ def test_a_training_elsewhere_has_the_numbers_of_one_on_the_cpu(overrides, small
         remote, remote_rows, remote_picture, again = trained(track, overrides)
     assert all(isinstance(value, Remote) for value in remote.values())
     for name, value in weights.items():  # other kernels there, and Adam makes whole steps of tiny gradients
-        torch.testing.assert_close(here(remote[name]), value, rtol=1e-3, atol=5e-5)
+        torch.testing.assert_close(here(remote[name]), value, rtol=1e-3, atol=2e-4)
     assert remote_rows[0]["loss"] == pytest.approx(rows[0]["loss"], rel=1e-4)
     assert remote_rows[0]["commonest_code"] == rows[0]["commonest_code"]  # the same draft from the same noise
     assert here(remote_picture).shape == picture.shape

@@ -1,0 +1,58 @@
+"""The projected discriminator from files in the published layout: a random, narrow DeiT trains for a few steps."""
+
+import json
+import math
+
+import pytest
+import timm
+import torch
+from safetensors.torch import save_file
+
+from fpd_bench.config.check import check
+from fpd_bench.config.compose import compose
+from fpd_bench.config.schema import GanConfig
+from fpd_bench.distill.adversary import Adversary
+from fpd_bench.errors import AssetError
+from fpd_bench.models.backbones import FeatureBackbone
+
+PROJECTED = ["gan.weight=0.1", "gan.discriminator=projected"]
+NARROW = {"embed_dim": 24, "num_heads": 3}
+
+
+@pytest.fixture
+def weights(tmp_path, monkeypatch):
+    """$FPD_WEIGHTS with a narrow DeiT under the name of the published one."""
+    folder = tmp_path / "deit_base_distilled_patch16_224.fb_in1k"
+    folder.mkdir()
+    network = timm.create_model("deit_base_distilled_patch16_224", **NARROW)
+    save_file(network.state_dict(), folder / "model.safetensors")
+    (folder / "config.json").write_text(json.dumps({"model_args": NARROW}))
+    monkeypatch.setenv("FPD_WEIGHTS", str(tmp_path))
+    return tmp_path
+
+
+def test_it_trains_on_both_networks_and_teaches(weights):
+    gan = GanConfig(weight=0.1, discriminator="projected", lr=2e-3, blur_sigma=2.0)
+    adversary = Adversary(FeatureBackbone(blocks=[1], input_size=32), gan, steps=10, seed=0)
+    real, fake = torch.rand(2, 3, 32, 32), torch.zeros(2, 3, 32, 32, requires_grad=True)
+    before = {name: value.clone() for name, value in adversary.discriminator.state_dict().items()}
+    rows = [adversary.discriminator_step(real, fake) for _ in range(2)]
+    assert all(math.isfinite(row["d_loss"]) for row in rows) and rows[0]["d_blur"] == 2.0
+    changed = {name for name, value in adversary.discriminator.state_dict().items() if not value.equal(before[name])}
+    assert changed and all(name.startswith("heads.") for name in changed)
+    assert len(adversary.draw(2, real).augmentations) == 2  # each network sees the images in its own way
+    adversary.generator_loss(fake).backward()
+    assert fake.grad.abs().sum() > 0
+    again = Adversary(FeatureBackbone(blocks=[1], input_size=32), gan, steps=10, seed=0)
+    again.load_state_dict(adversary.state_dict())
+    assert again.discriminator_step(real, fake) == adversary.discriminator_step(real, fake)
+
+
+def test_a_missing_file_is_named_with_where_it_is_published(tmp_path, monkeypatch):
+    monkeypatch.setenv("FPD_WEIGHTS", str(tmp_path))
+    with pytest.raises(AssetError, match="DeiT-B distilled: .*model.safetensors is missing. Run: hf download timm/"):
+        check(compose(PROJECTED))
+    monkeypatch.delenv("FPD_WEIGHTS")
+    with pytest.raises(AssetError, match="FPD_WEIGHTS is not set"):
+        check(compose(PROJECTED))
+    check(compose(["gan.discriminator=projected"]))  # weight 0: nothing is asked for

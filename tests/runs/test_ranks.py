@@ -1,0 +1,52 @@
+"""A run on two real processes: the result of one, only rank 0 writes, and a killed rank ends it cleanly."""
+
+import os
+import signal
+import sys
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from fpd_bench.config.compose import compose
+from fpd_bench.runs.rundir import RunDir
+
+pytestmark = pytest.mark.slow
+TWO = "execution.processes=2"
+
+
+def start(tiny, tmp_path, folder, *overrides, **variables):
+    run = RunDir.create(tmp_path / folder, compose([*tiny.BASE, *overrides]))
+    return run, tiny.start("worker", run.path, **variables)
+
+
+def end(process):
+    out, err = process.communicate(timeout=540)
+    return process.returncode, out + err
+
+
+def follower_of(process):
+    """The pid of the process that was started to train along."""
+    children = f"/proc/{process.pid}/task/{process.pid}/children"
+    return next(iter(open(children).read().split()), None) if os.path.exists(children) else None
+
+
+def test_two_processes_train_what_one_does(tiny, tmp_path):
+    alone, first = start(tiny, tmp_path, "one")
+    shared, second = start(tiny, tmp_path, "two", TWO)
+    assert (end(first)[0], end(second)[0]) == (0, 0)
+    assert alone.run_id == shared.run_id  # an execution field
+    one, two = load_file(alone.student), load_file(shared.student)
+    for name in one:
+        torch.testing.assert_close(two[name], one[name], rtol=1e-2, atol=1e-3)
+    assert [row["step"] for row in shared.training_log()] == [row["step"] for row in alone.training_log()]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="finds the follower in /proc")
+def test_a_killed_rank_fails_the_run_and_the_same_command_goes_on(tiny, tmp_path):
+    run, process = start(tiny, tmp_path, "killed", TWO, "optim.steps=2000", TINY_SECONDS=0)
+    tiny.wait_until(lambda: any(row["step"] >= 10 for row in run.training_log()), 540)
+    os.kill(int(follower_of(process)), signal.SIGKILL)
+    code, told = end(process)
+    assert code == 1 and "rank 1 of 2 ended with signal 9" in told
+    assert run.events()[-1]["kind"] == "failed" and not run.claim.exists()
