@@ -63,7 +63,9 @@ def test_another_unet_from_a_file_or_a_folder(pipeline_folder, tmp_path):
     save_file({name: -value for name, value in weights.items()}, tmp_path / "student.safetensors")
     plain, other = images(pipeline_folder), images(pipeline_folder, unet=str(tmp_path / "student.safetensors"))
     assert not torch.equal(plain, other)
-    assert torch.equal(plain, images(pipeline_folder, unet=str(pipeline_folder / "unet")))
+    shutil.copytree(pipeline_folder / "unet", tmp_path / "unet")
+    shutil.copy(tmp_path / "student.safetensors", tmp_path / "unet/diffusion_pytorch_model.safetensors")
+    assert torch.equal(other, images(pipeline_folder, unet=str(tmp_path / "unet")))
     save_file({"weight": torch.zeros(1)}, tmp_path / "foreign.safetensors")
     with pytest.raises(AssetError, match="cannot be opened as a pipeline"):
         images(pipeline_folder, unet=str(tmp_path / "foreign.safetensors"))
