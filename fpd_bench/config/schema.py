@@ -19,19 +19,19 @@ class TrackConfig:
 class StartConfig:
     """z_init, Eq. 4: round(r_init * L) masked positions, the others uniform random codes, fresh at every call."""
 
-    r_init: float = 0.9
-    temperature: float = 0.15  # > 0, divides the student's logits: for the draft, the estimator and one-step sampling
+    r_init: float = 0.6
+    temperature: float = 0.3  # > 0, divides the student's logits: for the draft, the estimator and one-step sampling
 
 
 @dataclass
 class RefineConfig:
     """T_r of Eq. 5: how the draft is damaged (ratio r ~ pi) and how the frozen teacher repairs it in one call."""
 
-    ratio: str = "uniform"  # arccos | uniform: the law pi; uniform draws from [low, high]
+    ratio: str = "arccos"  # arccos | uniform: the law pi; uniform draws from [low, high]
     low: float = 0.1
     high: float = 0.6
-    guidance: float = 0.5  # w of c + w (c - u); 0 = no classifier-free guidance
-    temperature: float = 0.1  # of the categorical sample; 0 = argmax
+    guidance: float = 1.0  # w of c + w (c - u); 0 = no classifier-free guidance
+    temperature: float = 0.3  # of the categorical sample; 0 = argmax
 
 
 @dataclass
@@ -43,13 +43,13 @@ class DriftConfig:
     backbone: str = field(default="", metadata={"since": 2, "before": ""})
     blocks: list[int] = field(default_factory=lambda: [0, 1, 2, 3])  # backbone stages (sorted set); [] for pixel
     grid: int = 4  # patch grid G x G per block; 0 = one globally pooled vector
-    bandwidths: list[float] = field(default_factory=lambda: [0.05, 0.2, 0.5])  # sorted set, > 0
+    bandwidths: list[float] = field(default_factory=lambda: [0.5, 1.0, 2.0])  # sorted set, > 0
     positives: str = "all"  # all | others | own
     negatives: str = "roll"  # roll (literal Eq. 6, self included) | self_masked
     normalise: str = "joint"  # joint | separate | row_only | sinkhorn
     floor: float = 0.0  # on the affinity; 1e-6 = the published Drifting code
     repulsion: float = 1.0  # weight of the repulsive half of Eq. 6; 0 = attraction only
-    samples_per_condition: int = 8  # drafts per prompt; the drift is computed within a prompt (1 = whole batch)
+    samples_per_condition: int = 16  # drafts per prompt; the drift is computed within a prompt (1 = whole batch)
     # k > 0, with roll: sample i is pushed from X_i+1 ... X_i+k only; 0 = from all
     shifts: int = field(default=0, metadata={"since": 2, "before": 0})
     # the distance that counts as 1, a mean: layer | position | running (over steps) | none
@@ -90,7 +90,7 @@ class OptimConfig:
 
     steps: int = 1000
     batch: int = 64  # drafts per step = prompts x samples_per_condition
-    lr: float = 5e-5
+    lr: float = 2e-4
     warmup: int = 50
     schedule: str = "cosine"  # constant | cosine
     weight_decay: float = 0.0
