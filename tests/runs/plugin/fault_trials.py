@@ -15,6 +15,7 @@ import time
 import traceback
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import fault_points
@@ -39,6 +40,13 @@ class Bench:
     counts: dict = field(default_factory=dict)  # door -> {point: operations of an undisturbed command}
     seconds: float = 0.0
     expected: dict = field(default_factory=dict)
+
+    @cached_property
+    def run_ids(self):
+        """Composing them costs as much as a tiny run, so it is done once, before the forks."""
+        from fpd_bench.config.spec import load_sweep
+
+        return list(load_sweep(str(self.file), list(self.overrides)).runs())
 
     def arguments(self, results, *more):
         return [str(self.file), *self.overrides, *more, "--results", str(results)]
@@ -248,10 +256,9 @@ def _readable(bench, results):
 
 
 def _runs(bench, results):
-    from fpd_bench.config.spec import load_sweep
     from fpd_bench.runs.sweeping import open_run
 
-    return [open_run(results, name) for name in load_sweep(str(bench.file), list(bench.overrides)).runs()]
+    return [open_run(results, name) for name in bench.run_ids]
 
 
 def _wait(pid):
