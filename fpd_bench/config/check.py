@@ -25,6 +25,7 @@ CHOICES = {
     "drift.equalise": ("layer", "position", "running", "none"),
     "gan.discriminator": ("light", "projected"),
     "optim.schedule": ("constant", "cosine"),
+    "optim.precision": ("fp32", "bf16"),
     "evaluation.split": ("test", "validation"),
     "evaluation.weights": ("ema", "raw"),
     "evaluation.teacher_schedule": ("", "arccos", "cosine", "linear", "root", "square"),
@@ -219,17 +220,15 @@ def _layer_weights(config: RunConfig) -> None:
 
 def _space(config: RunConfig) -> None:
     drift, sizes = config.drift, facts(config.track.name, config.track.preset)
+    if sizes and drift.grid and sizes.pixels % drift.grid:
+        side = sizes.pixels
+        raise ConfigError(f"drift.grid={drift.grid} does not divide a {side} x {side} image. Choose a divisor, or 0.")
     if drift.space == "pixel":
         if drift.backbone:
             raise ConfigError(f"drift.space=pixel has no backbone; got drift.backbone={drift.backbone}.")
         if drift.blocks:
             raise ConfigError(
                 f"drift.space=pixel has no blocks; got drift.blocks={drift.blocks}. Write drift.blocks=[]."
-            )
-        if sizes and drift.grid and sizes.pixels % drift.grid:
-            side = sizes.pixels
-            raise ConfigError(
-                f"drift.grid={drift.grid} does not divide a {side} x {side} image. Choose a divisor, or 0."
             )
     if drift.space == "feature":
         known = list(sizes.blocks) if sizes and not drift.backbone else None

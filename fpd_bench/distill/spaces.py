@@ -59,9 +59,11 @@ class FeatureSpace:
         return {f"block{block}": self._pool(features) for block, features in self.maps(images).items()}
 
     def _pool(self, features: Tensor) -> Tensor:
-        """[B, C, h, w] -> [B, F, C]."""
+        """[B, C, h, w] -> [B, F, C]. Raises ConfigError if the grid cuts a map into unequal patches."""
         height, width = features.shape[-2:]
         size = (min(max(self.grid, 1), height), min(max(self.grid, 1), width))
+        if height % size[0] or width % size[1]:
+            raise ConfigError(f"drift.grid={self.grid} does not divide a {height}x{width} map. Take a divisor or 0.")
         return functional.adaptive_avg_pool2d(features, size).flatten(2).transpose(1, 2)
 
 

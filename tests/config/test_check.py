@@ -30,8 +30,8 @@ WRONG = {
     "drift.shifts=2 needs drift.negatives=roll (got self_masked)": RunConfig(
         drift=DriftConfig(shifts=2, negatives="self_masked")
     ),
-    "drift.shifts=8 needs drift.negatives=roll (got roll) and fewer shifts than the 8 drafts": RunConfig(
-        drift=DriftConfig(shifts=8)
+    "drift.shifts=16 needs drift.negatives=roll (got roll) and fewer shifts than the 16 drafts": RunConfig(
+        drift=DriftConfig(shifts=16)
     ),
     "drift.layer_weights=[1.0, 2.0] must be 4 numbers of 0 or more, not all 0": RunConfig(
         drift=DriftConfig(layer_weights=[1.0, 2.0])
@@ -64,6 +64,7 @@ WRONG = {
         drift=DriftConfig(space="pixel")
     ),
     "drift.grid=3 does not divide a 32 x 32 image": RunConfig(drift=DriftConfig(space="pixel", blocks=[], grid=3)),
+    "drift.grid=5 does not divide a 32 x 32 image. Choose a divisor, or 0": RunConfig(drift=DriftConfig(grid=5)),
     "drift.blocks=[2, 11] are not blocks of track 'shapes'. Choose one or more of [0, 1, 2, 3, 4]": RunConfig(
         drift=DriftConfig(blocks=[2, 11])
     ),

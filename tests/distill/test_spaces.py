@@ -83,5 +83,7 @@ def test_contradictions_are_refused(track):
         build(track, grid=-1)
     with pytest.raises(ConfigError, match="does not divide a 32x32 image"):
         build(track, space="pixel", blocks=[], grid=5)(images())
+    with pytest.raises(ConfigError, match="drift.grid=3 does not divide a 32x32 map"):
+        build(track, blocks=[0], grid=3)(images())
     with pytest.raises(ConfigError, match="no feature backbone"):
         build(SimpleNamespace(name="bare", backbone=torch.nn.Identity()))
