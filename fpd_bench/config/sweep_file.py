@@ -95,7 +95,7 @@ def check_seeds(seeds: list[Any], where: str) -> tuple[int, ...]:
 
 def _load(path: Path) -> Any:
     if not path.is_file():
-        near = sorted(str(found) for found in (path.parent if path.parent.is_dir() else Path("sweeps")).glob("*.yaml"))
+        near = sorted(map(str, path.parent.glob("*.yaml"))) or sorted(map(str, Path("sweeps").glob("*.yaml")))
         raise ConfigError(f"No sweep file '{path}'. Available: {', '.join(near) or 'none'}.")
     try:
         return OmegaConf.to_container(OmegaConf.load(path), resolve=False)

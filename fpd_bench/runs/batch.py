@@ -30,7 +30,7 @@ def preview(plan: Plan, sweep: Sweep, results: Path, executor: Executor) -> str:
         return "\nNothing to submit."
     devices, unit = (executor.gpus, "GPU-hours") if executor.gpus else (executor.cpus, "core-hours")
     most = f"{jobs * executor.timeout_min / 60 * devices:.1f} {unit}"
-    arrays = -(-jobs // executor.array_size)
+    arrays = -(-jobs // launch.array_size(executor))
     said = f"To submit: {len(free)} runs in {jobs} jobs in {arrays} arrays; at most {most} before a requeue."
     expected = past.expect([sweep.runs()[run_id] for run_id in free], results)
     return f"\n{said}\n{past.told(expected, devices, unit)}\n\n{launch.header(results, executor, jobs)}"

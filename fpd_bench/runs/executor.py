@@ -20,9 +20,11 @@ class Executor:
     """workers: processes of `local`. max_identical_failures: 0 = never give up. All others are for `slurm`.
 
     gpus, cpus, mem_gb: of one job (0: as the site says for gpus and mem_gb). cells_per_job: runs that one job does in
-    turn. max_parallel: jobs of an array at once. array_size: jobs of one array, at most what the site allows.
+    turn. max_parallel: jobs at once. array_size: jobs of one array; never more than the site allows.
     signal_s: seconds of warning before a time limit. grace_min: how long a job that the scheduler does not know
-    counts as alive. setup: a shell line before the job, such as `module load cuda`. sbatch: any option of sbatch.
+    counts as alive. setup, teardown: a shell line before and after the job, such as `module load cuda`. srun_args:
+    arguments of srun. python: what runs a job, such as `singularity exec image.sif python`. sbatch: any other option
+    of sbatch.
     """
 
     name: str = "local"
@@ -42,6 +44,9 @@ class Executor:
     qos: str = ""
     constraint: str = ""
     setup: str = ""
+    teardown: str = ""
+    srun_args: str = ""
+    python: str = ""
     sbatch: dict[str, str] = field(default_factory=dict)
 
 
@@ -50,6 +55,13 @@ RANGES = {
     "workers": (1, 4096), "max_identical_failures": (0, 10**6), "gpus": (0, 1024), "cpus": (1, 4096),
     "mem_gb": (0, 10**6), "timeout_min": (1, LONGEST_MIN), "cells_per_job": (1, 10**6), "max_parallel": (1, 10**6),
     "array_size": (1, 10**6), "signal_s": (1, 3600), "grace_min": (0, 10_000),
+}  # fmt: skip
+# Options of sbatch that have a field of their own, or by which jobs and their output are found again.
+TAKEN = {
+    "partition": "executor.partition", "account": "executor.account", "qos": "executor.qos",
+    "constraint": "executor.constraint", "time": "executor.timeout_min", "signal": "executor.signal_s",
+    "array": "executor.array_size and executor.max_parallel", "job_name": "", "output": "", "error": "",
+    "open_mode": "",
 }  # fmt: skip
 EVERYWHERE = ("workers", "max_identical_failures")
 FIELDS = [entry.name for entry in dataclasses.fields(Executor) if entry.name not in ("name", "sbatch")]
@@ -64,7 +76,7 @@ def split_executor(overrides: Iterable[str]) -> tuple[Executor, list[str]]:
     name = options.pop("executor", "local")
     if name not in EXECUTORS:
         raise UnknownName("executor", name, EXECUTORS)
-    sbatch = {key.removeprefix(SBATCH): text for key, text in options.items() if key.startswith(SBATCH)}
+    sbatch = {_option(key): text for key, text in options.items() if key.startswith(SBATCH)}
     found: dict[str, Any] = {"name": name, "sbatch": sbatch}
     for key, text in options.items():
         if key.startswith(SBATCH):
@@ -75,6 +87,15 @@ def split_executor(overrides: Iterable[str]) -> tuple[Executor, list[str]]:
     if name != "slurm":
         _refuse_slurm_fields(name, found)
     return Executor(**found), [text for text in texts if text not in mine]
+
+
+def _option(key: str) -> str:
+    """The option of sbatch that `executor.sbatch.OPTION` names, as submitit writes it. Raises ConfigError."""
+    name = key.removeprefix(SBATCH).replace("-", "_")
+    if name in TAKEN:
+        instead = f"Set {TAKEN[name]}." if TAKEN[name] else "Jobs and their output are found by it; leave it out."
+        raise ConfigError(f"{key} is set by the launcher. {instead}")
+    return name
 
 
 def _checked(key: str, text: str) -> int | str:

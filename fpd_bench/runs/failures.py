@@ -76,16 +76,24 @@ class Patience:
 
     def hear(self, run: RunDir, outcome: Outcome) -> bool:
         """Whether to start no more runs, now that this one has ended."""
-        last = _last_failure(run) if outcome.status == "failed" else {}
-        if self.limit and last.get("failure_class") in OURS:
-            mark = signature(last.get("traceback") or last.get("message", ""))
+        mark = mistake(run, outcome)
+        if self.limit and mark:
             self._seen[mark] = self._seen.get(mark, 0) + 1
             if self._seen[mark] >= self.limit and not self.reason:
+                said = _last_failure(run).get("message")
                 self.reason = (
-                    f"{self.limit} runs failed in the same way, the others were not started: {last.get('message')} "
+                    f"{self.limit} runs failed in the same way, the others were not started: {said} "
                     "(executor.max_identical_failures=0 goes on)"
                 )
         return bool(self.reason)
+
+
+def mistake(run: RunDir, outcome: Outcome) -> str:
+    """The signature of a failure that other runs may share and another try would only repeat; '' if it is none."""
+    last = _last_failure(run) if outcome.status == "failed" else {}
+    if last.get("failure_class") not in OURS:
+        return ""
+    return signature(last.get("traceback") or last.get("message", ""))
 
 
 def signature(traceback: str) -> str:

@@ -33,7 +33,7 @@ class Follower:
     again: list[launch.Wish] = field(default_factory=list)  # to be submitted
 
     def __post_init__(self) -> None:
-        self.scheduler = Scheduler(self.executor.grace_min, self.results / launch.LOGS)
+        self.scheduler = Scheduler(self.executor.grace_min, self.results / submissions.LOGS)
         self._retry_at = 0.0
         self._refused_since: float | None = None
 
@@ -120,7 +120,7 @@ class Follower:
                 job.note_progress(run, answer.job_id)
             self.again.append(launch.Wish(run, verdict.tries, verdict.exclude))
         else:
-            words = launch.log_of(self.results, submission)
+            words = submissions.job_output(run, submission.job_id, "err")[-2000:] if submission.job_id else ""
             message = f"job {answer.job_id or submission.batch} ended as {answer.state}, after {submission.tries} tries"
             _note(run, verdict.failure_class, message, words)
         return False  # told at the next look

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from fpd_bench.runs import claims, scheduler, submissions
-from fpd_bench.runs.failures import failure_class
+from fpd_bench.runs.failures import failure_class, mistake
 from fpd_bench.runs.outcome import Outcome
 from fpd_bench.runs.rundir import RunDir
 from fpd_bench.runs.signals import stop_flag
@@ -22,20 +22,38 @@ def carry(run_dirs: tuple[str, ...]) -> list[str]:
         from fpd_bench.runs.stages import Bench, perform  # torch: seconds in which a warning may come
 
         bench = Bench()
-        for run in map(RunDir, run_dirs):
+        runs = [RunDir(path) for path in run_dirs]
+        for n, run in enumerate(runs):
             submission = submissions.read(run)
             if submission is None and not run.is_done():  # cancelled while it waited
+                continue
+            if submission and submissions.hopeless(run, submission):
+                ends.append(_not_started(run, submission))
                 continue
             _wait_for_predecessor(run, lambda: bool(stop))
             outcome = Outcome(run.run_id, "interrupted") if stop else _performed(run, perform, bench)
             ends.append(f"{outcome.run_id} {outcome.status} {outcome.message}".rstrip())
             print(ends[-1], flush=True)
             if outcome.status == "interrupted":
-                _go_back(run)
+                _go_back(run, runs[n + 1 :])
                 break
             if submission:
+                mark = mistake(run, outcome)
+                if mark:
+                    submissions.note_mistake(run, submission, mark)
                 submissions.drop(run, submission)
     return ends
+
+
+def _not_started(run: RunDir, submission: submissions.Submission) -> str:
+    message = (
+        f"not started: {submission.most_alike} runs of its batch failed in the same way "
+        "(executor.max_identical_failures=0 goes on)"
+    )
+    run.append_event(run.next_event("interrupted") | {"step": standing(run)[0], "message": message})
+    submissions.drop(run, submission)
+    print(f"{run.run_id} {message}", flush=True)
+    return f"{run.run_id} {message}"
 
 
 def _wait_for_predecessor(run: RunDir, stop: Callable[[], bool]) -> None:
@@ -58,18 +76,25 @@ def _performed(run: RunDir, perform: Callable[..., Outcome], bench: Any) -> Outc
         return Outcome(run.run_id, "failed", row["message"])
 
 
-def _go_back(run: RunDir) -> None:
-    """Requeue this job, unless it is being cancelled or the run stands where it stood at the last requeue."""
+def _go_back(run: RunDir, others: list[RunDir]) -> None:
+    """Requeue this job, unless it is being cancelled, or the run stands where it stood at the last requeue.
+
+    others: the job's runs that have not begun; they are reason enough to come back.
+    """
     job, submission = claims.batch_job(), submissions.read(run)
     if submission is None or not scheduler.running(job):
         return
-    if no_progress(run):
+    stuck = no_progress(run)
+    if stuck:
         fail_for_time(run)
         submissions.drop(run, submission)
-        return
-    note_progress(run, job)
+        if not any(submissions.read(other) for other in others):
+            return
+    else:
+        note_progress(run, job)
     if not scheduler.requeue(job):
-        run.append_event(run.next_event("requeued") | {"job": job, "standing": None})  # it was not: nothing to count
+        if not stuck:
+            run.append_event(run.next_event("requeued") | {"job": job, "standing": None})  # nothing to count
         print(f"job {job} could not be requeued; the sweep's command submits it again", file=sys.stderr)
 
 

@@ -4,14 +4,17 @@ A job is a `Worker` with the paths of its run directories, nothing more: all els
 before sbatch and the job's number is noted after it; a submitter that dies in between is found out by the job's name.
 """
 
+import contextlib
+import io
 import shlex
+import shutil
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from fpd_bench.errors import ConfigError
-from fpd_bench.runs import snapshot, submissions
+from fpd_bench.runs import scheduler, snapshot, submissions
 from fpd_bench.runs.executor import Executor
 from fpd_bench.runs.rundir import RunDir
 from fpd_bench.runs.submissions import LOGS
@@ -50,18 +53,29 @@ def submit(wishes: list[Wish], results: Path, executor: Executor) -> list[RunDir
     """Submit the runs that nobody has yet, in arrays of equal resources; gives those submitted. Raises ConfigError."""
     done = []
     code = snapshot.take(results)
+    size = array_size(executor) * executor.cells_per_job
     for exclude in sorted({wish.exclude for wish in wishes}):
         mine = [wish for wish in wishes if wish.exclude == exclude]
-        size = executor.array_size * executor.cells_per_job
         for begin in range(0, len(mine), size):
             part = mine[begin : begin + size]
+            one = _share(executor, len(part), len(wishes))
             try:
-                done += _array(part, exclude, results, executor, code)
+                done += _array(part, exclude, results, one, code)
             except ConfigError:
                 if not exclude:
                     raise
-                done += _array(part, "", results, executor, code)  # no other node may be fit for it
+                done += _array(part, "", results, one, code)  # no other node may be fit for it
     return done
+
+
+def array_size(executor: Executor) -> int:
+    """Jobs of one array: as asked for, or as many as the site allows."""
+    return min(executor.array_size, scheduler.array_limit() or executor.array_size)
+
+
+def _share(executor: Executor, part: int, whole: int) -> Executor:
+    """As `executor` for an array of `part` of `whole` runs: together they keep to max_parallel, and end together."""
+    return replace(executor, max_parallel=max(1, executor.max_parallel * part // whole))
 
 
 def _array(wishes: list[Wish], exclude: str, results: Path, executor: Executor, code: Path) -> list[RunDir]:
@@ -70,7 +84,9 @@ def _array(wishes: list[Wish], exclude: str, results: Path, executor: Executor, 
     taken: list[tuple[RunDir, submissions.Submission]] = []
     for n, wish in enumerate(wishes):
         index = -1 if single else n // per_job
-        claim = submissions.claim(wish.run, batch, index, wish.tries, exclude, executor.grace_min)
+        claim = submissions.claim(
+            wish.run, batch, index, wish.tries, exclude, executor.grace_min, executor.max_identical_failures
+        )
         if claim:
             taken.append((wish.run, claim))
     # Runs that another submitter has leave gaps; a job of the array whose runs are all gone ends at once.
@@ -84,6 +100,7 @@ def _array(wishes: list[Wish], exclude: str, results: Path, executor: Executor, 
     except Exception as error:
         for run, claim in taken:
             submissions.drop(run, claim)
+        shutil.rmtree(results / LOGS / batch, ignore_errors=True)  # what nobody took
         words = " ".join(str(error).split())[-600:]
         raise ConfigError(f"sbatch refused {len(groups)} jobs: {words}") from error
     for run, claim in taken:
@@ -95,7 +112,8 @@ def _send(
     groups: list[list[str]], batch: str, tokens: list[str], exclude: str, results: Path, executor: Executor, code: Path
 ) -> list[str]:
     submitter = _submitter(results, batch, " ".join(tokens), exclude, executor, code)
-    with submitter.batch():
+    # submitit prints what sbatch says; it is in the error, too.
+    with contextlib.redirect_stderr(io.StringIO()), submitter.batch():
         jobs = [submitter.submit(Worker(*paths)) for paths in groups]
     return [job.job_id for job in jobs]
 
@@ -106,7 +124,10 @@ def _submitter(results: Path, batch: str, comment: str, exclude: str, executor: 
     try:
         # A relaunch after a timeout is ours to count, so submitit's own count is out of reach.
         submitter = submitit.AutoExecutor(
-            folder=results.resolve() / LOGS / batch, cluster="slurm", slurm_max_num_timeout=10**6
+            folder=results.resolve() / LOGS / batch,
+            cluster="slurm",
+            slurm_max_num_timeout=10**6,
+            slurm_python=executor.python or None,
         )
     except RuntimeError as error:
         raise ConfigError(f"executor=slurm cannot be used here: {error}. Use executor=local.") from None
@@ -125,6 +146,8 @@ def _submitter(results: Path, batch: str, comment: str, exclude: str, executor: 
         "slurm_signal_delay_s": executor.signal_s,
         "slurm_array_parallelism": executor.max_parallel,
         "slurm_setup": [path, *([executor.setup] if executor.setup else [])],
+        "slurm_teardown": [executor.teardown] if executor.teardown else None,
+        "slurm_srun_args": shlex.split(executor.srun_args) or None,
         "slurm_additional_parameters": _sbatch(executor, exclude),
     }
     submitter.update_parameters(**{name: value for name, value in options.items() if value is not None})
@@ -135,22 +158,16 @@ def _sbatch(executor: Executor, exclude: str) -> dict[str, Any]:
     """Further options of sbatch. true gives a bare flag, false none; requeue=false is its own flag."""
     asked: dict[str, Any] = {"requeue": "true", **executor.sbatch, **({"exclude": exclude} if exclude else {})}
     if asked["requeue"] == "false":
-        asked["no-requeue"] = "true"
+        asked["no_requeue"] = "true"
     return {name: True if text == "true" else text for name, text in asked.items() if text != "false"}
 
 
 def header(results: Path, executor: Executor, jobs: int) -> str:
     """The batch file that would be sent, up to its command."""
-    submitter = _submitter(results, "fpd-BATCH", "RUN_ID/ATTEMPT ...", "", executor, results / snapshot.FOLDER / "HASH")
+    one = _share(executor, min(jobs, array_size(executor)), jobs)
+    submitter = _submitter(results, "fpd-BATCH", "RUN_ID/ATTEMPT ...", "", one, results / snapshot.FOLDER / "HASH")
     inner = submitter._executor
     if jobs > 1:
-        inner.parameters["map_count"] = min(jobs, executor.array_size)
-    text = inner._make_submission_file_text(f"{shlex.quote(sys.executable)} ...", "dry-run")
+        inner.parameters["map_count"] = min(jobs, array_size(executor))
+    text = inner._make_submission_file_text(f"{executor.python or shlex.quote(sys.executable)} ...", "dry-run")
     return str(text).partition("# command")[0].rstrip()
-
-
-def log_of(results: Path, submission: submissions.Submission) -> str:
-    """The end of what the job has said on its standard error; '' if it said nothing."""
-    folder = results / LOGS / submission.batch
-    texts = [path.read_text(errors="replace").strip() for path in sorted(folder.glob(f"{submission.job_id}_*_log.err"))]
-    return "\n".join(text for text in texts if text)[-2000:]

@@ -16,6 +16,7 @@ from typing import Any
 import fpd_bench
 from fpd_bench.config.schema import RunConfig
 from fpd_bench.privacy import mask
+from fpd_bench.runs.claims import batch_job
 from fpd_bench.runs.rundir import now
 
 PACKAGES = ("torch", "torchvision", "timm", "numpy", "scipy", "safetensors", "hydra-core", "omegaconf")
@@ -34,6 +35,7 @@ def record(config: RunConfig, assets: dict[str, str]) -> dict[str, Any]:
         "installed_sha256": _hash(installed().encode()),  # of attempts/<n>.packages.txt
         "assets": assets,
         "host": socket.gethostname(),
+        "job": batch_job(),
         "platform": platform.platform(),
         "cpu": _cpu(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),

@@ -5,6 +5,7 @@ A job that SLURM does not know, or that nobody answers about, counts as alive un
 
 import contextlib
 import os
+import re
 import subprocess
 import time
 from collections.abc import Iterable, Mapping
@@ -179,6 +180,12 @@ def cancel(submissions: Iterable[Submission]) -> None:
         command("scancel", *jobs[begin : begin + 100])
     for name in names:
         command("scancel", f"--name={name}")
+
+
+def array_limit() -> int | None:
+    """Jobs that the site allows in one array; None if it does not say. 1: it takes no arrays."""
+    found = re.search(r"^MaxArraySize\s*=\s*(\d+)", command("scontrol", "show", "config") or "", re.M)
+    return max(1, int(found[1])) if found else None
 
 
 def check(partition: str) -> None:

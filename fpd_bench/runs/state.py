@@ -75,8 +75,7 @@ def _with_beat(state: RunState, beat: heartbeat.Beat | None, run: RunDir) -> Run
     """What the heartbeat knows better than the events: step and pace of a stage, and who is at work."""
     if beat is None or beat.attempt != state.attempt:
         record = run.attempt(state.attempt)
-        job = record.get("environment", {}).get("SLURM_JOB_ID", "")
-        return replace(state, host=str(record.get("host") or ""), job=str(job or ""))
+        return replace(state, host=str(record.get("host") or ""), job=str(record.get("job") or ""))
     state = replace(state, host=beat.host, pid=beat.pid, job=beat.job, sign=beat.time)
     if beat.stage != state.stage or not beat.steps:
         return state

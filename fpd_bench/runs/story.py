@@ -3,6 +3,7 @@
 from typing import Any
 
 from fpd_bench.runs.rundir import RunDir
+from fpd_bench.runs.submissions import job_output
 from fpd_bench.runs.view import duration
 
 TAIL = 12  # lines
@@ -16,7 +17,7 @@ def story(run: RunDir) -> str:
         attempt = event.get("attempt", 0)
         if attempt > told:
             record, told = run.attempt(attempt), attempt
-            job = record.get("environment", {}).get("SLURM_JOB_ID")
+            job = record.get("job")
             lines.append(f"attempt {attempt} on {record.get('host', '?')}" + (f", job {job}" if job else ""))
         text = _line(event)
         if text:
@@ -26,12 +27,14 @@ def story(run: RunDir) -> str:
 
 
 def log_tail(run: RunDir) -> list[str]:
-    """The last lines that the newest attempt with any has printed."""
+    """The last lines that the newest attempt with any has printed, or its batch job."""
     for attempt in reversed(run.attempts()):
-        path = run.log_file(attempt)
-        lines = path.read_text(errors="replace").splitlines()[-TAIL:] if path.exists() else []
-        if lines:
-            return lines
+        path, job = run.log_file(attempt), run.attempt(attempt).get("job")
+        printed = path.read_text(errors="replace") if path.exists() else ""
+        if not printed and job:
+            printed = job_output(run, job, "err") or job_output(run, job, "out")
+        if printed:
+            return printed.splitlines()[-TAIL:]
     return []
 
 

@@ -12,6 +12,7 @@ import socket
 import uuid
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 
 from fpd_bench.runs.claims import process_start, user
 from fpd_bench.runs.rundir import RunDir, now, write_text
@@ -35,6 +36,7 @@ class Submission:
     tries: int = 1  # submissions in a row that ended without the run's own doing
     exclude: str = ""  # nodes to keep away from
     grace_min: int = 10  # how long the job counts as alive while nobody knows it
+    most_alike: int = 0  # identical failures in the batch after which its jobs start no more runs; 0 = never
     job_id: str = ""
 
     def __str__(self) -> str:
@@ -65,13 +67,19 @@ def read(run: RunDir) -> Submission | None:
 
 
 def claim(
-    run: RunDir, batch: str, index: int, tries: int = 1, exclude: str = "", grace_min: int = 10
+    run: RunDir,
+    batch: str,
+    index: int,
+    tries: int = 1,
+    exclude: str = "",
+    grace_min: int = 10,
+    most_alike: int = 0,
 ) -> Submission | None:
     """Take the run for a job of `batch`; None if it is already somebody's."""
     token = f"{run.run_id}/{max(run.attempts(), default=0) + 1}"
     start = process_start(os.getpid()) or ""
     host, pid = socket.gethostname(), os.getpid()
-    mine = Submission(batch, token, index, host, pid, start, user(), now(), tries, exclude, grace_min)
+    mine = Submission(batch, token, index, host, pid, start, user(), now(), tries, exclude, grace_min, most_alike)
     temporary = run.submission.with_name(f".{run.submission.name}.{uuid.uuid4().hex}")
     temporary.write_text(json.dumps(asdict(mine)))
     try:
@@ -108,6 +116,31 @@ def last_sign(run: RunDir) -> float:
         with contextlib.suppress(OSError):
             times.append((run.path / name).stat().st_mtime)
     return max(times)
+
+
+def note_mistake(run: RunDir, submission: Submission, mark: str) -> None:
+    """Tell the other jobs of the batch that this run has failed, and how: nobody else may be there to hear of it."""
+    folder = _mistakes(run, submission) / mark[:12]
+    with contextlib.suppress(OSError):  # a full disk is the run's own failure to tell
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / run.run_id).touch()
+
+
+def hopeless(run: RunDir, submission: Submission) -> bool:
+    """Whether so many runs of the batch have failed alike that this one should not begin."""
+    counts = [len(list(folder.iterdir())) for folder in _mistakes(run, submission).glob("*")]
+    return 0 < submission.most_alike <= max(counts, default=0)
+
+
+def _mistakes(run: RunDir, submission: Submission) -> Path:
+    return run.path.parents[1] / LOGS / submission.batch / "failed"
+
+
+def job_output(run: RunDir, job_id: str, stream: str) -> str:
+    """What a job of the run has printed; '' for nothing. stream: out | err."""
+    paths = sorted((run.path.parents[1] / LOGS).glob(f"*/{job_id}_*_log.{stream}"))
+    texts = [path.read_text(errors="replace").strip() for path in paths]
+    return "\n".join(text for text in texts if text)
 
 
 def _same(run: RunDir, submission: Submission) -> bool:

@@ -154,6 +154,22 @@ def test_status_shows_who_works_on_what_and_how_far_it_is(file, tmp_path, capsys
     heart.stop()
 
 
+def test_the_story_of_a_run_ends_with_what_its_batch_job_printed(file, tmp_path, capsys):
+    run = RunDir.create(tmp_path, next(iter(load_sweep(file).runs().values())))
+    run.begin_attempt({"host": "n1", "job": "17_3"})
+    run.append_event({"seq": 0, "attempt": 1, "kind": "attempt_started"})
+    (tmp_path / "slurm" / "fpd-a").mkdir(parents=True)
+    output = tmp_path / "slurm" / "fpd-a" / "17_3_0_log.out"
+    output.write_text("Starting\nand going on\n")
+    output.with_name("17_30_0_log.err").write_text("another job's\n")
+    assert status.main([run.run_id, "--results", str(tmp_path)]) == 1  # its process is gone
+    told = capsys.readouterr().out
+    assert "attempt 1 on n1, job 17_3" in told and told.endswith("the end of its log:\n  Starting\n  and going on\n")
+    output.with_suffix(".err").write_text("slurmstepd: error: killed\n")
+    status.main([run.run_id, "--results", str(tmp_path)])
+    assert "slurmstepd: error: killed" in capsys.readouterr().out
+
+
 def test_status_watches_until_none_is_at_work(file, tmp_path, capsys, monkeypatch):
     run = RunDir.create(tmp_path, next(iter(load_sweep(file).runs().values())))
     heart = at_work(run, stage="sample", steps=10, seconds=1.0, step=5)

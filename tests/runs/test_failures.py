@@ -1,4 +1,4 @@
-"""Failures by class: less memory, no space, one mistake in every run, and times that YAML would misread."""
+"""Failures by class: less memory, no space, one mistake in every run."""
 
 import errno
 import shutil
@@ -8,9 +8,8 @@ import pytest
 import torch
 
 from fpd_bench.config.compose import compose
-from fpd_bench.errors import ConfigError, UnknownName
+from fpd_bench.errors import UnknownName
 from fpd_bench.runs import failures
-from fpd_bench.runs.executor import split_executor
 from fpd_bench.runs.local import run_inline
 from fpd_bench.runs.rundir import RunDir
 from fpd_bench.runs.stages import Bench, perform
@@ -106,24 +105,3 @@ def test_failures_have_a_class():
 
 def test_a_micro_batch_is_halved_from_the_whole():
     assert [failures.halved(0, 64), failures.halved(7, 64), failures.halved(1, 64)] == [32, 3, 1]
-
-
-def test_executor_fields_are_taken_out_of_the_overrides():
-    executor, rest = split_executor(
-        ["executor=slurm", "executor.partition=gpu", "executor.timeout_min=90", "seeds=[0]", "executor.sbatch.nice=5"]
-    )
-    assert (executor.name, executor.partition, executor.timeout_min, executor.sbatch) == (
-        "slurm",
-        "gpu",
-        90,
-        {"nice": "5"},
-    )
-    assert rest == ["seeds=[0]"]
-
-
-@pytest.mark.parametrize("text", ["'10:30'", "1.5", "0", "50000"])
-def test_times_are_whole_minutes(text):
-    with pytest.raises(ConfigError, match="from 1 to 43200; got") as told:
-        split_executor(["executor=slurm", f"executor.timeout_min={text}"])
-    if ":" in text:
-        assert "Write 11 (10 min 30 s) or 630 (10 h 30 min)." in str(told.value)

@@ -129,6 +129,12 @@ def test_status_tells_the_grace_that_the_job_was_submitted_with(run, says):
     assert state.state == "stale" and "the same command continues" in state.message
 
 
+@pytest.mark.parametrize(("said", "limit"), [("MaxArraySize = 1001", 1001), ("MaxArraySize=0", 1), ("", None)])
+def test_the_site_says_how_large_an_array_may_be(says, said, limit):
+    says(scontrol=f"echo 'Configuration data'; echo '{said}'")
+    assert scheduler.array_limit() == limit
+
+
 def test_a_submission_without_a_job_is_over_once_its_submitter_is_gone(run, says):
     claim = submissions.claim(run, "fpd-a", -1)
     says(squeue="true", sacct="true")
