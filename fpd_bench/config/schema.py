@@ -97,6 +97,8 @@ class OptimConfig:
     betas: list[float] = field(default_factory=lambda: [0.9, 0.99])
     clip: float = 1.0  # gradient norm; 0 = off
     ema: float = 0.99
+    # fp32 | bf16: of the networks in training (autocast); weights, losses, the drift and all evaluation stay float32
+    precision: str = field(default="fp32", metadata={"since": 3, "before": "fp32"})
 
 
 @dataclass
@@ -150,6 +152,8 @@ class ExecutionConfig:
     threads: int = 1
     processes: int = 1  # of this machine that train one run together; torchrun and srun bring their own number
     micro_batch: int = 0  # 0 = whole batch at once; smaller = gradient accumulation with the same maths
+    activation_checkpointing: bool = False  # keep the inputs of blocks only, compute their insides twice
+    compile: bool = False  # the networks of the training, by torch.compile; rounding differs as between machines
     log_every: int = 20
     grid_every: int = 200  # 0 = no pictures
     checkpoint_every: int = 200  # 0 = only at the end and when stopped

@@ -15,7 +15,7 @@ from fpd_bench.distill import parallel
 from fpd_bench.distill.adversary import Adversary, Views
 from fpd_bench.distill.drift import DriftField, drift_field
 from fpd_bench.distill.masking import start_tokens
-from fpd_bench.distill.method import Clock, draft_statistics
+from fpd_bench.distill.method import Clock, draft_statistics, micro_batches
 from fpd_bench.distill.refinement import refine
 from fpd_bench.distill.running import Running
 from fpd_bench.distill.streams import Streams, seed_of
@@ -57,7 +57,7 @@ class FixedPointDistillation:
     def backward(self, student: nn.Module, condition: Condition, progress: float) -> dict[str, float]:
         """One FPD step; see Method. A micro_batch below the batch drafts twice: the same maths in less memory."""
         clock, batch, whole = Clock(), len(condition), len(condition) * parallel.ranks()
-        chunks = self._chunks(batch)
+        chunks = micro_batches(batch, self.config.execution.micro_batch)
         start = start_tokens(
             whole, self.track.n_tokens, self.track.n_codes, self.config.start.r_init, self.streams["start"]
         )
@@ -72,7 +72,7 @@ class FixedPointDistillation:
             soft = logits.softmax(-1) if self.estimator.soft_teacher else None
             damaged = parallel.mine(self.source(parallel.gather(codes), self.track.n_codes, self.streams["draft"]))
             repaired = refine(self.track, damaged, condition, self.config.refine, self.streams["refine"], soft)
-        with clock("target"), torch.no_grad():
+        with clock("target"), torch.inference_mode():
             images = self.track.tokenizer.decode(self.track.tokenizer.codebook[repaired.codes], condition)
             targets = self.space(images)
         with clock("drift"):
@@ -106,10 +106,6 @@ class FixedPointDistillation:
         for layer, means in state.get("running", {}).items():
             self.running[layer] = Running()
             self.running[layer].load_state_dict(means)
-
-    def _chunks(self, batch: int) -> list[slice]:
-        size = self.config.execution.micro_batch or batch
-        return [slice(i, min(i + size, batch)) for i in range(0, batch, size)]
 
     def _draft(
         self, student: nn.Module, start: Tensor, condition: Condition, uniforms: Tensor, codes: Tensor | None = None

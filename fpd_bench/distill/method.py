@@ -40,6 +40,12 @@ class Method(Protocol):
     def load_state_dict(self, state: dict[str, Any]) -> None: ...
 
 
+def micro_batches(batch: int, size: int) -> list[slice]:
+    """The rows of a batch in parts of `size` (execution.micro_batch; 0 = all at once): gradient accumulation."""
+    size = size or batch
+    return [slice(i, min(i + size, batch)) for i in range(0, batch, size)]
+
+
 class Clock:
     """Seconds per phase of one step."""
 

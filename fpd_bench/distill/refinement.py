@@ -38,7 +38,7 @@ def draw_codes(logits: Tensor, generator: torch.Generator, temperature: float = 
     return first_arrival(logits, noise, temperature)
 
 
-@torch.no_grad()
+@torch.inference_mode()
 def refine(
     track: Track,
     draft: Tensor,

@@ -7,6 +7,7 @@ bit-identical to an uninterrupted one on the same kind of machine.
 import copy
 import math
 import time
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 import torch
@@ -18,6 +19,7 @@ from fpd_bench.distill.masking import start_tokens
 from fpd_bench.distill.method import Method
 from fpd_bench.distill.streams import Streams, seed_of
 from fpd_bench.errors import ConfigError, Diverged, Interrupted
+from fpd_bench.models.compute import computing
 from fpd_bench.models.sampling import categorical
 from fpd_bench.registry import methods
 from fpd_bench.tracks.base import Track
@@ -85,7 +87,8 @@ class Training:
         prompts = self.track.draw_conditions(optim.batch // per_prompt, self.streams["conditions"])
         condition = parallel.mine(prompts.repeat(per_prompt))
         self.optimizer.zero_grad(set_to_none=True)
-        row = self.method.backward(self.student, condition, self.step / optim.steps)
+        with self._computing():
+            row = self.method.backward(self.student, condition, self.step / optim.steps)
         parallel.sum_gradients(self.student.parameters())
         row = parallel.mean(row)
         norm = float(nn.utils.clip_grad_norm_(self.student.parameters(), optim.clip or math.inf))
@@ -93,10 +96,16 @@ class Training:
             raise Diverged(f"loss {row['loss']}, gradient norm {norm} at step {self.step}", self.step)
         self.optimizer.step()
         self._check_weights()
-        row |= parallel.mean(self.method.after_step(self.student, condition))
+        with self._computing():
+            own = self.method.after_step(self.student, condition)
+        row |= parallel.mean(own)
         self._update_average(optim.ema)
         self.step += 1
         return {"step": self.step, **row, "gradient_norm": norm, "seconds/step": time.perf_counter() - began}
+
+    def _computing(self) -> AbstractContextManager[None]:
+        execution = self.config.execution
+        return computing(self.config.optim.precision, execution.activation_checkpointing, execution.compile)
 
     @torch.no_grad()
     def _check_weights(self) -> None:

@@ -25,7 +25,7 @@ def generator_of(seed: int, suite: str, item: str, replicate: int) -> torch.Gene
     return torch.Generator().manual_seed(seed_of("sample", seed, suite, item, replicate))
 
 
-@torch.no_grad()
+@torch.inference_mode()
 def one_step(
     track: Track, student: nn.Module, condition: Condition, start: StartConfig, noise: list[torch.Generator]
 ) -> Tensor:
@@ -37,7 +37,7 @@ def one_step(
     return keyed_categorical(logits, uniforms)
 
 
-@torch.no_grad()
+@torch.inference_mode()
 def to_pixels(track: Track, codes: Tensor, condition: Condition) -> Tensor:
     """Codes [B, L] -> uint8 images [B, 3, H, W], rounded to the nearest level."""
     images = track.tokenizer.decode(track.tokenizer.codebook[codes], condition)

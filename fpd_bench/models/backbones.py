@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from fpd_bench.errors import AssetError, ConfigError, UnknownName
+from fpd_bench.models.compute import network, through
 from fpd_bench.models.vit import TransformerMaps, is_transformer
 
 EMBEDDED = "tf_efficientnet_lite0"
@@ -83,6 +84,7 @@ class FeatureBackbone(nn.Module):
         self.net = net.eval().requires_grad_(False)
         self.eval()
 
+    @network
     def forward(self, images: Tensor) -> dict[int, Tensor]:
         """[B, 3, H, W] in [0, 1] -> {block: [B, C, h, w]}."""
         side = self.input_size
@@ -93,7 +95,7 @@ class FeatureBackbone(nn.Module):
         if isinstance(self.net, TransformerMaps):
             maps = self.net(normalised, self.blocks)
         else:
-            maps = self.net(normalised.contiguous(memory_format=torch.channels_last))
+            maps = through(self.net, normalised.contiguous(memory_format=torch.channels_last))
         return dict(zip(self.blocks, maps, strict=True))
 
     def select(self, blocks: Iterable[int]) -> "FeatureBackbone":

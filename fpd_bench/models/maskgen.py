@@ -14,6 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from fpd_bench.models.compute import network, through
+
 
 @dataclass(frozen=True)
 class MaskGenShape:
@@ -152,6 +154,7 @@ class MaskGen(nn.Module):
             return tokens @ self.embeddings.weight[: self.shape.codes + 1]
         return self.embeddings(tokens)
 
+    @network
     def forward(self, tokens: Tensor, text: Tensor, pooled: Tensor, score: Tensor) -> Tensor:
         """-> logits [B, L, K], without a mask class.
 
@@ -162,6 +165,6 @@ class MaskGen(nn.Module):
         condition = self.cond_pooled_proj(torch.cat([pooled[:, 0], micro], dim=-1))
         image, words = self.embed(tokens) + self.pos_embed, self.text_embed_proj(text)
         for block in self.blocks:
-            image, words = block(image, words, condition)
+            image, words = through(block, image, words, condition)
         scale, shift = self.norm(condition)
         return modulate(image, scale, shift) @ self.embeddings.weight[: self.shape.codes].T

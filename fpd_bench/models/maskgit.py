@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from fpd_bench.models.compute import network, through
+
 
 @dataclass(frozen=True)
 class MaskGitShape:
@@ -81,7 +83,7 @@ class Encoder(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         for layer in self.layers:
-            x = layer(x)
+            x = through(layer, x)
         return x
 
 
@@ -127,6 +129,7 @@ class MaskGit(nn.Module):
         kept = shape.codes + 1
         return x @ self.tok_emb.weight[:kept].T + self.bias[: shape.tokens, :kept]
 
+    @network
     def forward(self, tokens: Tensor, labels: Tensor, dropped: Tensor | None = None) -> Tensor:
         """tokens: see `embed`; labels [B] in 0..classes-1; dropped [B] bool, True = unconditional.
 

@@ -20,6 +20,7 @@ from fpd_bench.config.weights import discriminator_file
 from fpd_bench.errors import AssetError, UnknownName
 from fpd_bench.models.backbones import FeatureBackbone
 from fpd_bench.models.checkpoints import check_fit, load_state
+from fpd_bench.models.compute import network, recomputing
 from fpd_bench.models.published import read_config
 from fpd_bench.models.vit import HEADS
 
@@ -153,8 +154,10 @@ class VitFeatures(nn.Module):
             ]
         )
 
+    @network
     def forward(self, images: Tensor) -> list[Tensor]:
         """[B, 3, SIDE, SIDE] in [0, 1] -> four maps."""
+        self.net.set_grad_checkpointing(recomputing())
         x = (images - self.mean) / self.std
         maps = self.net.forward_intermediates(x, indices=[2, 5, 8, 11], norm=False, intermediates_only=True)
         return [resize(project(m)) for m, project, resize in zip(maps, self.project, self.resize, strict=True)]

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from fpd_bench.models.compute import network, through
 from fpd_bench.models.text import ResidualAttentionBlock
 from fpd_bench.models.vqgan import Codebook
 
@@ -70,7 +71,7 @@ class _Vit(nn.Module):
         """All blocks over [B, n, W]."""
         x = self.ln_pre(sequence)
         for block in self.transformer:
-            x = block(x)
+            x = through(block, x)
         return x
 
 
@@ -145,6 +146,7 @@ class TaTiTok(nn.Module):
         """[B, 3, H, W] in [0, 1] -> codes [B, L]."""
         return self.quantize.nearest(self.encoder(images, self.latent_tokens))
 
+    @network
     def decode(self, embeddings: Tensor, text: Tensor) -> Tensor:
         """Code vectors or mixtures [B, L, d] and text [B, T, text_width] (`TextStates.last`) -> images, not clamped."""
         return self.decoder(embeddings, text)

@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from fpd_bench.models.compute import network, through
 from fpd_bench.models.condition import Condition
-
 
 PHRASE = 5  # words that each word sees of its neighbours: "red circle", "circle left of ring"
 
@@ -67,6 +67,7 @@ class MaskedTransformer(nn.Module):
         nn.init.normal_(self.token.weight, std=0.02)
         nn.init.normal_(self.word.weight, std=0.02)
 
+    @network
     def forward(self, tokens: Tensor, condition: Condition) -> Tensor:
         """tokens: ids [B, L] (mask id = K), or weights over codes and mask [B, L, K + 1] -> logits [B, L, K].
 
@@ -77,5 +78,5 @@ class MaskedTransformer(nn.Module):
         words = words + self.phrase(words.mT).mT + self.word_place
         x = torch.cat([words, image + self.token_place], dim=1)
         for block in self.blocks:
-            x = block(x)
+            x = through(block, x)
         return self.head(self.norm(x[:, words.shape[1] :]))

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from fpd_bench.errors import AssetError
 from fpd_bench.models.checkpoints import check_fit, load_state
+from fpd_bench.models.compute import recomputing
 
 FAMILIES = ("vision_transformer", "eva", "deit", "beit")  # timm's modules whose models are columns of equal blocks
 HEADS = ("head.", "head_dist.", "fc_norm.")  # classifiers, of no use here
@@ -53,6 +54,7 @@ class TransformerMaps(nn.Module):
 
     def forward(self, images: Tensor, blocks: Sequence[int]) -> list[Tensor]:
         """blocks: ascending; the network runs no deeper than the last of them."""
+        self.net.set_grad_checkpointing(recomputing())
         return self.net.forward_intermediates(
             images, indices=list(blocks), norm=False, stop_early=True, output_fmt="NCHW", intermediates_only=True
         )

@@ -10,6 +10,8 @@ from itertools import pairwise
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from fpd_bench.models.compute import network, through
+
 
 @dataclass(frozen=True)
 class VqganShape:
@@ -100,9 +102,9 @@ class Level(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         for i, block in enumerate(self.block):
-            x = block(x)
+            x = through(block, x)
             if self.attn:
-                x = self.attn[i](x)
+                x = through(self.attn[i], x)
         return x
 
 
@@ -216,6 +218,7 @@ class Vqgan(nn.Module):
         """[B, 3, H, W] in [-1, 1] -> codes [B, L]."""
         return self.quantize.nearest(self.quant_conv(self.encoder(images)).flatten(2).transpose(1, 2))
 
+    @network
     def decode(self, embeddings: Tensor) -> Tensor:
         """Code vectors or mixtures of them [B, L, d] -> images [B, 3, H, W], about [-1, 1], not clamped."""
         side = int(embeddings.shape[1] ** 0.5)

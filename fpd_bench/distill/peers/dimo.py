@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from fpd_bench.config.schema import RunConfig
 from fpd_bench.distill import parallel
 from fpd_bench.distill.masking import damage, draw_ratios, start_tokens
-from fpd_bench.distill.method import Clock, draft_statistics
+from fpd_bench.distill.method import Clock, draft_statistics, micro_batches
 from fpd_bench.distill.refinement import draw_codes, refine
 from fpd_bench.distill.streams import Streams
 from fpd_bench.models.condition import Condition
@@ -53,11 +53,13 @@ class DiMO:
         )
 
     def backward(self, student: nn.Module, condition: Condition, progress: float) -> dict[str, float]:
-        """The generator's half; see Method. micro_batch is not needed: nothing is decoded."""
-        clock = Clock()
-        with clock("draft"):
-            logits = student(self._start(len(condition)), condition) / self.config.start.temperature
-            codes = draw_codes(logits.detach(), self.streams["draft"])
+        """The generator's half; see Method. A micro_batch below the batch drafts twice, as in FPD."""
+        clock, start = Clock(), self._start(len(condition))
+        chunks = micro_batches(len(condition), self.config.execution.micro_batch)
+        with clock("draft"), torch.set_grad_enabled(len(chunks) == 1):
+            parts = [self._draft(student, start[rows], condition[rows]) for rows in chunks]
+        logits = torch.cat([part.detach() for part in parts])
+        codes = draw_codes(logits, self.streams["draft"])
         with clock("refine"):
             repaired = refine(self.track, codes, condition, self.config.refine, self.streams["refine"])
         with clock("auxiliary"), torch.no_grad():
@@ -65,8 +67,10 @@ class DiMO:
             gradient = token_gradient(own, repaired.logits, self.config.dimo.jeffreys_beta)
             gradient = gradient * repaired.hidden[..., None] / (len(condition) * parallel.ranks())
         with clock("backward"):
-            logits.backward(gradient)
-        stats = draft_statistics(logits.detach(), codes, repaired.codes, repaired.hidden)
+            for rows, part in zip(chunks, parts, strict=True):
+                again = part if len(chunks) == 1 else self._draft(student, start[rows], condition[rows])
+                again.backward(gradient[rows])
+        stats = draft_statistics(logits, codes, repaired.codes, repaired.hidden)
         return stats | clock.seconds | {"loss": float(gradient.abs().sum()) * parallel.ranks()}
 
     def after_step(self, student: nn.Module, condition: Condition) -> dict[str, float]:
@@ -74,20 +78,23 @@ class DiMO:
         clock = Clock()
         with clock("auxiliary"):
             with torch.no_grad():
-                logits = student(self._start(len(condition)), condition) / self.config.start.temperature
+                logits = self._draft(student, self._start(len(condition)), condition)
                 codes = draw_codes(logits, self.streams["auxiliary"])
                 refine, whole = self.config.refine, len(codes) * parallel.ranks()
                 ratios = draw_ratios(whole, refine.ratio, refine.low, refine.high, self.streams["auxiliary"])
                 hidden = damage(ratios, self.track.n_tokens, self.streams["auxiliary"])
                 hidden = parallel.mine(hidden).to(codes.device)
-            predicted = self.network(codes.masked_fill(hidden, self.track.n_codes), condition)
-            loss = F.cross_entropy(predicted[hidden], codes[hidden])
             self.optimizer.zero_grad(set_to_none=True)
-            share = int(hidden.sum()) / parallel.total(int(hidden.sum()))  # of the hidden tokens of the whole batch
-            (loss * share).backward()
+            loss, everyone = 0.0, parallel.total(int(hidden.sum()))  # hidden tokens of the whole batch
+            for rows in micro_batches(len(condition), self.config.execution.micro_batch):
+                gone, true = hidden[rows], codes[rows]
+                predicted = self.network(true.masked_fill(gone, self.track.n_codes), condition[rows])
+                part = F.cross_entropy(predicted[gone], true[gone])
+                (part * (int(gone.sum()) / everyone)).backward()
+                loss += float(part.detach()) * int(gone.sum()) / int(hidden.sum())
             parallel.sum_gradients(self.network.parameters())
             self.optimizer.step()
-        return {"auxiliary_loss": float(loss.detach())} | clock.seconds
+        return {"auxiliary_loss": loss} | clock.seconds
 
     def state_dict(self) -> dict[str, Any]:
         return {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict()}
@@ -95,6 +102,9 @@ class DiMO:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.network.load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])
+
+    def _draft(self, student: nn.Module, start: Tensor, condition: Condition) -> Tensor:
+        return student(start, condition) / self.config.start.temperature
 
     def _start(self, n: int) -> Tensor:
         sizes = n * parallel.ranks(), self.track.n_tokens, self.track.n_codes

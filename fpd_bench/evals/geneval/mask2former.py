@@ -61,7 +61,7 @@ class Mask2FormerBackend:
                 seen[i] = one
         return [one for one in seen if one is not None]
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def _batch(self, images: list[Image]) -> list[Seen]:
         pixels = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).to(self._device)
         inputs, inner = prepare(pixels, *self._sides)
