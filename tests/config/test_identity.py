@@ -29,7 +29,7 @@ def test_golden_ids(name):
     "same",
     [
         RunConfig(execution=ExecutionConfig(device="cuda", threads=8, micro_batch=4)),
-        RunConfig(drift=DriftConfig(blocks=[3, 2, 1, 0, 0], bandwidths=[0.5, 0.05, 0.2, 0.2])),
+        RunConfig(drift=DriftConfig(blocks=[3, 2, 1, 0, 0], bandwidths=[2, 0.5, 1, 1])),
         RunConfig(gan=GanConfig(weight=0), optim=OptimConfig(clip=1)),  # whole numbers where numbers are declared
         RunConfig(gan=GanConfig(weight=-0.0)),
         RunConfig(evaluation=EvaluationConfig(teacher_steps=4)),  # read by method=teacher only
