@@ -58,8 +58,10 @@ def _there(config: RunConfig) -> None:
         if find_spec("diffusers") is None:
             raise ConfigError("method=diffusers needs diffusers. Run: pip install 'fpd-bench[diffusers]'")
         locate(settings.source)
-        if settings.unet:
-            locate(settings.unet, "")
+        if settings.lora and find_spec("peft") is None:
+            raise ConfigError("generator.lora needs peft. Run: pip install 'fpd-bench[diffusers]'")
+        for added in filter(None, (settings.unet, settings.lora)):
+            locate(added, "")
 
 
 @cache

@@ -90,7 +90,7 @@ class OptimConfig:
 
     steps: int = 1000
     batch: int = 64  # drafts per step = prompts x samples_per_condition
-    lr: float = 2e-4
+    lr: float = 5e-4
     warmup: int = 50
     schedule: str = "cosine"  # constant | cosine
     weight_decay: float = 0.0
@@ -138,6 +138,8 @@ class GeneratorConfig:
     timesteps: list[int] = field(default_factory=list, metadata={"since": 2, "before": []})
     # another UNet for the pipeline: REPOSITORY, REPOSITORY/FILE, or a path; "" = its own
     unet: str = field(default="", metadata={"since": 2, "before": ""})
+    # low-rank weights to add to the pipeline's: REPOSITORY/FILE or a path; "" = none
+    lora: str = field(default="", metadata={"since": 3, "before": ""})
     variant: str = field(default="", metadata={"since": 2, "before": ""})  # of the weights' files, for example fp16
     # a pipeline of diffusers' community or a path: its code is run; "" = a class of diffusers
     custom_pipeline: str = field(default="", metadata={"since": 2, "before": ""})

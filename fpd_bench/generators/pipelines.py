@@ -25,7 +25,7 @@ BATCH = 4  # images at once, unless execution.micro_batch says otherwise
 
 @generators.register("diffusers", version=1)
 class DiffusersGenerator:
-    """`config.generator` says which pipeline, how many steps, which guidance, dtype, scheduler and UNet."""
+    """`config.generator` says which pipeline, how many steps, which guidance, dtype, scheduler, UNet and LoRA."""
 
     def __init__(self, config: RunConfig):
         self.config, self.settings = config, config.generator
@@ -72,7 +72,7 @@ def _arguments(settings: GeneratorConfig) -> dict[str, Any]:
 
 
 def open_pipeline(settings: GeneratorConfig) -> Any:
-    """The pipeline, with its UNet and scheduler replaced as asked. Raises AssetError, UnknownName or ConfigError."""
+    """The pipeline, its UNet, LoRA and scheduler as asked. Raises AssetError, UnknownName or ConfigError."""
     try:
         import diffusers
     except ImportError as error:
@@ -86,6 +86,8 @@ def open_pipeline(settings: GeneratorConfig) -> Any:
         pipeline: Any = diffusers.DiffusionPipeline.from_pretrained(source, **options)
         if settings.unet:
             pipeline.unet = _unet(locate(settings.unet, ""), pipeline.unet)
+        if settings.lora:
+            pipeline.load_lora_weights(_weights(_file(locate(settings.lora, ""))))
     except (OSError, ValueError, AttributeError, RuntimeError) as error:
         raise AssetError(f"'{source}' cannot be opened as a pipeline: {' '.join(str(error).split())[:300]}") from error
     if settings.scheduler:
@@ -105,19 +107,28 @@ def _scheduler(name: str, diffusers: Any) -> Any:
 
 def _unet(where: str, old: Any) -> Any:
     """The UNet of a file, or of a folder or repository in diffusers' layout, of the old one's kind and dtype."""
-    from safetensors.torch import load_file
-
-    parts = where.split("/")
-    if not Path(where).exists() and len(parts) > 2:
-        from huggingface_hub import hf_hub_download
-
-        where = hf_hub_download("/".join(parts[:2]), "/".join(parts[2:]))
+    where = _file(where)
     if not Path(where).is_file():
         return type(old).from_pretrained(where, dtype=old.dtype)
-    safe = where.endswith(".safetensors")
-    weights = load_file(where) if safe else torch.load(where, map_location="cpu", weights_only=True)
-    old.load_state_dict(weights)
+    old.load_state_dict(_weights(where))
     return old
+
+
+def _file(where: str) -> str:
+    """A path or a repository as it is; REPOSITORY/FILE fetched from the hub."""
+    parts = where.split("/")
+    if Path(where).exists() or len(parts) < 3:
+        return where
+    from huggingface_hub import hf_hub_download
+
+    return hf_hub_download("/".join(parts[:2]), "/".join(parts[2:]))
+
+
+def _weights(path: str) -> dict[str, Tensor]:
+    from safetensors.torch import load_file
+
+    safe = path.endswith(".safetensors")
+    return load_file(path) if safe else torch.load(path, map_location="cpu", weights_only=True)
 
 
 def _revisions(pipeline: Any, settings: GeneratorConfig) -> dict[str, str]:

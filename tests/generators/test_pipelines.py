@@ -71,6 +71,18 @@ def test_another_unet_from_a_file_or_a_folder(pipeline_folder, tmp_path):
         images(pipeline_folder, unet=str(tmp_path / "foreign.safetensors"))
 
 
+def test_a_lora_is_added_to_the_pipelines_weights(pipeline_folder, tmp_path):
+    name = "unet.down_blocks.1.attentions.0.transformer_blocks.0.attn1.to_q"
+    noise = torch.Generator().manual_seed(0)
+    low_rank = {f"{name}.lora_A.weight": torch.randn(2, 16, generator=noise)}
+    low_rank |= {f"{name}.lora_B.weight": torch.randn(16, 2, generator=noise)}
+    save_file(low_rank, tmp_path / "lora.safetensors")
+    torch.save(low_rank, tmp_path / "lora.pt")
+    plain, other = images(pipeline_folder), images(pipeline_folder, lora=str(tmp_path / "lora.safetensors"))
+    assert not torch.equal(plain, other)
+    assert torch.equal(other, images(pipeline_folder, lora=str(tmp_path / "lora.pt")))
+
+
 def test_names_are_found_in_the_weights_folder(pipeline_folder, monkeypatch):
     monkeypatch.setenv("FPD_WEIGHTS", str(pipeline_folder.parent))
     assert locate("someone/tiny-sd") == str(pipeline_folder)
