@@ -34,7 +34,7 @@ def drafts(track: ShapesTrack) -> tuple[torch.Tensor, torch.Tensor]:
     condition = track.suite("validation").condition
     masked = torch.full((len(condition), track.n_tokens), track.n_codes)
     codes = categorical(track.teacher(masked, condition), generator)
-    half = RefineConfig(low=0.5, high=0.5, guidance=2.0, temperature=0.0)
+    half = RefineConfig("uniform", low=0.5, high=0.5, guidance=2.0, temperature=0.0)
     return codes, refine(track, codes, condition, half, generator).codes
 
 

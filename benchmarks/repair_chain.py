@@ -1,27 +1,32 @@
-"""Is there a good fixed point to distil? Repeat damage and repair without any student (docs/dynamics.md, finding 2).
+"""Is there a good fixed point to distil, and does a student still hear of it? Repeat damage and repair, train nothing.
 
-Starts from the teacher's one-step drafts and prints GenEval Overall on validation prompts after 1, 3, 10 and 30
-repairs, for several damage ratios and for z_init with and without random codes.
+Prints GenEval Overall on validation prompts of one-step drafts and after 1, 3 and 10 repairs, for several damage
+ratios: of the teacher's drafts, with and without random codes in z_init, or of a trained student's
+(docs/dynamics.md, findings 2 and 9).
 
   python benchmarks/repair_chain.py [--guidance 1] [--temperature 1]
+  python benchmarks/repair_chain.py --run 3f9c --temperature 0.3
 """
 
 import argparse
+from pathlib import Path
 
 import torch
 from rich.console import Console
 from rich.table import Table
 
-from fpd_bench.config.schema import RefineConfig
+from fpd_bench.config.schema import RefineConfig, StartConfig
 from fpd_bench.distill.masking import start_tokens
 from fpd_bench.distill.refinement import refine
 from fpd_bench.evals.sampling import to_pixels
 from fpd_bench.models.sampling import categorical
+from fpd_bench.runs.rundir import find
+from fpd_bench.runs.samples import trained
 from fpd_bench.tracks.base import Suite
 from fpd_bench.tracks.shapes.track import ShapesTrack
 
 RATIOS = ((0.1, 0.3), (0.3, 0.5), (0.5, 0.7), (0.7, 0.9), (0.1, 0.6))
-AFTER = (1, 3, 10, 30)
+AFTER = (0, 1, 3, 10)
 
 
 def overall(track: ShapesTrack, suite: Suite, codes: torch.Tensor) -> float:
@@ -33,35 +38,45 @@ def overall(track: ShapesTrack, suite: Suite, codes: torch.Tensor) -> float:
 
 
 @torch.no_grad()
-def chain(track: ShapesTrack, suite: Suite, r_init: float, config: RefineConfig) -> list[float]:
-    """Overall after each number of repairs in AFTER."""
+def chain(
+    track: ShapesTrack, suite: Suite, drafter: torch.nn.Module, start: StartConfig, config: RefineConfig
+) -> list[float]:
+    """Overall after each number of repairs in AFTER, from one-step drafts of `drafter`."""
     generator = torch.Generator().manual_seed(0)
-    start = start_tokens(len(suite.items), track.n_tokens, track.n_codes, r_init, generator)
-    codes = categorical(track.teacher(start, suite.condition), generator)
+    tokens = start_tokens(len(suite.items), track.n_tokens, track.n_codes, start.r_init, generator)
+    codes = categorical(drafter(tokens, suite.condition), generator, start.temperature)
     scores = []
-    for step in range(1, max(AFTER) + 1):
-        codes = refine(track, codes, suite.condition, config, generator).codes
-        if step in AFTER:
+    for repairs in range(max(AFTER) + 1):
+        if repairs:
+            codes = refine(track, codes, suite.condition, config, generator).codes
+        if repairs in AFTER:
             scores.append(overall(track, suite, codes))
     return scores
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--guidance", type=float, default=1.0)
-    parser.add_argument("--temperature", type=float, default=1.0)
+    parser.add_argument("--temperature", type=float, default=1.0, help="of the repair (default: 1)")
+    parser.add_argument("--run", help="the beginning of a run id: its student's drafts, with its own start")
+    parser.add_argument("--results", type=Path, default=Path("results"))
     options = parser.parse_args()
     torch.set_num_threads(1)
-    track = ShapesTrack()
+    if options.run:
+        source = trained(find(options.results, options.run))
+        track, drafter, starts = source.track, source.student, [source.config.start]
+    else:
+        track = ShapesTrack()
+        drafter, starts = track.teacher, [StartConfig(r_init=r_init, temperature=1.0) for r_init in (0.9, 1.0)]
     suite = track.suite("validation")
     table = Table(title=f"Repair alone: guidance {options.guidance:g}, temperature {options.temperature:g}")
     for name in ("r_init", "r", *(f"{n} repairs" for n in AFTER)):
         table.add_column(name)
-    for r_init in (0.9, 1.0):
+    for start in starts:
         for low, high in RATIOS:
-            config = RefineConfig(low=low, high=high, guidance=options.guidance, temperature=options.temperature)
-            scores = chain(track, suite, r_init, config)
-            table.add_row(f"{r_init:g}", f"{low:g}-{high:g}", *(f"{score:.2f}" for score in scores))
+            config = RefineConfig("uniform", low, high, options.guidance, options.temperature)
+            scores = chain(track, suite, drafter, start, config)
+            table.add_row(f"{start.r_init:g}", f"{low:g}-{high:g}", *(f"{score:.2f}" for score in scores))
     Console().print(table)
 
 
