@@ -62,12 +62,12 @@ def main() -> int:
 
     tally, rng, began = fault_trials.Tally(), random.Random(asked.seed), time.monotonic()
     wanted = {"pool": POOL_SHARE, "shapes": 0 if asked.no_shapes else SHAPES_SHARE}
-    wanted["tiny"] = 1 - sum(wanted.values())
-    benches = _benches(fault_trials.Bench, folder, shapes=wanted["shapes"] > 0)
+    wanted = {name: share for name, share in wanted.items() if share} | {"tiny": 1 - sum(wanted.values())}
+    benches = _benches(fault_trials.Bench, folder, shapes="shapes" in wanted)
     number = 0
     while tally.kills < asked.kills:
         done = Counter(kind(key) for key in tally.hits.elements())
-        now = max(wanted, key=lambda name: wanted[name] * asked.kills - done[name])  # whose share is furthest behind
+        now = min(wanted, key=lambda name: done[name] / wanted[name])  # whose share is furthest behind
         doors = {"pool": 1, "report": 0.2} if now == "pool" else FORKS
         bench, number = benches["shapes" if now == "shapes" else "tiny"], number + 1
         kills = min(IN_A_TRIAL, asked.kills - tally.kills)

@@ -10,7 +10,7 @@ import importlib
 import sys
 from collections.abc import Callable, Mapping
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoints, entry_points
 from typing import Any, Generic, TypeVar
 
 from fpd_bench.errors import UnknownName
@@ -19,9 +19,13 @@ T = TypeVar("T")
 
 
 @cache
-def _announced(group: str, _path: tuple[str, ...]) -> tuple[EntryPoint, ...]:
+def _everything(_path: tuple[str, ...]) -> Any:  # EntryPoints, for which Python 3.11 has a class of its own
+    return entry_points()
+
+
+def _announced(group: str) -> EntryPoints:
     """What installed packages announce. Looking takes some 50 ms, and a sweep asks thousands of times."""
-    return tuple(entry_points(group=group))
+    return _everything(tuple(sys.path)).select(group=group)
 
 
 class Registry(Generic[T]):
@@ -65,7 +69,7 @@ class Registry(Generic[T]):
 
     def known(self) -> list[str]:
         """Every name that can be asked for, sorted, without importing a plugin."""
-        announced = {point.name for point in _announced(self._group, tuple(sys.path))}
+        announced = {point.name for point in _announced(self._group)}
         return sorted({*self._declared, *self._entries, *announced})
 
     def check(self, name: str, where: str = "") -> None:
@@ -80,7 +84,7 @@ class Registry(Generic[T]):
 
     def _entry(self, name: str) -> tuple[T, int]:
         if name not in self._entries and name not in self._declared:
-            for point in entry_points(group=self._group, name=name):  # another package's: leave our own at rest
+            for point in _announced(self._group).select(name=name):  # another package's: leave our own at rest
                 point.load()
         if name not in self._entries:
             self._load()
@@ -99,7 +103,7 @@ class Registry(Generic[T]):
         try:
             for home in self._homes:
                 importlib.import_module(home)
-            for point in entry_points(group=self._group):
+            for point in _announced(self._group):
                 point.load()
         except BaseException:
             self._loaded = False  # a home that failed says so again at the next lookup

@@ -84,7 +84,20 @@ class Follower:
         given = {run_id: submission for run_id, submission in known.items() if submission}
         signs = {submission.token: submissions.last_sign(runs[run_id]) for run_id, submission in given.items()}
         answers = self.scheduler.ask(given.values(), signs)
+        self._adopt(runs, given, answers)
         return {run_id: self._ended(run, known[run_id], answers) for run_id, run in runs.items()}
+
+    def _adopt(
+        self, runs: dict[str, RunDir], given: dict[str, submissions.Submission], answers: dict[str, Answer]
+    ) -> None:
+        """Take over the jobs whose submitter died before it could note their numbers."""
+        orphans: dict[str, list[RunDir]] = {}
+        for run_id, one in given.items():
+            found = answers[one.token]
+            if found.job_id and not (one.job_id or found.over or one.unfinished()):
+                orphans.setdefault(found.job_id, []).append(runs[run_id])
+        for job_id, its in orphans.items():
+            launch.adopt(its, job_id, self.results)
 
     def _ended(self, run: RunDir, submission: submissions.Submission | None, answers: dict[str, Answer]) -> bool:
         """Tell the run's end, or prepare its next submission."""

@@ -15,13 +15,27 @@ from fpd_bench.runs.signals import stop_flag
 KILL_SECONDS = 60  # SLURM's KillWait is 30 by default
 
 
+class Worker:
+    """What a batch job does. Here, where little else is loaded: each job loads it anew."""
+
+    def __init__(self, *run_dirs: str):
+        self.run_dirs = run_dirs
+
+    def __call__(self) -> list[str]:
+        return carry(self.run_dirs)
+
+    def checkpoint(self, *_: object) -> Any:
+        """submitit calls this if it requeues the job itself: there is nothing to add to the run directories."""
+        import submitit
+
+        return submitit.helpers.DelayedSubmission(self)
+
+
 def carry(run_dirs: tuple[str, ...]) -> list[str]:
     """Perform the runs; says how each ended."""
-    ends = []
+    ends: list[str] = []
+    bench = None
     with stop_flag() as stop:  # takes the place of submitit's handler, which would requeue by its own rules
-        from fpd_bench.runs.stages import Bench, perform  # torch: seconds in which a warning may come
-
-        bench = Bench()
         runs = [RunDir(path) for path in run_dirs]
         for n, run in enumerate(runs):
             submission = submissions.read(run)
@@ -31,6 +45,9 @@ def carry(run_dirs: tuple[str, ...]) -> list[str]:
                 ends.append(_not_started(run, submission))
                 continue
             _wait_for_predecessor(run, lambda: bool(stop))
+            from fpd_bench.runs.stages import Bench, perform  # torch: seconds in which a warning may come
+
+            bench = bench or Bench()
             outcome = Outcome(run.run_id, "interrupted") if stop else _performed(run, perform, bench)
             ends.append(f"{outcome.run_id} {outcome.status} {outcome.message}".rstrip())
             print(ends[-1], flush=True)

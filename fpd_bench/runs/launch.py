@@ -1,7 +1,7 @@
 """Submission to SLURM; the only user of submitit.
 
 A job is a `Worker` with the paths of its run directories, nothing more: all else is in their files. Runs are claimed
-before sbatch and the job's number is noted after it; a submitter that dies in between is found out by the job's name.
+before sbatch and the job's number is noted after it; if the submitter dies in between, its job is found by its name.
 """
 
 import contextlib
@@ -16,28 +16,11 @@ from typing import Any
 from fpd_bench.errors import ConfigError
 from fpd_bench.runs import scheduler, snapshot, submissions
 from fpd_bench.runs.executor import Executor
-from fpd_bench.runs.rundir import RunDir
+from fpd_bench.runs.job import Worker
+from fpd_bench.runs.rundir import RunDir, write_with
 from fpd_bench.runs.submissions import LOGS
 
 LONGEST_COMMENT = 1000
-
-
-class Worker:
-    """What a batch job does."""
-
-    def __init__(self, *run_dirs: str):
-        self.run_dirs = run_dirs
-
-    def __call__(self) -> list[str]:
-        from fpd_bench.runs.job import carry
-
-        return carry(self.run_dirs)
-
-    def checkpoint(self, *_: object) -> Any:
-        """submitit calls this if it requeues the job itself: there is nothing to add to the run directories."""
-        import submitit
-
-        return submitit.helpers.DelayedSubmission(self)
 
 
 @dataclass(frozen=True)
@@ -116,6 +99,23 @@ def _send(
     with contextlib.redirect_stderr(io.StringIO()), submitter.batch():
         jobs = [submitter.submit(Worker(*paths)) for paths in groups]
     return [job.job_id for job in jobs]
+
+
+def adopt(runs: list[RunDir], job_id: str, results: Path) -> None:
+    """Take over a job whose submitter died behind sbatch: give it its work, which it waits a minute for.
+
+    runs: those that the job is to carry, all of one batch and index.
+    """
+    import submitit
+
+    given = [(run, submissions.read(run)) for run in runs]
+    for run, submission in given:
+        if submission:
+            work = submitit.core.utils.JobPaths(results.resolve() / LOGS / submission.batch, job_id).submitted_pickle
+            if not work.exists():
+                everything = submitit.helpers.DelayedSubmission(Worker(*(str(one.path.resolve()) for one in runs)))
+                write_with(work, everything.dump)
+            submissions.record(run, submission, job_id)
 
 
 def _submitter(results: Path, batch: str, comment: str, exclude: str, executor: Executor, code: Path) -> Any:

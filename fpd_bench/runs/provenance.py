@@ -91,8 +91,13 @@ def packages() -> dict[str, str]:
 @cache
 def installed() -> str:
     """Every package that this interpreter finds, as 'name==version' lines, sorted."""
-    found = {(one.metadata["Name"] or "?", one.version) for one in metadata.distributions()}
-    return "".join(f"{name}=={version}\n" for name, version in sorted(found, key=str))
+    return "".join(sorted({f"{name}=={version}\n" for name, version in map(_named, metadata.distributions())}))
+
+
+def _named(one: metadata.Distribution) -> tuple[str, str]:
+    """Name and version, by the folder's name if that says both: to parse each METADATA takes a third of a second."""
+    found = re.fullmatch(r"(.+)-(.+)\.dist-info", getattr(getattr(one, "_path", None), "name", ""))
+    return (found[1].replace("_", "-"), found[2]) if found else (one.metadata["Name"] or "?", one.version)
 
 
 def device(name: str) -> dict[str, Any]:

@@ -149,3 +149,18 @@ def bench(tiny, tmp_path, monkeypatch, capsys):
 def ask():
     """Standard output of a command."""
     return lambda *words: subprocess.run(list(map(str, words)), capture_output=True, text=True, check=True).stdout
+
+
+@pytest.fixture
+def put_first(tmp_path, monkeypatch):
+    """Put a program of that name before SLURM's own in PATH."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+
+    def put(name, text):
+        (folder / name).write_text(f"#!/bin/sh\n{text}\n")
+        (folder / name).chmod(0o755)
+        return folder / name
+
+    return put

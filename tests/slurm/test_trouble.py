@@ -13,21 +13,6 @@ from fpd_bench.runs import following, submissions
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture
-def put_first(tmp_path, monkeypatch):
-    """Put a program of that name before SLURM's own in PATH."""
-    folder = tmp_path / "bin"
-    folder.mkdir()
-    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
-
-    def put(name, text):
-        (folder / name).write_text(f"#!/bin/sh\n{text}\n")
-        (folder / name).chmod(0o755)
-        return folder / name
-
-    return put
-
-
 def test_a_request_that_no_node_can_serve_is_refused_and_leaves_nothing(bench):
     code, _out, err = bench.slurm("executor.gpus=64")
     assert code == 2 and "sbatch refused" in err and "Requested node configuration is not available" in err

@@ -97,11 +97,14 @@ def command(bench, door, results, kills, ledger):
 def _door(bench, door, results):
     from fpd_bench import report, sweep, worker
     from fpd_bench.store import __main__ as store
+    from fpd_bench.store import layout
 
     if door == "sweep":
         return sweep.main(bench.arguments(results, "executor=inline"))
     if door == "worker":
-        todo = [run for run in _runs(bench, results) if run.path.exists() and not run.is_done()]
+        # A directory that a killed sweep has only half made is refused (exit code 2); the sweep completes it.
+        made = [run for run in _runs(bench, results) if (run.path / layout.CONFIG).exists()]
+        todo = [run for run in made if not run.is_done()]
         return max((worker.main([str(run.path)]) for run in todo), default=0)
     if door == "check":
         return store.main(["check", "--results", str(results)])
@@ -170,6 +173,8 @@ def trial(bench, number, kills, doors, rng, tally, environment):
     ledger.mkdir()
     mine, troubles, tries = Counter(), [], 0
     while mine.total() < kills and tries < 4 * kills:
+        if mine and all(run.is_done() for run in _runs(bench, results)):
+            break  # little is left to hit: the next sweep has more
         door = rng.choices(list(doors), list(doors.values()))[0]
         tries += 1
         planned = [random_kill(bench, door, rng, f"{tries}-{k}") for k in range(2 if door == "pool" else 1)]

@@ -1,0 +1,119 @@
+"""Handing runs over: a submitter that is killed on the way, arrays, several runs a job, what the site refuses."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from fpd_bench import status
+from fpd_bench.runs import following, submissions
+from fpd_bench.runs.state import state_of
+
+pytestmark = pytest.mark.slow
+
+REFUSED = "Required partition not available"
+KILLED = {"before sbatch": "", "behind sbatch": 'out=$({sbatch} "$@")\n'}
+
+
+@pytest.mark.parametrize("when", KILLED)
+def test_a_submitter_that_is_killed_loses_no_run_and_doubles_none(bench, put_first, when):
+    """sbatch itself does it: it kills who has called it, before or after it has made the jobs."""
+    sbatch = shutil.which("sbatch")
+    shim = put_first("sbatch", KILLED[when].format(sbatch=sbatch) + "kill -9 $PPID")
+    words = ["sweep", bench.file, "executor=slurm", "executor.timeout_min=30", "executor.sbatch.hold=true", "seeds=[0]"]
+    process = bench.tiny.start(*words, "executor.cells_per_job=2", "--results", bench.results)
+    assert process.wait(300) == -signal.SIGKILL
+    shim.unlink()
+    runs = bench.runs("seeds=[0]")
+    claims = [submissions.read(run) for run in runs]
+    assert all(claim and not claim.job_id for claim in claims)
+    release = f"sleep 1; scontrol release $(squeue -h -o %A --name={claims[0].batch})"
+    subprocess.Popen(["sh", "-c", release], stderr=subprocess.DEVNULL)
+    bench.finish("seeds=[0]")
+    assert [run.attempts() for run in runs] == [[1], [1]]
+
+
+def test_one_job_carries_several_runs_and_comes_back_for_those_that_are_left(bench, ask):
+    bench.setenv("TINY_SECONDS", "0.1")
+    runs = bench.detach("executor.cells_per_job=3", "executor.sbatch.hold=true")
+    jobs = [submissions.read(run).job_id for run in runs]
+    assert len(set(jobs)) == 2 and jobs[0] == jobs[1] == jobs[2]
+    ask("scontrol", "release", jobs[0].partition("_")[0])
+    bench.at_step(runs[0], 3)
+    ask("scancel", "--signal=USR2", jobs[0])
+    bench.finish()
+    assert [run.attempts() for run in runs] == [[1, 2], [1], [1], [1]]
+    assert len({run.attempt(1)["job"] for run in runs[:3]}) == 1
+
+
+def test_arrays_keep_to_the_sites_limit_and_share_what_may_run_at_once(slurm, bench, alone, capsys):
+    """The controller comes back with a limit of 3 jobs an array, which would refuse one of 4."""
+    conf = slurm / "etc" / "slurm.conf"
+    before = conf.read_text()
+    try:
+        conf.write_text(f"MaxArraySize=3\n{before}")
+        restart(slurm)
+        _code, out, _err = bench.slurm("executor.max_parallel=4", "--dry-run")
+        assert "4 runs in 4 jobs in 2 arrays" in out and "#SBATCH --array=0-2%3" in out
+        runs = bench.detach("executor.max_parallel=4", "executor.timeout_min=30")
+        assert sorted("_" in submissions.read(run).job_id for run in runs) == [False, True, True, True]
+        bench.finish()
+    finally:
+        conf.write_text(before)
+        restart(slurm)
+
+
+def restart(slurm):
+    pid = slurm / "run" / "slurmctld.pid"
+    os.kill(int(pid.read_text()), signal.SIGKILL)
+    pid.unlink()
+    daemon = shutil.which("slurmctld", path=f"{os.environ['PATH']}:/usr/sbin")
+    subprocess.run([daemon], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    subprocess.run([Path(__file__).parent / "slurm-up", slurm], check=True, capture_output=True)
+
+
+def test_what_a_closed_partition_refuses_waits_until_it_opens(slurm, bench, alone, ask, monkeypatch):
+    monkeypatch.setattr(following, "RETRY_SECONDS", 2)
+    bench.setenv("TINY_SECONDS", "0.1")
+    (run,) = bench.detach(*bench.one)
+    bench.at_step(run, 1)
+    log = slurm / "log" / "slurmctld.log"
+    refusals = log.read_text().count(REFUSED)
+    ask("scontrol", "update", "partitionname=main", "state=DRAIN")
+    wait = f"until [ $(grep -c '{REFUSED}' {log}) -gt {refusals} ]; do sleep 0.2; done"
+    opening = subprocess.Popen(["sh", "-c", f"{wait}; scontrol update partitionname=main state=UP"])
+    try:
+        err = bench.finish()
+    finally:
+        opening.kill()
+        ask("scontrol", "update", "partitionname=main", "state=UP")
+    assert "waits, as do 2 others: sbatch refused 3 jobs" in err and "not available (inactive or drain)" in err
+    assert [run.attempts() for run in bench.runs()] == [[1]] * 4
+
+
+def test_identical_failures_end_a_sweep_that_nobody_follows(bench):
+    bench.setenv("TINY_FAILURE", "0-dark")
+    runs = bench.detach("executor.max_identical_failures=1", "executor.max_parallel=1")
+    bench.tiny.wait_until(lambda: not any(run.submission.exists() for run in runs), 600)
+    assert sorted(state_of(run).state for run in runs) == ["failed", "interrupted", "interrupted", "interrupted"]
+    bench.setenv("TINY_FAILURE", "")
+    bench.finish()
+
+
+def test_submitits_own_options_reach_the_job_and_its_output_the_story(bench, capsys):
+    python = f"executor.python='env OMP_NUM_THREADS=3 {sys.executable}'"
+    flags = ["executor.srun_args='--export=ALL,MKL_NUM_THREADS=4'", "executor.setup='echo before'"]
+    bench.finish(*bench.one, python, *flags, "executor.teardown='echo after'")
+    (run,) = bench.runs(*bench.one)
+    environment = run.attempt(1)["environment"]
+    assert (environment["OMP_NUM_THREADS"], environment["MKL_NUM_THREADS"]) == ("3", "4")
+    capsys.readouterr()
+    assert status.main([run.run_id, "--results", str(bench.results)]) == 0
+    assert f"  {run.run_id} done\n" in capsys.readouterr().out
+    (output,) = (bench.results / "slurm").glob("*/*_log.out")
+    assert output.read_text().startswith("before\n")
+    bench.tiny.wait_until(lambda: output.read_text().splitlines()[-1] == "after", 60)
