@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from fpd_bench.config.schema import RunConfig
-from fpd_bench.config.weights import VARIABLE
+from fpd_bench.config.weights import VARIABLE, place
 from fpd_bench.errors import AssetError
 
 INCEPTION_FILE = "weights-inception-2015-12-05-6726825d.pth"
@@ -17,13 +17,13 @@ def inception_file(given: Path | None = None) -> Path:
 
     Raises AssetError with where they are published and where to put them.
     """
-    folder = os.environ.get(VARIABLE, "")
+    folder = place()
     home = Path(os.environ.get("TORCH_HOME") or Path.home() / ".cache" / "torch")
-    ours = [Path(folder) / INCEPTION_FILE, Path(folder) / "torch-fidelity" / INCEPTION_FILE] if folder else []
+    ours = [folder / INCEPTION_FILE, folder / "torch-fidelity" / INCEPTION_FILE] if folder else []
     places = [given] if given else [*ours, home / "hub" / "checkpoints" / INCEPTION_FILE]
     found = next((place for place in places if place.is_file()), None)
     if found is None:
-        target = Path(folder or "WEIGHTS") / INCEPTION_FILE
+        target = (folder or Path("WEIGHTS")) / INCEPTION_FILE
         raise AssetError(
             f"FID needs Inception's weights; none at {', '.join(map(str, places))}. Published at {INCEPTION_URL} "
             f"(91 MB). Where there is a network: wget -O {target} {INCEPTION_URL} ; then export "

@@ -4,7 +4,6 @@ Needs no torch. A pipeline is a hub name or a folder; a hub name is looked for i
 --local-dir $FPD_WEIGHTS/<part behind the slash>` leaves it), then in the hub's cache, then on the hub.
 """
 
-import os
 import re
 from functools import cache
 from importlib.util import find_spec
@@ -49,9 +48,9 @@ def _there(config: RunConfig) -> None:
     track, settings = config.track.name, config.generator
     if track in weights.PUBLISHED:
         folder = weights.weights_folder(track)
-        for file in weights.SCORERS.get(track, ()):
-            if missing := file.absent(folder):
-                raise AssetError(f"Track '{track}' scores with {missing}, which is missing. Run: {file.fetch(folder)}")
+        for file in weights.missing(weights.SCORERS.get(track, ()), folder):
+            absent = file.absent(folder)
+            raise AssetError(f"Track '{track}' scores with {absent}, which is missing. Run: {file.fetch(folder)}")
     if config.method == "folder" and not Path(settings.source).is_dir():
         raise ConfigError(f"generator.source='{settings.source}' is not a folder.")
     if config.method == "diffusers":
@@ -75,8 +74,8 @@ def locate(source: str, needed: str = INDEX) -> str:
     if not re.fullmatch(r"[\w.-]+/[\w.-]+(/[\w./-]+)?", source):
         raise ConfigError(f"'{source}' is neither a folder nor a hub name like stabilityai/sdxl-turbo.")
     repository, file = "/".join(source.split("/")[:2]), "/".join(source.split("/")[2:])
-    folder = os.environ.get(weights.VARIABLE, "")
-    kept = Path(folder) / repository.partition("/")[2] if folder else None
+    folder = weights.place()
+    kept = folder / repository.partition("/")[2] if folder else None
     if kept and kept.is_dir():
         return _local(kept / file, needed)
     _on_the_hub(repository, file or needed)
@@ -98,7 +97,7 @@ def _on_the_hub(repository: str, file: str) -> None:
 
     if file and isinstance(try_to_load_from_cache(repository, file), str):
         return
-    target = Path(os.environ.get(weights.VARIABLE) or f"${weights.VARIABLE}") / repository.partition("/")[2]
+    target = (weights.place() or Path(f"${weights.VARIABLE}")) / repository.partition("/")[2]
     fetch = f"Fetch it where there is a network: hf download {repository} --local-dir {target}"
     try:
         HfApi().model_info(repository, timeout=SECONDS)

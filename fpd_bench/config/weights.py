@@ -1,13 +1,15 @@
 """Which published files the paper's tracks need, where they lie and where they come from; needs no torch.
 
-$FPD_WEIGHTS is a folder with one subfolder per hub repository, as `hf download REPOSITORY --local-dir` leaves it. It
-is a place, not a setting: it is no part of a run's name, and every run records the sha256 of what it read.
+$FPD_WEIGHTS is a folder with one subfolder per hub repository, as `hf download REPOSITORY --local-dir` leaves it; `hub`
+is the folder ~/.cache/fpd-bench/weights, into which what is missing is fetched. It is a place, not a setting: it is no
+part of a run's name, and every run records the sha256 of what it read.
 """
 
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from fpd_bench.config import hub
 from fpd_bench.config.weight_files import refuse_foreign
 from fpd_bench.errors import AssetError
 
@@ -38,20 +40,27 @@ class Published:
 
     def path(self, folder: Path) -> Path:
         """Where the file belongs; a .safetensors converted from it is taken in its place."""
-        path = folder / self.repository.partition("/")[2] / self.file
+        path = self.home(folder) / self.file
         found = (place for place in (path.with_suffix(".safetensors"), *map(path.with_name, self.others)))
         return next((place for place in found if place.is_file()), path)
 
     def absent(self, folder: Path) -> Path | None:
         """What is missing of it: the file itself, or an extra that it needs."""
         path = self.path(folder)
-        beside = [folder / self.repository.partition("/")[2] / name for name in self.extras if self.needed]
+        beside = [self.home(folder) / name for name in self.extras if self.needed]
         return next((place for place in (path, *beside) if not place.is_file()), None)
+
+    def home(self, folder: Path) -> Path:
+        """The subfolder of its repository."""
+        return folder / self.repository.partition("/")[2]
 
     def fetch(self, folder: Path) -> str:
         """The command that gets it."""
-        name = self.repository.partition("/")[2]
-        return f"hf download {self.repository} {' '.join((self.file, *self.extras))} --local-dir {folder / name}"
+        return f"hf download {self.repository} {' '.join((self.file, *self.extras))} --local-dir {self.home(folder)}"
+
+    def bring(self, folder: Path) -> None:
+        """Fetch it from the hub. Raises AssetError."""
+        hub.fetch(self.repository, (self.file, *self.extras), self.role, self.home(folder))
 
 
 DINO = Published(
@@ -112,17 +121,32 @@ PUBLISHED: dict[str, tuple[Published, ...]] = {
 SCORERS: dict[str, tuple[Published, ...]] = {"maskgen": (DETECTOR, COLOURS)}  # read when the images are scored
 
 
+def place() -> Path | None:
+    """Where $FPD_WEIGHTS points, there or not; None if it is not set."""
+    named = os.environ.get(VARIABLE, "")
+    if not from_hub():
+        return Path(named) if named else None
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fpd-bench" / "weights"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def from_hub() -> bool:
+    """Whether what is missing is to be fetched."""
+    return os.environ.get(VARIABLE) == hub.HUB and not Path(hub.HUB).is_dir()
+
+
 def weights_folder(track: str) -> Path:
     """$FPD_WEIGHTS. Raises AssetError, with what to do next, if it is not set or no folder."""
-    place = os.environ.get(VARIABLE, "")
-    if not place or not Path(place).is_dir():
-        is_what = f"{VARIABLE}={place} is not a folder" if place else f"{VARIABLE} is not set"
+    folder = place()
+    if folder is None or not folder.is_dir():
+        is_what = f"{VARIABLE}={folder} is not a folder" if folder else f"{VARIABLE} is not set"
         names = ", ".join(dict.fromkeys(file.repository for file in PUBLISHED[track]))
         raise AssetError(
             f"its published weights ({names}): {is_what}. Fetch them into one folder and export "
-            f"{VARIABLE}=FOLDER (docs/paper_scale.md)."
+            f"{VARIABLE}=FOLDER, or {VARIABLE}={hub.HUB} where there is a network (docs/paper_scale.md)."
         )
-    return Path(place)
+    return folder
 
 
 def data_folder(weights: Path) -> Path:
@@ -132,10 +156,12 @@ def data_folder(weights: Path) -> Path:
 
 def discriminator_file() -> Path:
     """DeiT-B distilled for the projected discriminator. Raises AssetError with where it is published."""
-    folder = Path(os.environ.get(VARIABLE) or "WEIGHTS")
+    folder = place() or Path("WEIGHTS")
+    if from_hub() and DEIT.absent(folder):
+        DEIT.bring(folder)
     path = DEIT.path(folder)
     if not path.is_file():
-        told = f"{path} is missing" if os.environ.get(VARIABLE) else f"{VARIABLE} is not set"
+        told = f"{path} is missing" if place() else f"{VARIABLE} is not set"
         raise AssetError(
             f"gan.discriminator=projected needs DeiT-B distilled: {told}. Run: {DEIT.fetch(folder)}, then export "
             f"{VARIABLE}={folder}; or use gan.discriminator=light."
@@ -199,9 +225,12 @@ def files_of(track: str) -> tuple[Published, ...]:
     return PUBLISHED[track] + SCORERS.get(track, ())
 
 
-def missing(track: str, folder: Path) -> list[Published]:
-    """The published files that are not in the folder."""
-    return [file for file in files_of(track) if file.absent(folder)]
+def missing(files: tuple[Published, ...], folder: Path) -> list[Published]:
+    """Which of the files are not in the folder; with FPD_WEIGHTS=hub they are fetched first. Raises AssetError."""
+    absent = [file for file in files if file.absent(folder)]
+    for file in absent if from_hub() else ():
+        file.bring(folder)
+    return [file for file in absent if file.absent(folder)]
 
 
 def require(track: str) -> Path:
@@ -210,7 +239,7 @@ def require(track: str) -> Path:
     Raises AssetError naming the first missing file and its command, or what is wrong with a file.
     """
     folder = weights_folder(track)
-    absent = missing(track, folder)
+    absent = missing(files_of(track), folder)
     if absent:
         raise AssetError(
             f"{absent[0].absent(folder)} ({absent[0].role}; {len(absent)} of {len(files_of(track))} files are missing)."

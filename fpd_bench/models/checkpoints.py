@@ -12,6 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from fpd_bench.config import hub
 from fpd_bench.config.kinds import KINDS, PREFIXES, identify
 from fpd_bench.config.weight_files import pickle_refused, refuse_text, some
 from fpd_bench.errors import AssetError, UnknownName
@@ -25,10 +26,11 @@ SHOWN = 3  # names listed in an error message
 def load_state(path: str | Path, kind: str = "") -> dict[str, Tensor]:
     """The tensors of a .safetensors, .pth, .pt, .bin or .ckpt file, unwrapped and without common prefixes, on the CPU.
 
+    path: a file, or a hub name: REPOSITORY/FILE, or REPOSITORY alone for the file that its kind has there.
     kind: a name in KINDS, for the message if the file is missing. Raises AssetError if the file is missing,
     incomplete, not a weights file, or a pickle that wants to run code.
     """
-    path = Path(path)
+    path = _local(path, kind)
     if not path.is_file():
         hint = f" {KINDS[kind].how_to_get(path)}" if kind else ""
         what = "is a folder, not a weights file" if path.is_dir() else "does not exist"
@@ -84,6 +86,15 @@ def check_fit(ours: dict[str, Tensor], theirs: dict[str, Tensor], subject: str) 
     ]
     if wrong:
         raise AssetError(f"{subject} are of another size: {'; '.join(wrong[:SHOWN])} ({len(wrong)} such tensors).")
+
+
+def _local(path: str | Path, kind: str) -> Path:
+    """The file itself, fetched into the hub's cache if it is a hub name. Raises AssetError if it cannot be had."""
+    owner, repository, file = (*str(path).split("/", 2), "", "")[:3]
+    file = file or (KINDS[kind].file if kind else "")
+    if Path(path).exists() or not (owner.strip(".~") and repository and file) or Path(owner).exists():
+        return Path(path)
+    return hub.fetch(f"{owner}/{repository}", [file], kind or "weights")
 
 
 def _unwrap(content: object) -> dict[str, Tensor]:

@@ -1,12 +1,11 @@
 """Any timm model as Phi, by its name: drift.backbone=convnextv2_base, vit_base_patch14_dinov2, ..."""
 
 import hashlib
-import os
 from pathlib import Path
 
 import timm
 
-from fpd_bench.config.weights import VARIABLE
+from fpd_bench.config.weights import place
 from fpd_bench.models.backbones import FeatureBackbone
 from fpd_bench.models.published import read_config
 from fpd_bench.models.vit import is_transformer
@@ -38,9 +37,9 @@ def backbone_assets(name: str) -> dict[str, str]:
 
 def local_weights(name: str) -> Path | None:
     """The file of a model in the weights folder; None if it is not there or no transformer."""
-    folder = os.environ.get(VARIABLE, "")
+    folder = place()
     if not (name and folder):
         return None
-    found = (path / FILE for path in sorted(Path(folder).glob(f"{name}*")) if path.name.partition(".")[0] == name)
+    found = (path / FILE for path in sorted(folder.glob(f"{name}*")) if path.name.partition(".")[0] == name)
     path = next((path for path in found if path.is_file()), None)
     return path if path and timm.is_model(name) and is_transformer(name) else None

@@ -7,7 +7,7 @@
   python -m fpd_bench.tracks build shapes --preset coarse --steps 200 --out /tmp/assets
   python -m fpd_bench.tracks fetch maskgen --weights ~/fpd-weights
   python -m fpd_bench.tracks check maskgen --weights ~/fpd-weights
-  python -m fpd_bench.tracks check maskgit --quick
+  python -m fpd_bench.tracks check maskgit --weights hub --quick
 """
 
 import argparse
@@ -16,6 +16,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+from fpd_bench.config.hub import HUB
 from fpd_bench.errors import AssetError, ConfigError, FpdError, UnknownName
 
 
@@ -48,11 +49,11 @@ def _parser() -> argparse.ArgumentParser:
     build.set_defaults(run=_build)
     fetch = commands.add_parser("fetch", help="bring the published files of a track from the hub")
     fetch.add_argument("track", help="maskgen or maskgit")
-    fetch.add_argument("--weights", type=Path, metavar="DIR", help="default: $FPD_WEIGHTS")
+    fetch.add_argument("--weights", type=Path, metavar="DIR", help="or `hub`, our cache (default: $FPD_WEIGHTS)")
     fetch.set_defaults(run=_fetch)
     check = commands.add_parser("check", help="verify the published files of a track, and draw a picture with them")
     check.add_argument("track", help="maskgen or maskgit")
-    check.add_argument("--weights", type=Path, metavar="DIR", help="default: $FPD_WEIGHTS")
+    check.add_argument("--weights", type=Path, metavar="DIR", help="or `hub`: fetch first (default: $FPD_WEIGHTS)")
     check.add_argument("--data", type=Path, metavar="DIR", help="captions and images (default: $FPD_DATA, DIR/data)")
     check.add_argument("--quick", action="store_true", help="files, data and memory only; nothing is loaded")
     check.add_argument("--out", type=Path, metavar="PNG", help="the picture (default: check_TRACK.png)")
@@ -63,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
 def _fetch(options: argparse.Namespace) -> int:
     from fpd_bench.tracks.fetching import fetch
 
-    if options.weights is not None:
+    if options.weights is not None and str(options.weights) != HUB:
         options.weights.mkdir(parents=True, exist_ok=True)
     for line in fetch(options.track, _folder(options)):
         print(line, flush=True)
@@ -73,10 +74,13 @@ def _fetch(options: argparse.Namespace) -> int:
 
 def _folder(options: argparse.Namespace) -> Path:
     """The weights folder of a published track. Raises UnknownName, AssetError."""
-    from fpd_bench.config.weights import PUBLISHED, weights_folder
+    from fpd_bench.config.weights import PUBLISHED, VARIABLE, weights_folder
 
     if options.track not in PUBLISHED:
         raise UnknownName("track with published weights", options.track, PUBLISHED)
+    if str(options.weights) == HUB and not options.weights.is_dir():
+        os.environ[VARIABLE] = HUB
+        options.weights = None
     if options.weights is not None and not options.weights.is_dir():
         raise AssetError(f"--weights {options.weights} is not a folder. See docs/paper_scale.md.")
     try:
@@ -86,10 +90,11 @@ def _folder(options: argparse.Namespace) -> Path:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from fpd_bench.config.weights import data_folder
+    from fpd_bench.config.weights import data_folder, files_of, missing
     from fpd_bench.tracks import checking
 
     folder = _folder(options)
+    missing(files_of(options.track), folder)  # fetches with FPD_WEIGHTS=hub; what stays missing is told below
     data = options.data or data_folder(folder)
 
     def say(findings) -> bool:
