@@ -20,6 +20,7 @@ from fpd_bench.distill.method import Method
 from fpd_bench.distill.streams import Streams, seed_of
 from fpd_bench.errors import ConfigError, Diverged, Interrupted
 from fpd_bench.models.compute import computing
+from fpd_bench.models.devices import peak_memory_gb
 from fpd_bench.models.sampling import categorical
 from fpd_bench.registry import methods
 from fpd_bench.tracks.base import Track
@@ -169,7 +170,7 @@ def train(config: RunConfig, track: Track, recorder: Recorder) -> dict[str, Tens
         step, last = training.step, training.step == steps
         recorder.progress(step, steps)
         if step == 1 or step % execution.log_every == 0 or last:
-            recorder.log(row)
+            recorder.log(row | {"memory_gb": round(peak_memory_gb(track.tokenizer.codebook.device), 3)})
         if pictures and (step % pictures == 0 or last):
             recorder.picture(step, training.picture())
         stop = parallel.agreed(recorder.should_stop())

@@ -1,5 +1,8 @@
 """Which devices this machine has, told before anything is put on one."""
 
+import resource
+import sys
+
 import torch
 
 from fpd_bench.errors import ConfigError
@@ -19,3 +22,11 @@ def require(device: str) -> torch.device:
         has = "none" if not any(name.startswith(kind) for name in here) else "no such one"
         raise ConfigError(f"execution.device={device}, but this machine has {has}. Choices here: {', '.join(here)}.")
     return torch.device(wanted)
+
+
+def peak_memory_gb(device: torch.device) -> float:
+    """The most memory this process has held so far, GB (10^9 bytes): on a CUDA device its tensors, else the process."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 1e9
+    unit = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss, in bytes
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9

@@ -47,10 +47,13 @@ class Machine(TorchDispatchMode):
     def __enter__(self):
         self.before = torch._C._only_lift_cpu_tensors()
         torch._C._set_only_lift_cpu_tensors(True)  # torch.tensor(..., device=there): made here, then moved
+        self.inference = torch._C._InferenceMode
+        torch._C._InferenceMode = lambda mode: torch.no_grad()  # Python's tensors are not heard in inference mode
         return super().__enter__()
 
     def __exit__(self, *error):
         torch._C._set_only_lift_cpu_tensors(self.before)
+        torch._C._InferenceMode = self.inference
         super().__exit__(*error)
 
     def __torch_dispatch__(self, function, types, args=(), kwargs=None):

@@ -143,6 +143,8 @@ def test_what_is_logged_drawn_and_saved_when(small_track):
     notebook = Notebook()
     train(config(*overrides), small_track, notebook)
     assert [row["step"] for row in notebook.rows] == [1, 4, 6]
+    told = {"entropy", "agreement", "gradient_norm", "seconds/refine"}
+    assert told < set(notebook.rows[0]) and 0.1 < notebook.rows[0]["memory_gb"] < 1000
     assert [step for step, _ in notebook.pictures] == [0, 4, 6]
     assert list(notebook.saved) == [4, 6]
     images = notebook.pictures[0][1]
