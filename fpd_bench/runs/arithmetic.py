@@ -22,6 +22,7 @@ from fpd_bench.config.identity import TEACHER
 from fpd_bench.config.schema import RunConfig
 from fpd_bench.models import discriminator, projected_gan
 from fpd_bench.models.backbones import FeatureBackbone
+from fpd_bench.models.compute import computing
 from fpd_bench.tracks.blueprint import META, Blueprint, blueprint, parameters
 
 FLOAT = 4  # bytes
@@ -77,7 +78,8 @@ def step_cost(config: RunConfig, weights: Path | None, items: int) -> StepCost |
     drift = config.drift
     blocks = tuple(drift.blocks) if drift.space == "feature" else ()
     adversary = config.gan.discriminator if config.method == "fpd" and config.gan.weight > 0 else ""
-    parts = _parts(config.track.name, config.track.preset, weights, blocks, adversary, drift.backbone)
+    track, twice = (config.track.name, config.track.preset), config.execution.activation_checkpointing
+    parts = _parts(*track, weights, blocks, adversary, drift.backbone, twice and config.method != TEACHER)
     sizes, images = parts.parameters, items * config.evaluation.images_per_prompt
     shown = parts.student.forward + parts.decoder.forward
     resident = FROZEN * (sizes["teacher"] + sizes["resident"])
@@ -96,8 +98,7 @@ def step_cost(config: RunConfig, weights: Path | None, items: int) -> StepCost |
 
 def _fpd(config: RunConfig, parts: Parts) -> tuple[dict[str, float], float]:
     """distill/fpd.py: draft (twice with micro-batches), repair, decode and lift both, judge."""
-    batch, micro = config.optim.batch, config.execution.micro_batch
-    drafts = 2 if micro and micro < batch // config.execution.processes else 1
+    batch, drafts = config.optim.batch, _drafts(config)
     queries = 2 if config.refine.guidance else 1
     flops = {
         "student": drafts * parts.student.forward + parts.student.backward,
@@ -113,11 +114,17 @@ def _fpd(config: RunConfig, parts: Parts) -> tuple[dict[str, float], float]:
     return {part: count * batch for part, count in flops.items()}, kept
 
 
+def _drafts(config: RunConfig) -> int:
+    """How often a step drafts for its gradient: once more where that is accumulated over micro-batches."""
+    micro = config.execution.micro_batch
+    return 2 if micro and micro < config.optim.batch // config.execution.processes else 1
+
+
 def _dimo(config: RunConfig, parts: Parts) -> tuple[dict[str, float], float]:
     """distill/peers/dimo.py: nothing is decoded; the auxiliary network looks once and is trained once."""
     queries = 2 if config.refine.guidance else 1
     flops = {
-        "student": 2 * parts.student.forward + parts.student.backward,
+        "student": (_drafts(config) + 1) * parts.student.forward + parts.student.backward,
         "teacher": queries * parts.student.forward,
         "auxiliary": 2 * parts.student.forward + parts.student.backward,
     }
@@ -128,8 +135,14 @@ METHODS = {"fpd": _fpd, "dimo": _dimo}
 
 
 @lru_cache(maxsize=32)
-def _parts(name: str, preset: str, weights: Path | None, blocks: tuple[int, ...], adversary: str, phi: str) -> Parts:
-    plan = _blueprint(name, preset, weights)
+def _parts(
+    name: str, preset: str, weights: Path | None, blocks: tuple[int, ...], adversary: str, phi: str, recompute: bool
+) -> Parts:
+    with computing(recompute=recompute):
+        return _measured(_blueprint(name, preset, weights), blocks, adversary, phi)
+
+
+def _measured(plan: Blueprint, blocks: tuple[int, ...], adversary: str, phi: str) -> Parts:
     condition = plan.condition(PROBE)
     tokens = torch.zeros(PROBE, plan.n_tokens, dtype=torch.long, device=META)
     student = copy.deepcopy(plan.teacher).requires_grad_(True)

@@ -2,7 +2,7 @@
 
 `plan.gpu=H100 plan.utilisation=0.35` on the command line of a --dry-run. An estimate: counted FLOPs (arithmetic.py)
 over the card's published dense peak times the utilisation, which is an assumption that the user can change. Memory is
-that of float32 tensors. torch is imported only when something is estimated.
+that of float32 tensors, an upper limit for bf16. torch is imported only when something is estimated.
 """
 
 from collections.abc import Iterable, Mapping
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fpd_bench.config.compose import parse
-from fpd_bench.config.identity import TEACHER
+from fpd_bench.config.identity import TEACHER, trains
 from fpd_bench.config.schema import RunConfig
 from fpd_bench.config.weights import weights_folder
 from fpd_bench.errors import AssetError, ConfigError, UnknownName
@@ -102,11 +102,12 @@ def estimate(config: RunConfig, gpu: Gpu, asked: Asked) -> Estimate:
     if cost is None:
         return Estimate(None)
     rate = 1e12 * asked.utilisation * getattr(gpu, asked.precision or precision_of(config))
+    slow = 1e12 * asked.utilisation * getattr(gpu, asked.precision or "fp32")  # evaluation is always float32
     cards, steps = config.execution.processes, config.optim.steps
     batch = config.optim.batch // cards  # of one card
     micro = min(config.execution.micro_batch or batch, batch)
     scored = SCORING * items * config.evaluation.images_per_prompt if config.track.name in SCORED else 0
-    evaluation = (cost.evaluation + scored) / rate / 3600
+    evaluation = (cost.evaluation + scored) / slow / 3600
     if config.method == TEACHER:
         memory = cost.fixed / 1e9 + OVERHEAD_GB
         return Estimate(cost, memory, evaluation_hours=evaluation, fits=memory <= gpu.memory_gb)
@@ -164,8 +165,8 @@ KINDS = ("training", "evaluation")
 
 
 def precision_of(config: RunConfig) -> str:
-    """In what the run's matrix products are computed."""
-    return "bf16" if getattr(config.execution, "precision", "") in ("bf16", "bfloat16") else "fp32"
+    """In what the matrix products of the run's training are computed."""
+    return config.optim.precision if trains(config) else "fp32"
 
 
 def _words(config: RunConfig, one: Estimate, gpu: Gpu) -> str:

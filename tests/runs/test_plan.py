@@ -31,6 +31,8 @@ def shapes():
         ["execution.micro_batch=8", "drift.blocks=[1,2]"],
         ["drift.space=pixel", "drift.blocks=[]"],
         ["method=dimo"],
+        ["method=dimo", "execution.micro_batch=8"],
+        ["execution.activation_checkpointing=true", "drift.blocks=[1,2]"],
     ],
     ids=lambda words: words[0],
 )
@@ -65,6 +67,16 @@ def test_time_follows_the_gpu_the_precision_and_the_utilisation():
     shared = estimate(config, GPUS["H100"], Asked("H100", 0.5, "bf16"))
     assert shared.seconds == pytest.approx(smaller.seconds / 2) and shared.training_hours == smaller.training_hours
     assert smaller.fits and smaller.memory_gb < 80 < whole.memory_gb and smaller.seconds > whole.seconds
+
+
+def test_a_run_in_bf16_or_with_fewer_activations_says_so_in_its_plan():
+    def plan(*overrides):
+        return estimate(compose([*PAPER, *overrides]), GPUS["H100"], Asked("H100"))
+
+    plain, half, twice = plan(), plan("optim.precision=bf16"), plan("execution.activation_checkpointing=true")
+    assert half.seconds < plain.seconds / 10 and half.evaluation_hours == plain.evaluation_hours
+    assert twice.memory_gb < plain.memory_gb / 2 and 1.1 < twice.seconds / plain.seconds < 1.6
+    assert plan("method=teacher", "optim.precision=bf16").evaluation_hours == plan("method=teacher").evaluation_hours
 
 
 def test_what_does_not_fit_is_refused_before_it_is_queued():
