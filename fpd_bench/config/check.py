@@ -159,8 +159,13 @@ def _sampler(config: RunConfig) -> None:
         )
 
 
+def judged_by_file(config: RunConfig) -> bool:
+    """Whether the discriminator's own published weights are needed."""
+    return config.method == "fpd" and config.gan.weight > 0 and config.gan.discriminator == "projected"
+
+
 def _adversary(config: RunConfig) -> None:
-    if config.method == "fpd" and config.gan.weight > 0 and config.gan.discriminator == "projected":
+    if judged_by_file(config):
         weights.discriminator_file()
 
 

@@ -33,6 +33,7 @@ class Follower:
     again: list[launch.Wish] = field(default_factory=list)  # to be submitted
 
     def __post_init__(self) -> None:
+        self._in_jobs: list[RunDir] = []  # at the last look
         self.scheduler = Scheduler(self.executor.grace_min, self.results / submissions.LOGS)
         self._retry_at = 0.0
         self._refused_since: float | None = None
@@ -76,16 +77,21 @@ class Follower:
                     del left[run_id]
                 if self.again and not stop and time.monotonic() >= self._retry_at:
                     self._send(len(self.again) < len(left), patience_s=60 * self.executor.grace_min)
-                _sleep(POLL_SECONDS if left else 0, lambda: bool(stop))
+                _sleep(POLL_SECONDS if left else 0, lambda: bool(stop) or self._all_ended())
         return not left
 
     def _look(self, runs: dict[str, RunDir]) -> dict[str, bool]:
         known = {run_id: submissions.read(run) for run_id, run in runs.items()}
         given = {run_id: submission for run_id, submission in known.items() if submission}
+        self._in_jobs = [runs[run_id] for run_id in given]
         signs = {submission.token: submissions.last_sign(runs[run_id]) for run_id, submission in given.items()}
         answers = self.scheduler.ask(given.values(), signs)
         self._adopt(runs, given, answers)
         return {run_id: self._ended(run, known[run_id], answers) for run_id, run in runs.items()}
+
+    def _all_ended(self) -> bool:
+        """Whether no job has a run of the last look any more; a look at one file, mostly."""
+        return bool(self._in_jobs) and not any(run.submission.exists() for run in self._in_jobs)
 
     def _adopt(
         self, runs: dict[str, RunDir], given: dict[str, submissions.Submission], answers: dict[str, Answer]

@@ -4,67 +4,32 @@ Nothing escapes `perform` but an Outcome: a failure is written into the run and 
 """
 
 import gc
-import os
 import shutil
 import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from fpd_bench import registry
-from fpd_bench.config.check import check
-from fpd_bench.config.identity import generated, trains
+from fpd_bench.config.identity import trains
 from fpd_bench.config.schema import RunConfig
 from fpd_bench.errors import Diverged, Interrupted, RunError
-from fpd_bench.generators.base import Generator
-from fpd_bench.models import devices
-from fpd_bench.models.named_backbone import backbone_assets
 from fpd_bench.runs import claims, images, provenance
 from fpd_bench.runs.failures import failure_class, halved, micro_batch, need_space
 from fpd_bench.runs.outcome import Outcome
 from fpd_bench.runs.recorder import RunRecorder
 from fpd_bench.runs.rundir import Row, RunDir, write_text, write_with
 from fpd_bench.runs.signals import StopFlag, stop_flag
+from fpd_bench.runs.sources import Bench, Source, assets_of, prepared
 from fpd_bench.tracks.base import Suite, Track
-from fpd_bench.tracks.judges import Judge, judge_of
+
+__all__ = ["Bench", "perform", "student_of"]
 
 RAW = "raw."  # prefix of the raw (not averaged) weights in student.safetensors
-
-
-class Bench:
-    """The tracks this process has loaded; they stay warm from run to run.
-
-    follow_parent: runs stop at their next step when the process that started this one is gone.
-    """
-
-    def __init__(self, follow_parent: bool = False) -> None:
-        self.parent = os.getppid() if follow_parent else None
-        self._tracks: dict[tuple[str, str, str], Track] = {}
-        self._judges: dict[tuple[str, str], Judge | Track] = {}
-
-    def judge(self, config: RunConfig) -> Judge | Track:
-        """What scores the run's images: its track, without the models if they are not the run's. Raises as `track`."""
-        if not generated(config):
-            return self.track(config)
-        key = (config.track.name, config.track.preset)
-        if key not in self._judges:
-            self._judges[key] = judge_of(*key)
-        return self._judges[key]
-
-    def track(self, config: RunConfig) -> Track:
-        """The track of a run, on its device. Raises UnknownName, AssetError, or ConfigError without that device."""
-        key = (config.track.name, config.track.preset, config.execution.device)
-        if key not in self._tracks:
-            device = devices.require(config.execution.device)
-            track = registry.tracks.get(config.track.name)(config.track.preset)
-            self._tracks[key] = track if device.type == "cpu" else track.to(device)
-        return self._tracks[key]
 
 
 def perform(run: RunDir, bench: Bench) -> Outcome:
@@ -107,8 +72,8 @@ def _with_less_memory(run: RunDir, outcome: Outcome) -> bool:
 def _attempt(run: RunDir, bench: Bench, claim: claims.Claim, stop: StopFlag) -> Outcome:
     config = run.config()
     config.execution.micro_batch = micro_batch(run, config.execution.micro_batch)
-    source, trouble = _prepared(config, bench)
-    assets = source.assets | backbone_assets(config.drift.backbone) if source else {}
+    source, trouble = prepared(config, bench)
+    assets = assets_of(config, source) if source else {}
     attempt = run.begin_attempt(provenance.record(config, assets))
     write_text(run.packages_file(attempt), provenance.installed())
     recorder = RunRecorder(run, claim, attempt, stop)
@@ -138,34 +103,6 @@ def _attempt(run: RunDir, bench: Bench, claim: claims.Claim, stop: StopFlag) -> 
         return _failed(run, recorder, error)
     finally:
         recorder.heart.stop()
-
-
-@dataclass(frozen=True)
-class Source:
-    """Where a run's images come from, and what scores them. track: if the run uses its models; generator: if not."""
-
-    judge: Judge | Track
-    track: Track | None
-    generator: Generator | None
-
-    @property
-    def assets(self) -> dict[str, str]:
-        """Hashes of the files behind the images and their scores."""
-        return self.judge.assets | (self.generator.assets if self.generator else {})
-
-
-def _prepared(config: RunConfig, bench: Bench) -> tuple[Source | None, Exception | None]:
-    """The checked run's source, or why there is none; the attempt that tells so has yet to begin."""
-    try:
-        check(config)
-        torch.set_num_threads(config.execution.threads)
-        torch.manual_seed(config.seed)  # everything draws from named streams; this is for what forgets to
-        if generated(config):
-            return Source(bench.judge(config), None, registry.generators.get(config.method)(config)), None
-        track = bench.track(config)
-        return Source(track, track, None), None
-    except Exception as error:
-        return None, error
 
 
 def _stages(run: RunDir, config: RunConfig, source: Source, recorder: RunRecorder) -> None:

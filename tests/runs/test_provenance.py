@@ -1,9 +1,13 @@
 """Provenance: code, machine and command of an attempt; no secrets."""
 
+import hashlib
 import json
+from types import SimpleNamespace
 
 import pytest
 
+from fpd_bench.config import weights
+from fpd_bench.config.compose import compose
 from fpd_bench.config.schema import RunConfig
 from fpd_bench.privacy import mask
 from fpd_bench.runs import provenance
@@ -47,3 +51,16 @@ def test_outside_a_checkout_every_file_is_hashed(monkeypatch):
     monkeypatch.setattr(provenance, "_git", lambda *arguments: None)
     code = provenance.code.__wrapped__()
     assert "git" not in code and len(code["files"]["runs/provenance.py"]) == 64
+
+
+def test_the_weights_of_the_discriminator_are_hashed_with_the_rest(tmp_path, monkeypatch):
+    from fpd_bench.runs.sources import Source, assets_of
+
+    monkeypatch.setenv(weights.VARIABLE, str(tmp_path))
+    path = weights.DEIT.path(tmp_path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"weights")
+    source = Source(SimpleNamespace(assets={"teacher": "ab"}), None, None)
+    found = assets_of(compose(["gan.weight=1", "gan.discriminator=projected"]), source)
+    assert found == {"teacher": "ab", "discriminator": hashlib.sha256(b"weights").hexdigest()}
+    assert assets_of(compose(["gan.weight=0", "gan.discriminator=projected"]), source) == {"teacher": "ab"}
