@@ -72,7 +72,10 @@ def join(device: str, processes: int) -> None:
         place, here = TorchElasticEnvironment(), int(os.environ["LOCAL_WORLD_SIZE"])
         nodes = processes // here
     elif launched() > 1:
-        place, nodes = SLURMEnvironment(auto_requeue=False), int(os.environ["SLURM_STEP_NUM_NODES"])
+        try:
+            place, nodes = SLURMEnvironment(auto_requeue=False), int(os.environ["SLURM_STEP_NUM_NODES"])
+        except RuntimeError as error:  # srun --ntasks
+            raise ConfigError(f"Fabric cannot share a run among these tasks of srun: {error}") from error
         here = processes // nodes
     strategy = DDPStrategy(cluster_environment=place, process_group_backend=BACKENDS[kind])
     Fabric(accelerator=kind, devices=here, num_nodes=nodes, strategy=strategy).launch()

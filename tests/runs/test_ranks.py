@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import sys
 
 import pytest
@@ -31,15 +32,31 @@ def follower_of(process):
     return next(iter(open(children).read().split()), None) if os.path.exists(children) else None
 
 
+def same_weights(first, second):
+    """Up to rounding, which Adam may blow up where gradients are tiny."""
+    one, two = load_file(first.student), load_file(second.student)
+    for name in one:
+        torch.testing.assert_close(two[name], one[name], rtol=1e-2, atol=1e-3)
+
+
 def test_two_processes_train_what_one_does(tiny, tmp_path):
     alone, first = start(tiny, tmp_path, "one")
     shared, second = start(tiny, tmp_path, "two", TWO)
     assert (end(first)[0], end(second)[0]) == (0, 0)
     assert alone.run_id == shared.run_id  # an execution field
-    one, two = load_file(alone.student), load_file(shared.student)
-    for name in one:
-        torch.testing.assert_close(two[name], one[name], rtol=1e-2, atol=1e-3)
+    same_weights(alone, shared)
     assert [row["step"] for row in shared.training_log()] == [row["step"] for row in alone.training_log()]
+
+
+def test_torchrun_trains_what_one_process_does(tiny, tmp_path):
+    alone, process = start(tiny, tmp_path, "one")
+    shared = RunDir.create(tmp_path / "torchrun", compose(tiny.BASE))
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    command += ["-m", "fpd_bench.worker", str(shared.path)]
+    done = subprocess.run(command, env=tiny.environment(), capture_output=True, text=True, timeout=540)
+    assert done.returncode == 0 and end(process)[0] == 0, done.stdout + done.stderr
+    assert f"{shared.run_id} done (a rank of it)" in done.stdout and shared.attempts() == [1]
+    same_weights(alone, shared)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="finds the follower in /proc")
