@@ -38,7 +38,7 @@ def draw_codes(logits: Tensor, generator: torch.Generator, temperature: float = 
     return first_arrival(logits, noise, temperature)
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def refine(
     track: Track,
     draft: Tensor,
@@ -59,6 +59,8 @@ def refine(
     if soft is not None:
         one_hot = F.one_hot(tokens, track.n_codes + 1).to(soft.dtype)
         tokens = torch.where(hidden[..., None], one_hot, F.pad(soft, (0, 1)))
-    logits = guided_logits(track.teacher, tokens, condition, track.null_condition(len(draft)), config.guidance)
+    with torch.inference_mode():
+        logits = guided_logits(track.teacher, tokens, condition, track.null_condition(len(draft)), config.guidance)
+    logits = logits.clone()  # an ordinary tensor: a method may put it into a loss
     codes = torch.where(hidden, draw_codes(logits, generator, config.temperature), draft)
     return Refinement(codes, hidden, logits)

@@ -25,14 +25,15 @@ def generator_of(seed: int, suite: str, item: str, replicate: int) -> torch.Gene
     return torch.Generator().manual_seed(seed_of("sample", seed, suite, item, replicate))
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def one_step(
     track: Track, student: nn.Module, condition: Condition, start: StartConfig, noise: list[torch.Generator]
 ) -> Tensor:
     """Codes [B, L] by one network call (Eq. 4); one generator per item."""
     device = track.tokenizer.codebook.device  # all that is random is drawn on the CPU: the same on every device
     begins = [start_tokens(1, track.n_tokens, track.n_codes, start.r_init, generator) for generator in noise]
-    logits = student(torch.cat(begins).to(device), condition) / start.temperature
+    with torch.inference_mode():
+        logits = student(torch.cat(begins).to(device), condition) / start.temperature
     uniforms = torch.stack([torch.rand(track.n_tokens, generator=generator) for generator in noise]).to(device)
     return keyed_categorical(logits, uniforms)
 
@@ -59,7 +60,8 @@ def run_images(
         condition = suite.condition[[item for item, _ in batch]]
         if student is None:
             sampler: Any = track.teacher_sample
-            codes = sampler(condition, config.evaluation.teacher_steps, noise, **_settings(config.evaluation))
+            with torch.inference_mode():
+                codes = sampler(condition, config.evaluation.teacher_steps, noise, **_settings(config.evaluation))
         else:
             codes = one_step(track, student, condition, config.start, noise)
         for (item, replicate), image in zip(batch, to_pixels(track, codes, condition), strict=True):

@@ -100,7 +100,7 @@ def _gumbel(uniform: Tensor) -> Tensor:
     return -(-uniform.clamp(min=floor).log()).clamp(min=floor).log()
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def sample(
     model: Model,
     prompt: Prompt,

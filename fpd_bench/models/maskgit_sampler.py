@@ -110,7 +110,7 @@ def reveal_counts(tokens: int, steps: int, schedule: str = "arccos") -> list[int
     return counts.tolist()
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def sample(
     model: Model, labels: Tensor, start: Tensor, mask_id: int, settings: MaskGitSampling, draws: Draws
 ) -> Tensor:

@@ -5,6 +5,7 @@ import torch
 
 from fpd_bench.config.compose import compose
 from fpd_bench.config.identity import run_id
+from fpd_bench.distill.refinement import refine
 from fpd_bench.distill.trainer import Training
 from fpd_bench.errors import UnknownName
 from fpd_bench.models.compute import computing, network, through
@@ -121,3 +122,17 @@ def test_the_inside_of_a_block_is_computed_again_in_the_precision_it_had():
     assert out.dtype == torch.float32 and block.linear.weight.grad.dtype == torch.float32
     assert block.seen == [True] * 3  # forward, again for the gradient, and once without one
     assert block(x).dtype == torch.float32 and not block.seen[-1]  # outside everything is as ever
+
+
+def test_what_the_teacher_says_may_stand_in_a_loss(small_track):
+    """It is computed in inference mode, whose tensors autograd would refuse."""
+    config, noise = compose(SMALL), torch.Generator().manual_seed(0)
+    condition = small_track.draw_conditions(4, noise)
+    draft = torch.randint(small_track.n_codes, (4, small_track.n_tokens), generator=noise)
+    repaired = refine(small_track, draft, condition, config.refine, noise)
+    assert not any(part.is_inference() for part in (repaired.codes, repaired.hidden, repaired.logits))
+    student = small_track.new_student()
+    logits = student(draft.masked_fill(repaired.hidden, small_track.n_codes), condition)
+    divergence = torch.nn.functional.kl_div(logits.log_softmax(-1), repaired.logits.softmax(-1), reduction="batchmean")
+    (divergence + torch.nn.functional.cross_entropy(logits.mT, repaired.codes)).backward()
+    assert student.head.weight.grad.abs().sum() > 0
