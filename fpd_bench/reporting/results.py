@@ -32,7 +32,7 @@ def table_result(sweep: "Sweep", table: "Table", store: Store) -> TableResult:
     runs = store.runs(run_ids)
     suite = _suite(store, run_ids)
     teachers = _teachers(store, table.cells)
-    content = store.content_hash([*run_ids, *teachers])
+    content = store.results_hash([*run_ids, *teachers])
     protocols: dict[str, dict[str, Any]] = {}
     if whole.of_all_images(sweep.metric):
         numbers, protocols = whole.numbers_of(store, run_ids, suite or "")

@@ -13,6 +13,12 @@ import sqlalchemy as sa
 from fpd_bench.store import address, layout, schema
 from fpd_bench.store.trouble import told
 
+READ = {  # by tables: column names
+    schema.runs: ("run_id", "status"),
+    schema.items: ("run_id", "suite", "item_id", "replicate", "task", "score"),
+    schema.metrics: ("run_id", "suite", "metric", "value", "n"),
+}
+
 
 @dataclass(frozen=True)
 class Run:
@@ -109,6 +115,20 @@ class Store:
         query = sa.select(table.c.suite).distinct().where(table.c.run_id.in_(sorted(set(run_ids))))
         with self._connect() as connection:
             return sorted(connection.execute(query).scalars())
+
+    def results_hash(self, run_ids: Sequence[str]) -> str:
+        """12 hex digits over what tables read of these runs: status, scores, numbers.
+
+        Attempts and times are not in it, so runs that were interrupted give the tables of those that were not.
+        """
+        digest = hashlib.sha256()
+        with self._connect() as connection:
+            for table, names in READ.items():
+                query = sa.select(*(table.c[name] for name in names)).order_by(*self._key(table))
+                query = query.where(table.c.run_id.in_(sorted(set(run_ids))))
+                for row in connection.execute(query):
+                    digest.update(f"{table.name} {tuple(row)}\n".encode())
+        return digest.hexdigest()[:12]
 
     def content_hash(self, run_ids: Sequence[str] | None = None) -> str:
         """12 hex digits over the content of the runs (all by default), whatever the order they were ingested in."""

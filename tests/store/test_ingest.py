@@ -93,6 +93,23 @@ def test_the_content_hash_forgets_the_order_of_ingest(results, tmp_path):
     assert content(other) == content(results)
 
 
+def test_tables_forget_how_often_a_run_was_interrupted_and_nothing_else(results, tmp_path):
+    def read(folder):
+        ingest.ingest(folder)
+        with Store(folder) as store:
+            return store.content_hash(), store.results_hash(list(store.runs()))
+
+    whole = read(results)
+    run = results / "runs" / f"{0:012x}"
+    with (run / "events.jsonl").open("a") as file:
+        for kind in ("interrupted", "attempt_started", "finished"):
+            file.write(json.dumps({"seq": 99, "attempt": 2, "time": "2026-11-26T00:00:00Z", "kind": kind}) + "\n")
+    again = read(results)
+    assert again[0] != whole[0] and again[1] == whole[1]
+    write_run(results, run.name, per_task=3, skill=0.9)
+    assert read(results)[1] != whole[1]
+
+
 def test_a_run_directory_copied_from_another_cluster_keeps_its_artifacts_findable(results, tmp_path):
     ingest.ingest(results)
     results.rename(tmp_path / "moved")
