@@ -142,8 +142,10 @@ def published_frame(table: TableResult) -> pd.DataFrame:
     names = list(dict.fromkeys(name for row in table.rows for name in row.numbers))
     if len(names) < 2:
         return pd.DataFrame()
+    places = {"is": 0}  # as printed; all else has two
     rows = [
-        {"Row": row.label} | {LABELS[name]: f"{row.numbers[name]:g}" if name in row.numbers else NONE for name in names}
+        {"Row": row.label}
+        | {LABELS[name]: _published(row.numbers.get(name), f".{places.get(name, 2)}f") for name in names}
         for row in table.rows
         if row.numbers
     ]
