@@ -68,7 +68,7 @@ def _sweep(asked: argparse.Namespace) -> int:
         print(batch.cancel(sweep, asked.results), file=sys.stderr)
         return 0
     if executor.name == "slurm":
-        batch.check(executor)
+        batch.check(executor, sweep)
     plan = sweeping.plan(sweep, asked.results)
     print(f"{sweep.title}: {plan.sentence(len(sweep.cells))}", file=sys.stderr)
     if asked.dry_run:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from fpd_bench.config.spec import Sweep
+from fpd_bench.errors import ConfigError
 from fpd_bench.runs import launch, past, scheduler
 from fpd_bench.runs.executor import Executor
 from fpd_bench.runs.failures import Patience
@@ -17,9 +18,16 @@ LATER = (
 )
 
 
-def check(executor: Executor) -> None:
-    """Raises ConfigError or UnknownName if this cluster cannot take the jobs."""
+def check(executor: Executor, sweep: Sweep) -> None:
+    """Raises ConfigError or UnknownName if this cluster cannot take the jobs, or the jobs lack cards or cores."""
     scheduler.check(executor.partition)
+    for execution in (config.execution for config in sweep.runs().values()):
+        what, given = ("gpus", executor.gpus) if execution.device.startswith("cuda") else ("cpus", executor.cpus)
+        if execution.processes > max(given, 1):
+            raise ConfigError(
+                f"execution.processes={execution.processes} on {execution.device} needs as many in one job; "
+                f"executor.{what} is {given}. Write executor.{what}={execution.processes}."
+            )
 
 
 def preview(plan: Plan, sweep: Sweep, results: Path, executor: Executor) -> str:

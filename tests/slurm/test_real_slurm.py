@@ -64,6 +64,11 @@ def test_a_partition_that_does_not_exist_is_told_before_anything_starts(bench):
     assert not bench.results.exists()
 
 
+def test_a_run_of_several_processes_in_a_job_too_small_is_told_before_anything_starts(bench):
+    code, _out, err = bench.slurm("execution.processes=2")
+    assert code == 2 and "execution.processes=2 on cpu needs as many in one job; executor.cpus is 1." in err
+
+
 def test_a_dry_run_prints_what_would_be_submitted_and_the_head_of_the_batch_file(bench):
     flags = ["executor.timeout_min=30", "executor.gpus=1", "executor.sbatch.requeue=false", "executor.sbatch.hold=true"]
     code, out, _err = bench.slurm(*flags, "--dry-run")
