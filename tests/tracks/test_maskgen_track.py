@@ -82,9 +82,19 @@ def test_the_condition_is_cut_at_clips_length(track):
 
 
 # ----------------------------------------------------------------------------------------- through the public door
+LIGHT = ["profile=paper", "gan.discriminator=light"]  # without DeiT-B, which the published discriminator needs
+
+
+def test_the_paper_profile_asks_for_the_published_discriminator_too(published, monkeypatch):
+    monkeypatch.setenv("FPD_WEIGHTS", str(published.weights))
+    with pytest.raises(AssetError, match="gan.discriminator=projected needs DeiT-B distilled"):
+        load_sweep(SWEEPS / "table3.yaml", ["profile=paper"])
+    assert load_sweep(SWEEPS / "table4.yaml", ["profile=paper"]).runs()  # no row of it uses L_gan
+
+
 def test_the_paper_profile_opens_with_the_weights(published, monkeypatch):
     monkeypatch.setenv("FPD_WEIGHTS", str(published.weights))
-    config = next(iter(load_sweep(SWEEPS / "table3.yaml", ["profile=paper"]).runs().values()))
+    config = next(iter(load_sweep(SWEEPS / "table3.yaml", LIGHT).runs().values()))
     assert config.track.name == "maskgen"
     assert tracks.get("maskgen")("default").assets.keys() >= {"maskgen/teacher", "maskgen/backbone", "maskgen/images"}
 
@@ -103,10 +113,10 @@ def test_the_paper_profile_asks_for_captions_and_images_before_anything_runs(pub
     monkeypatch.setenv("FPD_WEIGHTS", str(published.weights))
     monkeypatch.setenv("FPD_DATA", str(tmp_path))
     with pytest.raises(AssetError, match="Training captions are missing"):
-        load_sweep(SWEEPS / "table3.yaml", ["profile=paper"])
+        load_sweep(SWEEPS / "table3.yaml", LIGHT)
     (tmp_path / "captions.txt").write_text("a cat\n")
     with pytest.raises(AssetError, match="discriminator needs real images"):
-        load_sweep(SWEEPS / "table3.yaml", ["profile=paper"])
+        load_sweep(SWEEPS / "table3.yaml", LIGHT)
     assert load_sweep(SWEEPS / "table3.yaml", ["profile=paper", "gan.weight=0"]).runs()
 
 
