@@ -31,7 +31,7 @@ def judge(submission: Submission, answer: Answer, began: bool, interrupted: bool
         return Verdict("cancelled")
     if answer.state == "OUT_OF_MEMORY":
         return Verdict("less_memory")
-    if answer.state in OUT_OF_TIME or interrupted:
+    if answer.state in OUT_OF_TIME or (interrupted and answer.state not in NODE_FAILED):
         return Verdict("out_of_time") if stuck else Verdict("again", 1, submission.exclude)
     lost_node = answer.state in LOST_NODE or not began
     if submission.tries < (NODE_TRIES if lost_node else DEATH_TRIES):

@@ -20,6 +20,11 @@ def test_a_failed_node_is_avoided_at_once_and_three_times():
     assert after("NODE_FAIL", 4, excludes[3]) == Verdict("failed", failure_class="node")
 
 
+def test_a_failed_node_is_avoided_even_by_a_run_that_still_could_save():
+    assert after("NODE_FAIL", interrupted=True) == Verdict("again", 2, "n1")
+    assert after("COMPLETED", interrupted=True) == Verdict("again", 1, "")
+
+
 def test_a_job_that_never_began_may_be_the_environments_fault_the_first_time():
     assert after("FAILED", began=False) == Verdict("again", 2, "")
     assert after("FAILED", 2, began=False) == Verdict("again", 3, "n1")

@@ -84,13 +84,16 @@ def node_down(ask, alone):
 
     def fail(node):
         taken.append(node)
-        ask("scontrol", "update", f"nodename={node}", "state=DOWN", "reason=test")
+        # Drained, too: slurmd is alive, and the lab's ReturnToService=2 would have a node that is only DOWN back soon.
+        for state in ("DRAIN", "DOWN"):
+            ask("scontrol", "update", f"nodename={node}", f"state={state}", "reason=test")
 
     yield fail
     for node in taken:
-        ask("scontrol", "update", f"nodename={node}", "state=RESUME")
         end = time.monotonic() + 60
-        while "idle" not in ask("sinfo", "-h", "-n", node, "-o", "%T") and time.monotonic() < end:
+        while (state := ask("sinfo", "-h", "-n", node, "-o", "%T")) and "idle" not in state and time.monotonic() < end:
+            if "dr" in state or "down" in state:  # drained, draining; SLURM refuses to resume what is not down
+                ask("scontrol", "update", f"nodename={node}", "state=RESUME")
             time.sleep(0.5)
 
 
