@@ -12,12 +12,14 @@ INCEPTION_URL = f"https://github.com/toshas/torch-fidelity/releases/download/v0.
 ADM_TRACKS = ("maskgit",)  # scored by preset `adm` unless evaluation.fidelity says otherwise
 
 
-def inception_file(given: Path | None = None) -> Path:
-    """Looked for at `given`, or in $FPD_WEIGHTS (also in its folder `torch-fidelity`) and where torch downloads to.
+def inception_file(given: Path | None = None, folder: Path | None = None) -> Path:
+    """Looked for at `given`, or in the folder (also in its `torch-fidelity`) and where torch downloads to.
+
+    folder: $FPD_WEIGHTS by default.
 
     Raises AssetError with where they are published and where to put them.
     """
-    folder = place()
+    folder = folder or place()
     home = Path(os.environ.get("TORCH_HOME") or Path.home() / ".cache" / "torch")
     ours = [folder / INCEPTION_FILE, folder / "torch-fidelity" / INCEPTION_FILE] if folder else []
     places = [given] if given else [*ours, home / "hub" / "checkpoints" / INCEPTION_FILE]

@@ -27,6 +27,7 @@ class Published:
     """One file. kind: its name in config/kinds.py; extras: published beside it, read where they are there.
 
     needed: extras without which the file is of no use. others: names under which the same weights are published too.
+    optional: some runs read it only, and ask for it themselves.
     """
 
     role: str
@@ -37,6 +38,7 @@ class Published:
     note: str = ""
     needed: bool = False
     others: tuple[str, ...] = ()
+    optional: bool = False
 
     def path(self, folder: Path) -> Path:
         """Where the file belongs; a .safetensors converted from it is taken in its place."""
@@ -86,7 +88,7 @@ COLOURS = Published(
 )
 DEIT = Published(
     "discriminator", "", "timm/deit_base_distilled_patch16_224.fb_in1k", "model.safetensors", ("config.json",),
-    "of gan.discriminator=projected; its second network, EfficientNet-Lite0, comes with fpd-bench",
+    "for gan.discriminator=projected only; its second network, EfficientNet-Lite0, comes with fpd-bench", optional=True,
 )  # fmt: skip
 PUBLISHED: dict[str, tuple[Published, ...]] = {
     "maskgen": (
@@ -119,6 +121,7 @@ PUBLISHED: dict[str, tuple[Published, ...]] = {
 
 
 SCORERS: dict[str, tuple[Published, ...]] = {"maskgen": (DETECTOR, COLOURS)}  # read when the images are scored
+OPTIONAL = (DEIT,)
 
 
 def place() -> Path | None:
@@ -157,8 +160,7 @@ def data_folder(weights: Path) -> Path:
 def discriminator_file() -> Path:
     """DeiT-B distilled for the projected discriminator. Raises AssetError with where it is published."""
     folder = place() or Path("WEIGHTS")
-    if from_hub() and DEIT.absent(folder):
-        DEIT.bring(folder)
+    missing((DEIT,), folder)
     path = DEIT.path(folder)
     if not path.is_file():
         told = f"{path} is missing" if place() else f"{VARIABLE} is not set"
@@ -221,8 +223,8 @@ def reference_file(weights: Path) -> Path:
 
 
 def files_of(track: str) -> tuple[Published, ...]:
-    """All files of a track: of its models, then of what scores its images."""
-    return PUBLISHED[track] + SCORERS.get(track, ())
+    """All files of a track: of its models, then of what scores its images, then those of some runs only."""
+    return PUBLISHED[track] + SCORERS.get(track, ()) + OPTIONAL
 
 
 def missing(files: tuple[Published, ...], folder: Path) -> list[Published]:
@@ -234,17 +236,18 @@ def missing(files: tuple[Published, ...], folder: Path) -> list[Published]:
 
 
 def require(track: str) -> Path:
-    """The weights folder, all files in it, each of the model it should be as far as its table of contents tells.
+    """The weights folder with the files of every run, each of the model it should be as far as its contents tell.
 
     Raises AssetError naming the first missing file and its command, or what is wrong with a file.
     """
     folder = weights_folder(track)
-    absent = missing(files_of(track), folder)
+    files = tuple(file for file in files_of(track) if not file.optional)
+    absent = missing(files, folder)
     if absent:
         raise AssetError(
-            f"{absent[0].absent(folder)} ({absent[0].role}; {len(absent)} of {len(files_of(track))} files are missing)."
+            f"{absent[0].absent(folder)} ({absent[0].role}; {len(absent)} of {len(files)} files are missing)."
             f" Run: {absent[0].fetch(folder)} . All of it: python -m fpd_bench.tracks check {track}"
         )
-    for file in files_of(track):
+    for file in files:
         refuse_foreign(file.path(folder), file.kind)
     return folder

@@ -109,7 +109,7 @@ def _check(options: argparse.Namespace) -> int:
     if well:
         well = say([checking.check_memory(options.track, folder)])  # before anything big is imported
     if well:
-        well = say(checking.check_data(options.track, data))
+        well = say(checking.check_data(options.track, data)) and say(checking.check_fidelity(options.track, folder))
     if well and not options.quick:
         picture = options.out or Path(f"check_{options.track}.png")
         well &= say(checking.check_models(options.track, folder, data, picture))

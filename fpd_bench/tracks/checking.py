@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from fpd_bench.config.fidelity_files import ADM_TRACKS, inception_file
 from fpd_bench.config.weight_files import contents, refuse_foreign
-from fpd_bench.config.weights import PUBLISHED, Published, caption_files, files_of
+from fpd_bench.config.weights import DEIT, OPTIONAL, PUBLISHED, Published, caption_files, files_of, reference_file
 from fpd_bench.errors import AssetError, FpdError
 from fpd_bench.tracks.memory import available_bytes
 
@@ -32,7 +33,7 @@ class Finding:
     text: str
 
     def __str__(self) -> str:
-        return f"{self.state:<5} {self.subject:<10} {self.text}"
+        return f"{self.state:<5} {self.subject:<13} {self.text}"
 
 
 def check_files(track: str, folder: Path) -> Iterator[Finding]:
@@ -40,8 +41,8 @@ def check_files(track: str, folder: Path) -> Iterator[Finding]:
     for file in files_of(track):
         absent = file.absent(folder)
         if absent:
-            note = f" ({file.note})" if file.note else ""
-            yield Finding("wrong", file.role, f"{absent} is missing{note}. Run: {file.fetch(folder)}")
+            note, state = f" ({file.note})" if file.note else "", "note" if file.optional else "wrong"
+            yield Finding(state, file.role, f"{absent} is missing{note}. Run: {file.fetch(folder)}")
             continue
         try:
             refuse_foreign(file.path(folder), file.kind)
@@ -66,9 +67,19 @@ def check_data(track: str, data: Path) -> Iterator[Finding]:
         yield Finding("note", "images", str(error))
 
 
+def check_fidelity(track: str, folder: Path) -> Iterator[Finding]:
+    """What FID is computed with, on a track whose images are scored together."""
+    files = {"reference": reference_file, "inception": lambda folder: inception_file(folder=folder)}
+    for subject, find in files.items() if track in ADM_TRACKS else ():
+        try:
+            yield Finding("ok", subject, str(find(folder)))
+        except AssetError as error:
+            yield Finding("note", subject, str(error))
+
+
 def check_memory(track: str, folder: Path) -> Finding:
     """Whether the models fit into this machine's memory, in single precision."""
-    files = [file.path(folder) for file in PUBLISHED[track]]
+    files = [file.path(folder) for file in PUBLISHED[track] + OPTIONAL if not (file.optional and file.absent(folder))]
     needed = TORCH_BYTES + sum(4 * contents(path).parameters or path.stat().st_size for path in files)
     free = available_bytes()
     words = f"loading needs about {needed / 1e9:.1f} GB"
@@ -114,12 +125,25 @@ def check_models(track_name: str, folder: Path, data: Path | None, picture: Path
         _save(images, picture)
         said = f"{', '.join(condition.texts)}; {STEPS} steps"
         yield Finding("ok", "picture", f"{picture}: {said} ({_since(began)}). Look at it")
+        if not DEIT.absent(folder):
+            yield _judged(images, DEIT.path(folder))
         if track_name == "maskgen":
             yield _scored(track, images)
     except MemoryError:
         yield Finding("wrong", "memory", "ran out while loading. Use a larger machine, or --quick (files only).")
     except FpdError as error:
         yield Finding("wrong", "models", str(error))
+
+
+def _judged(images, weights: Path) -> Finding:
+    """The pictures through the projected discriminator's frozen networks and its untrained heads."""
+    from fpd_bench.models.projected_gan import ProjectedDiscriminator
+
+    began = time.monotonic()
+    logits = ProjectedDiscriminator(weights=weights).eval()(images)
+    finite = all(bool(each.isfinite().all()) for each in logits)
+    words = f"{len(logits)} feature networks, {'' if finite else 'not '}finite ({_since(began)})"
+    return Finding("ok" if finite else "wrong", DEIT.role, words)
 
 
 def _scored(track, images) -> Finding:

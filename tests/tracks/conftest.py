@@ -22,6 +22,7 @@ from fpd_bench.models.tatitok import TaTiTok
 from fpd_bench.models.text import ClipText
 from fpd_bench.models.vqgan import Vqgan
 
+NARROW_DEIT = {"embed_dim": 24, "num_heads": 3}
 SMALL_VIT = {"embed_dim": 16, "depth": 12, "num_heads": 2, "img_size": 32}
 VQ = {
     "codebook_size": 24, "token_size": 8, "num_latent_tokens": 12, "vit_enc_patch_size": 8, "vit_dec_patch_size": 8,
@@ -91,6 +92,10 @@ def published(tmp_path_factory) -> Folders:
         write(dino / "config.json", {"architecture": "vit_base_patch16_dinov3", "model_args": SMALL_VIT})
         net = timm.create_model("vit_base_patch16_dinov3", num_classes=0, **SMALL_VIT)
         save_file(net.state_dict(), dino / "model.safetensors")
+        deit = root / "deit_base_distilled_patch16_224.fb_in1k"
+        write(deit / "config.json", {"model_args": NARROW_DEIT})
+        net = timm.create_model("deit_base_distilled_patch16_224", **NARROW_DEIT)
+        save_file(net.state_dict(), deit / "model.safetensors")
         (data / "images/cats").mkdir(parents=True)
         for i, size in enumerate([(40, 30), (20, 50), (16, 16)]):
             Image.new("RGB", size, (80 * i, 200, 30)).save(data / f"images/cats/{i}.png")

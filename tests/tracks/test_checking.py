@@ -29,7 +29,9 @@ def check(capsys, track, folder, *options):
 def test_all_is_well(published, tmp_path, capsys, track):
     code, lines, said = check(capsys, track, published.weights, "--out", tmp_path / "p.png")
     assert code == 0 and "is ready" in said and not [line for line in lines if line.startswith("wrong")], lines
-    assert {line.split()[1] for line in lines} >= {"teacher", "tokenizer", "backbone", "memory", "forward", "picture"}
+    subjects = {"teacher", "tokenizer", "backbone", "discriminator", "memory", "forward", "picture"}
+    assert {line.split()[1] for line in lines} >= subjects
+    assert any("2 feature networks, finite" in line for line in lines)
     assert (tmp_path / "p.png").stat().st_size > 100
 
 
@@ -41,6 +43,30 @@ def test_everything_missing_is_listed_with_its_command(folder, capsys):
     assert code == 2 and "not ready" in said and len(wrong) == 2
     assert "hf download turkeyju/generator_maskgen_vq_l model.safetensors config.json --local-dir" in wrong[0]
     assert "hf download facebook/mask2former-swin-small-coco-instance" in wrong[1]
+
+
+def test_what_only_some_runs_read_is_noted_with_its_command(folder, capsys):
+    shutil.rmtree(folder / "deit_base_distilled_patch16_224.fb_in1k")
+    code, lines, said = check(capsys, "maskgit", folder, "--quick")
+    (note,) = [line for line in lines if line.split()[1] == "discriminator"]
+    assert code == 0 and "is ready" in said and note.startswith("note") and "gan.discriminator=projected only" in note
+    assert "hf download timm/deit_base_distilled_patch16_224.fb_in1k model.safetensors config.json" in note
+
+
+def test_what_fid_needs_is_found_or_noted_with_its_address(folder, capsys, monkeypatch):
+    monkeypatch.delenv("FPD_WEIGHTS", raising=False)
+    monkeypatch.setenv("TORCH_HOME", str(folder))
+
+    def states() -> dict[str, str]:
+        lines = check(capsys, "maskgit", folder, "--quick")[1]
+        return {line.split()[1]: line for line in lines if line.split()[1] in ("reference", "inception")}
+
+    noted = states()
+    assert all(line.startswith("note") for line in noted.values())
+    assert "curl -o" in noted["reference"] and "wget -O" in noted["inception"]
+    for name in ("VIRTUAL_imagenet256_labeled.npz", "weights-inception-2015-12-05-6726825d.pth"):
+        (folder / name).touch()
+    assert [line.split()[0] for line in states().values()] == ["ok", "ok"]
 
 
 @pytest.mark.parametrize("changed", [False, True])
@@ -98,7 +124,7 @@ def test_wrong_requests(capsys, tmp_path, monkeypatch):
 def test_fetch_takes_what_is_there_and_says_how_to_get_the_rest(folder, capsys, monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     assert main(["fetch", "maskgit", "--weights", str(folder)]) == 0
-    assert capsys.readouterr().out.count("is there") == 3
+    assert capsys.readouterr().out.count("is there") == 4  # the discriminator's among them
     (folder / TEACHER).unlink()
     assert main(["fetch", "maskgen", "--weights", str(folder)]) == 2
     said = capsys.readouterr().err

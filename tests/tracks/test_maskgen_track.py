@@ -82,19 +82,21 @@ def test_the_condition_is_cut_at_clips_length(track):
 
 
 # ----------------------------------------------------------------------------------------- through the public door
-LIGHT = ["profile=paper", "gan.discriminator=light"]  # without DeiT-B, which the published discriminator needs
+PAPER = ["profile=paper"]
 
 
-def test_the_paper_profile_asks_for_the_published_discriminator_too(published, monkeypatch):
-    monkeypatch.setenv("FPD_WEIGHTS", str(published.weights))
+def test_the_paper_profile_asks_for_the_published_discriminator_too(published, tmp_path, monkeypatch):
+    shutil.copytree(published.weights, tmp_path / "w")
+    shutil.rmtree(tmp_path / "w/deit_base_distilled_patch16_224.fb_in1k")
+    monkeypatch.setenv("FPD_WEIGHTS", str(tmp_path / "w"))
     with pytest.raises(AssetError, match="gan.discriminator=projected needs DeiT-B distilled"):
-        load_sweep(SWEEPS / "table3.yaml", ["profile=paper"])
-    assert load_sweep(SWEEPS / "table4.yaml", ["profile=paper"]).runs()  # no row of it uses L_gan
+        load_sweep(SWEEPS / "table3.yaml", PAPER)
+    assert load_sweep(SWEEPS / "table4.yaml", PAPER).runs()  # no row of it uses L_gan
 
 
 def test_the_paper_profile_opens_with_the_weights(published, monkeypatch):
     monkeypatch.setenv("FPD_WEIGHTS", str(published.weights))
-    config = next(iter(load_sweep(SWEEPS / "table3.yaml", LIGHT).runs().values()))
+    config = next(iter(load_sweep(SWEEPS / "table3.yaml", PAPER).runs().values()))
     assert config.track.name == "maskgen"
     assert tracks.get("maskgen")("default").assets.keys() >= {"maskgen/teacher", "maskgen/backbone", "maskgen/images"}
 
@@ -104,7 +106,7 @@ def test_the_paper_profile_names_the_first_missing_file(published, tmp_path, mon
     (tmp_path / "w/tokenizer_tatitok_bl128_vq/model.safetensors").unlink()
     monkeypatch.setenv("FPD_WEIGHTS", str(tmp_path / "w"))
     with pytest.raises(AssetError) as caught:
-        load_sweep(SWEEPS / "table3.yaml", ["profile=paper"])
+        load_sweep(SWEEPS / "table3.yaml", PAPER)
     for words in ("profile=paper", "tokenizer; 1 of 6", "hf download turkeyju/tokenizer_tatitok_bl128_vq"):
         assert words in str(caught.value)
 
@@ -113,10 +115,10 @@ def test_the_paper_profile_asks_for_captions_and_images_before_anything_runs(pub
     monkeypatch.setenv("FPD_WEIGHTS", str(published.weights))
     monkeypatch.setenv("FPD_DATA", str(tmp_path))
     with pytest.raises(AssetError, match="Training captions are missing"):
-        load_sweep(SWEEPS / "table3.yaml", LIGHT)
+        load_sweep(SWEEPS / "table3.yaml", PAPER)
     (tmp_path / "captions.txt").write_text("a cat\n")
     with pytest.raises(AssetError, match="discriminator needs real images"):
-        load_sweep(SWEEPS / "table3.yaml", LIGHT)
+        load_sweep(SWEEPS / "table3.yaml", PAPER)
     assert load_sweep(SWEEPS / "table3.yaml", ["profile=paper", "gan.weight=0"]).runs()
 
 
