@@ -136,6 +136,8 @@ class GeneratorConfig:
     scheduler: str = field(default="", metadata={"since": 2, "before": ""})
     # the sampler's own timesteps, for few-step students; [] = by `steps`
     timesteps: list[int] = field(default_factory=list, metadata={"since": 2, "before": []})
+    # of the first latents, times their standard normal; 0 = the scheduler's own
+    noise_scale: float = field(default=0.0, metadata={"since": 4, "before": 0.0})
     # another UNet for the pipeline: REPOSITORY, REPOSITORY/FILE, or a path; "" = its own
     unet: str = field(default="", metadata={"since": 2, "before": ""})
     # low-rank weights to add to the pipeline's: REPOSITORY/FILE or a path; "" = none

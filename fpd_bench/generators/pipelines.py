@@ -17,6 +17,7 @@ from fpd_bench.config.schema import GeneratorConfig, RunConfig
 from fpd_bench.errors import AssetError, ConfigError, UnknownName
 from fpd_bench.evals.sampling import generator_of
 from fpd_bench.models import devices
+from fpd_bench.models.pickled_module import pickled_state
 from fpd_bench.registry import generators
 from fpd_bench.tracks.base import Suite
 
@@ -92,6 +93,8 @@ def open_pipeline(settings: GeneratorConfig) -> Any:
         raise AssetError(f"'{source}' cannot be opened as a pipeline: {' '.join(str(error).split())[:300]}") from error
     if settings.scheduler:
         pipeline.scheduler = _scheduler(settings.scheduler, diffusers).from_config(pipeline.scheduler.config)
+    if settings.noise_scale:
+        _scale_noise(pipeline.scheduler, settings.noise_scale)
     if getattr(pipeline, "safety_checker", None) is not None:  # would blacken images, and GenEval's code removes it
         pipeline.safety_checker = None
     pipeline.set_progress_bar_config(disable=True)
@@ -103,6 +106,16 @@ def _scheduler(name: str, diffusers: Any) -> Any:
     if name not in known:
         raise UnknownName("scheduler", name, known, "generator.scheduler")
     return getattr(diffusers, name)
+
+
+def _scale_noise(scheduler: Any, scale: float) -> None:
+    try:
+        scheduler.init_noise_sigma = scale
+    except AttributeError as error:  # computed from its timesteps
+        raise ConfigError(
+            f"generator.noise_scale={scale}: {type(scheduler).__name__} has a scale of its own. Use another scheduler, "
+            "for example generator.scheduler=LCMScheduler."
+        ) from error
 
 
 def _unet(where: str, old: Any) -> Any:
@@ -127,6 +140,8 @@ def _file(where: str) -> str:
 def _weights(path: str) -> dict[str, Tensor]:
     from safetensors.torch import load_file
 
+    if path.endswith(".pkl"):
+        return pickled_state(path)
     safe = path.endswith(".safetensors")
     return load_file(path) if safe else torch.load(path, map_location="cpu", weights_only=True)
 

@@ -1,5 +1,6 @@
 """Any pipeline of diffusers: opened from the published layout, asked as the configuration says, always equal noise."""
 
+import pickle
 import shutil
 from dataclasses import replace
 
@@ -11,7 +12,8 @@ from fpd_bench.config import generators as requirements
 from fpd_bench.config.generators import check_generator, locate
 from fpd_bench.config.schema import ExecutionConfig, GeneratorConfig, RunConfig
 from fpd_bench.errors import AssetError, ConfigError, UnknownName
-from fpd_bench.generators.pipelines import DiffusersGenerator
+from fpd_bench.evals.sampling import generator_of
+from fpd_bench.generators.pipelines import DiffusersGenerator, open_pipeline
 from fpd_bench.models.condition import Condition
 from fpd_bench.tracks.base import Item, Suite
 
@@ -24,8 +26,8 @@ def forget():
     requirements.locate.cache_clear()
 
 
-def config(folder, micro_batch=0, seed=0, **settings):
-    generator = GeneratorConfig(source=str(folder), steps=2, **settings)
+def config(folder, micro_batch=0, seed=0, steps=2, **settings):
+    generator = GeneratorConfig(source=str(folder), steps=steps, **settings)
     return RunConfig(
         method="diffusers", seed=seed, generator=generator, execution=ExecutionConfig(micro_batch=micro_batch)
     )
@@ -69,6 +71,34 @@ def test_another_unet_from_a_file_or_a_folder(pipeline_folder, tmp_path):
     save_file({"weight": torch.zeros(1)}, tmp_path / "foreign.safetensors")
     with pytest.raises(AssetError, match="cannot be opened as a pipeline"):
         images(pipeline_folder, unet=str(tmp_path / "foreign.safetensors"))
+
+
+def test_a_one_step_student_as_sid_lsg_publishes_it(pipeline_folder, tmp_path):
+    """Its pickled UNet, from t = 625 of the forward process: x0 = (z - sigma eps) / alpha with z = sigma noise."""
+    pipeline = open_pipeline(GeneratorConfig(source=str(pipeline_folder)))
+    student, sigma = pipeline.unet, float((1 - pipeline.scheduler.alphas_cumprod[625]).sqrt())
+    with torch.no_grad():
+        for parameter in student.parameters():
+            parameter.mul_(1.1)
+    (tmp_path / "student.pkl").write_bytes(pickle.dumps({"ema": student}))
+    settings = {"scheduler": "LCMScheduler", "timesteps": [625], "guidance": 1.0, "noise_scale": sigma}
+    settings |= {"unet": str(tmp_path / "student.pkl")}
+    generator = DiffusersGenerator(config(pipeline_folder, **settings, steps=1))
+    found = torch.stack(list(generator.images(SUITE, 1)))
+    noise = torch.cat([torch.randn(1, 4, 8, 8, generator=generator_of(0, "test", str(i), 0)) for i in range(3)])
+    tokens = pipeline.tokenizer(list(PROMPTS), padding="max_length", return_tensors="pt").input_ids
+    with torch.no_grad():
+        guess = student(sigma * noise, 625, encoder_hidden_states=pipeline.text_encoder(tokens)[0]).sample
+        start = (sigma * noise - sigma * guess) / (1 - sigma**2) ** 0.5
+        wanted = pipeline.vae.decode(start / pipeline.vae.config.scaling_factor).sample / 2 + 0.5
+    assert (found.float() - (wanted.clamp(0, 1) * 255)).abs().max() <= 1
+
+
+def test_a_noise_scale_that_cannot_be_set_is_refused(pipeline_folder):
+    with pytest.raises(ConfigError, match="EulerDiscreteScheduler has a scale of its own"):
+        images(pipeline_folder, scheduler="EulerDiscreteScheduler", noise_scale=0.9)
+    with pytest.raises(ConfigError, match="noise_scale must be positive .*got -1"):
+        check_generator(config(pipeline_folder, noise_scale=-1.0))
 
 
 def test_a_lora_is_added_to_the_pipelines_weights(pipeline_folder, tmp_path):
