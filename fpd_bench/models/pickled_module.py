@@ -28,7 +28,9 @@ class Kept(dict):
     def __setstate__(self, state: Any) -> None:
         self.__dict__.update(state if isinstance(state, dict) else {})
 
-    __hash__ = object.__hash__  # it may have been a key
+    def __hash__(self) -> int:  # type: ignore[override]
+        """It may have been a key."""
+        return id(self)
 
     def append(self, item: Any) -> None:
         """It may have been a list; what it held is not needed."""
