@@ -69,8 +69,8 @@ def table_result(sweep: "Sweep", table: "Table", store: Store) -> TableResult:
 
 
 def _file_name(sweep: str, table: str) -> str:
-    """The name of a table's files and links: table3a, table3-reference; a@optim.lr=0.1 gives table3a_optim.lr_0.1."""
-    joint = "" if re.match(r"\w(@|$)", table) else "-"
+    """A table's files and links: table3a, table3-reference, smoke-a; a@optim.lr=0.1 gives table3a_optim.lr_0.1."""
+    joint = "" if sweep[-1:].isdigit() and re.match(r"\w(@|$)", table) else "-"
     return re.sub(r"[^\w.-]+", "_", sweep + joint + table).strip("_")
 
 

@@ -202,6 +202,14 @@ def test_an_axis_from_the_command_line_makes_tables_with_usable_file_names(proje
     assert (tmp_path / "out" / "figures" / "table3a_optim.lr_0.001_scores.pdf").exists()
 
 
+def test_a_sweep_whose_name_has_no_number_keeps_its_tables_apart(project, tmp_path):
+    path, *rest = project
+    mine = path.with_name("mine.yaml")
+    mine.write_text(path.read_text().replace("name: table3", "name: mine"))
+    assert run((mine, *rest), tmp_path / "out") == 0
+    assert (tmp_path / "out" / "mine-a.md").read_text().startswith("# Mine, a: ")
+
+
 def test_a_sweep_nobody_ran_is_reported_as_missing(project, tmp_path, capsys):
     path, _, _ = project
     assert report.main([str(path), "--results", str(tmp_path / "empty"), "--out", str(tmp_path / "out")]) == 0
