@@ -67,6 +67,7 @@ def _cluster(folder: Path) -> Path:
 
 def measure(folder: Path, runs: int, block: int, parallel: int) -> tuple[Side, Side]:
     """Blocks in the order ours, bare, bare, ours, ...: a drift of the machine meets both."""
+    import tiny_bench  # noqa: F401  asking for a plugin's version loads it, torch and all, once a sweep: not in block 1
     from tiny_runs import BASE
 
     from fpd_bench.config.compose import compose
