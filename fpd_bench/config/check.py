@@ -75,6 +75,7 @@ RANGES: dict[str, Rule] = {
     "generator.steps": NOT_NEGATIVE,
     "generator.guidance": (lambda x: x >= 0 or x == -1, "0 or more, or -1 for the pipeline's own"),
     "generator.size": NOT_NEGATIVE,
+    "generator.noise_scale": NOT_NEGATIVE,
     "execution.threads": COUNT,
     "execution.processes": COUNT,
     "execution.micro_batch": NOT_NEGATIVE,

@@ -33,8 +33,6 @@ def check_generator(config: RunConfig, here: bool = True) -> None:
             f"generator.timesteps={settings.timesteps} are {len(settings.timesteps)} steps; got "
             f"generator.steps={settings.steps}."
         )
-    if settings.noise_scale < 0:
-        raise ConfigError(f"generator.noise_scale must be positive (0 = the scheduler's); got {settings.noise_scale}.")
     if here:
         _there(config)
 

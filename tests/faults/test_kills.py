@@ -12,6 +12,8 @@ from fpd_bench.runs.rundir import RunDir
 from fpd_bench.runs.state import state_of
 from fpd_bench.runs.sweeping import open_run
 
+pytestmark = pytest.mark.slow
+
 ONE = ["estimator=ste", "seeds=[0]"]
 SLOW = {"TINY_SECONDS": "0.03"}
 
@@ -94,7 +96,6 @@ def test_killed_sampling_and_scoring_go_on_where_they_were(tiny, sweep, tmp_path
     assert {run.run_id: tiny.fingerprint(run)} == undisturbed(MANY)
 
 
-@pytest.mark.slow
 def test_a_worker_that_dies_twice_fails_its_run_and_not_the_others(tiny, sweep, tmp_path):
     results, two = tmp_path / "results", ["estimator=ste", "seeds=[0,1]"]
     first, second = (open_run(results, run_id) for run_id in load_sweep(sweep, two).runs())
@@ -110,7 +111,6 @@ def test_a_worker_that_dies_twice_fails_its_run_and_not_the_others(tiny, sweep, 
     assert tiny.call("sweep", sweep, *two, "--results", results)[0] == 0
 
 
-@pytest.mark.slow
 def test_when_the_orchestrator_is_killed_its_workers_save_and_stop(tiny, sweep, tmp_path, undisturbed):
     results = tmp_path / "results"
     run = the_run(sweep, results)
@@ -124,7 +124,6 @@ def test_when_the_orchestrator_is_killed_its_workers_save_and_stop(tiny, sweep, 
     assert {run.run_id: tiny.fingerprint(run)} == undisturbed(ONE)
 
 
-@pytest.mark.slow
 def test_ctrl_c_saves_and_the_same_command_continues(tiny, sweep, tmp_path, undisturbed):
     results = tmp_path / "results"
     run = the_run(sweep, results)
@@ -139,7 +138,6 @@ def test_ctrl_c_saves_and_the_same_command_continues(tiny, sweep, tmp_path, undi
     assert {run.run_id: tiny.fingerprint(run)} == undisturbed(ONE)
 
 
-@pytest.mark.slow
 def test_two_sweeps_at_once_make_each_run_once(tiny, sweep, tmp_path):
     results = tmp_path / "results"
     both = [tiny.start("sweep", sweep, "executor.workers=1", "--results", results, **SLOW) for _ in range(2)]
@@ -150,7 +148,6 @@ def test_two_sweeps_at_once_make_each_run_once(tiny, sweep, tmp_path):
     assert heard[0][0] == heard[1][0]
 
 
-@pytest.mark.slow
 def test_one_worker_command_reproduces_a_run(tiny, sweep, tmp_path, undisturbed):
     expected = undisturbed(ONE)
     (config,) = load_sweep(sweep, ONE).runs().values()

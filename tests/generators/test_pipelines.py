@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from fpd_bench.config import generators as requirements
+from fpd_bench.config.check import check
 from fpd_bench.config.generators import check_generator, locate
 from fpd_bench.config.schema import ExecutionConfig, GeneratorConfig, RunConfig
 from fpd_bench.errors import AssetError, ConfigError, UnknownName
@@ -97,8 +98,8 @@ def test_a_one_step_student_as_sid_lsg_publishes_it(pipeline_folder, tmp_path):
 def test_a_noise_scale_that_cannot_be_set_is_refused(pipeline_folder):
     with pytest.raises(ConfigError, match="EulerDiscreteScheduler has a scale of its own"):
         images(pipeline_folder, scheduler="EulerDiscreteScheduler", noise_scale=0.9)
-    with pytest.raises(ConfigError, match="noise_scale must be positive .*got -1"):
-        check_generator(config(pipeline_folder, noise_scale=-1.0))
+    with pytest.raises(ConfigError, match="noise_scale.* got -1"):
+        check(config(pipeline_folder, noise_scale=-1.0))
 
 
 def test_a_lora_is_added_to_the_pipelines_weights(pipeline_folder, tmp_path):
