@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -52,16 +53,35 @@ def test_one_job_carries_several_runs_and_comes_back_for_those_that_are_left(ben
 
 def test_arrays_keep_to_the_sites_limit_and_share_what_may_run_at_once(slurm, bench, alone, capsys):
     """The controller comes back with a limit of 3 jobs an array, which would refuse one of 4."""
-    conf = slurm / "etc" / "slurm.conf"
-    before = conf.read_text()
-    try:
-        conf.write_text(f"MaxArraySize=3\n{before}")
-        restart(slurm)
+    with controller(slurm, "MaxArraySize=3"):
         _code, out, _err = bench.slurm("executor.max_parallel=4", "--dry-run")
         assert "4 runs in 4 jobs in 2 arrays" in out and "#SBATCH --array=0-2%3" in out
         runs = bench.detach("executor.max_parallel=4", "executor.timeout_min=30")
         assert sorted("_" in submissions.read(run).job_id for run in runs) == [False, True, True, True]
         bench.finish()
+
+
+def test_a_full_queue_is_waited_for(slurm, bench, alone):
+    """The controller comes back with room for 3 jobs; ended ones count for some seconds."""
+    log = slurm / "log" / "slurmctld.log"
+    before = log.read_text().count("MaxJobCount limit")
+    with controller(slurm, "MaxJobCount=3", "MinJobAge=2"):
+        bench.finish("executor.array_size=2", "executor.max_parallel=4")
+    assert log.read_text().count("MaxJobCount limit") > before
+    assert [run.attempts() for run in bench.runs()] == [[1]] * 4
+
+
+@contextmanager
+def controller(slurm, *settings):
+    """A slurmctld that has been started anew with these settings; afterwards one as before."""
+    conf = slurm / "etc" / "slurm.conf"
+    before = conf.read_text()
+    changed = tuple(setting.partition("=")[0] + "=" for setting in settings)
+    kept = [line for line in before.splitlines() if not line.startswith(changed)]
+    try:
+        conf.write_text("\n".join([*settings, *kept, ""]))
+        restart(slurm)
+        yield
     finally:
         conf.write_text(before)
         restart(slurm)
