@@ -1,4 +1,4 @@
-"""GenEval's own detector: Mask2Former in mmdet 2.x, where that is installed (see docs for a recipe)."""
+"""GenEval's own detector: Mask2Former in mmdet 2.x, where that is installed (docs/generators.md has a recipe)."""
 
 import importlib
 from collections.abc import Sequence
@@ -24,8 +24,8 @@ class MmdetBackend:
         except ImportError as error:
             raise AssetError(
                 f"Detector 'mmdet' needs mmdet 2.x with mmcv-full 1.x ({error}). They do not install beside current "
-                "PyTorch: use --detector mask2former-hf here, or detect in GenEval's own environment and bring the "
-                "result with --detector precomputed --weights FILE."
+                "PyTorch: use --detector mask2former-hf here, or score in an environment of its own "
+                "(docs/generators.md); --detector precomputed --weights FILE takes detections from there."
             ) from error
         if not version.startswith("2."):
             raise ConfigError(f"Detector 'mmdet' needs mmdet 2.x, whose weights GenEval uses; found {version}.")
