@@ -43,7 +43,7 @@ def _parser() -> argparse.ArgumentParser:
 def _report(options: argparse.Namespace, url: str) -> int:
     from fpd_bench.config.spec import load_sweep
     from fpd_bench.reporting.console import show
-    from fpd_bench.reporting.write import write_report
+    from fpd_bench.reporting.write import made, write_report
     from fpd_bench.store.ingest import ingest
     from fpd_bench.store.query import Store
 
@@ -52,6 +52,7 @@ def _report(options: argparse.Namespace, url: str) -> int:
         overrides.append(f"profile={options.profile}")
     files = _files([Path(w) for w in options.sweeps if w not in overrides])
     sweeps = [load_sweep(path, overrides, here=False) for path in files]
+    made(options.out)  # told before the index is brought up to date
     done = ingest(options.results, url)
     print(f"{done.read} runs read, {done.unchanged} unchanged, {done.dropped} gone.", file=sys.stderr)
     with Store(options.results, url) as store:

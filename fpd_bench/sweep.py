@@ -56,6 +56,7 @@ def _sweep(asked: argparse.Namespace) -> int:
     from fpd_bench.config.spec import load_sweep
     from fpd_bench.runs import batch, past, sweeping
     from fpd_bench.runs import plan as costs
+    from fpd_bench.runs.machine import check_machine
     from fpd_bench.runs.scores import run_score
     from fpd_bench.runs.view import SweepView
 
@@ -86,6 +87,7 @@ def _sweep(asked: argparse.Namespace) -> int:
         return 0
     _bring_up_to_date(asked)  # a wrong address is told before the work, not after it
     if plan.todo:
+        check_machine([sweep.runs()[run_id] for run_id in plan.todo], here=executor.name != "slurm")
         sweeping.check_results(asked.results)
         if executor.name == "slurm":
             costs.refuse_too_big({run_id: sweep.runs()[run_id] for run_id in plan.todo}, plan.labels, priced)

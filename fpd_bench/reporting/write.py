@@ -1,8 +1,12 @@
 """One call from sweeps and a store to the files of a report."""
 
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fpd_bench.errors import ConfigError
 from fpd_bench.reporting import page, tables
 from fpd_bench.reporting.model import TableResult
 from fpd_bench.reporting.results import table_result
@@ -15,18 +19,47 @@ if TYPE_CHECKING:
 def write_report(
     sweeps: "list[Sweep]", store: Store, folder: Path, pictures: bool = True
 ) -> tuple[list[TableResult], list[Path]]:
-    """Write <table>.md, .tex and .csv, figures/ and the page; return the tables and the paths written."""
-    folder.mkdir(parents=True, exist_ok=True)
-    written, paths = [], []
-    for sweep in sweeps:
-        for table in sweep.tables:
-            result = table_result(sweep, table, store)
-            paths += _texts(result, folder)
-            drawn = _draw(result, store, folder) if pictures else {}
-            paths += [folder / path for path in drawn.values()]
-            written.append(page.Written(result, drawn))
-    paths += page.write_page(written, page.overall_hash(written), folder)
-    return [one.table for one in written], paths
+    """Write <table>.md, .tex and .csv, figures/ and the page; return the tables and the paths written.
+
+    All of it, or none: files take their places when the last one is made. Raises ConfigError if they cannot.
+    """
+    with told(folder), tempfile.TemporaryDirectory(prefix=".report-", dir=made(folder)) as name:
+        part = Path(name)
+        written, paths = [], []
+        for sweep in sweeps:
+            for table in sweep.tables:
+                result = table_result(sweep, table, store)
+                paths += _texts(result, part)
+                drawn = _draw(result, store, part) if pictures else {}
+                paths += [part / path for path in drawn.values()]
+                written.append(page.Written(result, drawn))
+        paths += page.write_page(written, page.overall_hash(written), part)
+        for path in sorted(part.rglob("*")):
+            target = folder / path.relative_to(part)
+            if path.is_dir():
+                target.mkdir(exist_ok=True)
+            else:
+                path.replace(target)
+    return [one.table for one in written], [folder / path.relative_to(part) for path in paths]
+
+
+def made(folder: Path) -> Path:
+    """The folder, which can be written to. Raises ConfigError."""
+    with told(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return folder
+
+
+@contextmanager
+def told(folder: Path) -> Iterator[None]:
+    """What the disk refuses, in one line."""
+    try:
+        yield
+    except OSError as error:
+        raise ConfigError(
+            f"Cannot write the report to '{folder}': {error.strerror or error}. Choose another with --out DIR."
+        ) from error
 
 
 def _texts(result: TableResult, folder: Path) -> list[Path]:

@@ -6,9 +6,9 @@ assets/manifest.json: {file: {"sha256", "shape" (sizes of the transformer)}}; as
 
 import hashlib
 import json
+import os
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -17,32 +17,25 @@ from torch import Tensor, nn
 
 from fpd_bench.errors import AssetError
 from fpd_bench.models.transformer import MaskedTransformer, Shape
+from fpd_bench.tracks.shapes import files
 from fpd_bench.tracks.shapes.world import Preset
 
-FOLDER = Path(__file__).parent / "assets"
-REBUILD = "python -m fpd_bench.tracks build shapes --preset {}"
+FOLDER = files.FOLDER
 
 
 def load_preset(name: str, world: Preset, folder: Path = FOLDER) -> tuple[Tensor, nn.Module, dict[str, str]]:
     """(codebook [K, 3 p p], frozen teacher, {file: sha256}). Raises AssetError naming file and hash."""
+    content, entry, found = files.verified(name, folder)
     file = folder / f"{name}.safetensors"
-    entry = _manifest(folder).get(file.name)
-    if entry is None or not file.exists():
-        raise AssetError(f"Preset '{name}' has no built assets in {folder}. Build them: {REBUILD.format(name)}")
-    content = file.read_bytes()
-    found = hashlib.sha256(content).hexdigest()
-    if found != entry["sha256"]:
-        raise AssetError(
-            f"{file} has sha256 {found}, but manifest.json says {entry['sha256']}: it is corrupt or foreign. "
-            f"Reinstall fpd-bench, or rebuild it: {REBUILD.format(name)}"
-        )
     try:
         tensors = {key: value.float() for key, value in load(content).items()}
         codebook = tensors.pop("codebook")
         teacher = MaskedTransformer(Shape(**entry["shape"]))
         teacher.load_state_dict({key.removeprefix("teacher."): value for key, value in tensors.items()})
     except (SafetensorError, KeyError, RuntimeError, TypeError) as error:
-        raise AssetError(f"{file} does not hold a codebook and a teacher of preset '{name}': {error}") from None
+        raise AssetError(
+            f"{file} does not hold a codebook and a teacher of preset '{name}' (sha256 {found}): {error}"
+        ) from None
     if len(codebook) != world.codes:
         raise AssetError(f"{file} has {len(codebook)} codes; preset '{name}' has {world.codes}.")
     return codebook, teacher.eval().requires_grad_(False), {f"shapes/{file.name}": found}
@@ -56,20 +49,17 @@ def store_preset(name: str, codebook: Tensor, teacher: MaskedTransformer, folder
     halves = {key: value.detach().to(torch.float16).contiguous() for key, value in weights.items()}
     part = file.with_suffix(".part")
     save_file({"codebook": codebook.contiguous(), **halves}, part)
+    part.chmod(0o666 & ~_umask())  # safetensors writes files that nobody else may read
     part.replace(file)
     entry = {"sha256": hashlib.sha256(file.read_bytes()).hexdigest(), "shape": asdict(teacher.shape)}
     manifest = folder / "manifest.json"
     part = manifest.with_suffix(".part")
-    part.write_text(json.dumps({**_manifest(folder), file.name: entry}, indent=2, sort_keys=True) + "\n")
+    part.write_text(json.dumps({**files.manifest(folder), file.name: entry}, indent=2, sort_keys=True) + "\n")
     part.replace(manifest)
     return file
 
 
-def _manifest(folder: Path) -> dict[str, Any]:
-    file = folder / "manifest.json"
-    if not file.exists():
-        return {}
-    try:
-        return dict(json.loads(file.read_text()))
-    except (json.JSONDecodeError, TypeError, ValueError) as error:
-        raise AssetError(f"{file} is not a manifest: {error}. Reinstall fpd-bench.") from None
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -9,15 +9,19 @@ context believes every fragment of a bad draft and cannot repair it (docs/dynami
 import copy
 import math
 import os
+import pickle
+import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fpd_bench.distill.masking import damage, draw_ratios
+from fpd_bench.errors import AssetError
 from fpd_bench.models.condition import Condition
 from fpd_bench.models.transformer import MaskedTransformer, Shape
 from fpd_bench.tracks.shapes import assets
@@ -113,14 +117,23 @@ class TeacherTraining:
 
     def save(self, path: Path) -> None:
         """Atomic: the file is whole or not there."""
-        state = {"step": self.step, "generator": self.generator.get_state()}
+        state = {"step": self.step, "generator": self.generator.get_state(), "recipe": asdict(self.recipe)}
         state |= {part: getattr(self, part).state_dict() for part in ("model", "average", "optimizer")}
-        part = path.with_suffix(".part")
-        torch.save(state, part)
-        os.replace(part, path)
+        _write(state, path)
 
     def load(self, path: Path) -> None:
-        state = torch.load(path, weights_only=True)
+        """Raises AssetError for a checkpoint of another recipe, or one that cannot be read."""
+        begin = f"Delete it, or name another folder with --work, to begin anew: rm '{path}'"
+        try:
+            state = torch.load(path, weights_only=True)
+            recipe = state["recipe"]
+        except (RuntimeError, EOFError, KeyError, ValueError, pickle.UnpicklingError) as error:
+            said = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise AssetError(f"Checkpoint '{path}' cannot be read ({said}). {begin}") from error
+        ours = asdict(self.recipe)
+        changed = [f"{name} {recipe.get(name)}, asked {ours[name]}" for name in ours if recipe.get(name) != ours[name]]
+        if changed:
+            raise AssetError(f"Checkpoint '{path}' was made by another recipe ({'; '.join(changed)}). {begin}")
         self.step = state["step"]
         self.generator.set_state(state["generator"])
         for part in ("model", "average", "optimizer"):
@@ -130,7 +143,10 @@ class TeacherTraining:
 def build(name: str, work: Path, out: Path, recipe: Recipe | None = None, progress: Progress | None = None) -> Path:
     """Train preset `name` with checkpoints in `work` and write its assets to `out`; returns the assets file."""
     world = preset(name)
-    work.mkdir(parents=True, exist_ok=True)
+    for folder in (work, out):  # told now, not when hours of training are to be written down
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
     codebook = _codebook(world, work / f"{name}.codebook.pt")
     training = TeacherTraining(world, recipe or RECIPES[name], codebook)
     checkpoint = work / f"{name}.teacher.pt"
@@ -151,7 +167,16 @@ def _codebook(world: Preset, kept: Path) -> Tensor:
         return draw_codebook(world)
     if not kept.exists():
         scenes, _ = draw_things(FIT_SCENES, world, torch.Generator().manual_seed(FIT_SEED))
-        part = kept.with_suffix(".part")
-        torch.save(torch.from_numpy(learn_codes(scenes, world)) / 255, part)
-        os.replace(part, kept)
+        _write(torch.from_numpy(learn_codes(scenes, world)) / 255, kept)
     return torch.load(kept, weights_only=True)
+
+
+def _write(content: Any, path: Path) -> None:
+    """Atomic. Raises OSError, also where torch.save tells of a full disk by a RuntimeError."""
+    part = path.with_suffix(".part")
+    try:
+        torch.save(content, part)
+    except RuntimeError as error:
+        part.unlink(missing_ok=True)
+        raise OSError(f"'{part}' cannot be written ({str(error).splitlines()[0]}); is the disk full?") from error
+    os.replace(part, path)

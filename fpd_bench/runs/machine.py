@@ -1,0 +1,29 @@
+"""What a sweep's runs need of a machine, told before anything is made; needs no torch."""
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from fpd_bench.config.identity import generated
+from fpd_bench.config.schema import RunConfig
+from fpd_bench.errors import ConfigError
+from fpd_bench.tracks.shapes import files
+
+GPUS = ("nvidiactl", "kfd", "dxg")  # of CUDA, ROCm and Windows' Linux
+
+
+def check_machine(configs: Iterable[RunConfig], here: bool, devices: Path = Path("/dev")) -> None:
+    """Raises AssetError for a missing or foreign asset of the package, ConfigError for a device that is not here.
+
+    here: the runs are made on this machine.
+    """
+    configs = list(configs)
+    for preset in sorted({c.track.preset for c in configs if c.track.name == "shapes" and not generated(c)}):
+        files.verified(preset)
+    for device in sorted({config.execution.device for config in configs} if here else ()):
+        kind = device.partition(":")[0]
+        is_there = {"cuda": any((devices / name).exists() for name in GPUS), "mps": sys.platform == "darwin"}
+        if not is_there.get(kind, True):
+            raise ConfigError(
+                f"execution.device={device}, but this machine has none. Use execution.device=cpu, or executor=slurm."
+            )
