@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from fpd_bench.runs.sweeping import Plan
 
 WATCH_SECONDS = 5.0
+RESULTS = Path("results")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -41,7 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m fpd_bench.status", description=__doc__, formatter_class=form)
     parser.add_argument("what", nargs="?", help="a sweep file, or the beginning of a run id; default: every run")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="as given to the sweep")
-    parser.add_argument("--results", type=Path, default=Path("results"), metavar="DIR", help="default: results")
+    parser.add_argument("--results", type=Path, default=RESULTS, metavar="DIR", help="default: results")
     parser.add_argument("--json", action="store_true", help="one JSON object per run and line")
     parser.add_argument("--failed", action="store_true", help="only the runs that something is wrong with")
     parser.add_argument(
@@ -74,6 +75,8 @@ def _many(asked: argparse.Namespace) -> int:
     """A table of runs, once or until none is at work."""
     from fpd_bench.runs import listing, watching
 
+    if asked.results != RESULTS and not asked.results.is_dir():
+        raise ConfigError(f"--results {asked.results} is not a folder.")
     look = _looker(asked)
 
     def shown() -> tuple[str, "Plan"]:

@@ -1,6 +1,8 @@
 """Files of the hub, fetched to where tracks read them. Failures are AssetErrors with the way out. Needs no torch."""
 
-from collections.abc import Iterable
+import logging
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from fpd_bench.errors import AssetError
@@ -19,7 +21,8 @@ def fetch(repository: str, names: Iterable[str], role: str, into: Path | None = 
 
     files = list(names)
     try:
-        found = [Path(hf_hub_download(repository, name, local_dir=into)) for name in files]
+        with quiet():
+            found = [Path(hf_hub_download(repository, name, local_dir=into)) for name in files]
     except GatedRepoError as error:
         raise AssetError(
             f"'{repository}' ({role}) is gated: accept its licence on https://huggingface.co/{repository}, run: "
@@ -32,6 +35,18 @@ def fetch(repository: str, names: Iterable[str], role: str, into: Path | None = 
             raise
         raise AssetError(_out_of_reach(repository, files, role, into, error)) from error
     return found[0]
+
+
+@contextmanager
+def quiet(name: str = "huggingface_hub") -> Iterator[None]:
+    """Without the library's own warnings, one for each of its retries: what comes of it is told once, by us."""
+    logger = logging.getLogger(name)
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def _out_of_reach(repository: str, files: list[str], role: str, into: Path | None, error: Exception) -> str:

@@ -25,7 +25,7 @@ from fpd_bench.config.sweep_file import (
     check_seeds,
     read_sweep_file,
 )
-from fpd_bench.config.tracks import refuse_unavailable
+from fpd_bench.config.tracks import PAPER_TRACKS, refuse_unavailable
 from fpd_bench.errors import ConfigError, UnknownName
 
 __all__ = ["Cell", "Claim", "Row", "Sweep", "Table", "load_sweep"]
@@ -108,11 +108,17 @@ def load_sweep(path: str | Path, overrides: Sequence[str] = (), here: bool = Tru
     base = _base(file, profile)
     plain = [override.texts[0] for override in given if not override.is_axis]
     common = compose([*base, *plain])
-    if here and not generated(common):
+    if here and common.track.name in PAPER_TRACKS and not _all_generated(file, profile, base, given, seeds):
         refuse_unavailable(common.track.name, profile)
     builders = [_Builder(file, spec, profile, base, given, seeds, here) for spec in file.tables]
     tables = [table for builder in builders for table in builder.tables()]
     return Sweep(file.name, file.title, file.metric, seeds, profile, tuple(tables), file.path)
+
+
+def _all_generated(file: SweepFile, profile: str, base: list[str], given: list[Override], seeds: Any) -> bool:
+    """Whether no cell needs the track's own weights: all images come from elsewhere."""
+    builders = [_Builder(file, spec, profile, base, given, seeds, False) for spec in file.tables]
+    return all(generated(cell.config) for builder in builders for table in builder.tables() for cell in table.cells)
 
 
 def _taken(given: list[Override], key: str) -> Override | None:

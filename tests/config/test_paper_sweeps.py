@@ -99,3 +99,35 @@ def test_table_2_has_the_papers_thirteen_rows():
     }
     assert {cell.row_id for cell in table.cells} == {"maskgit_16", "maskgit_8", "maskgit_4", "maskgit_2", "dimo", "fpd"}
     assert all(cell.config.evaluation.images_per_prompt == 50 for cell in table.cells)
+
+
+MINE = """\
+name: mine
+metric: overall
+seeds: [0]
+profiles: {embedded: [track.name=maskgen]}
+tables:
+  - id: a
+    grid: ["method=folder", "generator.source=FOLDER"]
+    rows: [{id: mine, label: "Mine", where: {generator.source: FOLDER}}]
+"""
+
+
+def test_images_from_elsewhere_need_the_scorers_weights_only(tmp_path, monkeypatch):
+    images, weights = tmp_path / "images", tmp_path / "weights"
+    for file in ("images/a.png", *(f"weights/{name}" for name in SCORER)):
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).touch()
+    monkeypatch.setenv("FPD_WEIGHTS", str(weights))
+    (tmp_path / "mine.yaml").write_text(MINE.replace("FOLDER", str(images)))
+    assert len(load_sweep(tmp_path / "mine.yaml").cells) == 1
+    (weights / SCORER[0]).unlink()
+    with pytest.raises(ConfigError, match="Track 'maskgen' scores with .*mask2former"):
+        load_sweep(tmp_path / "mine.yaml")
+
+
+SCORER = (
+    "mask2former-swin-small-coco-instance/model.safetensors",
+    "mask2former-swin-small-coco-instance/config.json",
+    "vit_large_patch14_clip_224.openai/open_clip_model.safetensors",
+)

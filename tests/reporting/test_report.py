@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -208,6 +209,21 @@ def test_a_sweep_whose_name_has_no_number_keeps_its_tables_apart(project, tmp_pa
     mine.write_text(path.read_text().replace("name: table3", "name: mine"))
     assert run((mine, *rest), tmp_path / "out") == 0
     assert (tmp_path / "out" / "mine-a.md").read_text().startswith("# Mine, a: ")
+
+
+def test_a_report_that_cannot_be_written_is_one_line_and_leaves_the_old_one(project, tmp_path, capsys, monkeypatch):
+    assert run(project, Path("/proc/nowhere")) == 2
+    assert "Cannot write the report to '/proc/nowhere'" in capsys.readouterr().err.splitlines()[-1]
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "index.md").write_text("the old one")
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("fpd_bench.reporting.page.write_page", full)
+    assert run(project, tmp_path / "out") == 2
+    assert "No space left on device. Choose another with --out" in capsys.readouterr().err.splitlines()[-1]
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["index.md"]
 
 
 def test_a_sweep_nobody_ran_is_reported_as_missing(project, tmp_path, capsys):

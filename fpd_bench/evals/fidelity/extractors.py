@@ -19,6 +19,7 @@ from torch_fidelity.registry import FEATURE_EXTRACTORS_REGISTRY, register_featur
 from fpd_bench.config.fidelity_files import INCEPTION_FILE, INCEPTION_URL, inception_file
 from fpd_bench.errors import AssetError
 from fpd_bench.evals.fidelity.presets import LITE0, Preset
+from fpd_bench.models import devices
 from fpd_bench.models.backbones import EMBEDDED, LITE0_SHA256, embedded_weights
 
 LITE0_SIDE = 128
@@ -77,7 +78,7 @@ def open_extractor(preset: Preset, weights: Path | None, device: str) -> nn.Modu
         opened = network(preset.extractor, [preset.features, preset.logits], **options)
     except (RuntimeError, KeyError) as error:
         raise AssetError(f"'{weights}' does not fit '{preset.extractor}': {str(error).splitlines()[0]}") from error
-    return opened.eval().requires_grad_(False).to(device)
+    return opened.eval().requires_grad_(False).to(devices.require(device))
 
 
 def weights_hash(preset: Preset, weights: Path | None) -> str:

@@ -16,6 +16,7 @@ import transformers
 from torch import Tensor
 from transformers import Mask2FormerForUniversalSegmentation
 
+from fpd_bench.config.hub import quiet
 from fpd_bench.errors import AssetError, ConfigError
 from fpd_bench.evals.geneval.detectors import Image, Seen
 from fpd_bench.evals.geneval.prompts import CLASSES
@@ -130,10 +131,12 @@ def _box(mask: np.ndarray) -> tuple[int, int, int, int]:
 
 def _load(weights: str) -> Mask2FormerForUniversalSegmentation:
     try:
-        network = Mask2FormerForUniversalSegmentation.from_pretrained(weights)
+        with quiet(), quiet("transformers"):
+            network = Mask2FormerForUniversalSegmentation.from_pretrained(weights)
     except (OSError, ValueError) as error:
+        said = " ".join(str(error).split())
         raise AssetError(
-            f"Cannot load Mask2Former weights '{weights}': {error} On a machine without network download "
+            f"Cannot load Mask2Former weights '{weights}': {said} On a machine without network download "
             f"{DEFAULT_WEIGHTS} elsewhere and pass --weights FOLDER."
         ) from error
     if network.config.num_labels != len(CLASSES):

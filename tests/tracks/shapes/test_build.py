@@ -1,6 +1,7 @@
 """The recipe of the assets: through its command, killed and gone on with, and what it refuses."""
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -35,6 +36,35 @@ def test_the_command_builds_assets_that_load(tmp_path, capsys):
     _, teacher, _ = load_preset("coarse", PRESETS["coarse"], out)
     assert teacher.shape.width == 16
     assert json.loads((out / "manifest.json").read_text())["coarse.safetensors"]["shape"]["depth"] == 1
+
+
+def build_coarse(folder, *options, out=None):
+    places = ["--work", str(folder / "work"), "--out", str(out or folder / "out")]
+    return main(["build", "shapes", "--preset", "coarse", "--threads", "1", *options, *places])
+
+
+def test_a_checkpoint_of_another_recipe_or_a_broken_one_is_not_gone_on_with(tmp_path, capsys):
+    assert build_coarse(tmp_path, "--steps", "3") == 0
+    assert build_coarse(tmp_path, "--steps", "2") == 2
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert "made by another recipe (steps 3, asked 2)" in said and "rm '" in said
+    checkpoint = tmp_path / "work/coarse.teacher.pt"
+    checkpoint.write_bytes(checkpoint.read_bytes()[:1000])
+    assert build_coarse(tmp_path, "--steps", "3") == 2
+    assert "coarse.teacher.pt' cannot be read" in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_a_place_that_cannot_be_written_is_told_before_the_training(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(build.TeacherTraining, "advance", None)
+    assert build_coarse(tmp_path, out=Path("/proc/nowhere")) == 2
+    assert "Cannot write the assets" in capsys.readouterr().err
+
+
+def test_the_assets_may_be_read_by_others(tmp_path):
+    assert build_coarse(tmp_path, "--steps", "1") == 0
+    umask = os.umask(0)
+    os.umask(umask)
+    assert (tmp_path / "out/coarse.safetensors").stat().st_mode & 0o777 == 0o666 & ~umask
 
 
 class Killed(Exception):
