@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fpd_bench import privacy
-from fpd_bench.errors import StoreError
+from fpd_bench.errors import ConfigError
 from fpd_bench.store import layout
 
 KEY = "store.url="
@@ -21,14 +21,14 @@ VALID = "Valid: store.url=sqlite:///FILE or store.url=postgresql+psycopg://HOST/
 def take(arguments: Sequence[str] | None) -> tuple[str | None, list[str]]:
     """(URL, the other arguments) of a command line, None = this process's own.
 
-    Raises StoreError if there are two, or one that no driver could read.
+    Raises ConfigError if there are two, or one that no driver could read.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     urls = [text.removeprefix(KEY) for text in given if text.startswith(KEY)]
     for text in [*given, os.environ.get(VARIABLE, "")]:  # all: a mistyped store.ur= is quoted by somebody's error
         _keep_secret(text)
     if len(urls) > 1:
-        raise StoreError("store.url is given more than once. Give one.")
+        raise ConfigError("store.url is given more than once. Give one.")
     found = urls[0] if urls else os.environ.get(VARIABLE) or None
     if found is not None:
         _check(found)
@@ -63,6 +63,8 @@ def _user_info(url: str) -> str:
 
 def _check(url: str) -> None:
     if "://" not in url:
-        raise StoreError(f"'{shown(url)}' is no URL of a database. {VALID}.")
+        raise ConfigError(f"'{shown(url)}' is no URL of a database. {VALID}.")
+    if url.partition("://")[0].partition("+")[0] not in ("sqlite", "postgresql"):
+        raise ConfigError(f"The store at '{shown(url)}' is neither SQLite nor PostgreSQL. {VALID}.")
     if "@" in _user_info(url):
-        raise StoreError(f"store.url '{shown(url)}' has more than one @. Write %40 for an @ in the password. {VALID}.")
+        raise ConfigError(f"store.url '{shown(url)}' has more than one @. Write %40 for an @ in the password. {VALID}.")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from fpd_bench.errors import StoreError
+from fpd_bench.errors import ConfigError, StoreError
 from fpd_bench.store import address
 
 NOWHERE = (errno.EROFS, errno.EACCES, errno.EPERM)
@@ -24,18 +24,26 @@ ADVICE = {
 }
 
 
+PLACES = ("unable to open", "readonly")
+
+
 @contextmanager
 def told(doing: str, url: str) -> Iterator[None]:
-    """Errors of the database or the disk as StoreError: 'Cannot <doing> the index at <url>: <why>. <what to do>'."""
+    """Errors of the database or the disk as StoreError: 'Cannot <doing> the index at <url>: <why>. <what to do>'.
+
+    ConfigError if it is a place that cannot be written to at all: another one is to be named.
+    """
     try:
         yield
     except sa.exc.SQLAlchemyError as error:
         said = str(getattr(error, "orig", None) or error).split("\n(Background")[0]
-        raise StoreError(_sentence(doing, url, " ".join(said.split()))) from error
+        kind = ConfigError if any(words in said.lower() for words in PLACES) else StoreError
+        raise kind(_sentence(doing, url, " ".join(said.split()))) from error
     except OSError as error:
         place = f"{error.strerror} ('{error.filename}')" if error.filename else str(error.strerror)
         advice = ADVICE["readonly"] if error.errno in NOWHERE else ADVICE["full"] if error.errno in FULL else ""
-        raise StoreError(f"Cannot {doing} the index at '{address.shown(url)}': {place}. {advice}".rstrip()) from error
+        kind = ConfigError if error.errno in NOWHERE else StoreError
+        raise kind(f"Cannot {doing} the index at '{address.shown(url)}': {place}. {advice}".rstrip()) from error
 
 
 def _sentence(doing: str, url: str, said: str) -> str:

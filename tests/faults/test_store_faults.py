@@ -163,7 +163,7 @@ def test_read_only_results_can_be_indexed_elsewhere(results, tmp_path, capsys):
         disk.read_only(True)
         before = files(disk.path)
         for command in ("check", "rebuild", "export"):
-            assert main([command, "--results", str(disk.path)]) == 1
+            assert main([command, "--results", str(disk.path)]) == 2
             said = capsys.readouterr().err
             assert "Read-only file system" in said and "store.url=sqlite:///" in said and said.count("\n") == 1, said
         assert check(disk.path, f"store.url=sqlite:///{tmp_path}/elsewhere.sqlite") == 0

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from fpd_bench import privacy
-from fpd_bench.errors import ConfigError, StoreError
+from fpd_bench.errors import ConfigError
 from fpd_bench.store import address
 
 URL = "postgresql+psycopg://me:hunter2secret@host/db"
@@ -23,10 +23,16 @@ def test_it_is_taken_out_of_the_arguments_and_wins_over_the_variable(monkeypatch
 
 
 @pytest.mark.parametrize(
-    "wrong", [[f"store.url={URL}"] * 2, ["store.url=host"], ["store.url=pg://a:hunter2secret@b@c/d"]]
+    "wrong",
+    [
+        [f"store.url={URL}"] * 2,
+        ["store.url=host"],
+        ["store.url=foo://a:hunter2secret@b/d"],
+        ["store.url=postgresql://a:hunter2secret@b@c/d"],
+    ],
 )
 def test_a_wrong_one_is_told_without_its_password(wrong):
-    with pytest.raises(StoreError) as caught:
+    with pytest.raises(ConfigError) as caught:
         address.take(wrong)
     assert "hunter2secret" not in str(caught.value)
 
