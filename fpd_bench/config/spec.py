@@ -115,7 +115,9 @@ def load_sweep(path: str | Path, overrides: Sequence[str] = (), here: bool = Tru
     return Sweep(file.name, file.title, file.metric, seeds, profile, tuple(tables), file.path)
 
 
-def _all_generated(file: SweepFile, profile: str, base: list[str], given: list[Override], seeds: Any) -> bool:
+def _all_generated(
+    file: SweepFile, profile: str, base: list[str], given: list[Override], seeds: tuple[int, ...]
+) -> bool:
     """Whether no cell needs the track's own weights: all images come from elsewhere."""
     builders = [_Builder(file, spec, profile, base, given, seeds, False) for spec in file.tables]
     return all(generated(cell.config) for builder in builders for table in builder.tables() for cell in table.cells)

@@ -27,7 +27,6 @@ class Published:
     """One file. kind: its name in config/kinds.py; extras: published beside it, read where they are there.
 
     needed: extras without which the file is of no use. others: names under which the same weights are published too.
-    optional: some runs read it only, and ask for it themselves.
     """
 
     role: str
@@ -38,7 +37,6 @@ class Published:
     note: str = ""
     needed: bool = False
     others: tuple[str, ...] = ()
-    optional: bool = False
 
     def path(self, folder: Path) -> Path:
         """Where the file belongs; a .safetensors converted from it is taken in its place."""
@@ -88,7 +86,7 @@ COLOURS = Published(
 )
 DEIT = Published(
     "discriminator", "", "timm/deit_base_distilled_patch16_224.fb_in1k", "model.safetensors", ("config.json",),
-    "for gan.discriminator=projected only; its second network, EfficientNet-Lite0, comes with fpd-bench", optional=True,
+    "for gan.discriminator=projected only; its second network, EfficientNet-Lite0, comes with fpd-bench",
 )  # fmt: skip
 PUBLISHED: dict[str, tuple[Published, ...]] = {
     "maskgen": (
@@ -121,7 +119,7 @@ PUBLISHED: dict[str, tuple[Published, ...]] = {
 
 
 SCORERS: dict[str, tuple[Published, ...]] = {"maskgen": (DETECTOR, COLOURS)}  # read when the images are scored
-OPTIONAL = (DEIT,)
+OPTIONAL = (DEIT,)  # some runs read them only, and ask for them themselves
 
 
 def place() -> Path | None:
@@ -241,7 +239,7 @@ def require(track: str) -> Path:
     Raises AssetError naming the first missing file and its command, or what is wrong with a file.
     """
     folder = weights_folder(track)
-    files = tuple(file for file in files_of(track) if not file.optional)
+    files = tuple(file for file in files_of(track) if file not in OPTIONAL)
     absent = missing(files, folder)
     if absent:
         raise AssetError(

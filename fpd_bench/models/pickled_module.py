@@ -29,7 +29,7 @@ class Kept(dict):
         self.__dict__.update(state if isinstance(state, dict) else {})
 
     def __hash__(self) -> int:  # type: ignore[override]
-        """It may have been a key."""
+        """It may have been a key; a dict has none, which is what the type complains of."""
         return id(self)
 
     def append(self, item: Any) -> None:

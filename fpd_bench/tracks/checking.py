@@ -41,7 +41,7 @@ def check_files(track: str, folder: Path) -> Iterator[Finding]:
     for file in files_of(track):
         absent = file.absent(folder)
         if absent:
-            note, state = f" ({file.note})" if file.note else "", "note" if file.optional else "wrong"
+            note, state = f" ({file.note})" if file.note else "", "note" if file in OPTIONAL else "wrong"
             yield Finding(state, file.role, f"{absent} is missing{note}. Run: {file.fetch(folder)}")
             continue
         try:
@@ -79,7 +79,7 @@ def check_fidelity(track: str, folder: Path) -> Iterator[Finding]:
 
 def check_memory(track: str, folder: Path) -> Finding:
     """Whether the models fit into this machine's memory, in single precision."""
-    files = [file.path(folder) for file in PUBLISHED[track] + OPTIONAL if not (file.optional and file.absent(folder))]
+    files = [file.path(folder) for file in PUBLISHED[track] + OPTIONAL if not file.absent(folder)]
     needed = TORCH_BYTES + sum(4 * contents(path).parameters or path.stat().st_size for path in files)
     free = available_bytes()
     words = f"loading needs about {needed / 1e9:.1f} GB"

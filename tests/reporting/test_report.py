@@ -220,7 +220,7 @@ def test_a_report_that_cannot_be_written_is_one_line_and_leaves_the_old_one(proj
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("fpd_bench.reporting.page.write_page", full)
+    monkeypatch.setattr("fpd_bench.reporting.page.write_page", full)  # the last of the files, when all others are made
     assert run(project, tmp_path / "out") == 2
     assert "No space left on device. Choose another with --out" in capsys.readouterr().err.splitlines()[-1]
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["index.md"]

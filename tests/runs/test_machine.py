@@ -22,6 +22,7 @@ def changed(tmp_path, monkeypatch):
     content = bytearray((folder / "default.safetensors").read_bytes())
     content[-1] ^= 1
     (folder / "default.safetensors").write_bytes(content)
+    # The sweep names no folder, and a default argument is bound once: only here can it be turned elsewhere.
     monkeypatch.setattr(files.verified, "__defaults__", (folder,))
     return folder
 

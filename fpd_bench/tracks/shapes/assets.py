@@ -6,13 +6,12 @@ assets/manifest.json: {file: {"sha256", "shape" (sizes of the transformer)}}; as
 
 import hashlib
 import json
-import os
 from dataclasses import asdict
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load, save_file
+from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from fpd_bench.errors import AssetError
@@ -48,18 +47,12 @@ def store_preset(name: str, codebook: Tensor, teacher: MaskedTransformer, folder
     weights = {f"teacher.{key}": value for key, value in teacher.state_dict().items()}
     halves = {key: value.detach().to(torch.float16).contiguous() for key, value in weights.items()}
     part = file.with_suffix(".part")
-    save_file({"codebook": codebook.contiguous(), **halves}, part)
-    part.chmod(0o666 & ~_umask())  # safetensors writes files that nobody else may read
+    content = save({"codebook": codebook.contiguous(), **halves})
+    part.write_bytes(content)  # not by save_file, whose files nobody else may read
     part.replace(file)
-    entry = {"sha256": hashlib.sha256(file.read_bytes()).hexdigest(), "shape": asdict(teacher.shape)}
+    entry = {"sha256": hashlib.sha256(content).hexdigest(), "shape": asdict(teacher.shape)}
     manifest = folder / "manifest.json"
     part = manifest.with_suffix(".part")
     part.write_text(json.dumps({**files.manifest(folder), file.name: entry}, indent=2, sort_keys=True) + "\n")
     part.replace(manifest)
     return file
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -55,7 +55,7 @@ def test_a_checkpoint_of_another_recipe_or_a_broken_one_is_not_gone_on_with(tmp_
 
 
 def test_a_place_that_cannot_be_written_is_told_before_the_training(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(build.TeacherTraining, "advance", None)
+    monkeypatch.setattr(build.TeacherTraining, "advance", None)  # a step would be a TypeError
     assert build_coarse(tmp_path, out=Path("/proc/nowhere")) == 2
     assert "Cannot write the assets" in capsys.readouterr().err
 
