@@ -12,17 +12,22 @@ from fpd_bench.config.fidelity_files import require_fidelity
 from fpd_bench.config.fields import leaves, noun, value, well_typed
 from fpd_bench.config.generators import check_generator
 from fpd_bench.config.identity import TEACHER, generated, trains
-from fpd_bench.config.schema import EvaluationConfig, RunConfig
+from fpd_bench.config.schema import DriftConfig, EvaluationConfig, RunConfig
 from fpd_bench.config.tracks import PAPER_TRACKS, facts, refuse_unavailable, refuse_without_data
 from fpd_bench.errors import ConfigError, UnknownName
 
 CHOICES = {
-    "refine.ratio": ("uniform", "arccos"),
-    "drift.positives": ("all", "others", "own"),
+    "start.sampling": ("categorical", "gumbel", "argmax"),
+    "refine.ratio": ("uniform", "arccos", "cosine"),
+    "drift.positives": ("all", "others", "own", "condition"),
     "drift.negatives": ("self_masked", "roll"),
     "drift.normalise": ("joint", "separate", "row_only", "sinkhorn"),
     "drift.scale": ("layer", "position", "running", "none"),
     "drift.equalise": ("layer", "position", "running", "none"),
+    "drift.combine": ("losses", "fields"),
+    "drift.layers": ("sum", "mean"),
+    "drift.norm": ("mean", "sum"),
+    "drift.cls": ("none", "only", "also"),
     "gan.discriminator": ("light", "projected"),
     "optim.schedule": ("constant", "cosine"),
     "optim.precision": ("fp32", "bf16"),
@@ -47,19 +52,26 @@ RANGES: dict[str, Rule] = {
     "seed": NOT_NEGATIVE,
     "start.r_init": SHARE,
     "start.temperature": POSITIVE,
+    "start.embedding_noise": DECAY,
+    "start.top_k": NOT_NEGATIVE,
+    "start.top_p": SHARE,
     "refine.low": SHARE,
     "refine.high": SHARE,
     "refine.guidance": NOT_NEGATIVE,
     "refine.temperature": NOT_NEGATIVE,
+    "refine.confident": SHARE,
     "drift.grid": NOT_NEGATIVE,
     "drift.floor": DECAY,
     "drift.repulsion": NOT_NEGATIVE,
     "drift.samples_per_condition": COUNT,
     "drift.shifts": NOT_NEGATIVE,
+    "drift.memory": NOT_NEGATIVE,
+    "drift.resize": NOT_NEGATIVE,
     "gan.weight": NOT_NEGATIVE,
     "gan.lr": POSITIVE,
     "gan.blur_sigma": NOT_NEGATIVE,
     "gan.blur_fraction": FRACTION,
+    "gan.updates": COUNT,
     "dimo.aux_lr": POSITIVE,
     "optim.steps": COUNT,
     "optim.batch": COUNT,
@@ -200,7 +212,13 @@ def _drift(config: RunConfig) -> None:
         raise ConfigError(
             f"drift.samples_per_condition={drift.samples_per_condition} does not divide optim.batch={batch}."
         )
-    group = drift.samples_per_condition if drift.samples_per_condition > 1 else batch
+    if drift.positives == "condition" and drift.samples_per_condition == 1:
+        raise ConfigError(
+            "drift.positives=condition needs drift.samples_per_condition of 2 or more: with 1, a draft is alone with "
+            "its prompt, which is drift.positives=own."
+        )
+    alone = drift.samples_per_condition == 1 or drift.positives == "condition"  # no prompt by itself is compared
+    group = batch if alone else drift.samples_per_condition
     if group < 2 and (drift.negatives == "self_masked" or drift.positives == "others"):
         raise ConfigError(
             f"drift.negatives={drift.negatives}, drift.positives={drift.positives} need 2 or more drafts to compare; "
@@ -230,6 +248,10 @@ def _space(config: RunConfig) -> None:
         side = sizes.pixels
         raise ConfigError(f"drift.grid={drift.grid} does not divide a {side} x {side} image. Choose a divisor, or 0.")
     if drift.space == "pixel":
+        default = DriftConfig()
+        for name in ("resize", "last_norm", "cls"):
+            if getattr(drift, name) != getattr(default, name):
+                raise ConfigError(f"drift.{name}={getattr(drift, name)} is of drift.space=feature; pixels have none.")
         if drift.backbone:
             raise ConfigError(f"drift.space=pixel has no backbone; got drift.backbone={drift.backbone}.")
         if drift.blocks:
@@ -237,7 +259,19 @@ def _space(config: RunConfig) -> None:
                 f"drift.space=pixel has no blocks; got drift.blocks={drift.blocks}. Write drift.blocks=[]."
             )
     if drift.space == "feature":
+        if sizes and config.track.name not in PAPER_TRACKS and not drift.backbone:
+            _convolutional(drift)
         known = list(sizes.blocks) if sizes and not drift.backbone else None
         if not drift.blocks or (known and not set(drift.blocks) <= set(known)):
             choose = f" Choose one or more of {known}." if known else " Name one or more blocks."
             raise ConfigError(f"drift.blocks={drift.blocks} are not blocks of track '{config.track.name}'.{choose}")
+
+
+def _convolutional(drift: DriftConfig) -> None:
+    """The embedded tracks' own backbone has neither a class token nor a last norm."""
+    for name, needed in (("cls", "none"), ("last_norm", False)):
+        if getattr(drift, name) != needed:
+            raise ConfigError(
+                f"drift.{name}={getattr(drift, name)} is for transformers; this track's backbone is EfficientNet-Lite0."
+                " Name one (drift.backbone=vit_..., drift.blocks=[...]), or leave it out."
+            )

@@ -19,6 +19,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from fpd_bench.config.fields import check_name, noun
+from fpd_bench.config.presets import spelt_out
 from fpd_bench.config.schema import RunConfig
 from fpd_bench.errors import ConfigError
 
@@ -49,6 +50,7 @@ def parse(texts: list[str], where: str) -> list[Override]:
 
 def compose(overrides: list[str]) -> RunConfig:
     """The default configuration with `overrides` (key=value) applied in turn; the last of a key wins."""
+    overrides = spelt_out(overrides)
     for text in overrides:
         check_name(text.partition("=")[0])
     with _hydra():

@@ -21,17 +21,26 @@ class StartConfig:
 
     r_init: float = 0.6
     temperature: float = 0.3  # > 0, divides the student's logits: for the draft, the estimator and one-step sampling
+    # sigma of Gaussian noise on the embeddings of z_init, in training and sampling: sigma N(0, 1) + sqrt(1 - sigma^2) e
+    embedding_noise: float = field(default=0.0, metadata={"since": 5, "before": 0.0})
+    # how a code is drawn, in training and sampling: categorical | gumbel (the same law, noise per code) | argmax
+    sampling: str = field(default="categorical", metadata={"since": 5, "before": "categorical"})
+    # draw from the likeliest codes only: that many (0 = all), and the fewest that hold this much probability (1 = all)
+    top_k: int = field(default=0, metadata={"since": 5, "before": 0})
+    top_p: float = field(default=1.0, metadata={"since": 5, "before": 1.0})
 
 
 @dataclass
 class RefineConfig:
     """T_r of Eq. 5: how the draft is damaged (ratio r ~ pi) and how the frozen teacher repairs it in one call."""
 
-    ratio: str = "arccos"  # arccos | uniform: the law pi; uniform draws from [low, high]
+    ratio: str = "arccos"  # arccos | cosine | uniform: the law pi; uniform draws from [low, high], low = high is fixed
     low: float = 0.1
     high: float = 0.6
     guidance: float = 1.0  # w of c + w (c - u); 0 = no classifier-free guidance
     temperature: float = 0.3  # of the categorical sample; 0 = argmax
+    # share of the hidden tokens that take the teacher's, the likeliest of them; the others keep the draft's (Sec. 3.1)
+    confident: float = field(default=1.0, metadata={"since": 5, "before": 1.0})
 
 
 @dataclass
@@ -44,7 +53,7 @@ class DriftConfig:
     blocks: list[int] = field(default_factory=lambda: [0, 1, 2, 3])  # backbone stages (sorted set); [] for pixel
     grid: int = 4  # patch grid G x G per block; 0 = one globally pooled vector
     bandwidths: list[float] = field(default_factory=lambda: [0.5, 1.0, 2.0])  # sorted set, > 0
-    positives: str = "all"  # all | others | own
+    positives: str = "all"  # all | others | own | condition (compared with the whole batch, pulled within a prompt)
     negatives: str = "roll"  # roll (literal Eq. 6, self included) | self_masked
     normalise: str = "joint"  # joint | separate | row_only | sinkhorn
     floor: float = 0.0  # on the affinity; 1e-6 = the published Drifting code
@@ -58,6 +67,19 @@ class DriftConfig:
     equalise: str = field(default="layer", metadata={"since": 2, "before": "layer"})
     # of each block, in ascending order, in the sum of losses (of the image for pixel); [] = 1 each
     layer_weights: list[float] = field(default_factory=list, metadata={"since": 2, "before": []})
+    # how the blocks' losses are put together: sum | mean (a weighted one with layer_weights)
+    layers: str = field(default="sum", metadata={"since": 5, "before": "sum"})
+    # of a squared distance over the D dimensions of a feature: mean | sum (times D, so wide blocks weigh more)
+    norm: str = field(default="mean", metadata={"since": 5, "before": "mean"})
+    # a loss for each bandwidth, or one on the sum of the equalised fields, of the same gradient: losses | fields
+    combine: str = field(default="losses", metadata={"since": 5, "before": "losses"})
+    # drafts of earlier steps, the last so many, that repel as well, whatever their prompt; 0 = none
+    memory: int = field(default=0, metadata={"since": 5, "before": 0})
+    # side in px to which images are resized for Phi; 0 = the backbone's own size
+    resize: int = field(default=0, metadata={"since": 5, "before": 0})
+    # transformers only: their last norm on every block; their class token, a position of its own: none | only | also
+    last_norm: bool = field(default=False, metadata={"since": 5, "before": False})
+    cls: str = field(default="none", metadata={"since": 5, "before": "none"})
 
     def __post_init__(self) -> None:
         self.blocks = sorted(set(self.blocks))
@@ -74,6 +96,7 @@ class GanConfig:
     lr: float = 1e-3
     blur_sigma: float = 1.0  # in px, decays linearly to 0 over blur_fraction of training
     blur_fraction: float = 0.3
+    updates: int = field(default=1, metadata={"since": 5, "before": 1})  # of the discriminator in a step of the student
 
 
 @dataclass

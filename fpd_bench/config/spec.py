@@ -15,6 +15,7 @@ from fpd_bench.config.check import check
 from fpd_bench.config.compose import Override, compose, parse
 from fpd_bench.config.fields import EXECUTION, canonical, check_name, value
 from fpd_bench.config.identity import generated, run_id
+from fpd_bench.config.presets import check_key
 from fpd_bench.config.schema import RunConfig
 from fpd_bench.config.sweep_file import (
     DEFAULT_PROFILE,
@@ -102,7 +103,7 @@ def load_sweep(path: str | Path, overrides: Sequence[str] = (), here: bool = Tru
     seeds = _seeds(file, _taken(given, "seeds"))
     given = [override for override in given if override.key not in ("profile", "seeds")]
     for override in given:
-        check_name(override.key, "the command line")
+        check_key(override.key, "the command line")
         _refuse_seed(override.key, "the command line", "seeds=[0,1]")
         _refuse_execution_axis(override, "the command line")
     base = _base(file, profile)
@@ -149,7 +150,7 @@ def _base(file: SweepFile, profile: str) -> list[str]:
     where = f"{file.path}, profile {profile}"
     overrides = parse(file.profiles.get(profile, []), where)
     for override in overrides:
-        check_name(override.key, where)
+        check_key(override.key, where)
         _refuse_seed(override.key, where, "seeds: [0, 1]")
         if override.is_axis:
             raise ConfigError(f"{where}: '{override.key}' has several values. Only a grid may vary a field.")
@@ -206,7 +207,7 @@ class _Builder:
             )
         grids = [parse(part, self.where) for part in (grid if isinstance(grid[0], list) else [grid])]
         for override in (override for part in grids for override in part):
-            check_name(override.key, self.where)
+            check_key(override.key, self.where)
             _refuse_seed(override.key, self.where, "seeds: [0, 1]")
             _refuse_execution_axis(override, self.where)
         return grids

@@ -46,12 +46,12 @@ class Views:
 class Adversary:
     """Owner of the discriminator: trains it, and gives the student its L_gan.
 
-    steps: length of the whole training, for the blur schedule. Each `discriminator_step` counts as one step.
+    steps: of the student in the whole training. The blur schedule counts `discriminator_step`s, gan.updates for each.
     """
 
     def __init__(self, backbone: FeatureBackbone, gan: GanConfig, steps: int, seed: int = 0):
         self.gan = gan
-        self.steps = steps
+        self.steps = steps * gan.updates
         self.step = 0
         device = next(backbone.parameters()).device
         self.discriminator = build(backbone, gan.discriminator, seed).to(device)

@@ -1,10 +1,10 @@
-"""Drift losses: FPD's Eq. 6-7 and the published Drifting loss they come from (facts/methods.md, section 7).
+"""The drift loss of FPD, Eq. 6-7 (facts/methods.md, sections 1 and 7); drifting.py has the loss it comes from.
 
 Every feature is pulled towards the positives and pushed away from the negatives with doubly normalised Laplace
 weights; the student then regresses onto its own displaced, detached copy.
 
-Letters: B samples, F positions, D dimensions, H bandwidths; n = B / groups samples compared with one another;
-P = groups * F independent problems; i runs over the n students of a problem, j over its targets.
+Letters: B samples, F positions, D dimensions, H bandwidths; n = B / groups samples compared with one another; M drafts
+remembered; P = groups * F independent problems; i runs over the n students of a problem, j over its targets.
 Weights are kept as logarithms until a factor common to one bandwidth is taken out: without a floor the joint
 weights of a narrow kernel underflow, while Z_h removes any common factor anyway.
 """
@@ -17,19 +17,20 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from fpd_bench.distill.affinity import NORMALISE, log_joint, log_weights
+from fpd_bench.distill.affinity import NORMALISE, log_weights
 from fpd_bench.distill.running import Running
 from fpd_bench.errors import ConfigError, UnknownName
 
-POSITIVES = ("all", "others", "own")
+POSITIVES = ("all", "others", "own", "condition")
 NEGATIVES = ("self_masked", "roll")
 SCALE = ("layer", "position", "running", "none")
 EQUALISE = ("layer", "position", "running", "none")
+COMBINE = ("losses", "fields")
+NORM = ("mean", "sum")
 
 _SMALLEST_SCALE = 1e-12
 _SMALLEST_SQUARE = 1e-12  # under V^2 in Z_h; far below the 5e-5 that joint weights reach at h = .02
-_OFFICIAL_FLOOR = 1e-6
-_OFFICIAL_SELF_DISTANCE = 100.0
+_SELF_DISTANCE = 100.0  # added to the self pair by the published code
 
 
 @dataclass(frozen=True)
@@ -81,12 +82,16 @@ def drift_field(
     shifts: int = 0,
     scale: str = "layer",
     equalise: str = "layer",
+    combine: str = "losses",
+    norm: str = "mean",
+    memory: Tensor | None = None,
     running: Running | None = None,
 ) -> DriftField:
     """Value and gradient of Eq. 7 at the features `student`, without a graph.
 
     bandwidths: kernel widths h > 0 for distances normalised to mean 1; their order is irrelevant.
-    positives: "all" refinements Y_j of the group, "others" (j != i) or "own" (j = i).
+    positives: "all" refinements Y_j of the group, "others" (j != i) or "own" (j = i); "condition": all of the group,
+        while the whole batch repels.
     negatives: "roll" is Eq. 6 read literally: a cyclic shift of the group only reorders a sum that contains every
         sample, itself included, so no shift is carried out; "self_masked" leaves the sample itself out.
     shifts: k > 0 with "roll": sample i sees X_i+1 ... X_i+k of its group only (cyclically); 0 = the whole group.
@@ -97,95 +102,61 @@ def drift_field(
     floor: least product of row and column softmax; 1e-6 in the published Drifting code, where it lifts the masked
         self pair too (masked positives stay out).
     repulsion: weight of the second sum of Eq. 6; 0 = attraction only.
-    groups: the batch is `groups` runs of B / groups samples; only samples of one run see each other.
+    groups: the batch is `groups` runs of B / groups samples; only samples of one run see each other, except that with
+        positives="condition" the whole batch is one problem.
     scale: the distance that counts as 1: the mean student-target distance, self pairs included, over the whole
         "layer", its "running" mean over steps, or the mean per "position"; or "none".
     equalise: Z_h of Eq. 7: RMS(V_h) over the whole "layer", its "running" mean, or per "position"; "none" = 1.
+    combine: "losses" adds up a loss per bandwidth; "fields" is one loss on the sum of V_h / Z_h, as in the published
+        code. The gradient is the same, the value is not.
+    norm: of a squared distance over the D dimensions, "mean" or "sum".
+    memory [M, F, D]: features of earlier drafts, further negatives of every sample.
     running: the means of earlier steps, updated here; needed by "running" only.
     Raises ConfigError and UnknownName for impossible options.
     """
-    choices = {"positives": positives, "negatives": negatives, "normalise": normalise}
-    _check_choices(choices | {"scale": scale, "equalise": equalise}, floor)
+    choices = {"positives": positives, "negatives": negatives, "normalise": normalise, "scale": scale}
+    _check_choices(choices | {"equalise": equalise, "combine": combine, "norm": norm}, floor)
     widths = _check_sizes(student, refined, bandwidths, choices, groups, shifts)
     running = running or Running()
-    x = _problems(student, groups)
-    n = x.shape[1]
-    basis = torch.cat([x - x.mean(1, keepdim=True), _problems(refined, groups) - x], 1)  # X_i (centred) and Y_i - X_i
+    of_prompt = len(student) // groups  # samples
+    groups = 1 if positives == "condition" else groups
+    basis = _basis(_problems(student, groups), _problems(refined, groups), memory)
+    n = len(student) // groups
     gram = basis @ basis.mT
-    to_x, to_y = _distances(gram)
-    unit = _unit(to_x, to_y, scale, groups, running)
-    gram, to_x, to_y = gram / unit.square(), to_x / unit, to_y / unit
-
-    same = torch.eye(n, dtype=torch.bool, device=x.device)
-    far = _OFFICIAL_SELF_DISTANCE if floor else math.inf  # finite, so that a floor lifts it as in the published code
-    near_x = torch.where(same, to_x + far, to_x) if negatives == "self_masked" else to_x
-    if shifts:
-        near_x = near_x.masked_fill(~_within(shifts, n, x.device), math.inf)
-    near_y = to_y if positives == "all" else to_y.masked_fill(same if positives == "others" else ~same, math.inf)
-    h = torch.tensor(widths, dtype=x.dtype, device=x.device)[:, None, None, None]
-    log_neg, log_pos = log_weights(-near_x / h, -near_y / h, normalise, floor)
+    to_x, to_y, to_m = _distances(gram, n)
+    unit = _unit(to_x, to_y, to_m, scale, groups, running)
+    gram, to_x, to_y, to_m = gram / unit.square(), to_x / unit, to_y / unit, to_m / unit
+    near = torch.cat([_repelling(to_x, negatives, shifts, _SELF_DISTANCE if floor else math.inf), to_m], -1)
+    h = torch.tensor(widths, dtype=gram.dtype, device=gram.device)[:, None, None, None]
+    log_neg, log_pos = log_weights(-near / h, -_pulling(to_y, positives, of_prompt) / h, normalise, floor)
     largest = torch.maximum(log_neg.amax((1, 2, 3), keepdim=True), log_pos.amax((1, 2, 3), keepdim=True))
     a_neg, a_pos = (log_neg - largest).exp(), (log_pos - largest).exp()
 
-    attract = torch.cat([_less_row_sum(a_pos), a_pos], -1)  # rows of coefficients of the basis, [H, P, n, 2n]
-    repel = torch.cat([_less_row_sum(a_neg), torch.zeros_like(a_neg)], -1)
+    # rows of coefficients of the basis, [H, P, n, 2n + M]
+    nothing = torch.zeros_like(a_pos)
+    attract = _less_row_sum(torch.cat([nothing, a_pos, torch.zeros_like(a_neg[..., n:])], -1))
+    repel = _less_row_sum(torch.cat([a_neg[..., :n], nothing, a_neg[..., n:]], -1))
     v = attract - repulsion * repel
     factor = largest.flatten().exp()
     square, z = _sizes(v, gram, largest.view(-1, 1), equalise, groups, running)
-    gradient = (v / z[:, :, None, None]).sum(0) @ basis * (-2 / (unit.square() * n * len(x)))
+    together = (v / z[:, :, None, None]).sum(0)
+    value = ((square / z).mean(1) * factor).sum() if combine == "losses" else _mean_square(together[None], gram)[0]
+    size = student.shape[-1] if norm == "sum" else 1
+    gradient = together @ basis * (-2 * size / (unit.square() * n * len(basis)))
     ratio = (_mean_square(repel, gram) / _mean_square(attract, gram).clamp_min(1e-30)).sqrt()
     stats = _stats(widths, square.mean(1).sqrt() * factor, ratio, to_y, unit)
-    return DriftField(_batch(gradient, groups), ((square / z).mean(1) * factor).sum(), stats)
-
-
-def drifting_loss(
-    gen: Tensor,
-    fixed_pos: Tensor,
-    fixed_neg: Tensor | None = None,
-    weight_gen: Tensor | None = None,
-    weight_pos: Tensor | None = None,
-    weight_neg: Tensor | None = None,
-    R_list: Sequence[float] = (0.02, 0.05, 0.2),
-) -> tuple[Tensor, dict[str, Tensor]]:
-    """The published Drifting loss (Deng et al. 2026), floors and all; equals golden/drift_a.
-
-    gen [B, n, S], fixed_pos [B, p, S], fixed_neg [B, q, S] and their weights [B, n], [B, p], [B, q] (default 1);
-    S feature dimensions. The generated samples are negatives of each other. Returns loss [B], with a gradient to
-    `gen` only, and {"scale", "loss_<R>"}: mean distance and mean square of each field before normalisation.
-    """
-    if fixed_neg is None:
-        fixed_neg = gen[:, :0]
-    with torch.no_grad():
-        weights = [
-            torch.ones_like(t[..., 0]) if w is None else w
-            for t, w in ((gen, weight_gen), (fixed_neg, weight_neg), (fixed_pos, weight_pos))
-        ]
-        log_w_neg, log_w_pos = torch.cat(weights[:2], 1).log()[:, None], weights[2].log()[:, None]
-        neg = torch.cat([gen, fixed_neg], 1)
-        to_neg, to_pos = (torch.cdist(gen, t).clamp_min(1e-4) for t in (neg, fixed_pos))
-        w = torch.cat(weights, 1)[:, None]
-        unit = (torch.cat([to_neg, to_pos], -1) * w).mean() / w.mean()
-        divisor = (unit / math.sqrt(gen.shape[-1])).clamp_min(1e-3)
-        x, neg, pos = gen / divisor, neg / divisor, fixed_pos / divisor
-        to_neg, to_pos = to_neg / unit.clamp_min(1e-3), to_pos / unit.clamp_min(1e-3)
-        to_neg = to_neg + _OFFICIAL_SELF_DISTANCE * torch.eye(gen.shape[1], neg.shape[1], device=gen.device)
-        goal, info = x.clone(), {"scale": unit}
-        for r in R_list:
-            log_neg, log_pos = log_joint(-to_neg / r, -to_pos / r, _OFFICIAL_FLOOR, log_w_neg, log_w_pos)
-            v = _pull(log_pos.exp(), pos, x) - _pull(log_neg.exp(), neg, x)
-            info[f"loss_{r:g}"] = v.square().mean()
-            goal += v / info[f"loss_{r:g}"].clamp_min(1e-8).sqrt()
-    return (gen / divisor - goal).square().mean((1, 2)), info
-
-
-def _pull(weights: Tensor, targets: Tensor, x: Tensor) -> Tensor:
-    """sum_j w_ij (target_j - x_i); weights [..., n, m], targets [..., m, D], x [..., n, D] -> [..., n, D]."""
-    return weights @ targets - weights.sum(-1, keepdim=True) * x
+    return DriftField(_batch(gradient, groups), value * size, stats)
 
 
 def _less_row_sum(weights: Tensor) -> Tensor:
-    """sum_j w_ij (t_j - x_i) as coefficients: w minus its row sums on the diagonal."""
-    return weights - torch.diag_embed(weights.sum(-1))
+    """sum_j w_ij (t_j - X_i) as coefficients of the basis [.., n, 2n + M].
+
+    A target is X_j, Y_j = X_j + (Y_j - X_j) or remembered, so the weight of Y_j counts for X_j, too.
+    """
+    n = weights.shape[-2]
+    parts = weights.split([n, n, weights.shape[-1] - 2 * n], -1)  # summed apart: equal parts must have equal sums
+    own = parts[0] + parts[1] - torch.diag_embed(sum(part.sum(-1) for part in parts))
+    return torch.cat([own, *parts[1:]], -1)
 
 
 def _mean_square(coefficients: Tensor, gram: Tensor) -> Tensor:
@@ -193,25 +164,27 @@ def _mean_square(coefficients: Tensor, gram: Tensor) -> Tensor:
     return ((coefficients @ gram) * coefficients).sum(-1).mean((1, 2)).clamp_min(0)
 
 
-def _distances(gram: Tensor) -> tuple[Tensor, Tensor]:
-    """|X_i - X_j| and |X_i - Y_j|, both [P, n, n], from the inner products of [X, E = Y - X].
+def _distances(gram: Tensor, n: int) -> tuple[Tensor, Tensor, Tensor]:
+    """|X_i - X_j|, |X_i - Y_j|, both [P, n, n], and |X_i - M_j| [P, n, M], from inner products of [X, E = Y - X, M].
 
     Through E, a refinement that changes nothing has bitwise the distances of its draft: V is exactly 0 there.
     """
-    n = gram.shape[1] // 2
-    length = gram.diagonal(dim1=1, dim2=2)
-    x, e = length[:, None, :n], length[:, None, n:]
+    length = gram.diagonal(dim1=1, dim2=2)[:, None]
+    x, e, m = length[..., :n], length[..., n : 2 * n], length[..., 2 * n :]
     to_x = x.mT + x - 2 * gram[:, :n, :n]
-    x_e = gram[:, :n, n:]
+    x_e = gram[:, :n, n : 2 * n]
     to_y = to_x - 2 * (x_e - x_e.diagonal(dim1=1, dim2=2)[:, None]) + e
-    return to_x.clamp_min(0).sqrt(), to_y.clamp_min(0).sqrt()
+    to_m = x.mT + m - 2 * gram[:, :n, 2 * n :]
+    return to_x.clamp_min(0).sqrt(), to_y.clamp_min(0).sqrt(), to_m.clamp_min(0).sqrt()
 
 
-def _unit(to_x: Tensor, to_y: Tensor, scale: str, groups: int, running: Running) -> Tensor:
+def _unit(to_x: Tensor, to_y: Tensor, to_m: Tensor, scale: str, groups: int, running: Running) -> Tensor:
     """The distance that counts as 1: [] or, per position, [P, 1, 1]."""
     if scale == "none":
         return to_x.new_ones(())
     mean = (to_x + to_y) / 2
+    if to_m.numel():
+        mean = torch.cat([mean, mean, to_m], -1)
     if scale == "position":
         per_position = mean.unflatten(0, (groups, -1)).mean((0, 2, 3)).clamp_min(_SMALLEST_SCALE)
         return per_position.repeat(groups)[:, None, None]
@@ -235,17 +208,43 @@ def _sizes(
     return square, z
 
 
-def _within(shifts: int, n: int, device: torch.device) -> Tensor:
-    """Whether sample j is one of the `shifts` that follow sample i in their circle of n: [n, n]."""
-    index = torch.arange(n, device=device)
-    ahead = (index[None, :] - index[:, None]) % n
-    return (ahead >= 1) & (ahead <= shifts)
+def _repelling(to_x: Tensor, negatives: str, shifts: int, far: float) -> Tensor:
+    """Distances [P, n, n] to the drafts that repel; infinite, or for the own one `far` more, to those that do not.
+
+    far: finite where there is a floor, which lifts the masked self pair in the published code.
+    """
+    index = torch.arange(to_x.shape[-1], device=to_x.device)
+    if negatives == "self_masked":
+        to_x = torch.where(index[:, None] == index, to_x + far, to_x)
+    if not shifts:
+        return to_x
+    ahead = (index - index[:, None]) % len(index)
+    return to_x.masked_fill((ahead < 1) | (ahead > shifts), math.inf)
+
+
+def _pulling(to_y: Tensor, positives: str, of_prompt: int) -> Tensor:
+    """Distances [P, n, n] to the refinements, infinite to those that do not attract. of_prompt: samples of a prompt."""
+    if positives == "all":
+        return to_y
+    index = torch.arange(to_y.shape[-1], device=to_y.device)
+    block = index // of_prompt if positives == "condition" else index
+    same = block[:, None] == block
+    return to_y.masked_fill(same if positives == "others" else ~same, math.inf)
 
 
 def _problems(features: Tensor, groups: int) -> Tensor:
     """[B, F, D] -> [P, n, D] in at least float32."""
     wide = features.detach().to(torch.promote_types(features.dtype, torch.float32))
     return wide.unflatten(0, (groups, -1)).transpose(1, 2).flatten(0, 1)
+
+
+def _basis(x: Tensor, y: Tensor, memory: Tensor | None) -> Tensor:
+    """[P, 2n + M, D]: X_i, Y_i - X_i and the remembered drafts [M, F, D]; X and those moved to the mean of X."""
+    centre = x.mean(1, keepdim=True)
+    if memory is None:
+        return torch.cat([x - centre, y - x], 1)
+    remembered = _problems(memory, 1)
+    return torch.cat([x - centre, y - x, remembered.repeat(len(x) // len(remembered), 1, 1).to(x) - centre], 1)
 
 
 def _batch(problems: Tensor, groups: int) -> Tensor:
@@ -261,8 +260,8 @@ def _stats(widths: list[float], rms: Tensor, ratio: Tensor, to_y: Tensor, unit: 
 
 
 def _check_choices(choices: dict[str, str], floor: float) -> None:
-    known = {"positives": POSITIVES, "negatives": NEGATIVES, "normalise": NORMALISE}
-    for kind, names in (known | {"scale": SCALE, "equalise": EQUALISE}).items():
+    known = {"positives": POSITIVES, "negatives": NEGATIVES, "normalise": NORMALISE, "scale": SCALE}
+    for kind, names in (known | {"equalise": EQUALISE, "combine": COMBINE, "norm": NORM}).items():
         if choices[kind] not in names:
             raise UnknownName(f"drift.{kind}", choices[kind], names)
     if not 0 <= floor < 1:
@@ -286,9 +285,10 @@ def _check_sizes(
             f"One sample per group leaves nothing to compare with for negatives={negatives}, positives={positives}. "
             "Raise drift.samples_per_condition to 2 or more, or use drift.negatives=roll with drift.positives=all."
         )
-    if shifts and (negatives != "roll" or not 0 < shifts < len(student) // groups):
+    compared = len(student) if positives == "condition" else len(student) // groups
+    if shifts and (negatives != "roll" or not 0 < shifts < compared):
         raise ConfigError(
-            f"drift.shifts={shifts} needs drift.negatives=roll and lies below the {len(student) // groups} drafts that "
-            f"are compared; got negatives={negatives}. 0 = all of them."
+            f"drift.shifts={shifts} needs drift.negatives=roll and lies below the {compared} drafts that are compared; "
+            f"got negatives={negatives}. 0 = all of them."
         )
     return widths

@@ -13,14 +13,14 @@ from torch import Tensor, nn
 from fpd_bench.config.schema import RunConfig
 from fpd_bench.distill import parallel
 from fpd_bench.distill.adversary import Adversary, Views
+from fpd_bench.distill.drafting import Start, draft_codes, draft_logits, draw_noise, draw_start
 from fpd_bench.distill.drift import DriftField, drift_field
-from fpd_bench.distill.masking import start_tokens
+from fpd_bench.distill.memory import Memory
 from fpd_bench.distill.method import Clock, draft_statistics, micro_batches
 from fpd_bench.distill.refinement import refine
 from fpd_bench.distill.running import Running
 from fpd_bench.distill.streams import Streams, seed_of
 from fpd_bench.errors import ConfigError
-from fpd_bench.models.sampling import keyed_categorical
 from fpd_bench.registry import drafts, estimators, methods, spaces
 from fpd_bench.tracks.base import Condition, Track
 
@@ -48,6 +48,7 @@ class FixedPointDistillation:
         self.source = drafts.get(config.draft)()
         self.space = spaces.get(config.drift.space).build(config.drift, track)
         self.running: dict[str, Running] = {}  # per layer; used by drift.scale and drift.equalise = running
+        self.memory: dict[str, Memory] = {}  # per layer; empty unless drift.memory
         self.adversary = None
         if config.gan.weight > 0:
             self.adversary = Adversary(
@@ -58,15 +59,12 @@ class FixedPointDistillation:
         """One FPD step; see Method. A micro_batch below the batch drafts twice: the same maths in less memory."""
         clock, batch, whole = Clock(), len(condition), len(condition) * parallel.ranks()
         chunks = micro_batches(batch, self.config.execution.micro_batch)
-        start = start_tokens(
-            whole, self.track.n_tokens, self.track.n_codes, self.config.start.r_init, self.streams["start"]
-        )
+        device = self.track.tokenizer.codebook.device
+        start = parallel.mine(draw_start(whole, self.track, self.config.start, self.streams["start"])).to(device)
         # Noise per token, not per call: micro-batches must draw the codes that the whole batch would.
-        uniforms = torch.rand(whole, self.track.n_tokens, generator=self.streams["draft"])
-        device = self.track.tokenizer.codebook.device  # what is random is drawn on the CPU, the same for every device
-        start, uniforms = parallel.mine(start).to(device), parallel.mine(uniforms).to(device)
+        noise = parallel.mine(draw_noise(whole, self.track, self.config.start, self.streams["draft"])).to(device)
         with clock("draft"), torch.set_grad_enabled(len(chunks) == 1):
-            parts = [self._draft(student, start[rows], condition[rows], uniforms[rows]) for rows in chunks]
+            parts = [self._draft(student, start[rows], condition[rows], noise[rows]) for rows in chunks]
         codes, logits = torch.cat([p.codes for p in parts]), torch.cat([p.logits.detach() for p in parts])
         with clock("refine"):
             soft = logits.softmax(-1) if self.estimator.soft_teacher else None
@@ -85,7 +83,7 @@ class FixedPointDistillation:
         with clock("backward"):
             for rows, part in zip(chunks, parts, strict=True):
                 if len(chunks) > 1:
-                    part = self._draft(student, start[rows], condition[rows], uniforms[rows], part.codes)
+                    part = self._draft(student, start[rows], condition[rows], noise[rows], part.codes)
                 self._pull(part, pulls, rows, views[rows] if views else None, whole).backward()
         stats |= draft_statistics(logits, codes, repaired.codes, repaired.hidden) | clock.seconds
         stats["loss"] = sum(float(field.value) for field in fields.values())
@@ -98,7 +96,8 @@ class FixedPointDistillation:
     def state_dict(self) -> dict[str, Any]:
         state: dict[str, Any] = {"adversary": self.adversary.state_dict()} if self.adversary else {}
         means = {layer: running.state_dict() for layer, running in self.running.items() if running.means}
-        return state | ({"running": means} if means else {})
+        remembered = {layer: memory.features for layer, memory in self.memory.items()}
+        return state | ({"running": means} if means else {}) | ({"memory": remembered} if remembered else {})
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         if self.adversary:
@@ -106,23 +105,29 @@ class FixedPointDistillation:
         for layer, means in state.get("running", {}).items():
             self.running[layer] = Running()
             self.running[layer].load_state_dict(means)
+        for layer, features in state.get("memory", {}).items():
+            self.memory[layer] = Memory(self.config.drift.memory)
+            self.memory[layer].push(features)
 
     def _draft(
-        self, student: nn.Module, start: Tensor, condition: Condition, uniforms: Tensor, codes: Tensor | None = None
+        self, student: nn.Module, start: Start, condition: Condition, noise: Tensor, codes: Tensor | None = None
     ) -> Draft:
-        """Eq. 4 and 8, decoding and lifting; uniforms [B, L] draw the codes, `codes` replays an earlier sample."""
-        logits = student(start, condition) / self.config.start.temperature
+        """Eq. 4 and 8, decoding and lifting; noise draws the codes, `codes` replays an earlier sample."""
+        logits = draft_logits(student, start, condition, self.config.start)
         if codes is None:
-            codes = keyed_categorical(logits.detach(), uniforms)
+            codes = draft_codes(logits.detach(), noise, self.config.start)
         embeddings = self.estimator(logits, codes, self.track.tokenizer.codebook)
         images = self.track.tokenizer.decode(embeddings, condition)
         return Draft(logits, codes, images, self.space(images))
 
     def _fields(self, features: dict[str, Tensor], targets: dict[str, Tensor]) -> dict[str, DriftField]:
         """Eq. 6-7 for every layer [B, F, D], within each prompt, times the layer's weight in the sum."""
-        weights = self.config.drift.layer_weights or [1.0] * len(targets)
+        drift = self.config.drift
+        weights = drift.layer_weights or [1.0] * len(targets)
         if len(weights) != len(targets):
             raise ConfigError(f"drift.layer_weights={weights} must be one for each of {', '.join(targets)}.")
+        if drift.layers == "mean":
+            weights = [weight / sum(weights) for weight in weights]
         fields = {}
         for (layer, refined), weight in zip(targets.items(), weights, strict=True):
             field = self._field(layer, features[layer], refined)
@@ -131,7 +136,8 @@ class FixedPointDistillation:
 
     def _field(self, layer: str, student: Tensor, refined: Tensor) -> DriftField:
         drift = self.config.drift
-        return drift_field(
+        memory = self.memory.setdefault(layer, Memory(drift.memory)) if drift.memory else None
+        field = drift_field(
             student.detach(),
             refined,
             drift.bandwidths,
@@ -144,8 +150,14 @@ class FixedPointDistillation:
             shifts=drift.shifts,
             scale=drift.scale,
             equalise=drift.equalise,
+            combine=drift.combine,
+            norm=drift.norm,
+            memory=memory.features if memory else None,
             running=self.running.setdefault(layer, Running()),
         )
+        if memory:
+            memory.push(student)
+        return field
 
     def _pull(self, part: Draft, pulls: dict[str, Tensor], rows: slice, views: Views | None, whole: int) -> Tensor:
         """A scalar whose gradient is that of L_drift + lambda L_gan for these rows of this rank."""
@@ -159,8 +171,9 @@ class FixedPointDistillation:
         if not self.adversary:
             return {}
         with clock("discriminator"):
-            real = self._real_images(len(fake))
-            return self.adversary.discriminator_step(real, fake)
+            for _ in range(self.config.gan.updates):
+                stats = self.adversary.discriminator_step(self._real_images(len(fake)), fake)
+        return stats
 
     def _real_images(self, n: int) -> Tensor:
         """This rank's n of the real images that one process would draw."""

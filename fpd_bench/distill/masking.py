@@ -8,7 +8,7 @@ import math
 import torch
 from torch import Tensor
 
-RATIOS = ("uniform", "arccos")
+RATIOS = ("uniform", "arccos", "cosine")
 
 
 def hide(counts: Tensor, tokens: int, generator: torch.Generator) -> Tensor:
@@ -25,9 +25,12 @@ def start_tokens(n: int, tokens: int, codes: int, r_init: float, generator: torc
 
 
 def draw_ratios(n: int, ratio: str, low: float, high: float, generator: torch.Generator) -> Tensor:
-    """r ~ pi [n]: 'uniform' on [low, high], or 'arccos', the teacher's training schedule (2 / pi) arccos(u)."""
+    """r ~ pi [n]: 'uniform' on [low, high] (low = high: fixed), 'arccos', the teacher's training schedule
+    (2 / pi) arccos(u), or 'cosine', cos(pi u / 2) of Chang et al. 2022, which hides more."""
     uniform = torch.rand(n, generator=generator)
-    return torch.arccos(uniform) / (math.pi / 2) if ratio == "arccos" else low + (high - low) * uniform
+    if ratio == "uniform":
+        return low + (high - low) * uniform
+    return torch.arccos(uniform) / (math.pi / 2) if ratio == "arccos" else torch.cos(uniform * (math.pi / 2))
 
 
 def damage(ratios: Tensor, tokens: int, generator: torch.Generator) -> Tensor:

@@ -50,7 +50,8 @@ def refine(
     """Hide round(r L) tokens of draft [B, L], r ~ pi, and let the teacher fill them with one guided sample.
 
     soft: probabilities [B, L, K] that stand in for the visible codes ("Soft Emb.": the mixture reaches the teacher).
-    Visible positions keep the draft's codes in the result.
+    Visible positions keep the draft's codes in the result; so do hidden ones of which the teacher is less sure, where
+    refine.confident is below 1.
     """
     whole, (_, length) = len(draft) * parallel.ranks(), draft.shape
     ratios = draw_ratios(whole, config.ratio, config.low, config.high, generator)
@@ -62,5 +63,13 @@ def refine(
     with torch.inference_mode():
         logits = guided_logits(track.teacher, tokens, condition, track.null_condition(len(draft)), config.guidance)
     logits = logits.clone()  # an ordinary tensor: a method may put it into a loss
-    codes = torch.where(hidden, draw_codes(logits, generator, config.temperature), draft)
-    return Refinement(codes, hidden, logits)
+    drawn = draw_codes(logits, generator, config.temperature)
+    taken = hidden if config.confident == 1 else _surest(logits, drawn, hidden, config.confident)
+    return Refinement(torch.where(taken, drawn, draft), hidden, logits)
+
+
+def _surest(logits: Tensor, drawn: Tensor, hidden: Tensor, share: float) -> Tensor:
+    """The round(share h) >= 1 of h hidden positions whose drawn codes [B, L] are likeliest: [B, L] (Sec. 3.1)."""
+    sureness = logits.log_softmax(-1).gather(-1, drawn[..., None]).squeeze(-1).masked_fill(~hidden, -torch.inf)
+    rank = sureness.argsort(dim=1, descending=True).argsort(dim=1)
+    return hidden & (rank < (share * hidden.sum(1, keepdim=True)).round().clamp_min(1))

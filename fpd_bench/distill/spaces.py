@@ -4,10 +4,10 @@ A space is built from the drift options and the track, and is then called on ima
 F positions, D dimensions) has its own drift loss, and the losses are added.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+import torch
 from torch import Tensor
 from torch.nn import functional
 
@@ -39,24 +39,34 @@ class FeatureSpace:
 
     A map smaller than the grid keeps its own resolution: values are never duplicated, since two equal positions
     would only weigh one feature twice. Sets are named block0, block1, ...; F = min(grid, h) * min(grid, w).
+    class_token: "none", "only" (F = 1), or "also", as one more position, the last.
     """
 
-    maps: Callable[[Tensor], dict[int, Tensor]]  # images -> {block: [B, C, h, w]}
+    backbone: FeatureBackbone
     grid: int
+    class_token: str = "none"
 
     @classmethod
     def build(cls, drift: DriftConfig, track: Track) -> "FeatureSpace":
-        """Raises ConfigError for a negative grid or for blocks that the backbone does not have; as open_backbone."""
+        """Raises ConfigError for a negative grid and for what the backbone does not have; as open_backbone."""
         _check_grid(drift.grid)
+        backbone = track.backbone
         if drift.backbone:
-            own = open_backbone(drift.backbone).to(track.tokenizer.codebook.device)
-            return cls(own.select(drift.blocks), drift.grid)
-        if not isinstance(track.backbone, FeatureBackbone):
+            backbone = open_backbone(drift.backbone).to(track.tokenizer.codebook.device)
+        if not isinstance(backbone, FeatureBackbone):
             raise ConfigError(f"Track '{track.name}' has no feature backbone. Use drift.space=pixel drift.blocks=[].")
-        return cls(track.backbone.select(drift.blocks), drift.grid)
+        if drift.cls != "none" and not backbone.has_class:
+            raise ConfigError(f"Backbone '{backbone.name}' has no class token. Use drift.cls=none.")
+        return cls(backbone.select(drift.blocks).looking(drift.resize, drift.last_norm), drift.grid, drift.cls)
 
     def __call__(self, images: Tensor) -> dict[str, Tensor]:
-        return {f"block{block}": self._pool(features) for block, features in self.maps(images).items()}
+        if self.class_token == "none":
+            return {f"block{block}": self._pool(features) for block, features in self.backbone(images).items()}
+        found = {}
+        for block, (features, token) in self.backbone.with_class(images).items():
+            patches = [self._pool(features)] if self.class_token == "also" else []
+            found[f"block{block}"] = torch.cat([*patches, token[:, None]], dim=1)
+        return found
 
     def _pool(self, features: Tensor) -> Tensor:
         """[B, C, h, w] -> [B, F, C]. Raises ConfigError if the grid cuts a map into unequal patches."""

@@ -15,13 +15,12 @@ from torch import Tensor, nn
 
 from fpd_bench.config.schema import OptimConfig, RunConfig
 from fpd_bench.distill import parallel
-from fpd_bench.distill.masking import start_tokens
+from fpd_bench.distill.drafting import draft_codes, draft_logits, draw_noise, draw_start
 from fpd_bench.distill.method import Method
 from fpd_bench.distill.streams import Streams, seed_of
 from fpd_bench.errors import ConfigError, Diverged, Interrupted
 from fpd_bench.models.compute import computing
 from fpd_bench.models.devices import peak_memory_gb
-from fpd_bench.models.sampling import categorical
 from fpd_bench.registry import methods
 from fpd_bench.tracks.base import Track
 
@@ -128,11 +127,11 @@ class Training:
         condition = self.track.suite("validation").condition
         spread = torch.linspace(0, len(condition) - 1, PICTURES).long()
         chosen = condition[spread].repeat(2)
-        begin = self.config.start
-        start = start_tokens(len(chosen), self.track.n_tokens, self.track.n_codes, begin.r_init, noise)
-        start = start.to(self.track.tokenizer.codebook.device)
-        codes = categorical(self.average(start, chosen) / begin.temperature, noise)
-        return self.track.tokenizer.decode(self.track.tokenizer.codebook[codes], chosen).clamp(0, 1)
+        begin, codebook = self.config.start, self.track.tokenizer.codebook
+        start = draw_start(len(chosen), self.track, begin, noise).to(codebook.device)
+        draws = draw_noise(len(chosen), self.track, begin, noise).to(codebook.device)
+        codes = draft_codes(draft_logits(self.average, start, chosen, begin), draws, begin)
+        return self.track.tokenizer.decode(codebook[codes], chosen).clamp(0, 1)
 
     def state_dict(self) -> dict[str, Any]:
         parts = ("student", "average", "optimizer", "method", "streams")

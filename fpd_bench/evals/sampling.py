@@ -11,10 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from fpd_bench.config.schema import EvaluationConfig, RunConfig, StartConfig
-from fpd_bench.distill.masking import start_tokens
+from fpd_bench.distill.drafting import draft_codes, draft_logits, draw_noise, draw_start, together
 from fpd_bench.distill.streams import seed_of
 from fpd_bench.models.condition import Condition
-from fpd_bench.models.sampling import keyed_categorical
 from fpd_bench.tracks.base import Suite, Track
 
 BATCH = 128
@@ -30,12 +29,12 @@ def one_step(
     track: Track, student: nn.Module, condition: Condition, start: StartConfig, noise: list[torch.Generator]
 ) -> Tensor:
     """Codes [B, L] by one network call (Eq. 4); one generator per item."""
-    device = track.tokenizer.codebook.device  # all that is random is drawn on the CPU: the same on every device
-    begins = [start_tokens(1, track.n_tokens, track.n_codes, start.r_init, generator) for generator in noise]
+    device = track.tokenizer.codebook.device
+    begin = together([draw_start(1, track, start, generator) for generator in noise]).to(device)
     with torch.inference_mode():
-        logits = student(torch.cat(begins).to(device), condition) / start.temperature
-    uniforms = torch.stack([torch.rand(track.n_tokens, generator=generator) for generator in noise]).to(device)
-    return keyed_categorical(logits, uniforms)
+        logits = draft_logits(student, begin, condition, start)
+    draws = torch.cat([draw_noise(1, track, start, generator) for generator in noise]).to(device)
+    return draft_codes(logits, draws, start)
 
 
 @torch.inference_mode()

@@ -47,6 +47,7 @@ class FeatureBackbone(nn.Module):
     model's own.
     pretrained: embedded weights for tf_efficientnet_lite0, else timm's download; False = random weights.
     weights: a local file, transformers only; nothing is downloaded then. model_args: timm's arguments, for other sizes.
+    last_norm: whether a transformer's final norm is applied to every block; see `looking`.
     For tf_efficientnet_lite0: blocks 0-4, channels 16 24 40 112 320, strides 2 4 8 16 32.
     Raises UnknownName (model), ConfigError (blocks, a file for a convolutional network), AssetError (weights).
     """
@@ -66,7 +67,7 @@ class FeatureBackbone(nn.Module):
         super().__init__()
         if not timm.is_model(name):
             raise UnknownName("backbone", name, timm.list_models())
-        self.name, self.input_size, self.pretrained = name, input_size, pretrained
+        self.name, self.input_size, self.pretrained, self.last_norm = name, input_size, pretrained, False
         net: Any
         if is_transformer(name):
             net = TransformerMaps(name, input_size, pretrained, weights, model_args)
@@ -87,16 +88,46 @@ class FeatureBackbone(nn.Module):
     @network
     def forward(self, images: Tensor) -> dict[int, Tensor]:
         """[B, 3, H, W] in [0, 1] -> {block: [B, C, h, w]}."""
+        normalised = self._normalised(images)
+        if isinstance(self.net, TransformerMaps):
+            maps = self.net(normalised, self.blocks, self.last_norm)
+        else:
+            maps = through(self.net, normalised.contiguous(memory_format=torch.channels_last))
+        return dict(zip(self.blocks, maps, strict=True))
+
+    @network
+    def with_class(self, images: Tensor) -> dict[int, tuple[Tensor, Tensor]]:
+        """As `forward`, each map with the class token [B, C] of its block; for networks with `has_class` only."""
+        maps = self.net.with_class(self._normalised(images), self.blocks, self.last_norm)
+        return dict(zip(self.blocks, maps, strict=True))
+
+    @property
+    def has_class(self) -> bool:
+        """Whether it is a transformer with a class token."""
+        return isinstance(self.net, TransformerMaps) and self.net.has_class
+
+    def looking(self, side: int, last_norm: bool) -> "FeatureBackbone":
+        """The same network for images resized to `side` px (0 = as it is), with or without its last norm.
+
+        Raises ConfigError for a side that cannot be cut into patches and for a network without such a norm.
+        """
+        if last_norm and not (isinstance(self.net, TransformerMaps) and self.net.has_norm):
+            raise ConfigError(f"Backbone '{self.name}' has no last norm. Use drift.last_norm=false.")
+        resized = side not in (0, self.input_size)
+        other = copy.deepcopy(self) if resized else copy.copy(self)  # the track's own stays as it is
+        other.last_norm = last_norm
+        if resized:
+            other.input_size = side
+            if isinstance(other.net, TransformerMaps):
+                other.net.resize(side)
+        return other
+
+    def _normalised(self, images: Tensor) -> Tensor:
         side = self.input_size
         if side and images.shape[-2:] != (side, side):
             shrinks = min(images.shape[-2:]) > side
             images = functional.interpolate(images, (side, side), mode="bilinear", antialias=shrinks)
-        normalised = (images - self.mean) / self.std
-        if isinstance(self.net, TransformerMaps):
-            maps = self.net(normalised, self.blocks)
-        else:
-            maps = through(self.net, normalised.contiguous(memory_format=torch.channels_last))
-        return dict(zip(self.blocks, maps, strict=True))
+        return (images - self.mean) / self.std
 
     def select(self, blocks: Iterable[int]) -> "FeatureBackbone":
         """The same network at other blocks. Raises ConfigError for unknown ones."""

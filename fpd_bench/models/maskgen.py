@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fpd_bench.models.compute import network, through
+from fpd_bench.models.perturbation import Perturbation, perturbed
 
 
 @dataclass(frozen=True)
@@ -155,7 +156,9 @@ class MaskGen(nn.Module):
         return self.embeddings(tokens)
 
     @network
-    def forward(self, tokens: Tensor, text: Tensor, pooled: Tensor, score: Tensor) -> Tensor:
+    def forward(
+        self, tokens: Tensor, text: Tensor, pooled: Tensor, score: Tensor, perturbation: Perturbation | None = None
+    ) -> Tensor:
         """-> logits [B, L, K], without a mask class.
 
         tokens: see `embed`. text [B, T, text_width]: `TextStates.penultimate`. pooled [B, 1, text_width]:
@@ -163,7 +166,8 @@ class MaskGen(nn.Module):
         """
         micro = sinusoid(score * 100, self.shape.score_width).to(pooled.dtype)
         condition = self.cond_pooled_proj(torch.cat([pooled[:, 0], micro], dim=-1))
-        image, words = self.embed(tokens) + self.pos_embed, self.text_embed_proj(text)
+        image = perturbed(self.embed(tokens), perturbation) + self.pos_embed
+        words = self.text_embed_proj(text)
         for block in self.blocks:
             image, words = through(block, image, words, condition)
         scale, shift = self.norm(condition)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from fpd_bench.models.compute import network, through
+from fpd_bench.models.perturbation import Perturbation, perturbed
 
 
 @dataclass(frozen=True)
@@ -130,9 +131,15 @@ class MaskGit(nn.Module):
         return x @ self.tok_emb.weight[:kept].T + self.bias[: shape.tokens, :kept]
 
     @network
-    def forward(self, tokens: Tensor, labels: Tensor, dropped: Tensor | None = None) -> Tensor:
+    def forward(
+        self,
+        tokens: Tensor,
+        labels: Tensor,
+        dropped: Tensor | None = None,
+        perturbation: Perturbation | None = None,
+    ) -> Tensor:
         """tokens: see `embed`; labels [B] in 0..classes-1; dropped [B] bool, True = unconditional.
 
         Returns logits [B, L, K + 1]: the model can predict the mask id, which the published sampler clamps to K - 1.
         """
-        return self.forward_embedded(self.embed(tokens), labels, dropped)
+        return self.forward_embedded(perturbed(self.embed(tokens), perturbation), labels, dropped)

@@ -41,7 +41,24 @@ def first_arrival(logits: Tensor, noise: Tensor | None, temperature: float = 1.0
 def keyed_categorical(logits: Tensor, uniforms: Tensor) -> Tensor:
     """Codes [B, L] from logits [B, L, K] by inverse cdf of uniforms [B, L]: each item brings its own noise."""
     cdf = logits.softmax(-1).cumsum(-1)
-    return torch.searchsorted(cdf, (uniforms * cdf[..., -1])[..., None]).squeeze(-1).clamp_max(logits.shape[-1] - 1)
+    target = (uniforms * cdf[..., -1]).clamp_min(torch.finfo(cdf.dtype).tiny)  # 0 would be a code of no probability
+    return torch.searchsorted(cdf, target[..., None]).squeeze(-1).clamp_max(logits.shape[-1] - 1)
+
+
+def truncated(logits: Tensor, top_k: int = 0, top_p: float = 1.0) -> Tensor:
+    """Logits [B, L, K] without any chance for all but the top_k likeliest codes (0 = all) and, of those, all but the
+    fewest that hold top_p of the probability (nucleus sampling, Holtzman et al. 2020); the likeliest always stays."""
+    never = torch.finfo(logits.dtype).min  # finite: whoever looks for divergence must not find it here
+    if 0 < top_k < logits.shape[-1]:
+        least = logits.topk(top_k).values[..., -1:]
+        logits = logits.masked_fill(logits < least, never)
+    if top_p < 1:
+        ordered, codes = logits.softmax(-1).sort(-1, descending=True)
+        before = ordered.cumsum(-1) - ordered  # the probability of all likelier codes
+        outside = torch.zeros_like(before, dtype=torch.bool).scatter(-1, codes, before >= top_p)
+        outside.scatter_(-1, codes[..., :1], False)
+        logits = logits.masked_fill(outside, never)
+    return logits
 
 
 def guided(conditional: Tensor, unconditional: Tensor, weight: float) -> Tensor:

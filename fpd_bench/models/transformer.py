@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from fpd_bench.models.compute import network, through
 from fpd_bench.models.condition import Condition
+from fpd_bench.models.perturbation import Perturbation, perturbed
 
 PHRASE = 5  # words that each word sees of its neighbours: "red circle", "circle left of ring"
 
@@ -55,7 +56,7 @@ class MaskedTransformer(nn.Module):
 
     def __init__(self, shape: Shape):
         super().__init__()
-        self.shape = shape
+        self.shape, self.width = shape, shape.width
         self.token = nn.Embedding(shape.codes + 1, shape.width)
         self.word = nn.Embedding(shape.words, shape.width)
         self.token_place = nn.Parameter(torch.randn(shape.tokens, shape.width) * 0.02)
@@ -68,12 +69,12 @@ class MaskedTransformer(nn.Module):
         nn.init.normal_(self.word.weight, std=0.02)
 
     @network
-    def forward(self, tokens: Tensor, condition: Condition) -> Tensor:
+    def forward(self, tokens: Tensor, condition: Condition, perturbation: Perturbation | None = None) -> Tensor:
         """tokens: ids [B, L] (mask id = K), or weights over codes and mask [B, L, K + 1] -> logits [B, L, K].
 
         Weights are mixed in this model's own embedding table: that is how soft drafts reach the teacher.
         """
-        image = self.token(tokens) if tokens.dim() == 2 else tokens @ self.token.weight
+        image = perturbed(self.token(tokens) if tokens.dim() == 2 else tokens @ self.token.weight, perturbation)
         words = self.word(condition.tensors["words"])
         words = words + self.phrase(words.mT).mT + self.word_place
         x = torch.cat([words, image + self.token_place], dim=1)

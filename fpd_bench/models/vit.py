@@ -1,7 +1,7 @@
 """Vision transformers of timm as feature maps: DINOv3 ViT-B/16 in the paper, any plain ViT elsewhere.
 
-Class and register tokens are dropped; the final norm is not applied, so that a block's map does not depend on whether
-it is the last one.
+Unless asked for, class and register tokens are dropped and the final norm is not applied, so that a block's map does
+not depend on whether it is the last one.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ import timm
 from timm.models import model_entrypoint
 from torch import Tensor, nn
 
-from fpd_bench.errors import AssetError
+from fpd_bench.errors import AssetError, ConfigError
 from fpd_bench.models.checkpoints import check_fit, load_state
 from fpd_bench.models.compute import recomputing
 
@@ -50,11 +50,33 @@ class TransformerMaps(nn.Module):
         self.net = net
         self.depth, self.width = len(net.blocks), int(net.embed_dim)
         self.patch, self.side = (int(size[0]) for size in (net.patch_embed.patch_size, net.patch_embed.img_size))
+        self.has_class = net.num_prefix_tokens > 0 and net.cls_token is not None
+        self.has_norm = not isinstance(net.norm, nn.Identity)
         self.pretrained_cfg: dict[str, Any] = net.pretrained_cfg
 
-    def forward(self, images: Tensor, blocks: Sequence[int]) -> list[Tensor]:
-        """blocks: ascending; the network runs no deeper than the last of them."""
+    def forward(self, images: Tensor, blocks: Sequence[int], norm: bool = False) -> list[Tensor]:
+        """blocks: ascending; the network runs no deeper than the last of them. norm: its final one, on each of them."""
+        return self._maps(images, blocks, norm, prefix=False)
+
+    def with_class(self, images: Tensor, blocks: Sequence[int], norm: bool = False) -> list[tuple[Tensor, Tensor]]:
+        """As `forward`, each map with the class token [B, width] of its block."""
+        return [(map_, prefix[:, 0]) for map_, prefix in self._maps(images, blocks, norm, prefix=True)]
+
+    def resize(self, side: int) -> None:
+        """For images of another side from now on; positions that were learnt are interpolated. Raises ConfigError."""
+        if side % self.patch:
+            raise ConfigError(f"Images of {side} px cannot be cut into patches of {self.patch} px. Use a multiple.")
+        self.net.set_input_size(img_size=side)
+        self.side = side
+
+    def _maps(self, images: Tensor, blocks: Sequence[int], norm: bool, prefix: bool) -> list[Any]:
         self.net.set_grad_checkpointing(recomputing())
         return self.net.forward_intermediates(
-            images, indices=list(blocks), norm=False, stop_early=True, output_fmt="NCHW", intermediates_only=True
+            images,
+            indices=list(blocks),
+            norm=norm,
+            stop_early=True,
+            output_fmt="NCHW",
+            intermediates_only=True,
+            return_prefix_tokens=prefix,
         )

@@ -19,6 +19,7 @@ from fpd_bench.models.checkpoints import load_weights
 from fpd_bench.models.condition import Condition
 from fpd_bench.models.maskgen import MaskGen
 from fpd_bench.models.maskgen_sampler import MaskGenSampling, Prompt, item_uniform, sample
+from fpd_bench.models.perturbation import Perturbation
 from fpd_bench.models.published import clip_shape, maskgen_score, maskgen_shape, tatitok_shape
 from fpd_bench.models.tatitok import TaTiTok
 from fpd_bench.models.text import ClipText
@@ -37,11 +38,12 @@ class MaskGenTeacher(nn.Module):
 
     def __init__(self, network: MaskGen, score: float):
         super().__init__()
-        self.network, self.score = network, score
+        self.network, self.score, self.width = network, score, network.shape.width
 
-    def forward(self, tokens: Tensor, condition: Condition) -> Tensor:
+    def forward(self, tokens: Tensor, condition: Condition, perturbation: Perturbation | None = None) -> Tensor:
         text, pooled = condition.tensors["text"], condition.tensors["pooled"]
-        return self.network(tokens, text, pooled, torch.full((len(text),), self.score, device=text.device))
+        score = torch.full((len(text),), self.score, device=text.device)
+        return self.network(tokens, text, pooled, score, perturbation)
 
 
 class TaTiTokTokenizer:

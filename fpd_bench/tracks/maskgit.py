@@ -22,6 +22,7 @@ from fpd_bench.models.checkpoints import load_weights
 from fpd_bench.models.condition import Condition
 from fpd_bench.models.maskgit import MaskGit
 from fpd_bench.models.maskgit_sampler import ItemDraws, MaskGitSampling, sample
+from fpd_bench.models.perturbation import Perturbation
 from fpd_bench.models.published import maskgit_shape, vqgan_shape
 from fpd_bench.models.vqgan import Vqgan
 from fpd_bench.registry import tracks
@@ -38,11 +39,11 @@ class MaskGitTeacher(nn.Module):
 
     def __init__(self, network: MaskGit):
         super().__init__()
-        self.network = network
+        self.network, self.width = network, network.shape.width
 
-    def forward(self, tokens: Tensor, condition: Condition) -> Tensor:
+    def forward(self, tokens: Tensor, condition: Condition, perturbation: Perturbation | None = None) -> Tensor:
         label, dropped = condition.tensors["label"], condition.tensors["dropped"]
-        return self.network(tokens, label, dropped)[..., : self.network.shape.codes]
+        return self.network(tokens, label, dropped, perturbation)[..., : self.network.shape.codes]
 
 
 class VqganTokenizer:

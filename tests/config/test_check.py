@@ -40,7 +40,7 @@ WRONG = {
         drift=DriftConfig(blocks=[0, 1], layer_weights=[0.0, 0.0])
     ),
     "Unknown drift.normalise 'both'": RunConfig(drift=DriftConfig(normalise="both")),
-    "Unknown refine.ratio 'cosine'": RunConfig(refine=RefineConfig(ratio="cosine")),
+    "Unknown refine.ratio 'cosin'": RunConfig(refine=RefineConfig(ratio="cosin")),
     "Unknown optim.schedule 'linear'": RunConfig(optim=OptimConfig(schedule="linear")),
     "optim.lr must be a number; got nan": RunConfig(optim=OptimConfig(lr=float("nan"))),
     "gan.weight must be a number; got inf": RunConfig(gan=GanConfig(weight=float("inf"))),
@@ -54,6 +54,16 @@ WRONG = {
     "refine.low=0.9 is above refine.high=0.5": RunConfig(refine=RefineConfig(low=0.9, high=0.5)),
     "drift.bandwidths must be one or more numbers above 0; got []": RunConfig(drift=DriftConfig(bandwidths=[])),
     "numbers above 0; got [-0.1, 0.2]": RunConfig(drift=DriftConfig(bandwidths=[0.2, -0.1])),
+    "drift.positives=condition needs drift.samples_per_condition of 2 or more": RunConfig(
+        drift=DriftConfig(samples_per_condition=1, positives="condition")
+    ),
+    "drift.cls=only is for transformers; this track's backbone is EfficientNet-Lite0": RunConfig(
+        drift=DriftConfig(cls="only")
+    ),
+    "drift.last_norm=True is for transformers": RunConfig(drift=DriftConfig(last_norm=True)),
+    "drift.resize=224 is of drift.space=feature": RunConfig(drift=DriftConfig(space="pixel", blocks=[], resize=224)),
+    "start.embedding_noise must be in [0, 1); got 1.0": RunConfig(start=StartConfig(embedding_noise=1.0)),
+    "start.top_p must be in (0, 1]; got 0.0": RunConfig(start=StartConfig(top_p=0.0)),
     "drift.samples_per_condition=7 does not divide optim.batch=64": RunConfig(
         drift=DriftConfig(samples_per_condition=7)
     ),

@@ -18,6 +18,7 @@ METHODS = [
     ["estimator=ste", "gan.weight=1"],
     ["estimator=soft", "execution.micro_batch=4"],
     ["method=dimo", "execution.micro_batch=4"],
+    ["start.embedding_noise=0.2", "start.sampling=gumbel", "drift.memory=12", "execution.micro_batch=4"],
 ]
 PIXELS = ["drift.space=pixel", "drift.blocks=[]", "drift.grid=4"]  # without the backbone, whose compilation takes long
 RECOMPUTE, COMPILE = "execution.activation_checkpointing=true", "execution.compile=true"

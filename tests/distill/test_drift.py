@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file
 
 from fpd_bench.distill.affinity import NORMALISE
-from fpd_bench.distill.drift import EQUALISE, NEGATIVES, POSITIVES, SCALE, drift_field, drift_loss, drifting_loss
+from fpd_bench.distill.drift import EQUALISE, NEGATIVES, POSITIVES, SCALE, drift_field, drift_loss
+from fpd_bench.distill.drifting import drifting_loss
 from fpd_bench.distill.running import DECAY, Running
 from fpd_bench.errors import ConfigError, UnknownName
 
@@ -40,17 +41,19 @@ def sinkhorn(k):
     return k
 
 
-def plain_field(x, y, h, positives, negatives, normalise, shift=1, repulsion=1.0, floor=0.0):
+def plain_field(x, y, h, positives, negatives, normalise, shift=1, repulsion=1.0, floor=0.0, prompts=1, memory=None):
     """V_h(X_i^f) of Eq. 6 sample by sample for one group, in coordinates divided by the mean distance."""
     b = len(x)
-    x_neg = x.roll(shift, 0)
+    remembered = x[:0] if memory is None else memory
+    x_neg = torch.cat([x.roll(shift, 0), remembered])
     d_neg, d_pos = (torch.linalg.vector_norm(x[:, None] - t[None], dim=-1) for t in (x_neg, y))  # [i, j, f]
     unit = torch.cat([d_neg, d_pos], 1).mean()
     k_neg, k_pos = (-d_neg / unit / h).exp(), (-d_pos / unit / h).exp()
     own = torch.eye(b, dtype=torch.float64)[:, :, None]
     if negatives == "self_masked":
-        k_neg = k_neg * (1 - own.roll(shift, 1))
-    k_pos = k_pos * {"all": torch.ones_like(own), "others": 1 - own, "own": own}[positives]
+        k_neg = k_neg * (1 - torch.cat([own.roll(shift, 1), own.new_zeros(b, len(remembered), 1)], 1))
+    prompt = torch.block_diag(*[torch.ones(b // prompts, b // prompts, dtype=torch.float64)] * prompts)[:, :, None]
+    k_pos = k_pos * {"all": torch.ones_like(own), "others": 1 - own, "own": own, "condition": prompt}[positives]
     if normalise == "joint":
         row = k_neg.sum(1, keepdim=True) + k_pos.sum(1, keepdim=True)
         a_neg, a_pos = ((k / row * k / k.sum(0, keepdim=True)).clamp_min(floor).sqrt() for k in (k_neg, k_pos))
@@ -105,15 +108,44 @@ def test_official_setting_of_fpd_loss_points_where_the_published_one_points():
 @pytest.mark.parametrize("normalise", NORMALISE)
 @pytest.mark.parametrize("positives", POSITIVES)
 @pytest.mark.parametrize("negatives", NEGATIVES)
-@pytest.mark.parametrize("repulsion", [1.0, 0.3])
-def test_value_and_gradient_are_those_of_a_plain_reading(normalise, positives, negatives, repulsion):
+@pytest.mark.parametrize(("repulsion", "remembered"), [(1.0, 0), (0.3, 5)])
+def test_value_and_gradient_are_those_of_a_plain_reading(normalise, positives, negatives, repulsion, remembered):
     x, y = features()
-    options = dict(normalise=normalise, positives=positives, negatives=negatives, repulsion=repulsion)
+    memory = features(b=5, seed=3)[0] if remembered else None
+    options = dict(normalise=normalise, positives=positives, negatives=negatives, repulsion=repulsion, memory=memory)
+    prompts = 3 if positives == "condition" else 1
     reference = x.clone().requires_grad_()
-    expected = plain_loss(reference, y, WIDTHS, **options)
+    expected = plain_loss(reference, y, WIDTHS, **options, prompts=prompts)
     expected.backward()
-    torch.testing.assert_close(drift_loss(x, y, WIDTHS, **options).loss, expected.detach())
-    torch.testing.assert_close(gradient(x, y, **options), reference.grad)
+    torch.testing.assert_close(drift_loss(x, y, WIDTHS, **options, groups=prompts).loss, expected.detach())
+    torch.testing.assert_close(gradient(x, y, **options, groups=prompts), reference.grad)
+
+
+def test_a_remembered_draft_repels_every_prompt_and_none_of_them_pulls():
+    x, y = features(b=4, f=1, d=2)
+    memory = x[:1] + 0.1
+    options = dict(groups=2, negatives="self_masked", repulsion=1e3, normalise="row_only", scale="none")
+    change = gradient(x, y, [50.0], memory=memory, **options) - gradient(x, y, [50.0], **options)
+    assert change[:, 0].norm(dim=-1).min() > 0  # wide kernel: it reaches the group of samples 2 and 3, too
+    alone = gradient(x[:1], x[:1], [50.0], positives="own", negatives="roll", memory=memory, equalise="none")
+    assert ((memory - x[:1]) * -alone).sum() < 0  # the step against the gradient leads away from it
+
+
+def test_one_loss_on_the_sum_of_fields_has_the_same_gradient_and_the_published_value():
+    x, y = features(f=1)
+    official = dict(floor=1e-6, combine="fields")
+    torch.testing.assert_close(gradient(x, y, **official), gradient(x, y, floor=1e-6))
+    published = drifting_loss(x.transpose(0, 1), y.transpose(0, 1), R_list=WIDTHS)[0].sum()
+    assert drift_loss(x, y, WIDTHS, **official).loss.item() == pytest.approx(
+        published.item(), rel=1e-6
+    )  # floors differ
+    assert drift_loss(x, y, WIDTHS, floor=1e-6).loss.item() != pytest.approx(published.item(), rel=0.1)
+
+
+def test_a_sum_over_dimensions_is_so_many_times_their_mean():
+    x, y = features(d=6)
+    assert drift_loss(x, y, WIDTHS, norm="sum").loss == 6 * drift_loss(x, y, WIDTHS).loss
+    torch.testing.assert_close(gradient(x, y, norm="sum"), 6 * gradient(x, y))
 
 
 def test_roll_is_the_same_for_every_shift():
@@ -345,7 +377,7 @@ def test_impossible_bandwidths_are_refused(widths):
         drift_loss(*features(), widths)
 
 
-@pytest.mark.parametrize("option", ["positives", "negatives", "normalise", "scale", "equalise"])
+@pytest.mark.parametrize("option", ["positives", "negatives", "normalise", "scale", "equalise", "combine", "norm"])
 def test_unknown_choices_are_named(option):
     with pytest.raises(UnknownName, match=f"drift.{option} 'jiont'"):
         drift_loss(*features(), WIDTHS, **{option: "jiont"})

@@ -31,6 +31,13 @@ def test_the_start_has_its_share_of_masks_and_codes_elsewhere(r_init, tokens):
     assert start.min() >= 0 and start.max() <= 7 and start.shape == (3, tokens)
 
 
+def test_the_cosine_law_is_that_of_a_cosine_schedule():
+    """P(cos(pi u / 2) < x) = 1 - 2 arccos(x) / pi."""
+    ratios = draw_ratios(20000, "cosine", 0, 1, draw())
+    for x in (0.1, 0.5, 0.9):
+        assert (ratios < x).float().mean().item() == pytest.approx(1 - 2 * math.acos(x) / math.pi, abs=0.015)
+
+
 def test_a_full_start_is_all_masks_and_starts_differ():
     assert (start_tokens(2, 5, 7, 1.0, draw()) == 7).all()
     generator = draw()

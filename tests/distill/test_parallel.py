@@ -22,6 +22,9 @@ CASES = [
     ["estimator=soft", "drift.samples_per_condition=8", "execution.micro_batch=4"],
     ["draft=random", "drift.samples_per_condition=4", "gan.weight=1"],
     ["method=dimo"],
+    ["drift.samples_per_condition=4", "drift.positives=condition", "drift.memory=24", "refine.confident=0.5"],
+    ["drift.samples_per_condition=8", "start.embedding_noise=0.2", "start.sampling=gumbel", "execution.micro_batch=4"],
+    ["method=dimo", "start.embedding_noise=0.2", "start.top_p=0.8"],
 ]
 PROGRAM = Path(one_rank.__file__)
 

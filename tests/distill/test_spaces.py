@@ -87,3 +87,51 @@ def test_contradictions_are_refused(track):
         build(track, blocks=[0], grid=3)(images())
     with pytest.raises(ConfigError, match="no feature backbone"):
         build(SimpleNamespace(name="bare", backbone=torch.nn.Identity()))
+
+
+VIT = "vit_tiny_patch16_224"  # with random weights here
+
+
+@pytest.fixture(scope="module")
+def transformer():
+    return SimpleNamespace(name="bench", backbone=FeatureBackbone(VIT, input_size=32, pretrained=False))
+
+
+def test_class_tokens_are_a_position_of_their_own(transformer):
+    none, only, also = (
+        build(transformer, blocks=[1, 3], grid=2, cls=cls)(images()) for cls in ("none", "only", "also")
+    )
+    assert [x["block3"].shape[1] for x in (none, only, also)] == [4, 1, 5]
+    for block in ("block1", "block3"):
+        torch.testing.assert_close(also[block], torch.cat([none[block], only[block]], dim=1))
+    seen = []
+    first = transformer.backbone.net.net.blocks[1]
+    hook = first.register_forward_hook(lambda _module, _inputs, out: seen.append(out[:, 0]))
+    transformer.backbone(images())
+    hook.remove()
+    torch.testing.assert_close(only["block1"][:, 0], seen[0])
+
+
+def test_the_last_norm_is_applied_to_every_block(transformer):
+    plain, normed = (
+        build(transformer, blocks=[1], grid=2, last_norm=norm)(images())["block1"] for norm in (False, True)
+    )
+    assert not torch.allclose(plain, normed)
+    norm = transformer.backbone.net.net.norm  # grid 2 is the whole map: nothing is averaged
+    torch.testing.assert_close(norm(plain), normed)
+
+
+def test_images_are_resized_for_the_backbone_alone(track, transformer):
+    small, large = (build(track, blocks=[1], grid=0, resize=side) for side in (0, 128))
+    assert small.backbone.input_size == 64 and large.backbone.input_size == 128 and track.backbone.input_size == 64
+    assert large.backbone(images())[1].shape[-1] == 2 * small.backbone(images())[1].shape[-1]
+    resized = build(transformer, blocks=[3], grid=4, resize=64)(images())["block3"]
+    assert resized.shape[1] == 16 and transformer.backbone(images())[3].shape[-1] == 2
+    with pytest.raises(ConfigError, match="Images of 40 px cannot be cut into patches of 16 px"):
+        build(transformer, blocks=[3], resize=40)
+
+
+def test_what_a_convolutional_backbone_does_not_have_is_refused(track):
+    for options, message in ((dict(cls="only"), "has no class token"), (dict(last_norm=True), "has no last norm")):
+        with pytest.raises(ConfigError, match=f"Backbone 'tf_efficientnet_lite0' {message}"):
+            build(track, blocks=[1], **options)

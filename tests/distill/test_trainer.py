@@ -52,10 +52,11 @@ def same(first, second):
 
 
 RUNNING = ["drift.scale=running", "drift.equalise=running"]
+MEMORY = ["drift.memory=12", "start.embedding_noise=0.2", "start.sampling=gumbel"]
 
 
 @pytest.mark.parametrize(
-    "overrides", [[], ["method=dimo"], ["estimator=soft", "optim.schedule=cosine"], RUNNING], ids=str
+    "overrides", [[], ["method=dimo"], ["estimator=soft", "optim.schedule=cosine"], RUNNING, MEMORY], ids=str
 )
 def test_a_stopped_training_goes_on_to_the_same_weights_and_log(overrides, small_track):
     whole, first = Notebook(), Notebook(stop_at=3)

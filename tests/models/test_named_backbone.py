@@ -31,4 +31,4 @@ def test_the_drift_uses_the_backbone_that_is_named(monkeypatch):
     track = tracks.get("shapes")("default")
     config = compose(["drift.backbone=tf_efficientnet_lite0", "drift.blocks=[0,1]"])
     space = FeatureSpace.build(config.drift, track)
-    assert space.maps is not track.backbone and set(space(torch.rand(2, 3, 32, 32))) == {"block0", "block1"}
+    assert space.backbone is not track.backbone and set(space(torch.rand(2, 3, 32, 32))) == {"block0", "block1"}

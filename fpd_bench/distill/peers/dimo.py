@@ -14,11 +14,13 @@ from torch import Tensor, nn
 
 from fpd_bench.config.schema import RunConfig
 from fpd_bench.distill import parallel
-from fpd_bench.distill.masking import damage, draw_ratios, start_tokens
+from fpd_bench.distill.drafting import Start, draft_logits, draw_start
+from fpd_bench.distill.masking import damage, draw_ratios
 from fpd_bench.distill.method import Clock, draft_statistics, micro_batches
 from fpd_bench.distill.refinement import draw_codes, refine
 from fpd_bench.distill.streams import Streams
 from fpd_bench.models.condition import Condition
+from fpd_bench.models.sampling import truncated
 from fpd_bench.registry import methods
 from fpd_bench.tracks.base import Track
 
@@ -59,7 +61,7 @@ class DiMO:
         with clock("draft"), torch.set_grad_enabled(len(chunks) == 1):
             parts = [self._draft(student, start[rows], condition[rows]) for rows in chunks]
         logits = torch.cat([part.detach() for part in parts])
-        codes = draw_codes(logits, self.streams["draft"])
+        codes = self._codes(logits, "draft")
         with clock("refine"):
             repaired = refine(self.track, codes, condition, self.config.refine, self.streams["refine"])
         with clock("auxiliary"), torch.no_grad():
@@ -79,7 +81,7 @@ class DiMO:
         with clock("auxiliary"):
             with torch.no_grad():
                 logits = self._draft(student, self._start(len(condition)), condition)
-                codes = draw_codes(logits, self.streams["auxiliary"])
+                codes = self._codes(logits, "auxiliary")
                 refine, whole = self.config.refine, len(codes) * parallel.ranks()
                 ratios = draw_ratios(whole, refine.ratio, refine.low, refine.high, self.streams["auxiliary"])
                 hidden = damage(ratios, self.track.n_tokens, self.streams["auxiliary"])
@@ -103,10 +105,16 @@ class DiMO:
         self.network.load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])
 
-    def _draft(self, student: nn.Module, start: Tensor, condition: Condition) -> Tensor:
-        return student(start, condition) / self.config.start.temperature
+    def _draft(self, student: nn.Module, start: Start, condition: Condition) -> Tensor:
+        return draft_logits(student, start, condition, self.config.start)
 
-    def _start(self, n: int) -> Tensor:
-        sizes = n * parallel.ranks(), self.track.n_tokens, self.track.n_codes
-        start = start_tokens(*sizes, self.config.start.r_init, self.streams["start"])
-        return parallel.mine(start).to(self.track.tokenizer.codebook.device)
+    def _codes(self, logits: Tensor, stream: str) -> Tensor:
+        """Drafted codes [B, L]; a categorical draw is made by Gumbel's maximum here."""
+        start = self.config.start
+        kept = truncated(logits, start.top_k, start.top_p)
+        return draw_codes(kept, self.streams[stream], temperature=float(start.sampling != "argmax"))
+
+    def _start(self, n: int) -> Start:
+        start = draw_start(n * parallel.ranks(), self.track, self.config.start, self.streams["start"])
+        mine: Start = parallel.mine(start)
+        return mine.to(self.track.tokenizer.codebook.device)

@@ -1,0 +1,84 @@
+"""One-step generation, Eq. 4: z_init, one call of the student, a code per token. Training, pictures and evaluation
+draft here. All that is random is drawn on the CPU, the same for every device.
+
+Letters: B batch, L tokens, K codes, W width of the student's embeddings.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from fpd_bench.config.schema import StartConfig
+from fpd_bench.distill.masking import start_tokens
+from fpd_bench.errors import ConfigError
+from fpd_bench.models.perturbation import Perturbation
+from fpd_bench.models.sampling import arrivals, first_arrival, keyed_categorical, truncated
+from fpd_bench.tracks.base import Condition, Track
+
+SAMPLING = ("categorical", "gumbel", "argmax")
+
+
+@dataclass(frozen=True)
+class Start:
+    """z_init of B samples: tokens [B, L], masked ones K; a perturbation of their embeddings, or None."""
+
+    tokens: Tensor
+    perturbation: Perturbation | None = None
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    def __getitem__(self, rows: slice) -> "Start":
+        return Start(self.tokens[rows], self.perturbation and self.perturbation[rows])
+
+    def to(self, device: torch.device | str) -> "Start":
+        """The same on `device`."""
+        return Start(self.tokens.to(device), self.perturbation and self.perturbation.to(device))
+
+
+def draw_start(n: int, track: Track, config: StartConfig, generator: torch.Generator) -> Start:
+    """z_init of n samples. Raises ConfigError for embedding noise if the track's networks do not take it."""
+    tokens = start_tokens(n, track.n_tokens, track.n_codes, config.r_init, generator)
+    if not config.embedding_noise:
+        return Start(tokens)
+    width = getattr(track.teacher, "width", 0)
+    if not width:
+        raise ConfigError(
+            f"start.embedding_noise={config.embedding_noise}: the networks of track '{track.name}' do not say their "
+            "width, so they take no noise on embeddings. Use 0."
+        )
+    noise = torch.randn(n, track.n_tokens, width, generator=generator)
+    return Start(tokens, Perturbation(noise, config.embedding_noise))
+
+
+def together(starts: Sequence[Start]) -> Start:
+    """One batch of several."""
+    tokens = torch.cat([start.tokens for start in starts])
+    noises = [start.perturbation for start in starts if start.perturbation]
+    if not noises:
+        return Start(tokens)
+    return Start(tokens, Perturbation(torch.cat([one.noise for one in noises]), noises[0].sigma))
+
+
+def draft_logits(student: nn.Module, start: Start, condition: Condition, config: StartConfig) -> Tensor:
+    """Logits [B, L, K] over the temperature, of one call."""
+    more = (start.perturbation,) if start.perturbation else ()
+    logits: Tensor = student(start.tokens, condition, *more)
+    return logits / config.temperature
+
+
+def draw_noise(n: int, track: Track, config: StartConfig, generator: torch.Generator) -> Tensor:
+    """What `draft_codes` needs for n samples: [n, L], with `gumbel` [n, L, K], with `argmax` nothing [n, 0]."""
+    if config.sampling == "gumbel":
+        return arrivals((n, track.n_tokens, track.n_codes), generator)
+    return torch.rand(n, track.n_tokens if config.sampling == "categorical" else 0, generator=generator)
+
+
+def draft_codes(logits: Tensor, noise: Tensor, config: StartConfig) -> Tensor:
+    """Codes [B, L] from logits that `draft_logits` has divided, as start.sampling, top_k and top_p say."""
+    if config.sampling == "argmax":
+        return first_arrival(logits, None)
+    kept = truncated(logits, config.top_k, config.top_p)
+    return first_arrival(kept, noise) if config.sampling == "gumbel" else keyed_categorical(kept, noise)

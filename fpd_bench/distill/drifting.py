@@ -1,0 +1,60 @@
+"""The published Drifting loss (Deng et al. 2026), which FPD's Eq. 6-7 come from; the yardstick of drift.py.
+
+Letters: B problems, n generated samples, p positives, q further negatives, S feature dimensions.
+"""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from fpd_bench.distill.affinity import log_joint
+
+_FLOOR = 1e-6
+_SELF_DISTANCE = 100.0
+
+
+def drifting_loss(
+    gen: Tensor,
+    fixed_pos: Tensor,
+    fixed_neg: Tensor | None = None,
+    weight_gen: Tensor | None = None,
+    weight_pos: Tensor | None = None,
+    weight_neg: Tensor | None = None,
+    R_list: Sequence[float] = (0.02, 0.05, 0.2),
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """The published Drifting loss (Deng et al. 2026), floors and all; equals golden/drift_a.
+
+    gen [B, n, S], fixed_pos [B, p, S], fixed_neg [B, q, S] and their weights [B, n], [B, p], [B, q] (default 1).
+    The generated samples are negatives of each other. Returns loss [B], with a gradient to
+    `gen` only, and {"scale", "loss_<R>"}: mean distance and mean square of each field before normalisation.
+    """
+    if fixed_neg is None:
+        fixed_neg = gen[:, :0]
+    with torch.no_grad():
+        weights = [
+            torch.ones_like(t[..., 0]) if w is None else w
+            for t, w in ((gen, weight_gen), (fixed_neg, weight_neg), (fixed_pos, weight_pos))
+        ]
+        log_w_neg, log_w_pos = torch.cat(weights[:2], 1).log()[:, None], weights[2].log()[:, None]
+        neg = torch.cat([gen, fixed_neg], 1)
+        to_neg, to_pos = (torch.cdist(gen, t).clamp_min(1e-4) for t in (neg, fixed_pos))
+        w = torch.cat(weights, 1)[:, None]
+        unit = (torch.cat([to_neg, to_pos], -1) * w).mean() / w.mean()
+        divisor = (unit / math.sqrt(gen.shape[-1])).clamp_min(1e-3)
+        x, neg, pos = gen / divisor, neg / divisor, fixed_pos / divisor
+        to_neg, to_pos = to_neg / unit.clamp_min(1e-3), to_pos / unit.clamp_min(1e-3)
+        to_neg = to_neg + _SELF_DISTANCE * torch.eye(gen.shape[1], neg.shape[1], device=gen.device)
+        goal, info = x.clone(), {"scale": unit}
+        for r in R_list:
+            log_neg, log_pos = log_joint(-to_neg / r, -to_pos / r, _FLOOR, log_w_neg, log_w_pos)
+            v = _pull(log_pos.exp(), pos, x) - _pull(log_neg.exp(), neg, x)
+            info[f"loss_{r:g}"] = v.square().mean()
+            goal += v / info[f"loss_{r:g}"].clamp_min(1e-8).sqrt()
+    return (gen / divisor - goal).square().mean((1, 2)), info
+
+
+def _pull(weights: Tensor, targets: Tensor, x: Tensor) -> Tensor:
+    """sum_j w_ij (target_j - x_i); weights [..., n, m], targets [..., m, D], x [..., n, D] -> [..., n, D]."""
+    return weights @ targets - weights.sum(-1, keepdim=True) * x
