@@ -54,7 +54,7 @@ def main() -> None:
             FlopCounterMode(display=False) as counter,
         ):
             training.advance()
-        counted, cost = counter.get_total_flops(), step_cost(config, None, 0)
+        counted, cost = counter.get_total_flops(), step_cost(config, None)
         seconds = median([cpu_seconds(training.advance) for _ in range(asked.steps + COLD)][COLD:])
         rate = counted / seconds
         numbers = f"{cost.total / 1e9:.2f} | {counted / 1e9:.2f} | {cost.total / counted:.3f} | {seconds:.3f}"

@@ -43,13 +43,13 @@ class Cost:
 @dataclass(frozen=True)
 class StepCost:
     """flops: {part: per step}. fixed: bytes that do not depend on the batch; per_image: bytes kept for its gradient;
-    per_draft: bytes of every image of the batch, whatever the micro-batch. evaluation: FLOPs of all its images."""
+    per_draft: bytes of every image of the batch, whatever the micro-batch. shown: FLOPs of an image in evaluation."""
 
     flops: dict[str, float]
     fixed: float
     per_image: float
     per_draft: float
-    evaluation: float
+    shown: float
 
     @property
     def total(self) -> float:
@@ -71,8 +71,8 @@ class Parts:
     logits: int  # L x K
 
 
-def step_cost(config: RunConfig, weights: Path | None, items: int) -> StepCost | None:
-    """The step of a run and its evaluation on `items` prompts; None for a method that is not known here."""
+def step_cost(config: RunConfig, weights: Path | None) -> StepCost | None:
+    """The step of a run, and an image of its evaluation; None for a method that is not known here."""
     if config.method not in (TEACHER, *METHODS):
         return None
     drift = config.drift
@@ -80,12 +80,11 @@ def step_cost(config: RunConfig, weights: Path | None, items: int) -> StepCost |
     adversary = config.gan.discriminator if config.method == "fpd" and config.gan.weight > 0 else ""
     track, twice = (config.track.name, config.track.preset), config.execution.activation_checkpointing
     parts = _parts(*track, weights, blocks, adversary, drift.backbone, twice and config.method != TEACHER)
-    sizes, images = parts.parameters, items * config.evaluation.images_per_prompt
-    shown = parts.student.forward + parts.decoder.forward
+    sizes, shown = parts.parameters, parts.student.forward + parts.decoder.forward
     resident = FROZEN * (sizes["teacher"] + sizes["resident"])
     if config.method == TEACHER:
         steps = 2 * config.evaluation.teacher_steps  # with and without the condition
-        return StepCost({}, resident, 0, 0, images * (shown + (steps - 1) * parts.student.forward))
+        return StepCost({}, resident, 0, 0, shown + (steps - 1) * parts.student.forward)
     flops, per_image = METHODS[config.method](config, parts)
     flops["text"] = parts.text.forward * config.optim.batch / drift.samples_per_condition
     trained = 2 if config.method == "dimo" else 1
@@ -93,7 +92,7 @@ def step_cost(config: RunConfig, weights: Path | None, items: int) -> StepCost |
     if config.method == "fpd":
         fixed += FROZEN * (sizes["backbone"] + sizes["judges"]) + TRAINED * sizes["heads"]
     pixels = LOGIT_COPIES * FLOAT * parts.logits
-    return StepCost({k: v for k, v in flops.items() if v}, fixed, per_image, pixels, images * shown)
+    return StepCost({k: v for k, v in flops.items() if v}, fixed, per_image, pixels, shown)
 
 
 def _fpd(config: RunConfig, parts: Parts) -> tuple[dict[str, float], float]:
@@ -219,7 +218,7 @@ def measure(run: Callable[[], Iterable[Tensor]]) -> Cost:
             kept[storage._cdata] = storage.nbytes()
         return tensor
 
-    with _fused_attention(), torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+    with fused_attention(), torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
         with FlopCounterMode(display=False) as counter:
             outputs = list(run())
         forward = counter.get_total_flops()
@@ -230,18 +229,18 @@ def measure(run: Callable[[], Iterable[Tensor]]) -> Cost:
 
 
 @contextmanager
-def _fused_attention() -> Iterator[None]:
+def fused_attention() -> Iterator[None]:
     """Attention as a GPU's kernels do it, which keep nothing of size L x L; the meta device would take the long way."""
     plain = F.scaled_dot_product_attention
 
     def fused(
-        q: Tensor, k: Tensor, v: Tensor, attn_mask: Tensor | None = None, *rest: object, **more: object
+        query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor | None = None, *rest: object, **more: object
     ) -> Tensor:
-        if attn_mask is not None or q.dim() != 4:
-            return plain(q, k, v, attn_mask)
-        return torch.ops.aten._scaled_dot_product_efficient_attention(q, k, v, None, True)[0]
+        if attn_mask is not None or query.dim() != 4:
+            return plain(query, key, value, attn_mask)
+        return torch.ops.aten._scaled_dot_product_efficient_attention(query, key, value, None, True)[0]
 
-    F.scaled_dot_product_attention = fused  # type: ignore[assignment]
+    F.scaled_dot_product_attention = fused
     try:
         yield
     finally:

@@ -41,18 +41,18 @@ def test_the_plan_counts_what_a_step_does(shapes, overrides):
     training = Training(config, shapes)
     with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:  # it does not know the CPU's kernel
         training.advance()
-    assert step_cost(config, None, 0).total == pytest.approx(counter.get_total_flops(), rel=0.03)
+    assert step_cost(config, None).total == pytest.approx(counter.get_total_flops(), rel=0.03)
 
 
 def test_the_published_sizes_need_no_weights():
     config = compose(PAPER)
-    cost = step_cost(config, None, 553)
+    cost = step_cost(config, None)
     student, average_and_adam = 604.3e6, 4 + 16
     assert student * average_and_adam < cost.fixed < 1.5 * student * average_and_adam
     assert set(cost.flops) == {"student", "teacher", "decoder", "backbone", "text"}
     # a transformer's forward is at least 2 FLOPs a parameter and token; most of MaskGen's see 128 or 77 tokens
     assert 0.5 < cost.flops["teacher"] / (2 * 64 * 2 * 604.3e6 * 128) < 1
-    assert "discriminator" in step_cost(compose([*PAPER, "gan.weight=1"]), None, 553).flops
+    assert "discriminator" in step_cost(compose([*PAPER, "gan.weight=1"]), None).flops
 
 
 def test_time_follows_the_gpu_the_precision_and_the_utilisation():

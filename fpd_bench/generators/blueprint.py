@@ -1,0 +1,151 @@
+"""A pipeline of diffusers whose networks lie on torch's meta device: every operation of a run, no weights.
+
+Its configurations come from where the run would take them, as far as that is on this machine; else from published.py.
+"""
+
+import inspect
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from fpd_bench.config import weights
+from fpd_bench.config.generators import INDEX
+from fpd_bench.config.schema import GeneratorConfig
+from fpd_bench.errors import AssetError, ConfigError
+from fpd_bench.generators import published
+from fpd_bench.generators.layout import NETWORK, Layout, Part, read_json, read_layout
+from fpd_bench.generators.pipelines import _arguments, _scheduler
+
+CPU = torch.device("cpu")
+LIBRARIES = ("diffusers", "transformers")
+UNUSED = ("safety_checker", "feature_extractor")  # generators/pipelines.py removes the one, the other was for it
+HUB = r"[\w.-]+/[\w.-]+"  # a repository's name
+
+
+class Words:
+    """In a tokenizer's place: prompts of the full length, whose words do not matter. No vocabulary is needed."""
+
+    def __init__(self, length: int):
+        self.model_max_length = length
+
+    def __call__(self, texts: str | list[str], max_length: int | None = None, **_: object) -> Any:
+        from transformers import BatchEncoding
+
+        shape = (1 if isinstance(texts, str) else len(texts), max_length or self.model_max_length)
+        ids = torch.zeros(shape, dtype=torch.long)
+        return BatchEncoding({"input_ids": ids, "attention_mask": torch.ones_like(ids)})
+
+    def tokenize(self, text: str) -> list[str]:
+        """No words that a textual inversion could stand for."""
+        return []
+
+
+def layout_of(settings: GeneratorConfig) -> Layout:
+    """The pipeline that `settings` name, with its other UNet. Raises AssetError for one that is not known here."""
+    source, folder = settings.source, local_folder(settings.source, INDEX)
+    known = published.LAYOUTS.get(published.SOURCES.get(source, ""))
+    layout = read_layout(folder) if folder else known
+    if layout is None and not re.fullmatch(HUB, source):
+        raise AssetError(f"'{source}' is no folder with a {INDEX}")
+    if layout is None:
+        raise AssetError(
+            f"the sizes of '{source}' are not known here. Its configuration files suffice: "
+            f"hf download {source} --include '*.json' --local-dir DIR, then generator.source=DIR"
+        )
+    if known and settings.custom_pipeline:  # whose code is not run for an estimate
+        layout = replace(layout, kind=known.kind)
+    if not settings.unet:
+        return layout
+    return replace(layout, parts={**layout.parts, "unet": _unet(settings.unet, layout)})
+
+
+def _unet(named: str, layout: Layout) -> Part:
+    """Another UNet. A file of weights fits the pipeline's own; a folder or a repository brings its own sizes."""
+    own = layout.parts.get("unet")
+    if own is None:
+        raise ConfigError(f"{layout.kind} has no UNet; got generator.unet={named}.")
+    folder = local_folder(named, NETWORK)
+    if folder:
+        return replace(own, config=read_json(folder / NETWORK))
+    if named in published.UNETS:
+        return replace(own, config={**own.config, **published.UNETS[named]})
+    if re.fullmatch(HUB, named) and not Path(named).is_file():
+        raise AssetError(
+            f"the sizes of generator.unet={named} are not known here. Its configuration file suffices: "
+            f"hf download {named} {NETWORK} --local-dir DIR, then generator.unet=DIR"
+        )
+    return own
+
+
+def local_folder(named: str, file: str) -> Path | None:
+    """Where a run would find it without the hub: a folder, a name in $FPD_WEIGHTS, a name in the hub's cache."""
+    from huggingface_hub import try_to_load_from_cache
+
+    place = weights.place()
+    kept = place / named.partition("/")[2] if place else None
+    for folder in filter(None, (Path(named).expanduser(), kept)):
+        if folder.is_dir() and (folder / file).is_file():
+            return folder
+    cached = try_to_load_from_cache(named, file) if re.fullmatch(HUB, named) else None
+    return Path(cached).parent if isinstance(cached, str) else None
+
+
+def blueprint(settings: GeneratorConfig) -> Any:
+    """The pipeline, to be called by `draw`. Raises AssetError or ConfigError for one that is not known here."""
+    import diffusers
+
+    layout = layout_of(settings)
+    kind = getattr(diffusers, layout.kind, None)
+    if kind is None:
+        raise ConfigError(f"diffusers {diffusers.__version__} has no {layout.kind}")
+    dtype = getattr(torch, settings.dtype)
+    made = {name: _made(part, dtype) for name, part in layout.parts.items() if name not in UNUSED}
+    made |= {**layout.options, "requires_safety_checker": False}
+    wanted = list(inspect.signature(kind.__init__).parameters.values())[1:]
+    given = {one.name: made.get(one.name) for one in wanted if one.name in made or one.default is one.empty}
+    # Noise, latents and the scheduler's tables are real: they stay on the CPU, where its branches can look at them.
+    pipeline: Any = type(layout.kind, (kind,), {"device": CPU, "_execution_device": CPU})(**given)
+    if settings.scheduler:
+        pipeline.scheduler = _scheduler(settings.scheduler, diffusers).from_config(pipeline.scheduler.config)
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline
+
+
+@torch.inference_mode()
+def draw(pipeline: Any, settings: GeneratorConfig, n: int) -> None:
+    """Call the pipeline for n images, as a run does (DiffusersGenerator)."""
+    noise = [torch.Generator().manual_seed(i) for i in range(n)]
+    pipeline(["a photo"] * n, generator=noise, output_type="np", **_arguments(settings))
+
+
+def _made(part: Part, dtype: torch.dtype) -> Any:
+    """A network on the meta device, a scheduler as it is, a stand-in for a tokenizer; None for anything else."""
+    if "Tokenizer" in part.kind:
+        return Words(int(part.config.get("model_max_length", published.TOKENS)))
+    home = part.library if part.library in LIBRARIES else f"diffusers.pipelines.{part.library}"
+    kind = getattr(import_module(home), part.kind)
+    if issubclass(kind, nn.Module):
+        if not part.config:
+            raise AssetError(f"the configuration of its {part.kind} is missing")
+        with torch.device("meta"), _default(dtype):
+            config_class = getattr(kind, "config_class", None)  # transformers' way, and diffusers'
+            made = kind(config_class(**part.config)) if config_class else kind.from_config(part.config)
+        return made.eval().requires_grad_(False)
+    return kind.from_config(part.config) if part.kind.endswith("Scheduler") else None
+
+
+@contextmanager
+def _default(dtype: torch.dtype) -> Iterator[None]:
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)

@@ -1,0 +1,63 @@
+"""What a pipeline of diffusers is made of: its class, its parts and their configurations. Needs no torch.
+
+On disk: `model_index.json` names the parts, a folder of each part's name holds its configuration.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fpd_bench.config.generators import INDEX
+from fpd_bench.errors import AssetError
+
+NETWORK = "config.json"
+CONFIGS = (NETWORK, "scheduler_config.json", "tokenizer_config.json")  # at most one of them in a part's folder
+
+
+@dataclass(frozen=True)
+class Part:
+    """library: diffusers, transformers, or a folder of diffusers.pipelines; kind: a class of it."""
+
+    library: str
+    kind: str
+    config: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """kind: a pipeline's class. options: its arguments that are no parts, such as a flag."""
+
+    kind: str
+    parts: Mapping[str, Part]
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+def read_layout(folder: Path) -> Layout:
+    """The layout of a pipeline's folder, whose weights need not be there. Raises AssetError."""
+    index = read_json(folder / INDEX)
+    parts, options = {}, {}
+    for name, entry in index.items():
+        if isinstance(entry, list):
+            library, kind = entry[:2]
+            if kind:  # [null, null] is a part that the pipeline does without
+                parts[name] = Part(library, kind, _config(folder / name))
+        elif not name.startswith("_"):
+            options[name] = entry
+    return Layout(str(index.get("_class_name", "")), parts, options)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Raises AssetError if the file does not hold one JSON object."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise AssetError(f"'{path}' cannot be read: {error}.") from error
+    if not isinstance(found, dict):
+        raise AssetError(f"'{path}' must hold one JSON object.")
+    return found
+
+
+def _config(folder: Path) -> dict[str, Any]:
+    return next((read_json(folder / name) for name in CONFIGS if (folder / name).is_file()), {})

@@ -1,0 +1,181 @@
+"""What an image of a diffusers pipeline costs: the pipeline is called once for real, with networks on the meta device.
+
+Its scheduler, its guidance and its defaults are diffusers' own, so that a network is counted as often as it is asked.
+"""
+
+import json
+import warnings
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from functools import lru_cache, partial
+from importlib.util import find_spec
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves, tree_map_only
+from torch.utils.flop_counter import FlopCounterMode
+
+from fpd_bench.config.schema import GeneratorConfig
+from fpd_bench.errors import ConfigError, FpdError
+from fpd_bench.generators.blueprint import blueprint, draw
+from fpd_bench.runs.arithmetic import PROBE, fused_attention
+from fpd_bench.tracks.blueprint import META
+
+PEAKS = {torch.float32: "fp32", torch.float16: "bf16", torch.bfloat16: "bf16"}  # the GPU's that a type can reach
+ASKED = ("forward", "decode")  # of a network, by a pipeline
+
+
+@dataclass(frozen=True)
+class Call:
+    """Of one network. flops, memory: of the images drawn together; memory: bytes alive at once, at most."""
+
+    network: str
+    precision: str
+    flops: float
+    memory: float
+
+
+@dataclass(frozen=True)
+class Share:
+    """A network's part in an image: how often it is called, the FLOPs of all calls, in what it computes."""
+
+    calls: int
+    flops: float
+    precision: str
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """shares: by network. fixed: bytes of all parameters; per_image: bytes alive at once beside them, at most."""
+
+    shares: dict[str, Share]
+    fixed: float
+    per_image: float
+
+
+def drawing(settings: GeneratorConfig) -> Drawing:
+    """Of one image. Raises ConfigError with the reason, and what to do, if that cannot be told."""
+    if find_spec("diffusers") is None:
+        raise ConfigError("install 'fpd-bench[diffusers]' to estimate it")
+    return _drawing(json.dumps(asdict(settings)))
+
+
+@lru_cache(maxsize=64)  # the seeds of a sweep share it
+def _drawing(fields: str) -> Drawing:
+    settings = GeneratorConfig(**json.loads(fields))
+    calls: list[Call] = []
+    try:
+        with _aside():
+            pipeline = blueprint(settings)
+            networks = {name: part for name, part in pipeline.components.items() if isinstance(part, nn.Module)}
+            fixed = sum(p.nbytes for network in networks.values() for p in network.parameters())
+            for name, network in networks.items():
+                _meter(name, network, calls)
+            draw(pipeline, settings, PROBE)
+    except FpdError:
+        raise
+    except Exception as error:  # of any pipeline there is: it asks for what the meta device, or this file, has not
+        what = " ".join(str(error).split())[:200]
+        raise ConfigError(f"its pipeline cannot be called without weights: {type(error).__name__}: {what}") from error
+    return Drawing(_shares(calls), fixed, max(call.memory for call in calls) / PROBE)
+
+
+def _shares(calls: list[Call]) -> dict[str, Share]:
+    shares: dict[str, Share] = {}
+    for call in calls:
+        before = shares.get(call.network, Share(0, 0, ""))
+        shares[call.network] = Share(before.calls + 1, before.flops + call.flops / PROBE, call.precision)
+    return shares
+
+
+def _meter(name: str, network: Any, calls: list[Call]) -> None:
+    """Let the network take the pipeline's real tensors, give back zeros of the right shape, and note each call."""
+    identity = (type(network), str(network.config))
+
+    def metered(asked: str, method: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        key = (*identity, asked, network.dtype, *map(_described, tree_leaves((args, kwargs))))
+        if key not in _measures:
+            _measures[key] = _measured(network, method, args, kwargs)
+        flops, memory, outputs = _measures[key]
+        calls.append(Call(name, PEAKS[network.dtype], flops, memory))
+        return tree_map_only(Tensor, lambda t: torch.zeros(t.shape, dtype=t.dtype), outputs)
+
+    for asked in ASKED:
+        if hasattr(network, asked):
+            setattr(network, asked, partial(metered, asked, getattr(network, asked)))
+
+
+# Fifty steps take no longer than one, and five systems with the same text encoder no longer than that.
+_measures: dict[tuple[Any, ...], tuple[float, float, Any]] = {}
+
+
+def _measured(network: Any, method: Callable[..., Any], args: Any, kwargs: Any) -> tuple[float, float, Any]:
+    """FLOPs, bytes alive at once, and the outputs on the meta device."""
+    there, named = tree_map_only(Tensor, lambda t: t.to(META), (args, kwargs))
+    with fused_attention(), FlopCounterMode(display=False) as counter, _Alive(network) as alive:
+        outputs = method(*there, **named)
+    return counter.get_total_flops(), alive.most, outputs
+
+
+def _described(leaf: Any) -> Any:
+    """What a call's cost can depend on: shapes, sizes and flags, but no time."""
+    if isinstance(leaf, Tensor):
+        return tuple(leaf.shape), leaf.dtype
+    return leaf if isinstance(leaf, int | str | None) else type(leaf)
+
+
+class _Alive(TorchDispatchMode):
+    """Bytes of the tensors made in the block that are alive at the same time, at most.
+
+    A network that looks into a mask (`mask.all()`) is told yes: prompts fill their length.
+    """
+
+    def __init__(self, network: nn.Module):
+        super().__init__()
+        self.now, self.most = 0, 0
+        self.known = {tensor.untyped_storage()._cdata for tensor in (*network.parameters(), *network.buffers())}
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func is torch.ops.aten.is_nonzero.default:
+            return True
+        found = func(*args, **(kwargs or {}))
+        for tensor in tree_leaves(found):
+            if isinstance(tensor, Tensor):
+                self._note(tensor.untyped_storage())
+        return found
+
+    def _note(self, storage: Any) -> None:
+        if storage._cdata in self.known:
+            return
+        self.known.add(storage._cdata)
+        self.now += storage.nbytes()
+        self.most = max(self.most, self.now)
+        weakref.finalize(storage, self._forget, storage._cdata, storage.nbytes())
+
+    def _forget(self, key: int, size: int) -> None:
+        self.known.discard(key)
+        self.now -= size
+
+
+@contextmanager
+def _aside() -> Iterator[None]:
+    """What the libraries have to say of a pipeline belongs to its run; latents are too small for several threads."""
+    from diffusers.utils import logging as of_diffusers
+    from transformers.utils import logging as of_transformers
+
+    before = {one: one.get_verbosity() for one in (of_diffusers, of_transformers)}
+    threads = torch.get_num_threads()
+    for one in before:
+        one.set_verbosity_error()
+    torch.set_num_threads(1)
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            yield
+    finally:
+        for one, level in before.items():
+            one.set_verbosity(level)
+        torch.set_num_threads(threads)
