@@ -26,6 +26,7 @@ VARIANTS = {
     "fpd ste": [],
     "fpd soft": ["estimator=soft"],
     "fpd ste, gan": ["gan.weight=0.1"],
+    "fpd ste, gan twice, Phi at 64 px": ["gan.weight=0.1", "gan.updates=2", "drift.resize=64"],
     "fpd ste, pixels": ["drift.space=pixel", "drift.blocks=[]"],
     "fpd ste, micro-batch": ["execution.micro_batch=16"],
     "dimo": ["method=dimo"],

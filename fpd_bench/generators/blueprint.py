@@ -21,7 +21,7 @@ from fpd_bench.config.schema import GeneratorConfig
 from fpd_bench.errors import AssetError, ConfigError
 from fpd_bench.generators import published
 from fpd_bench.generators.layout import NETWORK, Layout, Part, read_json, read_layout
-from fpd_bench.generators.pipelines import _arguments, _scheduler
+from fpd_bench.generators.pipelines import arguments, scheduler_class
 
 CPU = torch.device("cpu")
 LIBRARIES = ("diffusers", "transformers")
@@ -113,7 +113,7 @@ def blueprint(settings: GeneratorConfig) -> Any:
     # Noise, latents and the scheduler's tables are real: they stay on the CPU, where its branches can look at them.
     pipeline: Any = type(layout.kind, (kind,), {"device": CPU, "_execution_device": CPU})(**given)
     if settings.scheduler:
-        pipeline.scheduler = _scheduler(settings.scheduler, diffusers).from_config(pipeline.scheduler.config)
+        pipeline.scheduler = scheduler_class(settings.scheduler, diffusers).from_config(pipeline.scheduler.config)
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
 
@@ -122,7 +122,7 @@ def blueprint(settings: GeneratorConfig) -> Any:
 def draw(pipeline: Any, settings: GeneratorConfig, n: int) -> None:
     """Call the pipeline for n images, as a run does (DiffusersGenerator)."""
     noise = [torch.Generator().manual_seed(i) for i in range(n)]
-    pipeline(["a photo"] * n, generator=noise, output_type="np", **_arguments(settings))
+    pipeline(["a photo"] * n, generator=noise, output_type="np", **arguments(settings))
 
 
 def _made(part: Part, dtype: torch.dtype) -> Any:

@@ -46,7 +46,7 @@ class DiffusersGenerator:
     @torch.inference_mode()
     def _draw(self, prompts: list[str], noise: list[torch.Generator]) -> Iterator[Tensor]:
         try:
-            found = self.pipeline(prompts, generator=noise, output_type="np", **_arguments(self.settings)).images
+            found = self.pipeline(prompts, generator=noise, output_type="np", **arguments(self.settings)).images
         except TypeError as error:  # a pipeline without guidance, timesteps or sizes
             raise ConfigError(f"{type(self.pipeline).__name__} of '{self.settings.source}': {error}.") from error
         if not np.isfinite(found).all():
@@ -58,7 +58,7 @@ class DiffusersGenerator:
         yield from torch.from_numpy(pixels).permute(0, 3, 1, 2)
 
 
-def _arguments(settings: GeneratorConfig) -> dict[str, Any]:
+def arguments(settings: GeneratorConfig) -> dict[str, Any]:
     """Only what is set: everything else is the pipeline's own default."""
     given: dict[str, Any] = {}
     if settings.timesteps:
@@ -92,7 +92,7 @@ def open_pipeline(settings: GeneratorConfig) -> Any:
     except (OSError, ValueError, AttributeError, RuntimeError) as error:
         raise AssetError(f"'{source}' cannot be opened as a pipeline: {' '.join(str(error).split())[:300]}") from error
     if settings.scheduler:
-        pipeline.scheduler = _scheduler(settings.scheduler, diffusers).from_config(pipeline.scheduler.config)
+        pipeline.scheduler = scheduler_class(settings.scheduler, diffusers).from_config(pipeline.scheduler.config)
     if settings.noise_scale:
         _scale_noise(pipeline.scheduler, settings.noise_scale)
     if getattr(pipeline, "safety_checker", None) is not None:  # would blacken images, and GenEval's code removes it
@@ -101,7 +101,7 @@ def open_pipeline(settings: GeneratorConfig) -> Any:
     return pipeline
 
 
-def _scheduler(name: str, diffusers: Any) -> Any:
+def scheduler_class(name: str, diffusers: Any) -> Any:
     known = [word for word in dir(diffusers) if word.endswith("Scheduler") and not word.startswith(("Flax", "_"))]
     if name not in known:
         raise UnknownName("scheduler", name, known, "generator.scheduler")

@@ -29,6 +29,7 @@ FLOAT = 4  # bytes
 PROBE = 2  # images a network is run on; one would let kernels drop the batch axis
 LOGIT_COPIES = 4  # logits, probabilities and their gradients, [B, L, K] each
 TRAINED, AVERAGED, FROZEN = 16, 4, 4  # bytes a parameter: value, gradient and Adam's two moments; EMA; value
+Phi = tuple[str, int]  # drift.backbone, "" = the track's own, and drift.resize
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,8 @@ def step_cost(config: RunConfig, weights: Path | None) -> StepCost | None:
     blocks = tuple(drift.blocks) if drift.space == "feature" else ()
     adversary = config.gan.discriminator if config.method == "fpd" and config.gan.weight > 0 else ""
     track, twice = (config.track.name, config.track.preset), config.execution.activation_checkpointing
-    parts = _parts(*track, weights, blocks, adversary, drift.backbone, twice and config.method != TEACHER)
+    phi = (drift.backbone, drift.resize)
+    parts = _parts(*track, weights, blocks, adversary, phi, twice and config.method != TEACHER)
     sizes, shown = parts.parameters, parts.student.forward + parts.decoder.forward
     resident = FROZEN * (sizes["teacher"] + sizes["resident"])
     if config.method == TEACHER:
@@ -108,7 +110,7 @@ def _fpd(config: RunConfig, parts: Parts) -> tuple[dict[str, float], float]:
     kept = parts.student.kept + parts.decoder.kept + parts.backbone.kept
     if config.gan.weight > 0:
         judged = 2 * (parts.judge.forward + parts.judge.backward)  # real and drafted
-        flops["discriminator"] = judged + parts.critic.forward + parts.critic.backward
+        flops["discriminator"] = config.gan.updates * judged + parts.critic.forward + parts.critic.backward
         kept += max(parts.critic.kept, 2 * parts.judge.kept)
     return {part: count * batch for part, count in flops.items()}, kept
 
@@ -135,13 +137,13 @@ METHODS = {"fpd": _fpd, "dimo": _dimo}
 
 @lru_cache(maxsize=32)
 def _parts(
-    name: str, preset: str, weights: Path | None, blocks: tuple[int, ...], adversary: str, phi: str, recompute: bool
+    name: str, preset: str, weights: Path | None, blocks: tuple[int, ...], adversary: str, phi: Phi, recompute: bool
 ) -> Parts:
     with computing(recompute=recompute):
         return _measured(_blueprint(name, preset, weights), blocks, adversary, phi)
 
 
-def _measured(plan: Blueprint, blocks: tuple[int, ...], adversary: str, phi: str) -> Parts:
+def _measured(plan: Blueprint, blocks: tuple[int, ...], adversary: str, phi: Phi) -> Parts:
     condition = plan.condition(PROBE)
     tokens = torch.zeros(PROBE, plan.n_tokens, dtype=torch.long, device=META)
     student = copy.deepcopy(plan.teacher).requires_grad_(True)
@@ -183,12 +185,11 @@ def _blueprint(name: str, preset: str, weights: Path | None) -> Blueprint:
     return blueprint(name, preset, weights)
 
 
-def _phi(name: str, plan: Blueprint) -> FeatureBackbone:
-    """The backbone of drift.backbone, or the track's own."""
-    if not name:
-        return plan.backbone
+def _phi(phi: Phi, plan: Blueprint) -> FeatureBackbone:
+    name, side = phi
     with META:
-        return FeatureBackbone(name, pretrained=False)
+        backbone = FeatureBackbone(name, pretrained=False) if name else plan.backbone
+        return backbone.looking(side, last_norm=False)
 
 
 def _judges(kind: str, plan: Blueprint) -> Any:

@@ -38,16 +38,18 @@ class Follower:
         self._retry_at = 0.0
         self._refused_since: float | None = None
 
-    def submit(self, runs: list[RunDir]) -> int:
-        """Submit those that no job and no process has; gives how many. Raises ConfigError if sbatch takes none."""
+    def submit(self, runs: list[RunDir], stay: bool = True) -> int:
+        """Submit those that no job and no process has; gives how many. Raises ConfigError if sbatch takes none, unless
+        that will pass and there is somebody who stays to ask again."""
         free = [run for run in runs if submissions.read(run) is None and claims.holder(run.claim) is None]
         self.again = [launch.Wish(run) for run in free]
-        return self._send(under_way=len(free) < len(runs), patience_s=0)
+        return self._send(under_way=len(free) < len(runs), patience_s=0, stay=stay)
 
-    def _send(self, under_way: bool, patience_s: float) -> int:
+    def _send(self, under_way: bool, patience_s: float, stay: bool = True) -> int:
         """Submit what waits; gives how many. What sbatch refuses goes on waiting, for example until others have ended.
 
-        Raises ConfigError if it has refused everything for `patience_s` while nothing of the sweep was under way.
+        Raises ConfigError if it has refused everything for `patience_s` while nothing of the sweep was under way; a
+        full queue is waited for without end by those who `stay`.
         """
         wishes, self.again = self.again, []
         try:
@@ -56,7 +58,8 @@ class Follower:
             self.again = [wish for wish in wishes if submissions.read(wish.run) is None]
             sent, now = len(wishes) - len(self.again), time.monotonic()
             self._refused_since = now if sent else self._refused_since or now
-            if not sent and not under_way and now - self._refused_since >= patience_s:
+            hopeless = not (sent or under_way or (stay and launch.will_pass(error)))
+            if hopeless and now - self._refused_since >= patience_s:
                 raise
             self._retry_at = now + RETRY_SECONDS
             for wish in self.again[:1]:
@@ -179,7 +182,7 @@ def run_slurm(
 ) -> tuple[int, bool]:
     """(how many were submitted, whether all ended). detach: submit and leave."""
     follower = Follower(results, executor, tell, patience, mine=frozenset(run.run_id for run in runs))
-    submitted = follower.submit(runs)
+    submitted = follower.submit(runs, stay=not detach)
     return submitted, (False if detach else follower.follow(runs))
 
 

@@ -21,6 +21,8 @@ from fpd_bench.runs.rundir import RunDir, write_with
 from fpd_bench.runs.submissions import LOGS
 
 LONGEST_COMMENT = 1000
+# What sbatch says after two minutes of trying by itself.
+FULL_QUEUE = ("job queue full", "temporarily unable to accept job", "Resource temporarily unavailable")
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,11 @@ def submit(wishes: list[Wish], results: Path, executor: Executor) -> list[RunDir
                     raise
                 done += _array(part, "", results, one, code)  # no other node may be fit for it
     return done
+
+
+def will_pass(refusal: ConfigError) -> bool:
+    """Whether sbatch said that the controller's queue is full, which every job that ends may change."""
+    return any(words in str(refusal) for words in FULL_QUEUE)
 
 
 def array_size(executor: Executor) -> int:

@@ -28,6 +28,7 @@ def shapes():
     [
         ["drift.blocks=[0,1,2,3]"],
         ["gan.weight=0.1", "refine.guidance=0"],
+        ["drift.resize=64", "gan.weight=0.1", "gan.updates=2"],
         ["execution.micro_batch=8", "drift.blocks=[1,2]"],
         ["drift.space=pixel", "drift.blocks=[]"],
         ["method=dimo"],

@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -61,14 +62,29 @@ def test_arrays_keep_to_the_sites_limit_and_share_what_may_run_at_once(slurm, be
         bench.finish()
 
 
-def test_a_full_queue_is_waited_for(slurm, bench, alone):
-    """The controller comes back with room for 3 jobs; ended ones count for some seconds."""
+def test_a_full_queue_is_waited_for(slurm, bench, alone, monkeypatch):
+    """The controller comes back with room for 3 jobs; ended ones, those of other tests too, count for some time."""
+    monkeypatch.setattr(following, "RETRY_SECONDS", 2)
     log = slurm / "log" / "slurmctld.log"
     before = log.read_text().count("MaxJobCount limit")
     with controller(slurm, "MaxJobCount=3", "MinJobAge=2"):
         bench.finish("executor.array_size=2", "executor.max_parallel=4")
     assert log.read_text().count("MaxJobCount limit") > before
     assert [run.attempts() for run in bench.runs()] == [[1]] * 4
+
+
+def test_who_stays_waits_for_a_queue_that_was_full_from_the_start(bench, put_first, monkeypatch):
+    """sbatch tries for two minutes before it says so; here it says so twice at once."""
+    monkeypatch.setattr(following, "RETRY_SECONDS", 2)
+    sbatch, asked = shutil.which("sbatch"), bench.results.parent / "asked"
+    full = "sbatch: error: Batch job submission failed: Resource temporarily unavailable"
+    put_first(
+        "sbatch", f'echo . >> {asked}; [ $(wc -l < {asked}) -gt 3 ] && exec {sbatch} "$@"\necho "{full}" >&2; exit 1'
+    )
+    code, _out, err = bench.slurm(*bench.one, "--detach")
+    assert code == 2 and "Resource temporarily unavailable" in err
+    err = bench.finish(*bench.one)
+    assert "waits: sbatch refused 1 jobs" in err and asked.read_text().count(".") == 4
 
 
 @contextmanager
@@ -79,12 +95,22 @@ def controller(slurm, *settings):
     changed = tuple(setting.partition("=")[0] + "=" for setting in settings)
     kept = [line for line in before.splitlines() if not line.startswith(changed)]
     try:
+        empty_the_queue()
         conf.write_text("\n".join([*settings, *kept, ""]))
         restart(slurm)
         yield
+        empty_the_queue()
     finally:
         conf.write_text(before)
         restart(slurm)
+
+
+def empty_the_queue():
+    """Until no job is left: a controller that is killed while jobs end takes them for running, for minutes."""
+    end = time.monotonic() + 600
+    while subprocess.run(["squeue", "-h"], capture_output=True, text=True, check=True).stdout.strip():
+        assert time.monotonic() < end, "jobs of an earlier test do not end"
+        time.sleep(0.5)
 
 
 def restart(slurm):
