@@ -14,7 +14,7 @@ _known: set[str] = set()
 
 # A password may hold '/' and ':'; a user alone (https://token@host) holds neither.
 _IN_URL = re.compile(r"(\w[\w+.-]*://)(?:[^/@\s]+|[^/@\s:]*:[^@\s]*)@")
-_NAMED = re.compile(r"(?i)((?:token|password|passwd|secret|api_?key)[\w-]*[=:]\s*)[^\s&;,]+")
+_NAMED = re.compile(r"(?i)((?:token|password|passwd|secret|api_?key)[\w-]*[=:]\s*)[^\s&;,]*[^\s&;,'\"]")
 
 
 def mask(text: str) -> str:

@@ -13,6 +13,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from fpd_bench.doors import leave
 from fpd_bench.errors import ConfigError, FpdError
 from fpd_bench.store import address
 
@@ -78,4 +79,4 @@ def _files(given: list[Path]) -> list[Path]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main)

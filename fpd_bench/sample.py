@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fpd_bench.doors import leave
 from fpd_bench.errors import ConfigError, FpdError
 from fpd_bench.store import address
 
@@ -107,4 +108,4 @@ def _unwritable(out: Path, error: OSError) -> ConfigError:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main)

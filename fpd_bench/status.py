@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fpd_bench.doors import leave
 from fpd_bench.errors import ConfigError, FpdError
 from fpd_bench.store import address
 
@@ -102,6 +103,11 @@ def _looker(asked: argparse.Namespace) -> "Callable[[], Plan]":
 
     if asked.what is None:
         return lambda: sweeping.everything(asked.results)
+    if not Path(asked.what).exists() and not asked.what.endswith(".yaml"):
+        raise ConfigError(
+            f"'{asked.what}' is neither a sweep file nor the beginning of a run id, which is hexadecimal. All runs: "
+            "python -m fpd_bench.status"
+        )
     from fpd_bench.config.spec import load_sweep
 
     sweep = load_sweep(asked.what, sweeping.split_executor(asked.overrides)[1])
@@ -120,4 +126,4 @@ def _is_run(what: str | None) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main)

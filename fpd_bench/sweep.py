@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fpd_bench.doors import leave
 from fpd_bench.errors import ConfigError, FpdError
 from fpd_bench.store import address
 
@@ -142,4 +143,4 @@ def _bring_up_to_date(asked: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main)

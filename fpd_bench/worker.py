@@ -10,6 +10,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from fpd_bench.doors import leave
 from fpd_bench.errors import FpdError
 from fpd_bench.store import address
 
@@ -38,4 +39,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main)

@@ -44,7 +44,8 @@ def parse(texts: list[str], where: str) -> list[Override]:
     keys = [override.key for override in parsed]
     twice = sorted({key for key in keys if keys.count(key) > 1})
     if twice:
-        raise ConfigError(f"'{twice[0]}' is given more than once in {where}. Write one list: {twice[0]}=value,value.")
+        values = "[0,1]" if twice[0] == "seeds" else "value,value"
+        raise ConfigError(f"'{twice[0]}' is given more than once in {where}. Write one list: {twice[0]}={values}.")
     return parsed
 
 

@@ -55,7 +55,9 @@ class Plan:
         lines = [f"{size(found.bytes):>9}  {found.path}  {found.why}" for found in self.found]
         lines += [f"kept: {count} {why}" for why, count in sorted(self.kept.items())]
         counts = Counter(found.kind for found in self.found)
-        told = ", ".join(f"{counts[kind]} {kind}" for kind in sorted(counts))
+        told = ", ".join(
+            f"{counts[kind]} {kind.removesuffix('s')}{'s' * (counts[kind] != 1)}" for kind in sorted(counts)
+        )
         sums = f"To remove: {told}; {size(self.bytes)}." if self.found else "Nothing to remove."
         return "\n".join([*lines, *self.notes, sums])
 

@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from fpd_bench.doors import leave
 from fpd_bench.errors import ConfigError, FpdError
 from fpd_bench.store import address, check, export, ingest, layout, schema
 from fpd_bench.store.query import Store
@@ -32,7 +33,7 @@ CHECK = """Bring the index up to date and compare every row of it with a fresh o
 
 Exit code 1: they differ, or a run's own files contradict each other.
 """
-EXPORT = """Write the index's tables as files: runs, attempts, metrics, items, artifacts, series.
+EXPORT = """Write the index's tables as files: runs, attempts, metrics, protocols, items, artifacts, series.
 
     python -m fpd_bench.store export
     python -m fpd_bench.store export --format csv --out /tmp/tables
@@ -159,4 +160,4 @@ COMMANDS: dict[str, tuple[str, Callable[[argparse.Namespace, str], int]]] = {
 }
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main)

@@ -17,6 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from fpd_bench.config.hub import HUB
+from fpd_bench.doors import leave
 from fpd_bench.errors import AssetError, ConfigError, FpdError, UnknownName
 
 
@@ -152,4 +153,4 @@ def _build(options: argparse.Namespace) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main)

@@ -131,6 +131,21 @@ def test_help_and_mistakes_need_no_torch(door):
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize("words", [["sweep", "sweeps/smoke.yaml", "--dry-run"], ["store", "--help"]], ids=lambda w: w[0])
+def test_a_reader_that_has_seen_enough_is_no_error(words):
+    read, write = os.pipe()
+    os.close(read)
+    door = [sys.executable, "-m", f"fpd_bench.{words[0]}", *words[1:]]
+    done = subprocess.run(door, stdout=write, stderr=subprocess.PIPE, text=True, check=False, cwd=ROOT)
+    os.close(write)
+    assert done.returncode == 0 and "Broken pipe" not in done.stderr and "Traceback" not in done.stderr
+
+
+def test_status_of_what_is_neither_a_file_nor_a_run_says_so(capsys):
+    assert status.main(["zzzz"]) == 2
+    assert "'zzzz' is neither a sweep file nor the beginning of a run id" in capsys.readouterr().err
+
+
 def test_status_shows_who_works_on_what_and_how_far_it_is(file, tmp_path, capsys):
     first, second = (
         RunDir.create(tmp_path, config) for config in list(load_sweep(file, ["seeds=[0]"]).runs().values())

@@ -16,7 +16,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from fpd_bench.errors import FpdError
+from fpd_bench.doors import leave
+from fpd_bench.errors import ConfigError, FpdError
 from fpd_bench.evals.fidelity.presets import PRESETS, preset
 
 LABELS = {"fid": "FID ↓", "is": "IS ↑", "precision": "Precision ↑", "recall": "Recall ↑", "kid": "KID ↓"}
@@ -35,6 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _measure(args: argparse.Namespace) -> None:
     chosen = preset(args.preset)
+    if args.weights and not chosen.needs_weights:
+        raise ConfigError(f"--weights is for Inception; preset {chosen.name} brings its own. Leave it out.")
     from fpd_bench.evals.fidelity.features import default_cache
     from fpd_bench.evals.fidelity.images import open_images
     from fpd_bench.evals.fidelity.measure import measure
@@ -80,4 +83,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main)
