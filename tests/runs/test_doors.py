@@ -131,7 +131,9 @@ def test_help_and_mistakes_need_no_torch(door):
     assert done.stderr.count("\n") == 1
 
 
-@pytest.mark.parametrize("words", [["sweep", "sweeps/smoke.yaml", "--dry-run"], ["store", "--help"]], ids=lambda w: w[0])
+@pytest.mark.parametrize(
+    "words", [["sweep", "sweeps/smoke.yaml", "--dry-run"], ["store", "--help"]], ids=lambda w: w[0]
+)
 def test_a_reader_that_has_seen_enough_is_no_error(words):
     read, write = os.pipe()
     os.close(read)
