@@ -18,6 +18,7 @@ from fpd_bench.errors import ConfigError, UnknownName
 
 CHOICES = {
     "start.sampling": ("categorical", "gumbel", "argmax"),
+    "refine.sampling": ("gumbel", "categorical"),
     "refine.ratio": ("uniform", "arccos", "cosine"),
     "drift.positives": ("all", "others", "own", "condition"),
     "drift.negatives": ("self_masked", "roll"),

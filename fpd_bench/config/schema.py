@@ -39,6 +39,9 @@ class RefineConfig:
     high: float = 0.6
     guidance: float = 1.0  # w of c + w (c - u); 0 = no classifier-free guidance
     temperature: float = 0.3  # of the categorical sample; 0 = argmax
+    # how the teacher's codes are drawn: gumbel (noise per code) | categorical (the same law, one number a token: at
+    # the paper's K that saves a second of CPU a step); Di[M]O draws its student's drafts alike
+    sampling: str = field(default="gumbel", metadata={"since": 5, "before": "gumbel"})
     # share of the hidden tokens that take the teacher's, the likeliest of them; the others keep the draft's (Sec. 3.1)
     confident: float = field(default=1.0, metadata={"since": 5, "before": 1.0})
 

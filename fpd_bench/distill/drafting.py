@@ -31,11 +31,11 @@ class Start:
         return len(self.tokens)
 
     def __getitem__(self, rows: slice) -> "Start":
-        return Start(self.tokens[rows], self.perturbation and self.perturbation[rows])
+        return Start(self.tokens[rows], None if self.perturbation is None else self.perturbation[rows])
 
     def to(self, device: torch.device | str) -> "Start":
         """The same on `device`."""
-        return Start(self.tokens.to(device), self.perturbation and self.perturbation.to(device))
+        return Start(self.tokens.to(device), None if self.perturbation is None else self.perturbation.to(device))
 
 
 def draw_start(n: int, track: Track, config: StartConfig, generator: torch.Generator) -> Start:
@@ -56,7 +56,7 @@ def draw_start(n: int, track: Track, config: StartConfig, generator: torch.Gener
 def together(starts: Sequence[Start]) -> Start:
     """One batch of several."""
     tokens = torch.cat([start.tokens for start in starts])
-    noises = [start.perturbation for start in starts if start.perturbation]
+    noises = [start.perturbation for start in starts if start.perturbation is not None]
     if not noises:
         return Start(tokens)
     return Start(tokens, Perturbation(torch.cat([one.noise for one in noises]), noises[0].sigma))
@@ -64,7 +64,7 @@ def together(starts: Sequence[Start]) -> Start:
 
 def draft_logits(student: nn.Module, start: Start, condition: Condition, config: StartConfig) -> Tensor:
     """Logits [B, L, K] over the temperature, of one call."""
-    more = (start.perturbation,) if start.perturbation else ()
+    more = () if start.perturbation is None else (start.perturbation,)
     logits: Tensor = student(start.tokens, condition, *more)
     return logits / config.temperature
 
@@ -77,7 +77,10 @@ def draw_noise(n: int, track: Track, config: StartConfig, generator: torch.Gener
 
 
 def draft_codes(logits: Tensor, noise: Tensor, config: StartConfig) -> Tensor:
-    """Codes [B, L] from logits that `draft_logits` has divided, as start.sampling, top_k and top_p say."""
+    """Codes [B, L] from logits that `draft_logits` has divided, as start.sampling, top_k and top_p say.
+
+    Any code where they are not finite: the loss, which all processes share, tells.
+    """
     if config.sampling == "argmax":
         return first_arrival(logits, None)
     kept = truncated(logits, config.top_k, config.top_p)

@@ -8,8 +8,6 @@ import math
 import torch
 from torch import Tensor
 
-RATIOS = ("uniform", "arccos", "cosine")
-
 
 def hide(counts: Tensor, tokens: int, generator: torch.Generator) -> Tensor:
     """Random masks [B, L], True at exactly counts[b] positions."""

@@ -10,7 +10,7 @@ from fpd_bench.config.schema import RefineConfig
 from fpd_bench.distill import parallel
 from fpd_bench.distill.masking import damage, draw_ratios
 from fpd_bench.errors import Diverged
-from fpd_bench.models.sampling import arrivals, first_arrival, guided
+from fpd_bench.models.sampling import arrivals, first_arrival, guided, keyed_categorical
 from fpd_bench.tracks.base import Condition, Track
 
 
@@ -29,13 +29,22 @@ def guided_logits(teacher: nn.Module, tokens: Tensor, condition: Condition, null
     return guided(conditional, teacher(tokens, null), weight) if weight else conditional
 
 
-def draw_codes(logits: Tensor, generator: torch.Generator, temperature: float = 1.0) -> Tensor:
-    """A code per position [B, L] from this rank's logits, with noise of the whole batch. Raises Diverged, together."""
-    if not parallel.everywhere(parallel.ranks() == 1 or bool(torch.isfinite(logits).all())):
+def draw_codes(
+    logits: Tensor, generator: torch.Generator, temperature: float = 1.0, sampling: str = "gumbel"
+) -> Tensor:
+    """A code per position [B, L] from this rank's logits, with noise of the whole batch. Raises Diverged, together.
+
+    temperature: 0 = argmax. sampling: as refine.sampling.
+    """
+    if not parallel.everywhere(bool(torch.isfinite(logits).all())):
         raise Diverged("the logits are no longer finite")
-    whole = len(logits) * parallel.ranks()
-    noise = parallel.mine(arrivals((whole, *logits.shape[1:]), generator)) if temperature else None
-    return first_arrival(logits, noise, temperature)
+    whole, (_, length, codes) = len(logits) * parallel.ranks(), logits.shape
+    if not temperature:
+        return first_arrival(logits, None)
+    if sampling == "categorical":
+        uniforms = parallel.mine(torch.rand(whole, length, generator=generator)).to(logits.device)
+        return keyed_categorical(logits / temperature, uniforms)
+    return first_arrival(logits, parallel.mine(arrivals((whole, length, codes), generator)), temperature)
 
 
 @torch.no_grad()
@@ -63,7 +72,7 @@ def refine(
     with torch.inference_mode():
         logits = guided_logits(track.teacher, tokens, condition, track.null_condition(len(draft)), config.guidance)
     logits = logits.clone()  # an ordinary tensor: a method may put it into a loss
-    drawn = draw_codes(logits, generator, config.temperature)
+    drawn = draw_codes(logits, generator, config.temperature, config.sampling)
     taken = hidden if config.confident == 1 else _surest(logits, drawn, hidden, config.confident)
     return Refinement(torch.where(taken, drawn, draft), hidden, logits)
 

@@ -31,4 +31,4 @@ class Perturbation:
 
 def perturbed(embeddings: Tensor, perturbation: Perturbation | None) -> Tensor:
     """The embeddings as they are without a perturbation."""
-    return perturbation(embeddings) if perturbation else embeddings
+    return embeddings if perturbation is None else perturbation(embeddings)

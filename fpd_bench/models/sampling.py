@@ -9,15 +9,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from fpd_bench.errors import Diverged
-
 Logits = Callable[[Tensor], Tensor]  # tokens [B, L] -> logits [B, L, K]
-
-
-def categorical(logits: Tensor, generator: torch.Generator, temperature: float = 1.0) -> Tensor:
-    """A code per position [B, L] from logits [B, L, K]; temperature 0 = argmax. Raises Diverged."""
-    noise = arrivals(logits.shape, generator) if temperature else None
-    return first_arrival(logits, noise, temperature)
 
 
 def arrivals(shape: Sequence[int], generator: torch.Generator) -> Tensor:
@@ -28,13 +20,12 @@ def arrivals(shape: Sequence[int], generator: torch.Generator) -> Tensor:
 def first_arrival(logits: Tensor, noise: Tensor | None, temperature: float = 1.0) -> Tensor:
     """The code whose waiting time, over its probability, is shortest [B, L]: a categorical draw, torch.multinomial's.
 
-    noise [B, L, K] from `arrivals`; None = argmax. Raises Diverged if the logits are not finite.
+    noise [B, L, K] from `arrivals`; None = argmax. Logits that are not finite give any code: several processes must
+    notice together (parallel.everywhere), or by the loss.
     """
     if noise is None:
         return logits.argmax(-1)
     probabilities = (logits / temperature).softmax(-1)
-    if not torch.isfinite(probabilities).all():
-        raise Diverged("the logits are no longer finite")
     return (probabilities / noise.to(probabilities)).argmax(-1)
 
 

@@ -24,7 +24,7 @@ CASES = [
     ["method=dimo"],
     ["drift.samples_per_condition=4", "drift.positives=condition", "drift.memory=24", "refine.confident=0.5"],
     ["drift.samples_per_condition=8", "start.embedding_noise=0.2", "start.sampling=gumbel", "execution.micro_batch=4"],
-    ["method=dimo", "start.embedding_noise=0.2", "start.top_p=0.8"],
+    ["method=dimo", "start.embedding_noise=0.2", "start.top_p=0.8", "refine.sampling=categorical"],
 ]
 PROGRAM = Path(one_rank.__file__)
 

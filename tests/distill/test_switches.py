@@ -29,6 +29,7 @@ SWITCHES = {
     "refine.ratio=uniform": ["refine.low=0.5", "refine.high=0.5"],
     "refine.temperature=0": [],
     "refine.guidance=0": [],
+    "refine.sampling=categorical": [],
     "refine.confident=0.5": [],
     "drift.positives=others": [],
     "drift.positives=own": [],
@@ -79,7 +80,7 @@ def test_a_switch_changes_the_training(switch, small_track, unchanged):
 
 
 def test_no_choice_of_the_drift_is_left_out():
-    for field in ("start.sampling", "refine.ratio", *(name for name in CHOICES if name.startswith("drift."))):
+    for field in (name for name in CHOICES if name.startswith(("start.", "refine.", "drift."))):
         tried = {switch.partition("=")[2] for switch in SWITCHES if switch.startswith(f"{field}=")}
         default = {str(getattr(compose([]), field.partition(".")[0]).__dict__[field.partition(".")[2]])}
         elsewhere = {"only", "also"} if field == "drift.cls" else set()  # of transformers: test_spaces.py

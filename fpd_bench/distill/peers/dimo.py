@@ -109,10 +109,10 @@ class DiMO:
         return draft_logits(student, start, condition, self.config.start)
 
     def _codes(self, logits: Tensor, stream: str) -> Tensor:
-        """Drafted codes [B, L]; a categorical draw is made by Gumbel's maximum here."""
-        start = self.config.start
+        """Drafted codes [B, L]; how a categorical draw is made is up to refine.sampling here."""
+        start, sampling = self.config.start, self.config.refine.sampling
         kept = truncated(logits, start.top_k, start.top_p)
-        return draw_codes(kept, self.streams[stream], temperature=float(start.sampling != "argmax"))
+        return draw_codes(kept, self.streams[stream], float(start.sampling != "argmax"), sampling)
 
     def _start(self, n: int) -> Start:
         start = draw_start(n * parallel.ranks(), self.track, self.config.start, self.streams["start"])
