@@ -19,7 +19,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from fpd_bench.config.fields import check_name, noun
-from fpd_bench.config.presets import spelt_out
+from fpd_bench.config.presets import PRESETS, spelt_out
 from fpd_bench.config.schema import RunConfig
 from fpd_bench.errors import ConfigError
 
@@ -29,15 +29,16 @@ _ROOT = "fpd_bench_run"
 
 @dataclass(frozen=True)
 class Override:
-    """One `key=value` or `key=v1,v2,...`. texts: one `key=value` per value."""
+    """One `key=value` or `key=v1,v2,...`. texts: one `key=value` per value; preset: the word that stood for it."""
 
     key: str
     texts: tuple[str, ...]
     is_axis: bool
+    preset: str = ""
 
 
 def parse(texts: list[str], where: str) -> list[Override]:
-    """Overrides in Hydra's grammar. Raises ConfigError for anything that cannot be enumerated or is given twice."""
+    """Overrides in Hydra's grammar, presets spelt out. Raises ConfigError for what cannot be enumerated or is twice."""
     with _hydra():
         parser = OverridesParser.create(config_loader=GlobalHydra.instance().config_loader())
         parsed = [_parse_one(parser, text, where) for text in texts]
@@ -46,12 +47,23 @@ def parse(texts: list[str], where: str) -> list[Override]:
     if twice:
         values = "[0,1]" if twice[0] == "seeds" else "value,value"
         raise ConfigError(f"'{twice[0]}' is given more than once in {where}. Write one list: {twice[0]}={values}.")
-    return parsed
+    for override in parsed:
+        if override.is_axis and override.key in PRESETS:
+            raise ConfigError(
+                f"'{override.key}' in {where} cannot be an axis: it stands for several fields. Give it one name, or "
+                f"several grids: [[{override.key}=...], [...]]."
+            )
+    written = dict(zip(texts, parsed, strict=True))
+    return [
+        Override(text.partition("=")[0], (text,), False, preset) if preset else written[text]
+        for text, preset in spelt_out(texts, where)
+    ]
 
 
 def compose(overrides: list[str]) -> RunConfig:
-    """The default configuration with `overrides` (key=value) applied in turn; the last of a key wins."""
-    overrides = spelt_out(overrides)
+    """The default configuration with `overrides` (key=value) applied in turn; the last of a key wins over any other
+    and over a preset."""
+    overrides = [text for text, _ in spelt_out(overrides)]
     for text in overrides:
         check_name(text.partition("=")[0])
     with _hydra():
@@ -88,8 +100,7 @@ def _texts(override: HydraOverride, text: str, where: str) -> tuple[str, ...]:
         return (text,)
     if not override.is_discrete_sweep():
         raise ConfigError(
-            f"'{text}' in {where}: interval() has no values to enumerate. Name them ({override.key_or_group}=a,b,c), "
-            "or search the interval with python -m fpd_bench.search."
+            f"'{text}' in {where}: interval() has no values to enumerate. Name them: {override.key_or_group}=a,b,c."
         )
     texts = tuple(dict.fromkeys(f"{override.key_or_group}={value}" for value in override.sweep_string_iterator()))
     if not texts:

@@ -5,6 +5,7 @@ import math
 from functools import cache
 from typing import Any
 
+from fpd_bench.config.presets import PRESETS
 from fpd_bench.config.schema import RunConfig
 from fpd_bench.errors import ConfigError, UnknownName
 
@@ -29,13 +30,17 @@ def _walk(node: Any, prefix: str) -> list[tuple[str, dataclasses.Field[Any]]]:
 
 
 def check_name(name: str, where: str = "") -> None:
-    """Raises UnknownName unless `name` is a leaf; a branch is told to name one of its leaves."""
+    """Raises UnknownName unless `name` is a leaf; a branch or a preset is told to name leaves."""
     if name in leaves():
         return
+    if name in PRESETS:
+        behind = sorted({text.partition("=")[0] for texts in PRESETS[name].values() for text in texts})
+        place = f" in {where}" if where else ""
+        raise ConfigError(f"'{name}'{place} is a preset and no field; name what it stands for: {', '.join(behind)}.")
     below = [leaf for leaf in leaves() if leaf.startswith(f"{name}.")]
     if below:
         raise ConfigError(f"'{name}' is a group of fields; set them one by one: {', '.join(below)}.")
-    raise UnknownName("field", name, leaves(), where)
+    raise UnknownName("field", name, [*leaves(), *PRESETS], where)
 
 
 def value(config: RunConfig, name: str) -> Any:

@@ -15,7 +15,6 @@ from fpd_bench.config.check import check
 from fpd_bench.config.compose import Override, compose, parse
 from fpd_bench.config.fields import EXECUTION, canonical, check_name, value
 from fpd_bench.config.identity import generated, run_id
-from fpd_bench.config.presets import check_key
 from fpd_bench.config.schema import RunConfig
 from fpd_bench.config.sweep_file import (
     DEFAULT_PROFILE,
@@ -103,7 +102,7 @@ def load_sweep(path: str | Path, overrides: Sequence[str] = (), here: bool = Tru
     seeds = _seeds(file, _taken(given, "seeds"))
     given = [override for override in given if override.key not in ("profile", "seeds")]
     for override in given:
-        check_key(override.key, "the command line")
+        check_name(override.key, "the command line")
         _refuse_seed(override.key, "the command line", "seeds=[0,1]")
         _refuse_execution_axis(override, "the command line")
     base = _base(file, profile)
@@ -150,7 +149,7 @@ def _base(file: SweepFile, profile: str) -> list[str]:
     where = f"{file.path}, profile {profile}"
     overrides = parse(file.profiles.get(profile, []), where)
     for override in overrides:
-        check_key(override.key, where)
+        check_name(override.key, where)
         _refuse_seed(override.key, where, "seeds: [0, 1]")
         if override.is_axis:
             raise ConfigError(f"{where}: '{override.key}' has several values. Only a grid may vary a field.")
@@ -207,7 +206,7 @@ class _Builder:
             )
         grids = [parse(part, self.where) for part in (grid if isinstance(grid[0], list) else [grid])]
         for override in (override for part in grids for override in part):
-            check_key(override.key, self.where)
+            check_name(override.key, self.where)
             _refuse_seed(override.key, self.where, "seeds: [0, 1]")
             _refuse_execution_axis(override, self.where)
         return grids
@@ -242,9 +241,10 @@ class _Builder:
         fixed = [override.texts[0] for override in self.given if not override.is_axis]
         replaced = {override.key: override for override in self.given}
         for grid in self.grids:
-            axes = [replaced.get(axis.key, axis).texts for axis in grid]
-            for combination in product(*axes):
-                label = ", ".join(combination)
+            axes = [replaced.get(axis.key, axis) for axis in grid]
+            for combination in product(*(axis.texts for axis in axes)):
+                words = [axis.preset or text for axis, text in zip(axes, combination, strict=True)]
+                label = ", ".join(dict.fromkeys(words))
                 config = self._checked([*self.base, *combination, *fixed, *pinned], label)
                 found.setdefault(run_id(config), (label, config))
         return found

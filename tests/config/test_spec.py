@@ -117,7 +117,7 @@ WRONG_LINE = {
     "optim.lr must be a number; got nan": ["optim.lr=nan"],
     "optim.lr must be a number; got inf": ["optim.lr=inf"],
     "interval() has no values to enumerate": ["optim.lr=interval(1e-5,1e-3)"],
-    "search the interval with python -m fpd_bench.search": ["optim.lr=tag(log, interval(1e-5,1e-3))"],
+    "Name them: optim.lr=a,b,c.": ["optim.lr=tag(log, interval(1e-5,1e-3))"],
     "'optim.lr' is given more than once": ["optim.lr=1e-3", "optim.lr=1e-4"],
     "'seed' is not a choice to compare, and the command line sets it. Write seeds=[0,1]": ["seed=3"],
     "seeds must be distinct whole numbers from 0": ["seeds=[1,1]"],

@@ -5,9 +5,7 @@ import torch
 
 from fpd_bench.config.check import CHOICES
 from fpd_bench.config.compose import compose
-from fpd_bench.config.presets import PRESETS, spelt_out
 from fpd_bench.distill.trainer import Training
-from fpd_bench.errors import UnknownName
 
 BASE = [
     "track.preset=coarse", "drift.space=pixel", "drift.blocks=[]", "drift.grid=4", "optim.steps=4", "optim.batch=8",
@@ -85,13 +83,3 @@ def test_no_choice_of_the_drift_is_left_out():
         default = {str(getattr(compose([]), field.partition(".")[0]).__dict__[field.partition(".")[2]])}
         elsewhere = {"only", "also"} if field == "drift.cls" else set()  # of transformers: test_spaces.py
         assert tried | default | elsewhere >= set(CHOICES[field]), field
-
-
-def test_a_preset_stands_for_its_settings_and_the_next_word_may_change_them():
-    drift = compose(["drift.floor=0.5", "drift.preset=official", "drift.repulsion=0.5"]).drift
-    assert (drift.floor, drift.negatives, drift.combine, drift.repulsion) == (1e-6, "self_masked", "fields", 0.5)
-    with pytest.raises(UnknownName, match=r"Unknown drift.preset 'offical'. Did you mean 'official'\?"):
-        compose(["drift.preset=offical"])
-    for presets in PRESETS.values():
-        for texts in presets.values():
-            assert compose(list(texts)) and spelt_out(texts) == list(texts)
