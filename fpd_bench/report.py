@@ -45,13 +45,15 @@ def _report(options: argparse.Namespace, url: str) -> int:
     from fpd_bench.config.spec import load_sweep
     from fpd_bench.reporting.console import show
     from fpd_bench.reporting.write import made, write_report
+    from fpd_bench.runs.executor import split_executor
     from fpd_bench.store.ingest import ingest
     from fpd_bench.store.query import Store
 
     overrides = [word for word in options.sweeps if "=" in word and not Path(word).exists()]
+    files = _files([Path(word) for word in options.sweeps if word not in overrides])
     if options.profile:
         overrides.append(f"profile={options.profile}")
-    files = _files([Path(w) for w in options.sweeps if w not in overrides])
+    overrides = split_executor(overrides)[1]  # a sweep's words: who carried it out changes no table
     sweeps = [load_sweep(path, overrides, here=False) for path in files]
     made(options.out)  # told before the index is brought up to date
     done = ingest(options.results, url)

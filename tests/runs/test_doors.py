@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import socket
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from fpd_bench import status, sweep
+from fpd_bench import report, status, sweep
 from fpd_bench.config.spec import load_sweep
 from fpd_bench.runs import claims
 from fpd_bench.runs.heartbeat import Heart
@@ -32,10 +33,30 @@ def test_a_sweep_runs_what_is_missing_and_prints_its_scores(file, tmp_path, caps
     assert "2 cells -> 2 runs: 0 done, 2 to do" in first.err
     assert len(re.findall(r"^[0-9a-f]{12} a .*: done score [01]\.\d{3}$", first.err, re.M)) == 2
     assert re.search(r"^a +STE +\d\.\d{3} +0\.43  1$", first.out, re.M)
-    assert f"Report: python -m fpd_bench.report {file} executor=inline 'seeds=[0]' --results" in first.err
+    assert f"Report: python -m fpd_bench.report {file} 'seeds=[0]' --results" in first.err
     assert sweep.main(arguments) == 0
     second = capsys.readouterr()
     assert "2 done, 0 to do" in second.err and second.out == first.out
+
+
+def test_the_report_that_a_sweep_names_can_be_asked_for_as_printed(file, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    words = ["executor=inline", "executor.workers=4", "plan.gpu=H100", "optim.steps=5", "seeds=[0]"]
+    url = f"store.url=sqlite:///{tmp_path}/an index.sqlite"
+    assert sweep.main([file, *words, url, "--results", "the results"]) == 0
+    printed = re.search(r"^Report: python -m fpd_bench\.report (.*)$", capsys.readouterr().err, re.M)[1]
+    assert shlex.split(printed) == [file, "optim.steps=5", "seeds=[0]", "--results", "the results", url]
+    assert report.main([*shlex.split(printed), "--no-figures"]) == 0
+    told = capsys.readouterr()
+    assert "2 unchanged" in told.err and "STE" in told.out
+
+
+def test_a_report_takes_the_words_of_its_sweep(file, tmp_path, capsys):
+    places = ["--results", str(tmp_path), "--out", str(tmp_path / "out"), "--no-figures"]
+    assert report.main([file, "executor=slurm", "executor.gpus=1", *places]) == 0
+    capsys.readouterr()
+    assert report.main([file, "executor=lokal", *places]) == 2
+    assert "Unknown executor 'lokal'. Did you mean 'local'?" in capsys.readouterr().err
 
 
 def test_failures_are_listed_and_the_others_go_on(file, tmp_path, capsys, monkeypatch):
