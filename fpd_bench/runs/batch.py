@@ -5,7 +5,7 @@ from pathlib import Path
 from fpd_bench.config.spec import Sweep
 from fpd_bench.errors import ConfigError
 from fpd_bench.runs import launch, past, scheduler
-from fpd_bench.runs.executor import Executor
+from fpd_bench.runs.executor import Executor, asks_sbatch
 from fpd_bench.runs.failures import Patience
 from fpd_bench.runs.following import cancel_runs, run_slurm
 from fpd_bench.runs.local import Tell
@@ -19,11 +19,25 @@ LATER = (
 
 
 def check(executor: Executor, sweep: Sweep) -> None:
-    """Raises ConfigError or UnknownName if this cluster cannot take the jobs, or the jobs lack cards or cores."""
+    """Raises ConfigError or UnknownName if this cluster cannot take the jobs, or the jobs lack GPUs or cores, or would
+    hold GPUs for nothing. The executor is `fitted` to the runs."""
     scheduler.check(executor.partition)
-    for execution in (config.execution for config in sweep.runs().values()):
-        what, given = ("gpus", executor.gpus) if execution.device.startswith("cuda") else ("cpus", executor.cpus)
-        if execution.processes > max(given, 1):
+    executions, gpus = [config.execution for config in sweep.runs().values()], executor.gpus or 0
+    on_gpus = [execution for execution in executions if execution.device != "cpu"]
+    if gpus and not on_gpus:
+        raise ConfigError(
+            f"executor.gpus={gpus}, but all runs have execution.device=cpu: a job would hold a GPU and compute on the "
+            "CPU. Add execution.device=cuda, or leave executor.gpus out."
+        )
+    if on_gpus and not gpus and not asks_sbatch(executor):
+        raise ConfigError(
+            f"execution.device={on_gpus[0].device}, but executor.gpus=0 gives a job no GPU. Leave executor.gpus out, "
+            "or write execution.device=cpu."
+        )
+    for execution in executions:
+        on_gpu = execution in on_gpus
+        what, given = ("gpus", gpus) if on_gpu else ("cpus", executor.cpus)
+        if execution.processes > given and not (on_gpu and asks_sbatch(executor)):
             raise ConfigError(
                 f"execution.processes={execution.processes} on {execution.device} needs as many in one job; "
                 f"executor.{what} is {given}. Write executor.{what}={execution.processes}."

@@ -4,34 +4,36 @@ import dataclasses
 import os
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from fpd_bench.config.compose import parse
+from fpd_bench.config.schema import ExecutionConfig
 from fpd_bench.errors import ConfigError, UnknownName
 
 EXECUTORS = ("local", "inline", "slurm")
 LONGEST_MIN = 43_200  # 30 days
 SBATCH = "executor.sbatch."
+GPUS_BY_SBATCH = ("gres", "gpus", "gpus_per_node", "gpus_per_socket", "gpus_per_task", "tres_per_task")
 
 
 @dataclass(frozen=True)
 class Executor:
     """workers: processes of `local`. max_identical_failures: 0 = never give up. All others are for `slurm`.
 
-    gpus, cpus, mem_gb: of one job (0: as the site says for gpus and mem_gb). cells_per_job: runs that one job does in
-    turn. max_parallel: jobs at once. array_size: jobs of one array; never more than the site allows.
-    signal_s: seconds of warning before a time limit. grace_min: how long a job that the scheduler does not know
-    counts as alive. setup, teardown: a shell line before and after the job, such as `module load cuda`. srun_args:
-    arguments of srun. python: what runs a job, such as `singularity exec image.sif python`. sbatch: any other option
-    of sbatch.
+    workers, gpus: None = as the runs need, see `fitted`. gpus, cpus, mem_gb: of one job (mem_gb 0: as the site says).
+    cells_per_job: runs that one job does in turn. max_parallel: jobs at once. array_size: jobs of one array; never
+    more than the site allows. signal_s: seconds of warning before a time limit. grace_min: how long a job that the
+    scheduler does not know counts as alive. setup, teardown: a shell line before and after the job, such as `module
+    load cuda`. srun_args: arguments of srun. python: what runs a job, such as `singularity exec image.sif python`.
+    sbatch: any other option of sbatch.
     """
 
     name: str = "local"
-    workers: int = field(default_factory=lambda: _cores())
+    workers: int | None = None
     max_identical_failures: int = 3
     partition: str = ""
-    gpus: int = 0
+    gpus: int | None = None
     cpus: int = 1
     mem_gb: int = 0
     timeout_min: int = 60
@@ -87,6 +89,27 @@ def split_executor(overrides: Iterable[str]) -> tuple[Executor, list[str]]:
     if name != "slurm":
         _refuse_slurm_fields(name, found)
     return Executor(**found), [text for text in texts if text not in mine]
+
+
+def fitted(executor: Executor, executions: Iterable[ExecutionConfig]) -> Executor:
+    """With the workers and the GPUs of a job that these runs need, where the command line names none.
+
+    Runs on a GPU are made one after the other: several would share its memory. Who asks sbatch for GPUs in its own
+    words (executor.sbatch.gres=gpu:a100:1) is given no more.
+    """
+    on_gpus = [one for one in executions if one.device != "cpu"]
+    needed = max((one.processes for one in on_gpus), default=0)
+    workers, gpus = executor.workers, executor.gpus
+    if workers is None:
+        workers = 1 if on_gpus else _cores()
+    if gpus is None:
+        gpus = 0 if asks_sbatch(executor) else needed
+    return replace(executor, workers=workers, gpus=gpus)
+
+
+def asks_sbatch(executor: Executor) -> bool:
+    """Whether an option of sbatch asks for GPUs."""
+    return any(option in executor.sbatch for option in GPUS_BY_SBATCH)
 
 
 def _option(key: str) -> str:

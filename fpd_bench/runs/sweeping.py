@@ -104,5 +104,5 @@ def carry_out(sweep: Sweep, todo: list[str], results: Path, executor: Executor, 
         run_inline(runs, tell, patience)
         return patience.reason
     threads = max(configs[name].execution.threads for name in todo)
-    run_local(runs, executor.workers, threads, tell, patience)
+    run_local(runs, executor.workers or 1, threads, tell, patience)
     return patience.reason

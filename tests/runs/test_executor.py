@@ -1,9 +1,16 @@
 """`executor...=` overrides: fields, ranges, any option of sbatch but those that jobs are found by."""
 
+from pathlib import Path
+
 import pytest
 
+from fpd_bench.config.schema import ExecutionConfig
+from fpd_bench.config.spec import load_sweep
 from fpd_bench.errors import ConfigError
-from fpd_bench.runs.executor import split_executor
+from fpd_bench.runs import batch, scheduler
+from fpd_bench.runs.executor import fitted, split_executor
+
+SWEEPS = Path(__file__).parents[2] / "sweeps"
 
 
 def test_executor_fields_are_taken_out_of_the_overrides():
@@ -35,3 +42,66 @@ def test_an_option_of_sbatch_is_one_however_it_is_spelled():
 def test_what_the_launcher_sets_itself_is_no_option(option, instead):
     with pytest.raises(ConfigError, match=f"executor.sbatch.{option} is set by the launcher. .*{instead}"):
         split_executor(["executor=slurm", f"executor.sbatch.{option}=x"])
+
+
+ON_CPU, ON_GPU, ON_TWO = ExecutionConfig(), ExecutionConfig("cuda"), ExecutionConfig("cuda", processes=2)
+
+
+@pytest.mark.parametrize(
+    ("words", "executions", "gpus"),
+    [
+        ([], [ON_CPU], 0),
+        ([], [ON_CPU, ON_GPU], 1),
+        ([], [ON_GPU, ON_TWO], 2),
+        (["executor.gpus=4"], [ON_TWO], 4),
+        (["executor.gpus=0"], [ON_GPU], 0),
+        (["executor.sbatch.gres=gpu:a100:2"], [ON_TWO], 0),
+        (["executor.sbatch.gpus-per-task=1"], [ON_GPU], 0),
+    ],
+)
+def test_a_job_has_the_gpus_that_its_runs_need_unless_told_otherwise(words, executions, gpus):
+    executor, _ = split_executor(["executor=slurm", *words])
+    assert fitted(executor, executions).gpus == gpus
+
+
+def test_runs_on_a_gpu_do_not_share_it_unless_told_to():
+    executor, _ = split_executor([])
+    assert fitted(executor, [ON_GPU]).workers == 1 <= fitted(executor, [ON_CPU]).workers
+    asked, _ = split_executor(["executor.workers=3"])
+    assert fitted(asked, [ON_GPU]).workers == 3
+
+
+def check(monkeypatch, *words):
+    """What is said of the smoke sweep on a cluster that takes anything."""
+    monkeypatch.setattr(scheduler, "check", lambda partition: None)
+    executor, overrides = split_executor(["executor=slurm", *words])
+    sweep = load_sweep(SWEEPS / "smoke.yaml", overrides)
+    batch.check(fitted(executor, [config.execution for config in sweep.runs().values()]), sweep)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["execution.device=cuda"],
+        ["execution.device=cuda", "execution.processes=2"],
+        ["execution.device=cuda", "executor.gpus=0", "executor.sbatch.gres=gpu:1"],
+        ["execution.device=cuda", "execution.processes=2", "executor.sbatch.gres=gpu:2"],
+    ],
+)
+def test_jobs_that_suit_their_runs(monkeypatch, words):
+    check(monkeypatch, *words)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["executor.gpus=1"], "all runs have execution.device=cpu: a job would hold a GPU and compute on the CPU"),
+        (["execution.device=cuda", "executor.gpus=0"], "execution.device=cuda, but executor.gpus=0 gives a job no GPU"),
+        (["execution.device=cuda", "execution.processes=2", "executor.gpus=1"], "executor.gpus is 1. Write executor.g"),
+        (["execution.processes=2"], "execution.processes=2 on cpu needs as many in one job; executor.cpus is 1"),
+    ],
+)
+def test_jobs_that_lack_what_their_runs_need_or_hold_it_for_nothing_are_refused(monkeypatch, words, said):
+    with pytest.raises(ConfigError, match=said):
+        check(monkeypatch, *words)

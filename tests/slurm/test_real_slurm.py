@@ -70,11 +70,11 @@ def test_a_run_of_several_processes_in_a_job_too_small_is_told_before_anything_s
 
 
 def test_a_dry_run_prints_what_would_be_submitted_and_the_head_of_the_batch_file(bench):
-    flags = ["executor.timeout_min=30", "executor.gpus=1", "executor.sbatch.requeue=false", "executor.sbatch.hold=true"]
+    flags = ["executor.timeout_min=30", "execution.device=cuda", "executor.sbatch.requeue=false", "executor.sbatch.hold=true"]
     code, out, _err = bench.slurm(*flags, "--dry-run")
     assert code == 0 and "To submit: 4 runs in 4 jobs in 1 arrays; at most 2.0 GPU-hours before a requeue." in out
     assert "Estimated cost: unknown" in out and out.count("  planned ") == 4
-    for line in ("array=0-3%4", "time=30", "signal=USR2@90", "hold\n", "no-requeue\n"):
+    for line in ("array=0-3%4", "gpus-per-node=1", "time=30", "signal=USR2@90", "hold\n", "no-requeue\n"):
         assert f"#SBATCH --{line}" in out
     assert "--requeue" not in out and not bench.results.exists()
 

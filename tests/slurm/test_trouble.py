@@ -14,7 +14,7 @@ pytestmark = pytest.mark.slow
 
 
 def test_a_request_that_no_node_can_serve_is_refused_and_leaves_nothing(bench):
-    code, _out, err = bench.slurm("executor.gpus=64")
+    code, _out, err = bench.slurm("executor.gpus=64", "execution.device=cuda")
     assert code == 2 and "sbatch refused" in err and "Requested node configuration is not available" in err
     assert not any(run.submission.exists() or run.attempts() for run in bench.runs())
 
