@@ -17,6 +17,9 @@ from collections.abc import Iterable
 from fpd_bench.privacy import mask
 
 
+MANY = 150  # names are too many to be listed
+
+
 class FpdError(Exception):
     """Base of all errors raised on purpose; front doors print it as one message, without a traceback."""
 
@@ -37,10 +40,13 @@ class UnknownName(ConfigError):
 
     def __init__(self, kind: str, name: str, known: Iterable[str], where: str = ""):
         names = sorted(known)
-        close = difflib.get_close_matches(str(name), names, n=1)
+        close = difflib.get_close_matches(str(name), names, n=MANY // 10)
         hint = f" Did you mean '{close[0]}'?" if close else ""
         place = f" in {where}" if where else ""
-        super().__init__(f"Unknown {kind} '{name}'{place}.{hint} Available: {', '.join(names) or 'none'}.")
+        listed = ", ".join(names) or "none"
+        if len(names) > MANY:
+            listed = f"{len(names)} names" + (f", for example {', '.join(close)}" if close else "")
+        super().__init__(f"Unknown {kind} '{name}'{place}.{hint} Available: {listed}.")
 
 
 class AssetError(ConfigError):

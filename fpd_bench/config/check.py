@@ -66,7 +66,7 @@ RANGES: dict[str, Rule] = {
     "drift.repulsion": NOT_NEGATIVE,
     "drift.samples_per_condition": COUNT,
     "drift.shifts": NOT_NEGATIVE,
-    "drift.memory": NOT_NEGATIVE,
+    "drift.memory": (lambda x: 0 <= x <= 65536, "0 to 65536"),
     "drift.resize": NOT_NEGATIVE,
     "gan.weight": NOT_NEGATIVE,
     "gan.lr": POSITIVE,
@@ -155,7 +155,7 @@ def _optimiser(config: RunConfig) -> None:
     optim, batch = config.optim, config.optim.batch
     if len(optim.betas) != 2 or not all(0 <= beta < 1 for beta in optim.betas):
         raise ConfigError(f"optim.betas must be two numbers in [0, 1); got {optim.betas}.")
-    if config.execution.micro_batch > batch:
+    if trains(config) and config.execution.micro_batch > batch:
         raise ConfigError(
             f"execution.micro_batch={config.execution.micro_batch} exceeds optim.batch={batch}. 0 = whole."
         )
@@ -244,28 +244,51 @@ def _layer_weights(config: RunConfig) -> None:
 
 
 def _space(config: RunConfig) -> None:
-    drift, sizes = config.drift, facts(config.track.name, config.track.preset)
+    if config.drift.space == "pixel":
+        _pixels(config)
+    if config.drift.space == "feature":
+        _features(config)
+
+
+def _pixels(config: RunConfig) -> None:
+    drift, default, sizes = config.drift, DriftConfig(), facts(config.track.name, config.track.preset)
+    for name in ("resize", "last_norm", "cls"):
+        if getattr(drift, name) != getattr(default, name):
+            raise ConfigError(f"drift.{name}={getattr(drift, name)} is of drift.space=feature; pixels have none.")
+    if drift.backbone:
+        raise ConfigError(f"drift.space=pixel has no backbone; got drift.backbone={drift.backbone}.")
+    if drift.blocks:
+        raise ConfigError(f"drift.space=pixel has no blocks; got drift.blocks={drift.blocks}. Write drift.blocks=[].")
     if sizes and drift.grid and sizes.pixels % drift.grid:
         side = sizes.pixels
         raise ConfigError(f"drift.grid={drift.grid} does not divide a {side} x {side} image. Choose a divisor, or 0.")
-    if drift.space == "pixel":
-        default = DriftConfig()
-        for name in ("resize", "last_norm", "cls"):
-            if getattr(drift, name) != getattr(default, name):
-                raise ConfigError(f"drift.{name}={getattr(drift, name)} is of drift.space=feature; pixels have none.")
-        if drift.backbone:
-            raise ConfigError(f"drift.space=pixel has no backbone; got drift.backbone={drift.backbone}.")
-        if drift.blocks:
-            raise ConfigError(
-                f"drift.space=pixel has no blocks; got drift.blocks={drift.blocks}. Write drift.blocks=[]."
-            )
-    if drift.space == "feature":
-        if sizes and config.track.name not in PAPER_TRACKS and not drift.backbone:
-            _convolutional(drift)
-        known = list(sizes.blocks) if sizes and not drift.backbone else None
-        if not drift.blocks or (known and not set(drift.blocks) <= set(known)):
-            choose = f" Choose one or more of {known}." if known else " Name one or more blocks."
-            raise ConfigError(f"drift.blocks={drift.blocks} are not blocks of track '{config.track.name}'.{choose}")
+
+
+def _features(config: RunConfig) -> None:
+    """What is known of the track's own backbone; one that is named is looked at by runs/phi.py."""
+    drift, sizes = config.drift, facts(config.track.name, config.track.preset)
+    if not drift.blocks:
+        raise ConfigError(f"drift.blocks={drift.blocks} are not blocks of a backbone. Name one or more blocks.")
+    if sizes is None or drift.backbone:
+        return
+    if not set(drift.blocks) <= set(sizes.blocks):
+        raise ConfigError(
+            f"drift.blocks={drift.blocks} are not blocks of track '{config.track.name}'. Choose one or more of "
+            f"{list(sizes.blocks)}."
+        )
+    if sizes.patch and drift.resize % sizes.patch:
+        raise ConfigError(f"drift.resize={drift.resize} must be a multiple of {sizes.patch}, the patch of Phi in px.")
+    if not sizes.patch:
+        _convolutional(drift)
+    maps = sizes.maps(drift.blocks, drift.resize)
+    uneven = [block for block, side in maps.items() if side % min(drift.grid or 1, side)]
+    if uneven and drift.cls != "only":
+        side = maps[uneven[0]]
+        right = [g for g in range(1, max(maps.values()) + 1) if all(side % min(g, side) == 0 for side in maps.values())]
+        raise ConfigError(
+            f"drift.grid={drift.grid} does not divide the {side} x {side} map of block {uneven[0]}. For these blocks "
+            f"choose 0 or one of {', '.join(map(str, right))}."
+        )
 
 
 def _convolutional(drift: DriftConfig) -> None:

@@ -3,6 +3,7 @@
 A contract test compares this table with the tracks themselves.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from fpd_bench.config import weights
@@ -11,14 +12,28 @@ from fpd_bench.errors import AssetError, UnknownName
 
 @dataclass(frozen=True)
 class TrackFacts:
-    """Sizes of a track at one preset. tokens: L; pixels: image side in px; blocks: what the backbone can be cut at."""
+    """Sizes of a track at one preset. tokens: L; pixels: image side in px.
+
+    strides: pixels to a feature, of each block that the backbone can be cut at. patch: side of a transformer's patch in
+    px, of which an image must be a multiple; 0 for a convolutional backbone.
+    """
 
     tokens: int
     pixels: int
-    blocks: tuple[int, ...]
+    strides: tuple[int, ...]
+    patch: int = 0
+
+    @property
+    def blocks(self) -> tuple[int, ...]:
+        return tuple(range(len(self.strides)))
+
+    def maps(self, blocks: Iterable[int], side: int = 0) -> dict[int, int]:
+        """{block: side of its feature map} for images of `side` px; 0 = the track's own."""
+        return {block: -(-(side or self.pixels) // self.strides[block]) for block in blocks}
 
 
-_STAGES = (0, 1, 2, 3, 4)  # of the embedded EfficientNet-Lite0
+_STAGES = (2, 4, 8, 16, 32)  # of the embedded EfficientNet-Lite0
+_DINO = (16,) * 12  # DINOv3 ViT-B/16
 FACTS: dict[str, dict[str, TrackFacts]] = {
     "shapes": {
         "coarse": TrackFacts(16, 32, _STAGES),
@@ -26,8 +41,8 @@ FACTS: dict[str, dict[str, TrackFacts]] = {
         "large": TrackFacts(36, 48, _STAGES),
         "free": TrackFacts(100, 40, _STAGES),
     },
-    "maskgen": {"default": TrackFacts(128, 256, tuple(range(12)))},  # blocks of DINOv3 ViT-B/16
-    "maskgit": {"default": TrackFacts(256, 256, tuple(range(12)))},
+    "maskgen": {"default": TrackFacts(128, 256, _DINO, patch=16)},
+    "maskgit": {"default": TrackFacts(256, 256, _DINO, patch=16)},
 }
 PAPER_TRACKS = tuple(weights.PUBLISHED)
 

@@ -74,7 +74,7 @@ def drift_field(
     bandwidths: Sequence[float],
     *,
     positives: str = "all",
-    negatives: str = "self_masked",
+    negatives: str = "roll",
     normalise: str = "joint",
     floor: float = 0.0,
     repulsion: float = 1.0,
@@ -122,10 +122,14 @@ def drift_field(
     groups = 1 if positives == "condition" else groups
     basis = _basis(_problems(student, groups), _problems(refined, groups), memory)
     n = len(student) // groups
-    gram = basis @ basis.mT
-    to_x, to_y, to_m = _distances(gram, n)
+    gram = basis[:, : 2 * n] @ basis[:, : 2 * n].mT
+    to_x, to_y = _distances(gram)
+    to_m = torch.cdist(basis[:, :n], basis[:, 2 * n :])
     unit = _unit(to_x, to_y, to_m, scale, groups, running)
-    gram, to_x, to_y, to_m = gram / unit.square(), to_x / unit, to_y / unit, to_m / unit
+    to_x, to_y, to_m = to_x / unit, to_y / unit, to_m / unit
+    # What a squared length is measured in, so that it is a mean over dimensions: distances to 1 are not divided by D.
+    area = unit.square() * (student.shape[-1] if scale == "none" else 1)
+    length = _Length(basis, gram, area)
     near = torch.cat([_repelling(to_x, negatives, shifts, _SELF_DISTANCE if floor else math.inf), to_m], -1)
     h = torch.tensor(widths, dtype=gram.dtype, device=gram.device)[:, None, None, None]
     log_neg, log_pos = log_weights(-near / h, -_pulling(to_y, positives, of_prompt) / h, normalise, floor)
@@ -138,12 +142,12 @@ def drift_field(
     repel = _less_row_sum(torch.cat([a_neg[..., :n], nothing, a_neg[..., n:]], -1))
     v = attract - repulsion * repel
     factor = largest.flatten().exp()
-    square, z = _sizes(v, gram, largest.view(-1, 1), equalise, groups, running)
+    square, z = _sizes(length(v), largest.view(-1, 1), equalise, groups, running)
     together = (v / z[:, :, None, None]).sum(0)
-    value = ((square / z).mean(1) * factor).sum() if combine == "losses" else _mean_square(together[None], gram)[0]
+    value = ((square / z).mean(1) * factor).sum() if combine == "losses" else _mean(length(together[None]))[0]
     size = student.shape[-1] if norm == "sum" else 1
-    gradient = together @ basis * (-2 * size / (unit.square() * n * len(basis)))
-    ratio = (_mean_square(repel, gram) / _mean_square(attract, gram).clamp_min(1e-30)).sqrt()
+    gradient = together @ basis * (-2 * size / (area * n * len(basis)))
+    ratio = (_mean(length(repel)) / _mean(length(attract)).clamp_min(1e-30)).sqrt()
     stats = _stats(widths, square.mean(1).sqrt() * factor, ratio, to_y, unit)
     return DriftField(_batch(gradient, groups), value * size, stats)
 
@@ -159,23 +163,38 @@ def _less_row_sum(weights: Tensor) -> Tensor:
     return torch.cat([own, *parts[1:]], -1)
 
 
-def _mean_square(coefficients: Tensor, gram: Tensor) -> Tensor:
-    """Mean over problems and samples of |v_i|^2, v = coefficients @ basis, from gram = basis basis^T: [H]."""
-    return ((coefficients @ gram) * coefficients).sum(-1).mean((1, 2)).clamp_min(0)
+@dataclass(frozen=True)
+class _Length:
+    """|v_i|^2 / area [H, P, n] of v = coefficients @ basis: from inner products, or, with drafts remembered, directly,
+    since their number squared may be large."""
+
+    basis: Tensor  # [P, 2n + M, D]
+    gram: Tensor  # of its first 2n rows
+    area: Tensor
+
+    def __call__(self, coefficients: Tensor) -> Tensor:
+        if self.basis.shape[1] > self.gram.shape[1]:
+            return (coefficients @ self.basis).square().sum(-1) / self.area.squeeze(-1)
+        return ((coefficients @ (self.gram / self.area)) * coefficients).sum(-1)
 
 
-def _distances(gram: Tensor, n: int) -> tuple[Tensor, Tensor, Tensor]:
-    """|X_i - X_j|, |X_i - Y_j|, both [P, n, n], and |X_i - M_j| [P, n, M], from inner products of [X, E = Y - X, M].
+def _mean(lengths: Tensor) -> Tensor:
+    """Over problems and samples: [H]."""
+    return lengths.mean((1, 2)).clamp_min(0)
+
+
+def _distances(gram: Tensor) -> tuple[Tensor, Tensor]:
+    """|X_i - X_j| and |X_i - Y_j|, both [P, n, n], from the inner products of [X, E = Y - X].
 
     Through E, a refinement that changes nothing has bitwise the distances of its draft: V is exactly 0 there.
     """
-    length = gram.diagonal(dim1=1, dim2=2)[:, None]
-    x, e, m = length[..., :n], length[..., n : 2 * n], length[..., 2 * n :]
+    n = gram.shape[1] // 2
+    length = gram.diagonal(dim1=1, dim2=2)
+    x, e = length[:, None, :n], length[:, None, n:]
     to_x = x.mT + x - 2 * gram[:, :n, :n]
-    x_e = gram[:, :n, n : 2 * n]
+    x_e = gram[:, :n, n:]
     to_y = to_x - 2 * (x_e - x_e.diagonal(dim1=1, dim2=2)[:, None]) + e
-    to_m = x.mT + m - 2 * gram[:, :n, 2 * n :]
-    return to_x.clamp_min(0).sqrt(), to_y.clamp_min(0).sqrt(), to_m.clamp_min(0).sqrt()
+    return to_x.clamp_min(0).sqrt(), to_y.clamp_min(0).sqrt()
 
 
 def _unit(to_x: Tensor, to_y: Tensor, to_m: Tensor, scale: str, groups: int, running: Running) -> Tensor:
@@ -192,14 +211,15 @@ def _unit(to_x: Tensor, to_y: Tensor, to_m: Tensor, scale: str, groups: int, run
     return running.update("unit", unit) if scale == "running" else unit
 
 
-def _sizes(
-    v: Tensor, gram: Tensor, level: Tensor, equalise: str, groups: int, running: Running
-) -> tuple[Tensor, Tensor]:
-    """(mean |V_h|^2, Z_h), both [H, 1] or, per position, [H, P]; both without the factor exp(level [H, 1]) of V_h."""
+def _sizes(lengths: Tensor, level: Tensor, equalise: str, groups: int, running: Running) -> tuple[Tensor, Tensor]:
+    """(mean |V_h|^2, Z_h), both [H, 1] or, per position, [H, P]; both without the factor exp(level [H, 1]) of V_h.
+
+    lengths [H, P, n]: |V_h|^2 of each sample.
+    """
     if equalise == "position":
-        square = ((v @ gram) * v).sum(-1).mean(2).clamp_min(0).unflatten(1, (groups, -1)).mean(1).repeat(1, groups)
+        square = lengths.mean(2).clamp_min(0).unflatten(1, (groups, -1)).mean(1).repeat(1, groups)
     else:
-        square = _mean_square(v, gram)[:, None]
+        square = _mean(lengths)[:, None]
     if equalise == "none":
         return square, (-level).exp()
     z = square.clamp_min(_SMALLEST_SQUARE).sqrt()

@@ -55,6 +55,11 @@ class FeatureSpace:
             backbone = open_backbone(drift.backbone).to(track.tokenizer.codebook.device)
         if not isinstance(backbone, FeatureBackbone):
             raise ConfigError(f"Track '{track.name}' has no feature backbone. Use drift.space=pixel drift.blocks=[].")
+        return cls.on(backbone, drift)
+
+    @classmethod
+    def on(cls, backbone: FeatureBackbone, drift: DriftConfig) -> "FeatureSpace":
+        """Of this backbone. Raises ConfigError for what it does not have."""
         if drift.cls != "none" and not backbone.has_class:
             raise ConfigError(f"Backbone '{backbone.name}' has no class token. Use drift.cls=none.")
         return cls(backbone.select(drift.blocks).looking(drift.resize, drift.last_norm), drift.grid, drift.cls)

@@ -66,7 +66,7 @@ class FeatureBackbone(nn.Module):
     ):
         super().__init__()
         if not timm.is_model(name):
-            raise UnknownName("backbone", name, timm.list_models())
+            raise UnknownName("drift.backbone", name, timm.list_models())
         self.name, self.input_size, self.pretrained, self.last_norm = name, input_size, pretrained, False
         net: Any
         if is_transformer(name):

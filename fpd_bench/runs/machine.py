@@ -1,4 +1,4 @@
-"""What a sweep's runs need of a machine, told before anything is made; needs no torch."""
+"""What a sweep's runs need of a machine, told before anything is made; needs no torch but for a backbone by name."""
 
 import sys
 from collections.abc import Iterable
@@ -13,7 +13,8 @@ GPUS = ("nvidiactl", "kfd", "dxg")  # of CUDA, ROCm and Windows' Linux
 
 
 def check_machine(configs: Iterable[RunConfig], here: bool, devices: Path = Path("/dev")) -> None:
-    """Raises AssetError for a missing or foreign asset of the package, ConfigError for a device that is not here.
+    """Raises AssetError for a missing or foreign asset of the package, ConfigError for a device that is not here, both
+    for a backbone that cannot be used.
 
     here: the runs are made on this machine.
     """
@@ -27,3 +28,12 @@ def check_machine(configs: Iterable[RunConfig], here: bool, devices: Path = Path
             raise ConfigError(
                 f"execution.device={device}, but this machine has none. Use execution.device=cpu, or executor=slurm."
             )
+    named = {(c.drift.backbone, str(c.drift), c.track.name, c.track.preset): c for c in configs if _names_phi(c)}
+    for config in named.values():
+        from fpd_bench.runs.phi import check_backbone  # imports torch: for those who ask for another Phi only
+
+        check_backbone(config, here)
+
+
+def _names_phi(config: RunConfig) -> bool:
+    return config.method == "fpd" and bool(config.drift.backbone)

@@ -74,7 +74,15 @@ WRONG = {
         drift=DriftConfig(space="pixel")
     ),
     "drift.grid=3 does not divide a 32 x 32 image": RunConfig(drift=DriftConfig(space="pixel", blocks=[], grid=3)),
-    "drift.grid=5 does not divide a 32 x 32 image. Choose a divisor, or 0": RunConfig(drift=DriftConfig(grid=5)),
+    "drift.grid=5 does not divide the 16 x 16 map of block 0. For these blocks choose 0 or one of 1, 2, 4, 8, 16.": (
+        RunConfig(drift=DriftConfig(grid=5))
+    ),
+    "drift.grid=4 does not divide the 6 x 6 map of block 2. For these blocks choose 0 or one of 1, 3, 6, 12, 24.": (
+        RunConfig(track=TrackConfig(preset="large"))
+    ),
+    "drift.grid=4 does not divide the 10 x 10 map of block 1. For these blocks choose 0 or one of": (
+        RunConfig(drift=DriftConfig(resize=40))
+    ),
     "drift.blocks=[2, 11] are not blocks of track 'shapes'. Choose one or more of [0, 1, 2, 3, 4]": RunConfig(
         drift=DriftConfig(blocks=[2, 11])
     ),
@@ -102,7 +110,7 @@ def test_what_cannot_work_is_refused(message):
         RunConfig(drift=DriftConfig(shifts=7, layer_weights=[0.25] * 4, scale="none", equalise="running")),
         RunConfig(drift=DriftConfig(space="pixel", blocks=[], layer_weights=[2])),
         RunConfig(drift=DriftConfig(samples_per_condition=1)),  # the whole batch is one group
-        RunConfig(start=StartConfig(1.0), track=TrackConfig(preset="large")),
+        RunConfig(start=StartConfig(1.0), track=TrackConfig(preset="large"), drift=DriftConfig(grid=3)),
         RunConfig(drift=DriftConfig(samples_per_condition=1, negatives="roll"), optim=OptimConfig(batch=1)),
     ],
 )

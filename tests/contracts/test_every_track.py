@@ -28,6 +28,8 @@ def test_the_table_of_facts_agrees_with_the_track(track):
     facts = FACTS[track.name][track.preset]
     pixels = track.real_images(1, torch.Generator().manual_seed(0)).shape[-1]
     assert (facts.tokens, facts.pixels, facts.blocks) == (track.n_tokens, pixels, track.backbone.valid_blocks)
+    maps = track.backbone(torch.rand(1, 3, pixels, pixels))
+    assert facts.maps(maps) == {block: features.shape[-1] for block, features in maps.items()}
 
 
 def test_codes_survive_decoding_and_encoding(track):

@@ -98,7 +98,7 @@ def test_published_drifting_loss(scenario, r_list):
 
 def test_official_setting_of_fpd_loss_points_where_the_published_one_points():
     x, y = features()
-    ours = gradient(x, y, [0.2], floor=1e-6)
+    ours = gradient(x, y, [0.2], negatives="self_masked", floor=1e-6)
     gen = x.transpose(0, 1).contiguous().requires_grad_()  # positions folded into the batch axis
     drifting_loss(gen, y.transpose(0, 1), R_list=(0.2,))[0].sum().backward()
     theirs = gen.grad.transpose(0, 1)
@@ -133,13 +133,12 @@ def test_a_remembered_draft_repels_every_prompt_and_none_of_them_pulls():
 
 def test_one_loss_on_the_sum_of_fields_has_the_same_gradient_and_the_published_value():
     x, y = features(f=1)
-    official = dict(floor=1e-6, combine="fields")
-    torch.testing.assert_close(gradient(x, y, **official), gradient(x, y, floor=1e-6))
-    published = drifting_loss(x.transpose(0, 1), y.transpose(0, 1), R_list=WIDTHS)[0].sum()
-    assert drift_loss(x, y, WIDTHS, **official).loss.item() == pytest.approx(
-        published.item(), rel=1e-6
-    )  # floors differ
-    assert drift_loss(x, y, WIDTHS, floor=1e-6).loss.item() != pytest.approx(published.item(), rel=0.1)
+    official = dict(negatives="self_masked", floor=1e-6)
+    torch.testing.assert_close(gradient(x, y, **official, combine="fields"), gradient(x, y, **official))
+    published = drifting_loss(x.transpose(0, 1), y.transpose(0, 1), R_list=WIDTHS)[0].sum().item()
+    fields, losses = (drift_loss(x, y, WIDTHS, **official, combine=c).loss.item() for c in ("fields", "losses"))
+    assert fields == pytest.approx(published, rel=1e-6)  # floors differ
+    assert losses != pytest.approx(published, rel=0.1)
 
 
 def test_a_sum_over_dimensions_is_so_many_times_their_mean():
@@ -182,7 +181,7 @@ def test_gradient_is_the_slope_of_the_regression_onto_a_frozen_target():
     v, unit = plain_field(x, y, 0.2, "all", "self_masked", "joint")
     z, target = v.square().sum(-1).mean().sqrt(), x / unit + v
     eq7 = lambda at: (at / unit - target).square().sum(-1).mean() / z  # noqa: E731
-    grad, eps = gradient(x, y, [0.2]), 1e-5
+    grad, eps = gradient(x, y, [0.2], negatives="self_masked"), 1e-5
     torch.testing.assert_close(grad, -2 * v / z / unit / (6 * 2))
     for index in [(0, 0, 0), (3, 1, 2), (5, 0, 1)]:
         nudge = torch.zeros_like(x)
@@ -250,8 +249,26 @@ def test_equalised_per_position_strong_and_weak_positions_pull_alike(groups):
 def test_without_equalising_the_gradient_and_loss_are_those_of_the_bare_field():
     x, y = features()
     v, unit = plain_field(x, y, 0.5, "all", "self_masked", "joint")
-    torch.testing.assert_close(gradient(x, y, [0.5], equalise="none"), -2 * v / unit / (12 * 3))
-    assert drift_loss(x, y, [0.5], equalise="none").loss.item() == pytest.approx(v.square().sum(-1).mean().item())
+    bare = dict(negatives="self_masked", equalise="none")
+    torch.testing.assert_close(gradient(x, y, [0.5], **bare), -2 * v / unit / (12 * 3))
+    assert drift_loss(x, y, [0.5], **bare).loss.item() == pytest.approx(v.square().sum(-1).mean().item())
+
+
+def test_raw_features_have_the_mean_over_their_dimensions_and_its_sum():
+    x, y = features(d=6)
+    bare = dict(scale="none", equalise="none", positives="own", repulsion=0.0, normalise="row_only")
+    step = (y - x).square()  # the own refinement, weight 1
+    assert drift_loss(x, y, [1.0], **bare).loss.item() == pytest.approx(step.mean().item())
+    assert drift_loss(x, y, [1.0], **bare, norm="sum").loss.item() == pytest.approx(step.sum(-1).mean().item())
+    torch.testing.assert_close(gradient(x, y, [1.0], **bare), -2 * (y - x) / step.numel())
+
+
+def test_many_remembered_drafts_cost_no_square_of_their_number():
+    x, y = features(b=8, f=2, d=4)
+    few, many = features(b=6, f=2, d=4, seed=3)[0], 60_000
+    memory = torch.cat([few, few[:1].expand(many - 6, -1, -1) + 1e6])  # too far away to matter
+    options = dict(scale="none", normalise="row_only")
+    torch.testing.assert_close(gradient(x, y, memory=memory, **options), gradient(x, y, memory=few, **options))
 
 
 @pytest.mark.parametrize("option", ["scale", "equalise"])
@@ -388,7 +405,7 @@ def test_impossible_shapes_are_refused():
     with pytest.raises(ConfigError, match="5 equal groups"):
         drift_loss(x, y, WIDTHS, groups=5)
     with pytest.raises(ConfigError, match="nothing to compare"):
-        drift_loss(x, y, WIDTHS, groups=12)
+        drift_loss(x, y, WIDTHS, groups=12, negatives="self_masked")
     with pytest.raises(ConfigError, match="B, F, D"):
         drift_loss(x, y[:, :1], WIDTHS)
     for wrong in (dict(negatives="roll", shifts=12), dict(negatives="self_masked", shifts=1)):
