@@ -7,7 +7,7 @@
 The same command continues what was interrupted and runs what is missing. key=value is Hydra's override grammar:
 profile=NAME, seeds=[0,1], executor=local|inline|slurm, executor.workers=N, and any field of fpd_bench/config/schema.py.
 What it will cost: --dry-run plan.gpu=H100 plan.utilisation=0.35 (always with profile=paper), see docs/paper_scale.md.
-On a cluster: executor=slurm executor.partition=P executor.gpus=1 executor.timeout_min=240 ..., see docs/clusters.md.
+On a cluster: executor=slurm executor.partition=P executor.timeout_min=240 execution.device=cuda, see docs/clusters.md.
 Exit code: 0 all runs have a result, 1 some have not, 2 the request is wrong.
 """
 
@@ -57,6 +57,7 @@ def _sweep(asked: argparse.Namespace) -> int:
     from fpd_bench.config.spec import load_sweep
     from fpd_bench.runs import batch, past, sweeping
     from fpd_bench.runs import plan as costs
+    from fpd_bench.runs.executor import fitted
     from fpd_bench.runs.machine import check_machine
     from fpd_bench.runs.scores import run_score
     from fpd_bench.runs.view import SweepView
@@ -69,6 +70,7 @@ def _sweep(asked: argparse.Namespace) -> int:
     if asked.cancel:
         print(batch.cancel(sweep, asked.results), file=sys.stderr)
         return 0
+    executor = fitted(executor, [config.execution for config in sweep.runs().values()])
     if executor.name == "slurm":
         batch.check(executor, sweep)
     plan = sweeping.plan(sweep, asked.results)
