@@ -4,7 +4,7 @@ from pathlib import Path
 
 from fpd_bench.config.spec import Sweep
 from fpd_bench.errors import ConfigError
-from fpd_bench.runs import launch, past, scheduler
+from fpd_bench.runs import launch, past, scheduler, submissions
 from fpd_bench.runs.executor import Executor, asks_sbatch
 from fpd_bench.runs.failures import Patience
 from fpd_bench.runs.following import cancel_runs, run_slurm
@@ -65,7 +65,10 @@ def carry_out(sweep: Sweep, todo: list[str], results: Path, executor: Executor, 
     submitted, ended = run_slurm(runs, results, executor, tell, patience, detach)
     if ended:
         return patience.reason
-    return f"{submitted} of {len(runs)} runs submitted, the others have a job already. {LATER}"
+    in_jobs = sum(submissions.read(run) is not None for run in runs)
+    if not (submitted or in_jobs):
+        return "Stopped before sbatch took a run."
+    return f"{submitted} of {len(runs)} runs submitted, {in_jobs} are in jobs. {LATER}"
 
 
 def cancel(sweep: Sweep, results: Path) -> str:

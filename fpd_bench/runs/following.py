@@ -14,7 +14,7 @@ from fpd_bench.runs.local import Tell
 from fpd_bench.runs.outcome import Outcome
 from fpd_bench.runs.rundir import RunDir
 from fpd_bench.runs.scheduler import Answer, Scheduler, cancel
-from fpd_bench.runs.signals import stop_flag
+from fpd_bench.runs.signals import StopFlag, stop_flag
 from fpd_bench.runs.verdict import judge
 
 POLL_SECONDS = 5.0
@@ -23,12 +23,13 @@ RETRY_SECONDS = 60.0  # until sbatch is asked again after it refused
 
 @dataclass
 class Follower:
-    """Submits runs and hears of their ends. tell: as in runs/local.py."""
+    """Submits runs and hears of their ends, until it is asked to stop. tell: as in runs/local.py."""
 
     results: Path
     executor: Executor
     tell: Tell
     patience: Patience
+    stop: StopFlag
     mine: frozenset[str] = frozenset()
     again: list[launch.Wish] = field(default_factory=list)  # to be submitted
 
@@ -49,7 +50,7 @@ class Follower:
         """Submit what waits; gives how many. What sbatch refuses goes on waiting, for example until others have ended.
 
         Raises ConfigError if it has refused everything for `patience_s` while nothing of the sweep was under way; a
-        full queue is waited for without end by those who `stay`.
+        full queue is waited for without end by those who `stay`. A Ctrl-C ends sbatch, too, which is no refusal.
         """
         wishes, self.again = self.again, []
         try:
@@ -58,7 +59,7 @@ class Follower:
             self.again = [wish for wish in wishes if submissions.read(wish.run) is None]
             sent, now = len(wishes) - len(self.again), time.monotonic()
             self._refused_since = now if sent else self._refused_since or now
-            hopeless = not (sent or under_way or (stay and launch.will_pass(error)))
+            hopeless = not (sent or under_way or self.stop or (stay and launch.will_pass(error)))
             if hopeless and now - self._refused_since >= patience_s:
                 raise
             self._retry_at = now + RETRY_SECONDS
@@ -72,15 +73,14 @@ class Follower:
     def follow(self, runs: list[RunDir]) -> bool:
         """Until all runs have ended, or a signal comes, which leaves the jobs running. Whether all have ended."""
         left = {run.run_id: run for run in runs}
-        with stop_flag() as stop:
-            while left and not stop:
-                waiting = {wish.run.run_id for wish in self.again}
-                asked = {run_id: run for run_id, run in left.items() if run_id not in waiting}
-                for run_id in [run_id for run_id, ended in self._look(asked).items() if ended]:
-                    del left[run_id]
-                if self.again and not stop and time.monotonic() >= self._retry_at:
-                    self._send(len(self.again) < len(left), patience_s=60 * self.executor.grace_min)
-                _sleep(POLL_SECONDS if left else 0, lambda: bool(stop) or self._all_ended())
+        while left and not self.stop:
+            waiting = {wish.run.run_id for wish in self.again}
+            asked = {run_id: run for run_id, run in left.items() if run_id not in waiting}
+            for run_id in [run_id for run_id, ended in self._look(asked).items() if ended]:
+                del left[run_id]
+            if self.again and not self.stop and time.monotonic() >= self._retry_at:
+                self._send(len(self.again) < len(left), patience_s=60 * self.executor.grace_min)
+            _sleep(POLL_SECONDS if left else 0, lambda: bool(self.stop) or self._all_ended())
         return not left
 
     def _look(self, runs: dict[str, RunDir]) -> dict[str, bool]:
@@ -180,10 +180,14 @@ class Follower:
 def run_slurm(
     runs: list[RunDir], results: Path, executor: Executor, tell: Tell, patience: Patience, detach: bool
 ) -> tuple[int, bool]:
-    """(how many were submitted, whether all ended). detach: submit and leave."""
-    follower = Follower(results, executor, tell, patience, mine=frozenset(run.run_id for run in runs))
-    submitted = follower.submit(runs, stay=not detach)
-    return submitted, (False if detach else follower.follow(runs))
+    """(how many were submitted, whether all ended). detach: submit and leave.
+
+    A signal on the way is remembered until what sbatch has taken is on record.
+    """
+    with stop_flag() as stop:
+        follower = Follower(results, executor, tell, patience, stop, mine=frozenset(run.run_id for run in runs))
+        submitted = follower.submit(runs, stay=not detach)
+        return submitted, (False if detach else follower.follow(runs))
 
 
 def cancel_runs(runs: list[RunDir]) -> int:

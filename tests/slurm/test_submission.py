@@ -39,6 +39,28 @@ def test_a_submitter_that_is_killed_loses_no_run_and_doubles_none(bench, put_fir
     assert [run.attempts() for run in runs] == [[1], [1]]
 
 
+@pytest.mark.parametrize("when", KILLED)
+def test_ctrl_c_while_sbatch_works_is_remembered_until_what_it_took_is_on_record(bench, put_first, ask, when):
+    """sbatch itself does it, as a terminal does: it stops who has called it, and itself unless it has made the job."""
+    itself = "" if KILLED[when] else "; kill -INT $$"
+    answer = 'echo "$out"' if KILLED[when] else "exit 1"
+    sbatch = shutil.which("sbatch")
+    shim = put_first("sbatch", f"{KILLED[when].format(sbatch=sbatch)}kill -INT $PPID{itself}\n{answer}")
+    words = ["sweep", bench.file, *bench.one, "executor=slurm", "executor.timeout_min=30", "executor.sbatch.hold=true"]
+    process = bench.tiny.start(*words, "--results", bench.results)
+    _out, err = process.communicate(timeout=300)
+    shim.unlink()
+    (run,) = bench.runs(*bench.one)
+    assert "Traceback" not in err
+    if KILLED[when]:
+        assert process.returncode == 0 and "1 of 1 runs submitted, 1 are in jobs. The jobs go on." in err
+        assert submissions.read(run).job_id in ask("squeue", "-h", "-o", "%i").split()
+        assert "1 runs taken back" in bench.sweep(*bench.one, "--cancel")[2]
+    else:
+        assert process.returncode == 1 and "Stopped before sbatch took a run." in err
+        assert submissions.read(run) is None and not run.attempts()
+
+
 def test_one_job_carries_several_runs_and_comes_back_for_those_that_are_left(bench, ask):
     bench.setenv("TINY_SECONDS", "0.1")
     runs = bench.detach("executor.cells_per_job=3", "executor.sbatch.hold=true")
