@@ -114,12 +114,13 @@ class FeatureBackbone(nn.Module):
         if last_norm and not (isinstance(self.net, TransformerMaps) and self.net.has_norm):
             raise ConfigError(f"Backbone '{self.name}' has no last norm. Use drift.last_norm=false.")
         resized = side not in (0, self.input_size)
-        other = copy.deepcopy(self) if resized else copy.copy(self)  # the track's own stays as it is
+        sized = resized and isinstance(self.net, TransformerMaps)  # it knows how large its images are
+        other = copy.deepcopy(self) if sized else copy.copy(self)  # the track's own stays as it is
         other.last_norm = last_norm
         if resized:
             other.input_size = side
-            if isinstance(other.net, TransformerMaps):
-                other.net.resize(side)
+        if isinstance(other.net, TransformerMaps) and sized:
+            other.net.resize(side)
         return other
 
     def _normalised(self, images: Tensor) -> Tensor:

@@ -41,8 +41,8 @@ def truncated(logits: Tensor, top_k: int = 0, top_p: float = 1.0) -> Tensor:
     fewest that hold top_p of the probability (nucleus sampling, Holtzman et al. 2020); the likeliest always stays."""
     never = torch.finfo(logits.dtype).min  # finite: whoever looks for divergence must not find it here
     if 0 < top_k < logits.shape[-1]:
-        least = logits.topk(top_k).values[..., -1:]
-        logits = logits.masked_fill(logits < least, never)
+        values, codes = logits.topk(top_k)
+        logits = torch.full_like(logits, never).scatter(-1, codes, values)
     if top_p < 1:
         ordered, codes = logits.softmax(-1).sort(-1, descending=True)
         before = ordered.cumsum(-1) - ordered  # the probability of all likelier codes

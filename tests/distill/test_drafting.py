@@ -10,6 +10,7 @@ from fpd_bench.distill.drafting import SAMPLING, draft_codes, draft_logits, draw
 from fpd_bench.errors import ConfigError
 from fpd_bench.evals.sampling import one_step
 from fpd_bench.models.perturbation import Perturbation, perturbed
+from fpd_bench.models.sampling import truncated
 
 
 def draw(seed=0):
@@ -44,6 +45,11 @@ def test_only_the_likeliest_codes_are_drawn(sampling, cut, expected):
     shares = torch.bincount(codes.flatten(), minlength=4) / 20000
     torch.testing.assert_close(shares, torch.tensor(expected, dtype=torch.float), atol=0.015, rtol=0)
     assert (shares[torch.tensor(expected) == 0] == 0).all()
+
+
+def test_of_equally_likely_codes_only_as_many_as_asked_for_are_kept():
+    kept = truncated(torch.zeros(1, 1, 5), top_k=2).softmax(-1)
+    assert sorted(kept.flatten().tolist()) == [0, 0, 0, 0.5, 0.5]
 
 
 def test_embedding_noise_keeps_the_variance_and_nothing_else():

@@ -5,6 +5,8 @@ import torch
 
 from fpd_bench.config.check import CHOICES
 from fpd_bench.config.compose import compose
+from fpd_bench.distill import drift
+from fpd_bench.distill.drafting import SAMPLING
 from fpd_bench.distill.trainer import Training
 
 BASE = [
@@ -83,3 +85,18 @@ def test_no_choice_of_the_drift_is_left_out():
         default = {str(getattr(compose([]), field.partition(".")[0]).__dict__[field.partition(".")[2]])}
         elsewhere = {"only", "also"} if field == "drift.cls" else set()  # of transformers: test_spaces.py
         assert tried | default | elsewhere >= set(CHOICES[field]), field
+
+
+def test_the_configuration_knows_the_choices_that_the_code_makes():
+    """config/ imports no torch, so the names stand there once more."""
+    code = {
+        "drift.positives": drift.POSITIVES,
+        "drift.negatives": drift.NEGATIVES,
+        "drift.normalise": drift.NORMALISE,
+        "drift.scale": drift.SCALE,
+        "drift.equalise": drift.EQUALISE,
+        "drift.combine": drift.COMBINE,
+        "drift.norm": drift.NORM,
+        "start.sampling": SAMPLING,
+    }
+    assert {name: set(CHOICES[name]) for name in code} == {name: set(names) for name, names in code.items()}

@@ -62,6 +62,14 @@ def test_two_steps_with_soft_embeddings(track):
     assert np.isfinite(recorder.rows[-1]["loss"])
 
 
+def test_two_steps_with_noise_on_embeddings_and_class_tokens(track):
+    noisy = ("start.embedding_noise=0.5", "drift.cls=also", "drift.last_norm=true", "drift.resize=64")
+    recorder, images = contract.distil(track, *noisy)
+    plain, others = contract.distil(track)
+    assert np.isfinite(recorder.rows[-1]["loss"]) and recorder.rows[0]["loss"] != plain.rows[0]["loss"]
+    assert not images.equal(others)
+
+
 def test_the_suites_are_genevals(track):
     test, validation = track.suite("test"), track.suite("validation")
     assert (len(test.items), len(validation.items)) == (553, 100)

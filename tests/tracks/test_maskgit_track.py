@@ -37,6 +37,14 @@ def test_two_steps_of_fpd(track):
     assert images.shape == (2, 3, 16, 16)
 
 
+def test_two_steps_with_noise_on_embeddings_and_class_tokens(track):
+    noisy = ("start.embedding_noise=0.5", "drift.cls=also", "drift.last_norm=true", "drift.resize=64")
+    recorder, images = contract.distil(track, *noisy)
+    plain, others = contract.distil(track)
+    assert np.isfinite(recorder.rows[-1]["loss"]) and recorder.rows[0]["loss"] != plain.rows[0]["loss"]
+    assert not images.equal(others)
+
+
 def test_classes_by_number_by_name_and_by_both(track):
     texts = track.condition(["3", "tiger shark", "3 anything"]).texts
     assert texts == ("3 tiger shark",) * 3
