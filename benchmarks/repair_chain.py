@@ -16,13 +16,12 @@ from rich.console import Console
 from rich.table import Table
 
 from fpd_bench.config.schema import RefineConfig, StartConfig
-from fpd_bench.distill.masking import start_tokens
+from fpd_bench.distill.drafting import draft_codes, draft_logits, draw_noise, draw_start
 from fpd_bench.distill.refinement import refine
 from fpd_bench.evals.sampling import to_pixels
-from fpd_bench.models.sampling import categorical
 from fpd_bench.runs.rundir import find
 from fpd_bench.runs.samples import trained
-from fpd_bench.tracks.base import Suite
+from fpd_bench.tracks.base import Condition, Suite
 from fpd_bench.tracks.shapes.track import ShapesTrack
 
 RATIOS = ((0.1, 0.3), (0.3, 0.5), (0.5, 0.7), (0.7, 0.9), (0.1, 0.6))
@@ -38,13 +37,22 @@ def overall(track: ShapesTrack, suite: Suite, codes: torch.Tensor) -> float:
 
 
 @torch.no_grad()
+def draft(
+    track: ShapesTrack, condition: Condition, drafter: torch.nn.Module, start: StartConfig, generator: torch.Generator
+) -> torch.Tensor:
+    """Codes [B, L] by one call of `drafter`, as every field of `start` says."""
+    begin = draw_start(len(condition), track, start, generator)
+    logits = draft_logits(drafter, begin, condition, start)
+    return draft_codes(logits, draw_noise(len(condition), track, start, generator), start)
+
+
+@torch.no_grad()
 def chain(
     track: ShapesTrack, suite: Suite, drafter: torch.nn.Module, start: StartConfig, config: RefineConfig
 ) -> list[float]:
     """Overall after each number of repairs in AFTER, from one-step drafts of `drafter`."""
     generator = torch.Generator().manual_seed(0)
-    tokens = start_tokens(len(suite.items), track.n_tokens, track.n_codes, start.r_init, generator)
-    codes = categorical(drafter(tokens, suite.condition), generator, start.temperature)
+    codes = draft(track, suite.condition, drafter, start, generator)
     scores = []
     for repairs in range(max(AFTER) + 1):
         if repairs:
@@ -64,10 +72,13 @@ def main() -> None:
     torch.set_num_threads(1)
     if options.run:
         source = trained(find(options.results, options.run))
+        if source.student is None:
+            parser.error(f"--run {options.run}: method={source.config.method} trains no student.")
         track, drafter, starts = source.track, source.student, [source.config.start]
     else:
         track = ShapesTrack()
-        drafter, starts = track.teacher, [StartConfig(r_init=r_init, temperature=1.0) for r_init in (0.9, 1.0)]
+        drafter = track.teacher  # the draws behind the numbers in docs/dynamics.md
+        starts = [StartConfig(r_init=r_init, temperature=1.0, sampling="gumbel") for r_init in (0.9, 1.0)]
     suite = track.suite("validation")
     table = Table(title=f"Repair alone: guidance {options.guidance:g}, temperature {options.temperature:g}")
     for name in ("r_init", "r", *(f"{n} repairs" for n in AFTER)):
