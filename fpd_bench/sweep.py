@@ -55,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _sweep(asked: argparse.Namespace) -> int:
     from fpd_bench.config.spec import load_sweep
+    from fpd_bench.config.weights import rehearsal
     from fpd_bench.runs import batch, past, sweeping
     from fpd_bench.runs import plan as costs
     from fpd_bench.runs.executor import fitted
@@ -86,7 +87,8 @@ def _sweep(asked: argparse.Namespace) -> int:
         todo = {run_id: sweep.runs()[run_id] for run_id in plan.todo}
         if todo and (priced.gpu or sweep.profile == "paper"):
             print(costs.report(todo, plan.labels, priced))
-        load_sweep(asked.file, overrides)  # says what is missing on this machine
+        with rehearsal(print):
+            load_sweep(asked.file, overrides)  # says what is missing on this machine
         return 0
     _bring_up_to_date(asked)  # a wrong address is told before the work, not after it
     if plan.todo:

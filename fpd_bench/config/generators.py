@@ -47,10 +47,7 @@ def _only_a_source(settings: GeneratorConfig) -> None:
 def _there(config: RunConfig) -> None:
     track, settings = config.track.name, config.generator
     if track in weights.PUBLISHED:
-        folder = weights.weights_folder(track)
-        for file in weights.missing(weights.SCORERS.get(track, ()), folder):
-            absent = file.absent(folder)
-            raise AssetError(f"Track '{track}' scores with {absent}, which is missing. Run: {file.fetch(folder)}")
+        weights.require_scorers(track, f"method={config.method} on track '{track}'")
     if config.method == "folder" and not Path(settings.source).is_dir():
         raise ConfigError(f"generator.source='{settings.source}' is not a folder.")
     if config.method == "diffusers":

@@ -51,7 +51,8 @@ def quiet(name: str = "huggingface_hub") -> Iterator[None]:
 
 def _out_of_reach(repository: str, files: list[str], role: str, into: Path | None, error: Exception) -> str:
     place = f" --local-dir {into}" if into else ""
+    reason = " ".join(str(error).split())[:NO_DOWNLOAD].rstrip(". ")
     return (
-        f"'{repository}' ({role}) cannot be fetched: {' '.join(str(error).split())[:NO_DOWNLOAD]} On a machine with a "
-        f"network run: hf download {repository} {' '.join(files)}{place} , and bring the folder here."
+        f"'{repository}' ({role}) cannot be fetched: {reason}. On a machine with a network "
+        f"run: hf download {repository} {' '.join(files)}{place} , and bring the folder here."
     )

@@ -55,7 +55,7 @@ def refuse_unavailable(name: str, profile: str = "") -> None:
         weights.require(name)
     except AssetError as error:
         asked = f"profile={profile} needs track '{name}'" if profile else f"track.name={name} needs track '{name}'"
-        raise AssetError(f"{asked}, which needs {error}") from error
+        raise AssetError(f"{asked}, which needs its published weights: {error}") from error
 
 
 def refuse_without_data(name: str, trains: bool, adversary: bool, fidelity: bool = False) -> None:

@@ -6,6 +6,8 @@ part of a run's name, and every run records the sha256 of what it read.
 """
 
 import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -142,12 +144,15 @@ def weights_folder(track: str) -> Path:
     folder = place()
     if folder is None or not folder.is_dir():
         is_what = f"{VARIABLE}={folder} is not a folder" if folder else f"{VARIABLE} is not set"
-        names = ", ".join(dict.fromkeys(file.repository for file in PUBLISHED[track]))
         raise AssetError(
-            f"its published weights ({names}): {is_what}. Fetch them into one folder and export "
+            f"{is_what}. Fetch {_repositories(PUBLISHED[track])} into one folder and export "
             f"{VARIABLE}=FOLDER, or {VARIABLE}={hub.HUB} where there is a network (docs/paper_scale.md)."
         )
     return folder
+
+
+def _repositories(files: tuple[Published, ...]) -> str:
+    return ", ".join(dict.fromkeys(file.repository for file in files))
 
 
 def data_folder(weights: Path) -> Path:
@@ -158,15 +163,29 @@ def data_folder(weights: Path) -> Path:
 def discriminator_file() -> Path:
     """DeiT-B distilled for the projected discriminator. Raises AssetError with where it is published."""
     folder = place() or Path("WEIGHTS")
-    missing((DEIT,), folder)
-    path = DEIT.path(folder)
-    if not path.is_file():
-        told = f"{path} is missing" if place() else f"{VARIABLE} is not set"
+    if missing((DEIT,), folder):
+        told = f"{DEIT.path(folder)} is missing" if place() else f"{VARIABLE} is not set"
         raise AssetError(
             f"gan.discriminator=projected needs DeiT-B distilled: {told}. Run: {DEIT.fetch(folder)}, then export "
             f"{VARIABLE}={folder}; or use gan.discriminator=light."
         )
-    return path
+    return DEIT.path(folder)
+
+
+def require_scorers(track: str, asked: str) -> None:
+    """What scores images that were made elsewhere. Raises AssetError with the commands that fetch it.
+
+    asked: what is scored, the message's first words.
+    """
+    files, folder = SCORERS.get(track, ()), place() or Path("WEIGHTS")
+    absent = missing(files, folder)
+    if not absent and place() and folder.is_dir():
+        return
+    told = f"{absent[0].absent(folder) if absent else folder} is missing" if place() else f"{VARIABLE} is not set"
+    export = "" if place() else f" ; then export {VARIABLE}={folder}"
+    names = _repositories(files) or "ADM's reference (or, with evaluation.fidelity=lite0, real images of your own)"
+    commands = " && ".join(file.fetch(folder) for file in absent) or _get_reference(folder)
+    raise AssetError(f"{asked} is scored with {names}: {told}. Run: {commands}{export}")
 
 
 def caption_files(data: Path) -> list[Path]:
@@ -214,10 +233,14 @@ def reference_file(weights: Path) -> Path:
     path = weights / REFERENCE
     if not path.is_file():
         raise AssetError(
-            f"FID's reference '{path}' is missing. Run: curl -o {path} {REFERENCE_URL}{REFERENCE} , or compare with "
+            f"FID's reference '{path}' is missing. Run: {_get_reference(weights)} , or compare with "
             "the track's own real images (evaluation.fidelity=lite0)."
         )
     return path
+
+
+def _get_reference(weights: Path) -> str:
+    return f"curl -o {weights / REFERENCE} --create-dirs {REFERENCE_URL}{REFERENCE}"
 
 
 def files_of(track: str) -> tuple[Published, ...]:
@@ -228,9 +251,30 @@ def files_of(track: str) -> tuple[Published, ...]:
 def missing(files: tuple[Published, ...], folder: Path) -> list[Published]:
     """Which of the files are not in the folder; with FPD_WEIGHTS=hub they are fetched first. Raises AssetError."""
     absent = [file for file in files if file.absent(folder)]
-    for file in absent if from_hub() else ():
+    if not from_hub():
+        return absent
+    if _rehearsed is not None:
+        _rehearsed.update((file, folder) for file in absent)
+        return []
+    for file in absent:
         file.bring(folder)
     return [file for file in absent if file.absent(folder)]
+
+
+_rehearsed: dict[Published, Path] | None = None  # what would have been fetched, and into which folder
+
+
+@contextmanager
+def rehearsal(tell: Callable[[str], None]) -> Iterator[None]:
+    """Nothing is fetched while the block runs, and what would be counts as there; `tell` hears of it at the end."""
+    global _rehearsed
+    _rehearsed = {}
+    try:
+        yield
+    finally:
+        for file, folder in _rehearsed.items():
+            tell(f"Would be fetched: {file.fetch(folder)}")
+        _rehearsed = None
 
 
 def require(track: str) -> Path:
@@ -243,9 +287,10 @@ def require(track: str) -> Path:
     absent = missing(files, folder)
     if absent:
         raise AssetError(
-            f"{absent[0].absent(folder)} ({absent[0].role}; {len(absent)} of {len(files)} files are missing)."
+            f"{absent[0].absent(folder)} is missing ({absent[0].role}; {len(absent)} of {len(files)} files)."
             f" Run: {absent[0].fetch(folder)} . All of it: python -m fpd_bench.tracks check {track}"
         )
     for file in files:
-        refuse_foreign(file.path(folder), file.kind)
+        if not file.absent(folder):  # in a rehearsal
+            refuse_foreign(file.path(folder), file.kind)
     return folder

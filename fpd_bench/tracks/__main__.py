@@ -87,7 +87,8 @@ def _folder(options: argparse.Namespace) -> Path:
     try:
         return options.weights or weights_folder(options.track)
     except AssetError as error:
-        raise AssetError(f"Track '{options.track}' needs {error} Or name the folder with --weights.") from None
+        asked = f"Track '{options.track}' needs its published weights"
+        raise AssetError(f"{asked}: {error} Or name the folder with --weights.") from None
 
 
 def _check(options: argparse.Namespace) -> int:

@@ -57,7 +57,9 @@ def test_every_sweep_expands(path):
 
 def test_the_paper_profile_says_what_it_lacks(monkeypatch):
     monkeypatch.delenv("FPD_WEIGHTS", raising=False)
-    lacking = "profile=paper needs track 'maskgen', which needs its published weights .*FPD_WEIGHTS is not set"
+    lacking = (
+        "profile=paper needs track 'maskgen', which needs its published weights: FPD_WEIGHTS is not set. Fetch turkeyju"
+    )
     with pytest.raises(ConfigError, match=lacking):
         load_sweep(SWEEPS / "table3.yaml", ["profile=paper"])
 
@@ -122,8 +124,32 @@ def test_images_from_elsewhere_need_the_scorers_weights_only(tmp_path, monkeypat
     (tmp_path / "mine.yaml").write_text(MINE.replace("FOLDER", str(images)))
     assert len(load_sweep(tmp_path / "mine.yaml").cells) == 1
     (weights / SCORER[0]).unlink()
-    with pytest.raises(ConfigError, match="Track 'maskgen' scores with .*mask2former"):
+    with pytest.raises(ConfigError) as told:
         load_sweep(tmp_path / "mine.yaml")
+    assert str(told.value).startswith("method=folder on track 'maskgen' is scored with facebook/mask2former-swin-small")
+    assert f"{weights / SCORER[0]} is missing. Run: hf download facebook/mask2former" in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("track", "scorer", "get"),
+    [
+        (
+            "maskgen",
+            "facebook/mask2former-swin-small-coco-instance, timm/vit_large_patch14_clip_224.openai",
+            "hf downl",
+        ),
+        ("maskgit", "ADM's reference", "curl -o WEIGHTS/VIRTUAL_imagenet256_labeled.npz"),
+    ],
+)
+def test_without_weights_images_from_elsewhere_name_their_scorers_only(tmp_path, monkeypatch, track, scorer, get):
+    monkeypatch.delenv("FPD_WEIGHTS", raising=False)
+    (tmp_path / "mine.yaml").write_text(MINE.replace("FOLDER", str(tmp_path)))
+    with pytest.raises(ConfigError) as told:
+        load_sweep(tmp_path / "mine.yaml", [f"track.name={track}"])
+    message = str(told.value)
+    assert message.startswith(f"method=folder on track '{track}' is scored with {scorer}")
+    assert "FPD_WEIGHTS is not set. Run: " + get in message and " ; then export FPD_WEIGHTS=WEIGHTS" in message
+    assert not any(name in message for name in ("turkeyju", "llvictorll", "dinov3"))
 
 
 SCORER = (

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from huggingface_hub.errors import GatedRepoError
 
+from fpd_bench import sweep
 from fpd_bench.config.compose import compose
 from fpd_bench.config.tracks import refuse_unavailable
 from fpd_bench.config.weights import discriminator_file
@@ -16,6 +17,8 @@ from fpd_bench.models.published import maskgit_shape
 from fpd_bench.registry import tracks
 from fpd_bench.runs.stages import Bench
 from fpd_bench.tracks.__main__ import main
+
+SWEEPS = Path(__file__).parents[2] / "sweeps"
 
 
 @pytest.fixture
@@ -54,6 +57,18 @@ def test_a_track_is_fetched_once_and_opens(hub, published, tmp_path):
     assert track.n_codes == 24 and len(track.assets["maskgit/teacher"]) == 64 and len(hub) == fetched
 
 
+@pytest.mark.parametrize("lacking", ["nothing", "captions"])
+def test_a_dry_run_fetches_nothing_and_says_what_would_be(hub, published, monkeypatch, capsys, lacking):
+    monkeypatch.setenv("FPD_DATA", str(published.weights / "data" if lacking == "nothing" else published.weights))
+    code = sweep.main([str(SWEEPS / "table3.yaml"), "profile=paper", "seeds=[0]", "--dry-run"])
+    said = capsys.readouterr()
+    fetched = [line for line in said.out.splitlines() if line.startswith("Would be fetched: hf download ")]
+    assert hub == [] and len(fetched) == len(set(fetched)) == (7 if lacking == "nothing" else 6)
+    assert (code, "Training captions are missing" in said.err) == ((0, False) if lacking == "nothing" else (2, True))
+    refuse_unavailable("maskgen")
+    assert hub  # it was for the dry run only
+
+
 def test_check_fetches_first(hub, capsys):
     assert main(["check", "maskgen", "--weights", "hub", "--quick"]) == 0
     assert "turkeyju/generator_maskgen_vq_l/model.safetensors" in hub
@@ -83,7 +98,10 @@ def test_a_hub_out_of_reach_gives_the_command_for_another_machine(tmp_path, monk
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setenv("FPD_WEIGHTS", "hub")
-    with pytest.raises(AssetError, match="profile=paper needs track 'maskgen'.*cannot be fetched.*On a machine with"):
+    told = (
+        r"profile=paper needs track 'maskgen', which needs its published weights: 'turkeyju\S* \(teacher\) cannot be "
+    )
+    with pytest.raises(AssetError, match=rf"{told}fetched: .*\w\. On a machine with a network run: hf download"):
         refuse_unavailable("maskgen", "paper")
     with pytest.raises(AssetError, match=r"hf download llvictorll/Maskgit-pytorch pretrained_maskgit/VQGAN/last.ckpt"):
         load_state("llvictorll/Maskgit-pytorch", "vqgan")
