@@ -16,7 +16,6 @@ from collections.abc import Iterable
 
 from fpd_bench.privacy import mask
 
-
 MANY = 150  # names are too many to be listed
 
 

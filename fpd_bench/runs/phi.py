@@ -1,4 +1,4 @@
-"""A backbone that a run names (drift.backbone), looked at before work: is it there, and does it lift the track's images?"""
+"""A backbone by name (drift.backbone), looked at before work: is it there, and does it lift images of the track?"""
 
 import torch
 
