@@ -13,6 +13,7 @@
 import argparse
 import os
 import sys
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -99,13 +100,14 @@ def _check(options: argparse.Namespace) -> int:
     missing(files_of(options.track), folder)  # fetches with FPD_WEIGHTS=hub; what stays missing is told below
     data = options.data or data_folder(folder)
 
-    def say(findings) -> bool:
+    said: list[checking.Finding] = []
+
+    def say(findings: Iterable[checking.Finding]) -> bool:
         """Prints each as it comes; whether all is well."""
-        well = True
         for finding in findings:
             print(finding, flush=True)
-            well &= finding.state != "wrong"
-        return well
+            said.append(finding)
+        return not checking.wrong(said)
 
     well = say(checking.check_files(options.track, folder))
     if well:
@@ -115,9 +117,8 @@ def _check(options: argparse.Namespace) -> int:
     say(checking.check_fidelity(options.track, folder))  # notes: only FID reads them
     if well and not options.quick:
         picture = options.out or Path(f"check_{options.track}.png")
-        well &= say(checking.check_models(options.track, folder, data, picture))
-    verdict = "is ready" if well else "is not ready: see the lines marked wrong"
-    print(f"Track '{options.track}' {verdict}.", file=sys.stderr)
+        well = say(checking.check_models(options.track, folder, data, picture))
+    print(f"Track '{options.track}' {checking.verdict(said)}.", file=sys.stderr)
     return 0 if well else 2
 
 

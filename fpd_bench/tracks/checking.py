@@ -6,7 +6,7 @@ models are loaded, run once and made to draw a picture. Findings come one by one
 
 import hashlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +22,14 @@ PROMPTS = {
 }
 STEPS = 8  # of the teacher's sampler, for the picture
 TORCH_BYTES = 10**9  # torch and its libraries, about
+USES = ("training", "sampling", "scoring")
+READ_BY = {  # what is a note when it is missing
+    "captions": "training",
+    "images": "L_gan",
+    "discriminator": "gan.discriminator=projected",
+    "reference": "scoring by FID",
+    "inception": "scoring by FID",
+}
 
 
 @dataclass(frozen=True)
@@ -34,6 +42,24 @@ class Finding:
 
     def __str__(self) -> str:
         return f"{self.state:<5} {self.subject:<13} {self.text}"
+
+
+def wrong(findings: Iterable[Finding]) -> bool:
+    """Whether a run of any kind would fail."""
+    return any(finding.state == "wrong" for finding in findings)
+
+
+def verdict(findings: list[Finding]) -> str:
+    """What the track is ready for, and what else would need files that are not there."""
+    if wrong(findings):
+        return "is not ready: see the lines marked wrong"
+    lacking: dict[str, list[str]] = {}
+    for finding in findings:
+        if finding.state == "note" and finding.subject in READ_BY:
+            lacking.setdefault(READ_BY[finding.subject], []).append(finding.subject)
+    able = [use for use in USES if not any(kind.startswith(use) for kind in lacking)]
+    words = [f"is ready for {' and '.join(filter(None, (', '.join(able[:-1]), able[-1])))}"]
+    return "; ".join([*words, *(f"{kind} needs {' and '.join(files)}" for kind, files in lacking.items())])
 
 
 def check_files(track: str, folder: Path) -> Iterator[Finding]:

@@ -140,6 +140,12 @@ def test_what_is_missing_is_said_before_any_work(pipeline_folder, tmp_path, monk
     check_generator(config("someone/anything"), here=False)  # a report asks for nothing
 
 
+def test_images_at_once_have_nothing_to_do_with_the_batch_of_a_training(pipeline_folder):
+    check(config(pipeline_folder, micro_batch=128))
+    with pytest.raises(ConfigError, match="execution.micro_batch=128 exceeds optim.batch=64"):
+        check(RunConfig(execution=ExecutionConfig(micro_batch=128)))
+
+
 def test_a_hub_out_of_reach_is_one_line_with_the_command(monkeypatch, tmp_path):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     monkeypatch.setenv("FPD_WEIGHTS", str(tmp_path))

@@ -61,12 +61,21 @@ def test_what_fid_needs_is_found_or_noted_with_its_address(folder, capsys, monke
         lines = check(capsys, "maskgit", folder, "--quick")[1]
         return {line.split()[1]: line for line in lines if line.split()[1] in ("reference", "inception")}
 
+    said = check(capsys, "maskgit", folder, "--quick")[2]
+    assert "is ready for training and sampling; scoring by FID needs reference and inception." in said
     noted = states()
     assert all(line.startswith("note") for line in noted.values())
     assert "curl -o" in noted["reference"] and "wget -O" in noted["inception"]
     for name in ("VIRTUAL_imagenet256_labeled.npz", "weights-inception-2015-12-05-6726825d.pth"):
         (folder / name).touch()
     assert [line.split()[0] for line in states().values()] == ["ok", "ok"]
+    assert "is ready for training, sampling and scoring." in check(capsys, "maskgit", folder, "--quick")[2]
+
+
+def test_what_is_not_there_is_named_beside_what_the_track_is_ready_for(folder, capsys, tmp_path):
+    (tmp_path / "none").mkdir()
+    code, _lines, said = check(capsys, "maskgen", folder, "--quick", "--data", tmp_path / "none")
+    assert code == 0 and "is ready for sampling and scoring; training needs captions; L_gan needs images." in said
 
 
 @pytest.mark.parametrize("changed", [False, True])
