@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from fpd_bench.config.identity import trains
 from fpd_bench.config.spec import load_sweep
 from fpd_bench.errors import ConfigError
 
@@ -101,6 +102,17 @@ def test_table_2_has_the_papers_thirteen_rows():
     }
     assert {cell.row_id for cell in table.cells} == {"maskgit_16", "maskgit_8", "maskgit_4", "maskgit_2", "dimo", "fpd"}
     assert all(cell.config.evaluation.images_per_prompt == 50 for cell in table.cells)
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 4])
+def test_the_paper_profile_is_made_for_a_gpu_and_says_which_length_is_ours(number):
+    path, asked = SWEEPS / f"table{number}.yaml", ["profile=paper", "seeds=[0]"]
+    found = load_sweep(path, asked, here=False).runs()
+    assert all(one.execution.device == "cuda" and one.execution.activation_checkpointing for one in found.values())
+    trained = [config for config in found.values() if trains(config)]
+    assert trained and {(config.optim.steps, config.refine.sampling) for config in trained} == {(1000, "categorical")}
+    assert "- optim.steps=1000 # ours: the paper does not say" in path.read_text()
+    assert set(load_sweep(path, [*asked, "execution.device=cpu"], here=False).runs()) == set(found)
 
 
 MINE = """\
