@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from fpd_bench.config import weights
 from fpd_bench.config.generators import INDEX
@@ -26,14 +26,16 @@ from fpd_bench.generators.pipelines import arguments, scheduler_class
 CPU = torch.device("cpu")
 LIBRARIES = ("diffusers", "transformers")
 UNUSED = ("safety_checker", "feature_extractor")  # generators/pipelines.py removes the one, the other was for it
-HUB = r"[\w.-]+/[\w.-]+"  # a repository's name
+ENDLESS = 10**6  # tokens; "no limit" in a tokenizer's configuration is 10**30
+HUB = r"\w[\w.-]*/[\w.-]+"  # a repository's name
+HUB_FILE = rf"{HUB}/[\w./-]+"  # a file in one
 
 
 class Words:
     """In a tokenizer's place: prompts of the full length, whose words do not matter. No vocabulary is needed."""
 
     def __init__(self, length: int):
-        self.model_max_length = length
+        self.model_max_length = length if length < ENDLESS else published.TOKENS
 
     def __call__(self, texts: str | list[str], max_length: int | None = None, **_: object) -> Any:
         from transformers import BatchEncoding
@@ -45,6 +47,14 @@ class Words:
     def tokenize(self, text: str) -> list[str]:
         """No words that a textual inversion could stand for."""
         return []
+
+    def encode(self, text: str, **_: object) -> list[int]:
+        """A token for each word: the length of an instruction that a pipeline puts before the prompt."""
+        return [0] * len(text.split())
+
+    def batch_decode(self, ids: Tensor, **_: object) -> list[str]:
+        """What a prompt has lost by being cut: nothing."""
+        return [""] * len(ids)
 
 
 def layout_of(settings: GeneratorConfig) -> Layout:
@@ -71,17 +81,21 @@ def _unet(named: str, layout: Layout) -> Part:
     own = layout.parts.get("unet")
     if own is None:
         raise ConfigError(f"{layout.kind} has no UNet; got generator.unet={named}.")
-    folder = local_folder(named, NETWORK)
+    folder, path = local_folder(named, NETWORK), Path(named).expanduser()
     if folder:
         return replace(own, config=read_json(folder / NETWORK))
     if named in published.UNETS:
         return replace(own, config={**own.config, **published.UNETS[named]})
-    if re.fullmatch(HUB, named) and not Path(named).is_file():
+    if path.is_dir():
+        raise AssetError(f"generator.unet={named} is a folder without a {NETWORK}")
+    if path.is_file() or re.fullmatch(HUB_FILE, named):
+        return own
+    if re.fullmatch(HUB, named):
         raise AssetError(
             f"the sizes of generator.unet={named} are not known here. Its configuration file suffices: "
             f"hf download {named} {NETWORK} --local-dir DIR, then generator.unet=DIR"
         )
-    return own
+    raise AssetError(f"generator.unet={named} is not there")
 
 
 def local_folder(named: str, file: str) -> Path | None:
@@ -106,7 +120,7 @@ def blueprint(settings: GeneratorConfig) -> Any:
     if kind is None:
         raise ConfigError(f"diffusers {diffusers.__version__} has no {layout.kind}")
     dtype = getattr(torch, settings.dtype)
-    made = {name: _made(part, dtype) for name, part in layout.parts.items() if name not in UNUSED}
+    made = {name: _made(name, part, dtype) for name, part in layout.parts.items() if name not in UNUSED}
     made |= {**layout.options, "requires_safety_checker": False}
     wanted = list(inspect.signature(kind.__init__).parameters.values())[1:]
     given = {one.name: made.get(one.name) for one in wanted if one.name in made or one.default is one.empty}
@@ -125,12 +139,11 @@ def draw(pipeline: Any, settings: GeneratorConfig, n: int) -> None:
     pipeline(["a photo"] * n, generator=noise, output_type="np", **arguments(settings))
 
 
-def _made(part: Part, dtype: torch.dtype) -> Any:
+def _made(name: str, part: Part, dtype: torch.dtype) -> Any:
     """A network on the meta device, a scheduler as it is, a stand-in for a tokenizer; None for anything else."""
     if "Tokenizer" in part.kind:
         return Words(int(part.config.get("model_max_length", published.TOKENS)))
-    home = part.library if part.library in LIBRARIES else f"diffusers.pipelines.{part.library}"
-    kind = getattr(import_module(home), part.kind)
+    kind = _class(name, part)
     if issubclass(kind, nn.Module):
         if not part.config:
             raise AssetError(f"the configuration of its {part.kind} is missing")
@@ -139,6 +152,18 @@ def _made(part: Part, dtype: torch.dtype) -> Any:
             made = kind(config_class(**part.config)) if config_class else kind.from_config(part.config)
         return made.eval().requires_grad_(False)
     return kind.from_config(part.config) if part.kind.endswith("Scheduler") else None
+
+
+def _class(name: str, part: Part) -> Any:
+    """Raises ConfigError if its library has no such class, or is not installed."""
+    home = part.library if part.library in LIBRARIES else f"diffusers.pipelines.{part.library}"
+    try:
+        return getattr(import_module(home), part.kind)
+    except (ImportError, AttributeError, RuntimeError) as error:  # what their lazy modules raise
+        what = " ".join(str(error).split())[:160]
+        raise ConfigError(
+            f"its part {name} is {part.library}'s {part.kind}, which cannot be imported: {what}"
+        ) from error
 
 
 @contextmanager
