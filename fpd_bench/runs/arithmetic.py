@@ -1,118 +1,171 @@
-"""FLOPs and memory of a training step, counted by running the networks on the meta device (torch.utils.flop_counter).
+"""FLOPs, memory and noise of a training step, and of an image in evaluation, from what each network costs (parts.py).
 
-A FLOP is one addition or multiplication. Counted: matrix products, convolutions and attention of the networks and of
-the estimator; not counted: element-wise work and the drift itself, which take time but next to no arithmetic.
-Letters: B batch, L tokens, K codes.
+Not counted is the drift itself, which takes time but next to no arithmetic. Letters: L tokens, K codes.
 """
 
-import copy
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
-import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
-
+from fpd_bench import registry
 from fpd_bench.config.identity import TEACHER
 from fpd_bench.config.schema import RunConfig
-from fpd_bench.models import discriminator, projected_gan
-from fpd_bench.models.backbones import FeatureBackbone
-from fpd_bench.models.compute import computing
-from fpd_bench.tracks.blueprint import META, Blueprint, blueprint, parameters
+from fpd_bench.errors import ConfigError
+from fpd_bench.evals.sampling import BATCH, DECODED
+from fpd_bench.runs.measuring import Share
+from fpd_bench.runs.parts import Drawers, Judges, Lifter, drawers, judges_of, lifter_of, track_of
 
 FLOAT = 4  # bytes
-PROBE = 2  # images a network is run on; one would let kernels drop the batch axis
-LOGIT_COPIES = 4  # logits, probabilities and their gradients, [B, L, K] each
+LOGIT_COPIES = 4  # [L, K] of an image: logits, probabilities and their gradients; of a sampler: its noise and sums
 TRAINED, AVERAGED, FROZEN = 16, 4, 4  # bytes a parameter: value, gradient and Adam's two moments; EMA; value
-Phi = tuple[str, int]  # drift.backbone, "" = the track's own, and drift.resize
 
 
 @dataclass(frozen=True)
-class Cost:
-    """Of one network and one image: FLOPs forward and backward, bytes kept between the two."""
+class Memory:
+    """Bytes of a training. fixed: whatever the batch.
 
-    forward: float = 0
-    backward: float = 0
-    kept: float = 0
+    Of every image of the batch: per_draft, all the time; at_once, while teacher, decoder or discriminator take all of
+    them together. Of every image of a micro-batch: graph, kept for its gradient; judged, what L_gan adds to that.
+    """
+
+    fixed: float
+    per_draft: float = 0
+    at_once: float = 0
+    graph: float = 0
+    judged: float = 0
+
+    def of(self, batch: int, micro: int) -> float:
+        """At most. A whole batch's graph lies beside what is done at once; parts draft again when that is over."""
+        graph, judged, together = micro * self.graph, micro * self.judged, batch * self.at_once
+        most = graph + max(judged, together) if micro >= batch else max(graph + judged, together)
+        return self.fixed + batch * self.per_draft + most
 
 
 @dataclass(frozen=True)
 class StepCost:
-    """flops: {part: per step}. fixed: bytes that do not depend on the batch; per_image: bytes kept for its gradient;
-    per_draft: bytes of every image of the batch, whatever the micro-batch. shown: FLOPs of an image in evaluation."""
+    """flops: {part: of a step}. noise: random numbers of a step, which the CPU draws one after the other.
+
+    Of evaluation: sampling, bytes; shares, {network: its part in an image}.
+    """
 
     flops: dict[str, float]
-    fixed: float
-    per_image: float
-    per_draft: float
-    shown: float
+    training: Memory
+    noise: float
+    sampling: float
+    shares: dict[str, Share]
 
     @property
     def total(self) -> float:
         """FLOPs of a step."""
         return sum(self.flops.values())
 
+    @property
+    def shown(self) -> float:
+        """FLOPs of an image in evaluation."""
+        return sum(share.flops for share in self.shares.values())
+
 
 @dataclass(frozen=True)
 class Parts:
-    """The costs of a track's networks. parameters: {network: how many}."""
+    """All networks of a run."""
 
-    student: Cost
-    decoder: Cost
-    backbone: Cost
-    text: Cost
-    judge: Cost  # the discriminator trained on an image
-    critic: Cost  # the discriminator judging a draft, gradients back to the image
-    parameters: dict[str, int]
-    logits: int  # L x K
+    drawers: Drawers
+    lifter: Lifter
+    judges: Judges
 
 
-def step_cost(config: RunConfig, weights: Path | None) -> StepCost | None:
-    """The step of a run, and an image of its evaluation; None for a method that is not known here."""
+@dataclass(frozen=True)
+class Work:
+    """What a method does for an image. flops: by part; noise: numbers; the others as in Memory."""
+
+    flops: dict[str, float]
+    noise: int
+    at_once: float
+    graph: float
+    judged: float = 0
+
+
+def step_cost(config: RunConfig, weights: Path | None) -> StepCost:
+    """The step of a run, and an image of its evaluation. Raises ConfigError for a method that is not known here."""
     if config.method not in (TEACHER, *METHODS):
-        return None
-    drift = config.drift
-    blocks = tuple(drift.blocks) if drift.space == "feature" else ()
-    adversary = config.gan.discriminator if config.method == "fpd" and config.gan.weight > 0 else ""
-    track, twice = (config.track.name, config.track.preset), config.execution.activation_checkpointing
-    phi = (drift.backbone, drift.resize)
-    parts = _parts(*track, weights, blocks, adversary, phi, twice and config.method != TEACHER)
-    sizes, shown = parts.parameters, parts.student.forward + parts.decoder.forward
-    resident = FROZEN * (sizes["teacher"] + sizes["resident"])
+        raise ConfigError(f"what method '{config.method}' computes is not known here")
+    track = track_of(config, weights)
+    parts = Parts(drawers(track), lifter_of(config, track), judges_of(config, track))
+    drawn, judges, batch = parts.drawers, parts.judges, config.optim.batch
+    resident = FROZEN * (drawn.parameters + drawn.resident)
     if config.method == TEACHER:
-        steps = 2 * config.evaluation.teacher_steps  # with and without the condition
-        return StepCost({}, resident, 0, 0, shown + (steps - 1) * parts.student.forward)
-    flops, per_image = METHODS[config.method](config, parts)
-    flops["text"] = parts.text.forward * config.optim.batch / drift.samples_per_condition
+        calls = 2 * config.evaluation.teacher_steps  # with and without the condition, both as one batch
+        sampling = resident + _sampling(drawn, 2 * BATCH)
+        return StepCost({}, Memory(resident), 0, sampling, _shares("teacher", calls, drawn))
+    work = METHODS[config.method](config, parts)
+    flops = {part: count * batch for part, count in work.flops.items()}
+    flops["text"] = drawn.text.forward * batch / config.drift.samples_per_condition
+    resident += FROZEN * parts.lifter.parameters
     trained = 2 if config.method == "dimo" else 1
-    fixed = resident + (TRAINED * trained + AVERAGED) * sizes["teacher"]
-    if config.method == "fpd":
-        fixed += FROZEN * (sizes["backbone"] + sizes["judges"]) + TRAINED * sizes["heads"]
-    pixels = LOGIT_COPIES * FLOAT * parts.logits
-    return StepCost({k: v for k, v in flops.items() if v}, fixed, per_image, pixels, shown)
+    fixed = resident + FROZEN * judges.frozen + TRAINED * judges.heads
+    fixed += (TRAINED * trained + AVERAGED) * drawn.parameters
+    return StepCost(
+        {part: count for part, count in flops.items() if count},
+        Memory(fixed, LOGIT_COPIES * FLOAT * drawn.logits, work.at_once, work.graph, work.judged),
+        work.noise * batch,
+        resident + FROZEN * drawn.parameters + _sampling(drawn, BATCH),
+        _shares("student", 1, drawn),
+    )
 
 
-def _fpd(config: RunConfig, parts: Parts) -> tuple[dict[str, float], float]:
+@lru_cache(maxsize=32)
+def items(name: str, preset: str, split: str) -> int:
+    """How many items a track's suite has. Raises AssetError without the track's files."""
+    return len(registry.tracks.get(name)(preset).suite(split).items)
+
+
+def _shares(drawer: str, calls: int, drawn: Drawers) -> dict[str, Share]:
+    """evals/sampling.py, which always computes in float32."""
+    forward, decoding = drawn.network.forward, drawn.decoder.forward
+    return {drawer: Share(calls, calls * forward, "fp32"), "decoder": Share(1, decoding, "fp32")}
+
+
+def _sampling(drawn: Drawers, rows: int) -> float:
+    """evals/sampling.py: bytes alive in a call of so many rows, or while codes are drawn from it, or decoded."""
+    codes = rows * max(drawn.network.alive, LOGIT_COPIES * FLOAT * drawn.logits)
+    return max(codes, DECODED * drawn.decoder.alive)
+
+
+def _fpd(config: RunConfig, parts: Parts) -> Work:
     """distill/fpd.py: draft (twice with micro-batches), repair, decode and lift both, judge."""
-    batch, drafts = config.optim.batch, _drafts(config)
-    queries = 2 if config.refine.guidance else 1
+    drafts, start, judges = _drafts(config), config.start, parts.judges
+    student, decoder, backbone = parts.drawers.network, parts.drawers.decoder, parts.lifter.backbone
+    judged = 2 * (judges.trained.forward + judges.trained.backward)  # real and drafted
     flops = {
-        "student": drafts * parts.student.forward + parts.student.backward,
-        "teacher": queries * parts.student.forward,
-        "decoder": (drafts + 1) * parts.decoder.forward + parts.decoder.backward,
-        "backbone": (drafts + 1) * parts.backbone.forward + parts.backbone.backward,
+        "student": drafts * student.forward + student.backward,
+        "teacher": _queries(config) * student.forward,
+        "decoder": (drafts + 1) * decoder.forward + decoder.backward,
+        "backbone": (drafts + 1) * backbone.forward + backbone.backward,
+        "discriminator": config.gan.updates * judged + judges.critic.forward + judges.critic.backward,
     }
-    kept = parts.student.kept + parts.decoder.kept + parts.backbone.kept
-    if config.gan.weight > 0:
-        judged = 2 * (parts.judge.forward + parts.judge.backward)  # real and drafted
-        flops["discriminator"] = config.gan.updates * judged + parts.critic.forward + parts.critic.backward
-        kept += max(parts.critic.kept, 2 * parts.judge.kept)
-    return {part: count * batch for part, count in flops.items()}, kept
+    return Work(
+        flops,
+        _numbers(start.sampling, parts) + _numbers(_repairing(config), parts),
+        max(student.alive, decoder.alive, backbone.alive, 2 * judges.trained.kept),
+        student.kept + decoder.kept + backbone.kept,
+        judges.critic.kept,
+    )
+
+
+def _dimo(config: RunConfig, parts: Parts) -> Work:
+    """distill/peers/dimo.py: nothing is decoded; the auxiliary network looks once and is trained once."""
+    student = parts.drawers.network
+    flops = {
+        "student": (_drafts(config) + 1) * student.forward + student.backward,
+        "teacher": _queries(config) * student.forward,
+        "auxiliary": 2 * student.forward + student.backward,
+    }
+    drafting = "argmax" if config.start.sampling == "argmax" else config.refine.sampling
+    noise = 2 * _numbers(drafting, parts) + _numbers(_repairing(config), parts)
+    return Work(flops, noise, student.alive, student.kept)
+
+
+METHODS = {"fpd": _fpd, "dimo": _dimo}
 
 
 def _drafts(config: RunConfig) -> int:
@@ -121,128 +174,15 @@ def _drafts(config: RunConfig) -> int:
     return 2 if micro and micro < config.optim.batch // config.execution.processes else 1
 
 
-def _dimo(config: RunConfig, parts: Parts) -> tuple[dict[str, float], float]:
-    """distill/peers/dimo.py: nothing is decoded; the auxiliary network looks once and is trained once."""
-    queries = 2 if config.refine.guidance else 1
-    flops = {
-        "student": (_drafts(config) + 1) * parts.student.forward + parts.student.backward,
-        "teacher": queries * parts.student.forward,
-        "auxiliary": 2 * parts.student.forward + parts.student.backward,
-    }
-    return {part: count * config.optim.batch for part, count in flops.items()}, parts.student.kept
+def _queries(config: RunConfig) -> int:
+    return 2 if config.refine.guidance else 1
 
 
-METHODS = {"fpd": _fpd, "dimo": _dimo}
+def _repairing(config: RunConfig) -> str:
+    """How the teacher's codes are drawn."""
+    return config.refine.sampling if config.refine.temperature else "argmax"
 
 
-@lru_cache(maxsize=32)
-def _parts(
-    name: str, preset: str, weights: Path | None, blocks: tuple[int, ...], adversary: str, phi: Phi, recompute: bool
-) -> Parts:
-    with computing(recompute=recompute):
-        return _measured(_blueprint(name, preset, weights), blocks, adversary, phi)
-
-
-def _measured(plan: Blueprint, blocks: tuple[int, ...], adversary: str, phi: Phi) -> Parts:
-    condition = plan.condition(PROBE)
-    tokens = torch.zeros(PROBE, plan.n_tokens, dtype=torch.long, device=META)
-    student = copy.deepcopy(plan.teacher).requires_grad_(True)
-    codebook = plan.tokenizer.codebook
-    weights_ = torch.empty(PROBE, plan.n_tokens, plan.n_codes, device=META, requires_grad=True)
-    with torch.no_grad():
-        pixels = plan.tokenizer.decode(torch.empty(PROBE, plan.n_tokens, codebook.shape[1], device=META), condition)
-    images = torch.empty_like(pixels, requires_grad=True)
-    none, heads, judges = Cost(), nn.ModuleDict(), nn.Module()
-    backbone = _phi(phi, plan).select(blocks) if blocks else None
-    judge = critic = none
-    if adversary:
-        judges = _judges(adversary, plan)
-        heads, still = judges.heads, torch.empty_like(pixels)
-        judge = measure(lambda: judges(still))
-        judges.heads.requires_grad_(False)
-        critic = measure(lambda: judges(images))
-    return Parts(
-        measure(lambda: [student(tokens, condition)]),
-        # the estimator's mixture of codes, and the picture of it
-        measure(lambda: [plan.tokenizer.decode(weights_ @ codebook, condition)]),
-        measure(lambda: backbone(images).values()) if backbone else none,
-        _text(plan),
-        judge,
-        critic,
-        {
-            "teacher": parameters(plan.teacher),
-            "resident": plan.resident,
-            "backbone": parameters(backbone) if backbone else 0,
-            "judges": parameters(judges) - parameters(heads),  # its frozen networks; the light one's is the backbone
-            "heads": parameters(heads),
-        },
-        plan.n_tokens * plan.n_codes,
-    )
-
-
-@lru_cache(maxsize=4)
-def _blueprint(name: str, preset: str, weights: Path | None) -> Blueprint:
-    return blueprint(name, preset, weights)
-
-
-def _phi(phi: Phi, plan: Blueprint) -> FeatureBackbone:
-    name, side = phi
-    with META:
-        backbone = FeatureBackbone(name, pretrained=False) if name else plan.backbone
-        return backbone.looking(side, last_norm=False)
-
-
-def _judges(kind: str, plan: Blueprint) -> Any:
-    """The discriminator that gan.discriminator names, on the meta device, with random weights."""
-    if kind == "light":
-        return discriminator.ProjectedDiscriminator(plan.backbone).to(META)
-    with META:
-        return projected_gan.ProjectedDiscriminator(pretrained=False)
-
-
-def _text(plan: Blueprint) -> Cost:
-    encode = plan.text
-    if encode is None:
-        return Cost()
-    with FlopCounterMode(display=False) as counter:
-        encode(PROBE)
-    return Cost(counter.get_total_flops() / PROBE)
-
-
-def measure(run: Callable[[], Iterable[Tensor]]) -> Cost:
-    """run: one forward pass over PROBE images on the meta device, whose outputs' sum is then differentiated."""
-    kept: dict[int, int] = {}
-
-    def keep(tensor: Tensor) -> Tensor:
-        if not isinstance(tensor, nn.Parameter):
-            storage = tensor.untyped_storage()
-            kept[storage._cdata] = storage.nbytes()
-        return tensor
-
-    with fused_attention(), torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        with FlopCounterMode(display=False) as counter:
-            outputs = list(run())
-        forward = counter.get_total_flops()
-        bytes_kept = sum(kept.values())
-        with FlopCounterMode(display=False) as counter:
-            torch.stack([output.sum() for output in outputs]).sum().backward()
-    return Cost(forward / PROBE, counter.get_total_flops() / PROBE, bytes_kept / PROBE)
-
-
-@contextmanager
-def fused_attention() -> Iterator[None]:
-    """Attention as a GPU's kernels do it, which keep nothing of size L x L; the meta device would take the long way."""
-    plain = F.scaled_dot_product_attention
-
-    def fused(
-        query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor | None = None, *rest: object, **more: object
-    ) -> Tensor:
-        if attn_mask is not None or query.dim() != 4:
-            return plain(query, key, value, attn_mask)
-        return torch.ops.aten._scaled_dot_product_efficient_attention(query, key, value, None, True)[0]
-
-    F.scaled_dot_product_attention = fused
-    try:
-        yield
-    finally:
-        F.scaled_dot_product_attention = plain
+def _numbers(sampling: str, parts: Parts) -> int:
+    """What it takes to draw an image's codes."""
+    return {"gumbel": parts.drawers.logits, "categorical": parts.drawers.tokens, "argmax": 0}[sampling]

@@ -5,7 +5,6 @@ Its scheduler, its guidance and its defaults are diffusers' own, so that a netwo
 
 import json
 import warnings
-import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -15,14 +14,13 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map_only
 from torch.utils.flop_counter import FlopCounterMode
 
 from fpd_bench.config.schema import GeneratorConfig
 from fpd_bench.errors import ConfigError, FpdError
 from fpd_bench.generators.blueprint import blueprint, draw
-from fpd_bench.runs.arithmetic import PROBE, fused_attention
+from fpd_bench.runs.measuring import PROBE, Alive, Share, fused_attention
 from fpd_bench.tracks.blueprint import META
 
 PEAKS = {torch.float32: "fp32", torch.float16: "bf16", torch.bfloat16: "bf16"}  # the GPU's that a type can reach
@@ -40,15 +38,6 @@ class Call:
 
 
 @dataclass(frozen=True)
-class Share:
-    """A network's part in an image: how often it is called, the FLOPs of all calls, in what it computes."""
-
-    calls: int
-    flops: float
-    precision: str
-
-
-@dataclass(frozen=True)
 class Drawing:
     """shares: by network. fixed: bytes of all parameters; per_image: bytes alive at once beside them, at most."""
 
@@ -60,7 +49,7 @@ class Drawing:
 def drawing(settings: GeneratorConfig) -> Drawing:
     """Of one image. Raises ConfigError with the reason, and what to do, if that cannot be told."""
     if find_spec("diffusers") is None:
-        raise ConfigError("install 'fpd-bench[diffusers]' to estimate it")
+        raise ConfigError("it needs diffusers. Run: pip install 'fpd-bench[diffusers]'")
     return _drawing(json.dumps(asdict(settings)))
 
 
@@ -116,7 +105,7 @@ _measures: dict[tuple[Any, ...], tuple[float, float, Any]] = {}
 def _measured(network: Any, method: Callable[..., Any], args: Any, kwargs: Any) -> tuple[float, float, Any]:
     """FLOPs, bytes alive at once, and the outputs on the meta device."""
     there, named = tree_map_only(Tensor, lambda t: t.to(META), (args, kwargs))
-    with fused_attention(), FlopCounterMode(display=False) as counter, _Alive(network) as alive:
+    with fused_attention(), FlopCounterMode(display=False) as counter, Alive() as alive:
         outputs = method(*there, **named)
     return counter.get_total_flops(), alive.most, outputs
 
@@ -126,39 +115,6 @@ def _described(leaf: Any) -> Any:
     if isinstance(leaf, Tensor):
         return tuple(leaf.shape), leaf.dtype
     return leaf if isinstance(leaf, int | str | None) else type(leaf)
-
-
-class _Alive(TorchDispatchMode):
-    """Bytes of the tensors made in the block that are alive at the same time, at most.
-
-    A network that looks into a mask (`mask.all()`) is told yes: prompts fill their length.
-    """
-
-    def __init__(self, network: nn.Module):
-        super().__init__()
-        self.now, self.most = 0, 0
-        self.known = {tensor.untyped_storage()._cdata for tensor in (*network.parameters(), *network.buffers())}
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if func is torch.ops.aten.is_nonzero.default:
-            return True
-        found = func(*args, **(kwargs or {}))
-        for tensor in tree_leaves(found):
-            if isinstance(tensor, Tensor):
-                self._note(tensor.untyped_storage())
-        return found
-
-    def _note(self, storage: Any) -> None:
-        if storage._cdata in self.known:
-            return
-        self.known.add(storage._cdata)
-        self.now += storage.nbytes()
-        self.most = max(self.most, self.now)
-        weakref.finalize(storage, self._forget, storage._cdata, storage.nbytes())
-
-    def _forget(self, key: int, size: int) -> None:
-        self.known.discard(key)
-        self.now -= size
 
 
 @contextmanager

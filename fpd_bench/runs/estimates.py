@@ -1,0 +1,207 @@
+"""What one run will cost on a named GPU: memory, seconds of a step, GPU-hours.
+
+Counted FLOPs (arithmetic.py, for a pipeline of diffusers drawing.py) over the card's published dense peak times the
+utilisation, which is an assumption that the user can change; on top of that, noise drawn on the CPU. Memory is that of
+float32 tensors, an upper limit for bf16. torch is imported only when something is counted.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fpd_bench.config.identity import TEACHER, trains
+from fpd_bench.config.schema import RunConfig
+from fpd_bench.config.weights import weights_folder
+from fpd_bench.errors import AssetError, ConfigError
+
+if TYPE_CHECKING:
+    from fpd_bench.runs.arithmetic import StepCost
+    from fpd_bench.runs.measuring import Share
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """Memory in GB and dense peaks in TFLOP/s, by what the products are computed in; from the makers' data sheets."""
+
+    memory_gb: float
+    fp32: float
+    tf32: float
+    bf16: float
+
+
+GPUS = {
+    "A100-40GB": Gpu(40, 19.5, 156, 312),
+    "A100-80GB": Gpu(80, 19.5, 156, 312),
+    "A6000": Gpu(48, 38.7, 77.4, 154.8),
+    "H100": Gpu(80, 67, 494, 989),
+    "H200": Gpu(141, 67, 494, 989),
+    "L40S": Gpu(48, 91.6, 183, 362),
+    "RTX4090": Gpu(24, 82.6, 82.6, 165),
+}
+UTILISATION = 0.35  # of the peak; public trainings of transformers of this size reach 0.3 to 0.5
+OVERHEAD_GB = 2.5  # CUDA's context, libraries, workspaces, fragmentation
+NUMBER_SECONDS = 16e-9  # of a core for one exponential number; benchmarks/plan_check.py measures it
+SUITE_ITEMS = {"maskgen": {"test": 553, "validation": 100}, "maskgit": {"test": 1000, "validation": 1000}}
+SCORED = ("maskgen",)  # tracks whose images GenEval's networks look at: Mask2Former Swin-S and CLIP ViT-L/14
+SCORING = 2 * 313e9  # FLOPs of the former for one image (its paper's table: 313 GMAC)
+SCORERS_GB = 4 * (69e6 + 428e6) / 1e9  # parameters of both, float32
+
+
+@dataclass(frozen=True)
+class Asked:
+    """gpu: "" = none named. precision "" = as the run computes."""
+
+    gpu: str = ""
+    utilisation: float = UTILISATION
+    precision: str = ""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Of one run. Where it does not fit the card as it is, but with a smaller micro-batch, seconds and hours are those
+    with it. reason: why it is not estimated, "" if it is."""
+
+    memory_gb: float = 0  # of each card, as the run is
+    steps: int = 0
+    seconds: float = 0  # of a step
+    noise_seconds: float = 0  # of those, the CPU's
+    training_hours: float = 0  # of all cards that it holds
+    evaluation_hours: float = 0
+    micro_batch: int = 0  # the largest that fits; the run's own if that does, 0 if nothing does
+    micro_gb: float = 0  # memory with it
+    fits: bool = True
+    advice: str = ""  # if nothing fits
+    flops: Mapping[str, float] = field(default_factory=dict)  # {part: of a step}
+    shares: "Mapping[str, Share]" = field(default_factory=dict)  # {network: its part in an image of evaluation}
+    reason: str = ""
+
+    @property
+    def shown(self) -> float:
+        """FLOPs of an image in evaluation."""
+        return sum(share.flops for share in self.shares.values())
+
+
+def estimate(config: RunConfig, gpu: Gpu, asked: Asked) -> Estimate:
+    """Memory of each card and time of one run, which holds execution.processes cards all the time."""
+    of = {"folder": _of_folder, "diffusers": _of_pipeline, TEACHER: _of_teacher}.get(config.method, _of_training)
+    try:
+        return of(config, gpu, asked)
+    except ConfigError as error:  # a file that is missing, or is something else
+        return Estimate(reason=" ".join(str(error).split()))
+
+
+def _of_folder(config: RunConfig, gpu: Gpu, asked: Asked) -> Estimate:
+    memory = OVERHEAD_GB + _scorers_gb(config)
+    return Estimate(memory, evaluation_hours=_evaluation_hours(config, {}, gpu, asked), fits=memory <= gpu.memory_gb)
+
+
+def _of_pipeline(config: RunConfig, gpu: Gpu, asked: Asked) -> Estimate:
+    from fpd_bench.generators.pipelines import BATCH
+    from fpd_bench.runs.drawing import drawing
+
+    image = drawing(config.generator)
+    batch = config.execution.micro_batch or BATCH
+
+    def memory_of(images: int) -> float:
+        return (image.fixed + images * image.per_image) / 1e9 + OVERHEAD_GB + _scorers_gb(config)
+
+    largest = _largest(range(batch, 0, -1), memory_of, gpu)
+    return Estimate(
+        memory_of(batch),
+        evaluation_hours=_evaluation_hours(config, image.shares, gpu, asked),
+        micro_batch=largest,
+        micro_gb=memory_of(largest),
+        fits=largest == batch,
+        shares=image.shares,
+    )
+
+
+def _of_teacher(config: RunConfig, gpu: Gpu, asked: Asked) -> Estimate:
+    from fpd_bench.runs.arithmetic import step_cost
+
+    cost = step_cost(config, _weights())
+    memory, hours = _sampling_gb(config, cost), _evaluation_hours(config, cost.shares, gpu, asked)
+    return Estimate(memory, evaluation_hours=hours, fits=memory <= gpu.memory_gb, shares=cost.shares)
+
+
+def _of_training(config: RunConfig, gpu: Gpu, asked: Asked) -> Estimate:
+    from fpd_bench.runs.arithmetic import step_cost
+
+    cost, execution = step_cost(config, _weights()), config.execution
+    cards, batch = execution.processes, config.optim.batch // execution.processes  # of one card
+    micro = min(execution.micro_batch or batch, batch)
+
+    def memory_of(images: int) -> float:
+        return max(cost.training.of(batch, images) / 1e9 + OVERHEAD_GB, _sampling_gb(config, cost))
+
+    largest = _largest([n for n in range(micro, 0, -1) if batch % n == 0 or n == micro], memory_of, gpu)
+    if 0 < largest < micro:
+        cost = step_cost(replace(config, execution=replace(execution, micro_batch=largest)), _weights())
+    noise = cost.noise * NUMBER_SECONDS  # every rank draws all of it
+    seconds = cost.total / _rate(gpu, asked, precision_of(config)) / cards + noise
+    return Estimate(
+        memory_of(micro),
+        steps=config.optim.steps,
+        seconds=seconds,
+        noise_seconds=noise,
+        training_hours=cards * seconds * config.optim.steps / 3600,
+        evaluation_hours=_evaluation_hours(config, cost.shares, gpu, asked),
+        micro_batch=largest,
+        micro_gb=memory_of(largest),
+        fits=largest == micro,
+        advice="" if execution.activation_checkpointing else "try execution.activation_checkpointing=true",
+        flops=cost.flops,
+        shares=cost.shares,
+    )
+
+
+def _sampling_gb(config: RunConfig, cost: "StepCost") -> float:
+    return cost.sampling / 1e9 + OVERHEAD_GB + _scorers_gb(config)
+
+
+def _scorers_gb(config: RunConfig) -> float:
+    return SCORERS_GB if config.track.name in SCORED else 0
+
+
+def _evaluation_hours(config: RunConfig, shares: "Mapping[str, Share]", gpu: Gpu, asked: Asked) -> float:
+    """Images and their scores, made by one card while a run's others wait (docs/adr/0007-several-processes.md)."""
+    drawn = sum(share.flops / _rate(gpu, asked, share.precision) for share in shares.values())
+    scored = SCORING / _rate(gpu, asked, "fp32") if config.track.name in SCORED else 0
+    images = _items(config) * config.evaluation.images_per_prompt
+    return config.execution.processes * images * (drawn + scored) / 3600
+
+
+def _items(config: RunConfig) -> int:
+    track, split = config.track, config.evaluation.split
+    if track.name in SUITE_ITEMS:
+        return SUITE_ITEMS[track.name][split]
+    from fpd_bench.runs.arithmetic import items
+
+    return items(track.name, track.preset, split)
+
+
+def precision_of(config: RunConfig) -> str:
+    """In what the matrix products of the run's training, or of most of its pipeline, are computed."""
+    if config.method == "diffusers":
+        return "fp32" if config.generator.dtype == "float32" else "bf16"
+    return config.optim.precision if trains(config) else "fp32"
+
+
+def _rate(gpu: Gpu, asked: Asked, precision: str) -> float:
+    """FLOP/s."""
+    rate: float = 1e12 * asked.utilisation * getattr(gpu, asked.precision or precision)
+    return rate
+
+
+def _largest(sizes: Iterable[int], memory_of: Callable[[int], float], gpu: Gpu) -> int:
+    """The first of the descending sizes that fits; 0 if none does."""
+    return next((n for n in sizes if memory_of(n) <= gpu.memory_gb), 0)
+
+
+def _weights() -> Path | None:
+    """Whose configuration files tell the sizes; None if the folder is not set."""
+    try:
+        return weights_folder("maskgen")
+    except AssetError:
+        return None
