@@ -51,6 +51,8 @@ def preview(plan: Plan, sweep: Sweep, results: Path, executor: Executor) -> str:
     if not jobs:
         return "\nNothing to submit."
     devices, unit = (executor.gpus, "GPU-hours") if executor.gpus else (executor.cpus, "core-hours")
+    if asks_sbatch(executor):  # for how many, the site knows
+        devices, unit = 1, "job-hours"
     most = f"{jobs * executor.timeout_min / 60 * devices:.1f} {unit}"
     arrays = -(-jobs // launch.array_size(executor))
     said = f"To submit: {len(free)} runs in {jobs} jobs in {arrays} arrays; at most {most} before a requeue."

@@ -77,6 +77,8 @@ def test_a_dry_run_prints_what_would_be_submitted_and_the_head_of_the_batch_file
     for line in ("array=0-3%4", "gpus-per-node=1", "time=30", "signal=USR2@90", "hold\n", "no-requeue\n"):
         assert f"#SBATCH --{line}" in out
     assert "--requeue" not in out and not bench.results.exists()
+    _code, out, _err = bench.slurm(*flags, "executor.sbatch.gres=gpu:a100:2", "--dry-run")
+    assert "at most 2.0 job-hours" in out and "#SBATCH --gres=gpu:a100:2\n" in out and "gpus-per-node" not in out
 
 
 def test_a_submitter_that_died_before_sbatch_is_found_out(bench):
