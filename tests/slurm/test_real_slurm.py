@@ -70,7 +70,7 @@ def test_a_run_of_several_processes_in_a_job_too_small_is_told_before_anything_s
 
 
 def test_a_dry_run_prints_what_would_be_submitted_and_the_head_of_the_batch_file(bench):
-    flags = ["executor.timeout_min=30", "execution.device=cuda", "executor.sbatch.requeue=false", "executor.sbatch.hold=true"]
+    flags = ["execution.device=cuda", "executor.sbatch.requeue=false", "executor.sbatch.hold=true"]
     code, out, _err = bench.slurm(*flags, "--dry-run")
     assert code == 0 and "To submit: 4 runs in 4 jobs in 1 arrays; at most 2.0 GPU-hours before a requeue." in out
     assert "Estimated cost: unknown" in out and out.count("  planned ") == 4
