@@ -45,6 +45,7 @@ NUMBER_SECONDS = 16e-9  # of a core for one exponential number; benchmarks/plan_
 SUITE_ITEMS = {"maskgen": {"test": 553, "validation": 100}, "maskgit": {"test": 1000, "validation": 1000}}
 SCORED = ("maskgen",)  # tracks whose images GenEval's networks look at: Mask2Former Swin-S and CLIP ViT-L/14
 SCORING = 2 * 313e9  # FLOPs of the former for one image (its paper's table: 313 GMAC)
+EVALUATION = "its evaluation takes that much, whatever the micro-batch"
 SCORERS_GB = 4 * (69e6 + 428e6) / 1e9  # parameters of both, float32
 
 
@@ -71,7 +72,7 @@ class Estimate:
     micro_batch: int = 0  # the largest that fits; the run's own if that does, 0 if nothing does
     micro_gb: float = 0  # memory with it
     fits: bool = True
-    advice: str = ""  # if nothing fits
+    advice: str = "no micro-batch fits"  # if none does
     flops: Mapping[str, float] = field(default_factory=dict)  # {part: of a step}
     shares: "Mapping[str, Share]" = field(default_factory=dict)  # {network: its part in an image of evaluation}
     reason: str = ""
@@ -93,7 +94,8 @@ def estimate(config: RunConfig, gpu: Gpu, asked: Asked) -> Estimate:
 
 def _of_folder(config: RunConfig, gpu: Gpu, asked: Asked) -> Estimate:
     memory = OVERHEAD_GB + _scorers_gb(config)
-    return Estimate(memory, evaluation_hours=_evaluation_hours(config, {}, gpu, asked), fits=memory <= gpu.memory_gb)
+    hours = _evaluation_hours(config, {}, gpu, asked)
+    return Estimate(memory, evaluation_hours=hours, fits=memory <= gpu.memory_gb, advice=EVALUATION)
 
 
 def _of_pipeline(config: RunConfig, gpu: Gpu, asked: Asked) -> Estimate:
@@ -122,7 +124,8 @@ def _of_teacher(config: RunConfig, gpu: Gpu, asked: Asked) -> Estimate:
 
     cost = step_cost(config, _weights())
     memory, hours = _sampling_gb(config, cost), _evaluation_hours(config, cost.shares, gpu, asked)
-    return Estimate(memory, evaluation_hours=hours, fits=memory <= gpu.memory_gb, shares=cost.shares)
+    fits = memory <= gpu.memory_gb
+    return Estimate(memory, evaluation_hours=hours, fits=fits, advice=EVALUATION, shares=cost.shares)
 
 
 def _of_training(config: RunConfig, gpu: Gpu, asked: Asked) -> Estimate:
@@ -130,10 +133,10 @@ def _of_training(config: RunConfig, gpu: Gpu, asked: Asked) -> Estimate:
 
     cost, execution = step_cost(config, _weights()), config.execution
     cards, batch = execution.processes, config.optim.batch // execution.processes  # of one card
-    micro = min(execution.micro_batch or batch, batch)
+    micro, sampling = min(execution.micro_batch or batch, batch), _sampling_gb(config, cost)
 
     def memory_of(images: int) -> float:
-        return max(cost.training.of(batch, images) / 1e9 + OVERHEAD_GB, _sampling_gb(config, cost))
+        return max(cost.training.of(batch, images) / 1e9 + OVERHEAD_GB, sampling)
 
     largest = _largest([n for n in range(micro, 0, -1) if batch % n == 0 or n == micro], memory_of, gpu)
     if 0 < largest < micro:
@@ -150,10 +153,16 @@ def _of_training(config: RunConfig, gpu: Gpu, asked: Asked) -> Estimate:
         micro_batch=largest,
         micro_gb=memory_of(largest),
         fits=largest == micro,
-        advice="" if execution.activation_checkpointing else "try execution.activation_checkpointing=true",
+        advice=_advice(config) if sampling <= gpu.memory_gb else EVALUATION,
         flops=cost.flops,
         shares=cost.shares,
     )
+
+
+def _advice(config: RunConfig) -> str:
+    """Where no micro-batch makes a training fit."""
+    more = "" if config.execution.activation_checkpointing else ", try execution.activation_checkpointing=true"
+    return f"no micro-batch fits{more}"
 
 
 def _sampling_gb(config: RunConfig, cost: "StepCost") -> float:

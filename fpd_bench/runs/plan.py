@@ -104,7 +104,7 @@ def _way_out(one: Estimate) -> str:
         return ""
     if one.micro_batch:
         return f"execution.micro_batch={one.micro_batch} fits, it takes {figure(one.micro_gb)} GB"
-    return ", ".join(filter(None, ("no micro-batch fits", one.advice)))
+    return one.advice
 
 
 def _shared(

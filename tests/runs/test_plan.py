@@ -1,6 +1,7 @@
 """The plan of a sweep: counted against a real step, and said before anything is queued."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -124,6 +125,11 @@ def test_evaluation_needs_memory_of_its_own_and_scorers_beside_it():
     assert memory == pytest.approx(2.5 + SCORERS_GB + teacher.sampling / 1e9)
     few = estimate(compose([*PAPER, "optim.batch=1"]), H100, Asked()).memory_gb
     assert few == pytest.approx(2.5 + max(student.training.of(1, 1), student.sampling + SCORERS_GB * 1e9) / 1e9)
+    small = Gpu(memory, H100.fp32, H100.tf32, H100.bf16)
+    assert estimate(compose([*PAPER, "method=teacher"]), small, Asked()).fits
+    for more in (["method=teacher"], ["optim.batch=1"]):
+        big = estimate(compose([*PAPER, *more, "evaluation.teacher_steps=1"]), replace(small, memory_gb=9), Asked())
+        assert not big.fits and big.advice == "its evaluation takes that much, whatever the micro-batch"
     folder = ["method=folder", "generator.source=x"]
     scored, plain = (estimate(compose([f"track.name={t}", *folder]), H100, Asked()) for t in ("maskgen", "shapes"))
     assert scored.memory_gb == 2.5 + SCORERS_GB and plain.memory_gb == 2.5
