@@ -4,7 +4,7 @@ the FLOP/s it reaches beside those of a large matrix product on the same machine
     python benchmarks/plan_check.py [--steps 8] [--preset default] [key=value ...]
 
 `planned / counted` should be 1. Seconds are CPU seconds of one thread. `of the peak` is this machine's utilisation:
-what plan.utilisation means on a GPU.
+what plan.utilisation means on a GPU. The first line also says what one number of noise costs, here and in the plan.
 """
 
 import argparse
@@ -19,8 +19,10 @@ from torch.utils.flop_counter import FlopCounterMode
 from fpd_bench.config.check import check
 from fpd_bench.config.compose import compose
 from fpd_bench.distill.trainer import Training
+from fpd_bench.models.sampling import arrivals
 from fpd_bench.registry import tracks
 from fpd_bench.runs.arithmetic import step_cost
+from fpd_bench.runs.estimates import NUMBER_SECONDS
 
 VARIANTS = {
     "fpd ste": [],
@@ -43,7 +45,10 @@ def main() -> None:
     asked = parser.parse_args()
     torch.set_num_threads(1)
     track, peak = tracks.get("shapes")(asked.preset), product_rate()
-    print(f"preset {asked.preset}, one thread; a {SIDE} x {SIDE} product: {peak / 1e9:.1f} GFLOP/s\n")
+    print(
+        f"preset {asked.preset}, one thread; a {SIDE} x {SIDE} product: {peak / 1e9:.1f} GFLOP/s; "
+        f"a number of noise: {number_seconds() * 1e9:.1f} ns ({NUMBER_SECONDS * 1e9:g} in the plan)\n"
+    )
     print("| variant | GFLOP/step planned | counted | planned / counted | CPU s/step | GFLOP/s | of the peak |")
     print("|---|" + "---:|" * 6)
     for name, overrides in VARIANTS.items():
@@ -66,6 +71,12 @@ def product_rate() -> float:
     """FLOP/s of a float32 matrix product, the best of some."""
     left, right = torch.rand(SIDE, SIDE), torch.rand(SIDE, SIDE)
     return 2 * SIDE**3 / min(cpu_seconds(lambda: left @ right) for _ in range(10))
+
+
+def number_seconds() -> float:
+    """For one exponential number, the best of some; the memory they go to is claimed anew each time, as in a step."""
+    shape, generator = (8, 128, 8192), torch.Generator().manual_seed(0)
+    return min(cpu_seconds(lambda: arrivals(shape, generator)) for _ in range(5)) / torch.Size(shape).numel()
 
 
 def cpu_seconds(work: Callable[[], object]) -> float:
