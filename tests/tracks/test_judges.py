@@ -36,9 +36,7 @@ def test_geneval_without_maskgen(weights, tmp_path):
     config = RunConfig(track=TrackConfig("maskgen"), method="folder", generator=generator)
     check_generator(config)
     (weights / SCORER[0]).unlink()
-    with pytest.raises(
-        AssetError, match="scores with .*model.safetensors, which is missing. Run: hf download facebook"
-    ):
+    with pytest.raises(AssetError, match="is scored with .*model.safetensors is missing. Run: hf download facebook"):
         check_generator(config)
 
 
