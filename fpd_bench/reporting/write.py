@@ -1,8 +1,10 @@
 """One call from sweeps and a store to the files of a report."""
 
+import shutil
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +17,9 @@ from fpd_bench.store.query import Store
 if TYPE_CHECKING:
     from fpd_bench.config.spec import Sweep
 
+PART = ".report-"  # beginning of the name of a folder in which a report is being made
+DEAD_SECONDS = 3600
+
 
 def write_report(
     sweeps: "list[Sweep]", store: Store, folder: Path, pictures: bool = True
@@ -23,7 +28,8 @@ def write_report(
 
     All of it, or none: files take their places when the last one is made. Raises ConfigError if they cannot.
     """
-    with told(folder), tempfile.TemporaryDirectory(prefix=".report-", dir=made(folder)) as name:
+    with told(folder), tempfile.TemporaryDirectory(prefix=PART, dir=made(folder)) as name:
+        _forget_the_killed(folder)
         part = Path(name)
         written, paths = [], []
         for sweep in sweeps:
@@ -41,6 +47,14 @@ def write_report(
             else:
                 path.replace(target)
     return [one.table for one in written], [folder / path.relative_to(part) for path in paths]
+
+
+def _forget_the_killed(folder: Path) -> None:
+    """Remove what a report that was killed has left: nothing has been added to it for an hour."""
+    for part in folder.glob(f"{PART}*"):
+        with suppress(FileNotFoundError):  # another report has been faster
+            if part.stat().st_mtime < time.time() - DEAD_SECONDS:
+                shutil.rmtree(part, ignore_errors=True)
 
 
 def made(folder: Path) -> Path:

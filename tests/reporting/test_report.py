@@ -1,9 +1,11 @@
 """The report through its command: what it says, what it refuses to say, and that equal data give equal bytes."""
 
 import json
+import os
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pandas as pd
@@ -290,6 +292,17 @@ def test_novel_compositions_are_reported_apart_within_the_tasks_that_have_them(p
     text, page = ((tmp_path / "out" / name).read_text() for name in ("table3a.md", "index.html"))
     assert "## Novel compositions" in text and "<h3>Novel compositions</h3>" in page
     assert "same tasks (Colors)" in text
+
+
+def test_what_a_killed_report_has_left_goes_and_one_that_is_being_made_stays(project, tmp_path):
+    out = tmp_path / "r"
+    for name in (".report-dead", ".report-alive"):
+        (out / name).mkdir(parents=True)
+        (out / name / "table.md").write_text("half")
+    long_ago = time.time() - 7200
+    os.utime(out / ".report-dead", (long_ago, long_ago))
+    assert run(project, out) == 0
+    assert [path.name for path in out.glob(".report-*")] == [".report-alive"]
 
 
 def test_a_suite_that_marks_nothing_has_no_table_of_novel_compositions(written):

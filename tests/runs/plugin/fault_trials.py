@@ -215,7 +215,7 @@ def outcome(bench, results):
             "status": (run.done() or {}).get("status"),
             "damaged": run.damaged(),
         }
-    pages = {path.name: path.read_text() for path in sorted(Path(f"{results}-reports").glob("*.*"))}
+    pages = {path.name: path.read_text() for path in sorted(Path(f"{results}-reports").glob("[!.]*.*"))}
     return {"runs": found, "tables": pages, "folders": sorted(path.name for path in (results / "runs").iterdir())}
 
 
