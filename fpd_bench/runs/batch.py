@@ -21,7 +21,7 @@ LATER = (
 def check(executor: Executor, sweep: Sweep) -> None:
     """Raises ConfigError or UnknownName if this cluster cannot take the jobs, or the jobs lack GPUs or cores, or would
     hold GPUs for nothing. The executor is `fitted` to the runs."""
-    scheduler.check(executor.partition)
+    scheduler.check(executor.partition, executor.sbatch)
     executions, gpus = [config.execution for config in sweep.runs().values()], executor.gpus or 0
     on_gpus = [execution for execution in executions if execution.device != "cpu"]
     if gpus and not on_gpus:

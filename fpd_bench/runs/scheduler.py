@@ -188,8 +188,11 @@ def array_limit() -> int | None:
     return max(1, int(found[1])) if found else None
 
 
-def check(partition: str) -> None:
-    """Raises ConfigError if there is no SLURM here, UnknownName if it has no such partition."""
+def check(partition: str, options: Iterable[str]) -> None:
+    """Raises ConfigError if there is no SLURM here, UnknownName if it has no such partition or sbatch no such option.
+
+    options: as submitit writes them, with underscores.
+    """
     found = command("sinfo", "-h", "-o", "%R")
     if found is None:
         raise ConfigError("executor=slurm needs SLURM's commands, and sinfo does not answer. Use executor=local here.")
@@ -197,3 +200,8 @@ def check(partition: str) -> None:
         for name in partition.split(","):
             if name not in found.split():
                 raise UnknownName("partition", name, set(found.split()))
+    asked = [option.replace("_", "-") for option in options]
+    known = set(re.findall(r"--([a-z][a-z0-9-]+)", command("sbatch", "--help") or "")) if asked else set()
+    for option in asked if known else ():
+        if option not in known:
+            raise UnknownName("option of sbatch", option, known, f"executor.sbatch.{option}")

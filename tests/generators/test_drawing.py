@@ -128,7 +128,8 @@ def test_guidance_as_an_embedding_asks_once_and_ldm_has_rules_of_its_own():
     assert guided["unet"].flops == pytest.approx(2 * free["unet"].flops)
 
 
-def test_a_pipeline_with_a_transformer_needs_its_configuration_files_only(tmp_path):
+@pytest.mark.parametrize("t5", [False, True], ids=["clip", "clip and t5"])
+def test_a_pipeline_with_a_transformer_needs_its_configuration_files_only(t5, tmp_path):
     import diffusers
     import transformers
 
@@ -155,6 +156,12 @@ def test_a_pipeline_with_a_transformer_needs_its_configuration_files_only(tmp_pa
         text.config.save_pretrained(tmp_path / name)
         index |= {name: ["transformers", type(text).__name__]}
         index |= {name.replace("text_encoder", "tokenizer"): ["transformers", "CLIPTokenizer"]}
+    if t5:
+        transformers.T5Config(d_model=32, d_kv=8, d_ff=37, num_layers=2, num_heads=4).save_pretrained(
+            tmp_path / "text_encoder_3"
+        )
+        index |= {"text_encoder_3": ["transformers", "T5EncoderModel"]}
+        index |= {"tokenizer_3": ["transformers", "T5TokenizerFast"]}
     (tmp_path / "model_index.json").write_text(json.dumps(index))
     shares = drawing(GeneratorConfig(source=str(tmp_path), steps=3)).shares
 
@@ -166,6 +173,7 @@ def test_a_pipeline_with_a_transformer_needs_its_configuration_files_only(tmp_pa
         pipeline(**words, num_inference_steps=3)
     assert shares["transformer"].flops + shares["vae"].flops == pytest.approx(counter.get_total_flops(), rel=0.02)
     assert shares["transformer"].calls == 3 and shares["text_encoder_2"].calls == 2
+    assert ("text_encoder_3" in shares) == t5
 
 
 @pytest.mark.parametrize(

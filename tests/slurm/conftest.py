@@ -6,6 +6,7 @@ pytest workers share the cluster: a test that disturbs it asks for `alone`, all 
 
 import fcntl
 import os
+import shutil
 import subprocess
 from collections import Counter
 from contextlib import contextmanager
@@ -153,13 +154,14 @@ def ask():
 
 @pytest.fixture
 def put_first(tmp_path, monkeypatch):
-    """Put a program of that name before SLURM's own in PATH."""
+    """Put a program of that name before SLURM's own in PATH; only for --help is that asked all the same."""
     folder = tmp_path / "bin"
     folder.mkdir()
     monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
 
     def put(name, text):
-        (folder / name).write_text(f"#!/bin/sh\n{text}\n")
+        real = shutil.which(name)
+        (folder / name).write_text(f'#!/bin/sh\n[ "$1" = --help ] && exec {real} --help\n{text}\n')
         (folder / name).chmod(0o755)
         return folder / name
 

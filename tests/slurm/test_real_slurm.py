@@ -64,6 +64,14 @@ def test_a_partition_that_does_not_exist_is_told_before_anything_starts(bench):
     assert not bench.results.exists()
 
 
+def test_an_option_that_sbatch_does_not_have_is_told_before_anything_starts(bench):
+    for words in (["executor.sbatch.reservatoin=paper"], ["executor.sbatch.reservatoin=paper", "--dry-run"]):
+        code, _out, err = bench.slurm(*words)
+        assert code == 2 and "Unknown option of sbatch 'reservatoin'" in err and "Did you mean 'reservation'?" in err
+    assert not bench.results.exists()
+    assert bench.slurm("executor.sbatch.mail-user=me", "executor.sbatch.hold=true", "--dry-run")[0] == 0
+
+
 def test_a_run_of_several_processes_in_a_job_too_small_is_told_before_anything_starts(bench):
     code, _out, err = bench.slurm("execution.processes=2")
     assert code == 2 and "execution.processes=2 on cpu needs as many in one job; executor.cpus is 1." in err
