@@ -160,6 +160,8 @@ def test_a_pipeline_with_a_transformer_needs_its_configuration_files_only(t5, tm
         transformers.T5Config(d_model=32, d_kv=8, d_ff=37, num_layers=2, num_heads=4).save_pretrained(
             tmp_path / "text_encoder_3"
         )
+        (tmp_path / "tokenizer_3").mkdir()
+        (tmp_path / "tokenizer_3" / "tokenizer_config.json").write_text('{"model_max_length": 512}')  # cut to 256
         index |= {"text_encoder_3": ["transformers", "T5EncoderModel"]}
         index |= {"tokenizer_3": ["transformers", "T5TokenizerFast"]}
     (tmp_path / "model_index.json").write_text(json.dumps(index))
