@@ -72,8 +72,9 @@ def _sweep(asked: argparse.Namespace) -> int:
         print(batch.cancel(sweep, asked.results), file=sys.stderr)
         return 0
     executor = fitted(executor, [config.execution for config in sweep.runs().values()])
-    if executor.name == "slurm":
-        batch.check(executor, sweep)
+    note = batch.check(executor, sweep) if executor.name == "slurm" else ""
+    if note:
+        print(note, file=sys.stderr)
     plan = sweeping.plan(sweep, asked.results)
     print(f"{sweep.title}: {plan.sentence(len(sweep.cells))}", file=sys.stderr)
     if asked.dry_run:
@@ -89,6 +90,7 @@ def _sweep(asked: argparse.Namespace) -> int:
             print(costs.report(todo, plan.labels, priced))
         with rehearsal(print):
             load_sweep(asked.file, overrides)  # says what is missing on this machine
+        check_machine(todo.values(), here=False)
         return 0
     _bring_up_to_date(asked)  # a wrong address is told before the work, not after it
     if plan.todo:

@@ -18,21 +18,17 @@ LATER = (
 )
 
 
-def check(executor: Executor, sweep: Sweep) -> None:
-    """Raises ConfigError or UnknownName if this cluster cannot take the jobs, or the jobs lack GPUs or cores, or would
-    hold GPUs for nothing. The executor is `fitted` to the runs."""
+def check(executor: Executor, sweep: Sweep) -> str:
+    """Raises ConfigError or UnknownName if this cluster cannot take the jobs, or the jobs lack GPUs or cores; gives
+    what the user should hear, such as of GPUs held for nothing. The executor is `fitted` to the runs."""
     scheduler.check(executor.partition, executor.sbatch)
     executions, gpus = [config.execution for config in sweep.runs().values()], executor.gpus or 0
     on_gpus = [execution for execution in executions if execution.device != "cpu"]
-    if gpus and not on_gpus:
-        raise ConfigError(
-            f"executor.gpus={gpus}, but all runs have execution.device=cpu: a job would hold a GPU and compute on the "
-            "CPU. Add execution.device=cuda, or leave executor.gpus out."
-        )
     if on_gpus and not gpus and not asks_sbatch(executor):
         raise ConfigError(
             f"execution.device={on_gpus[0].device}, but executor.gpus=0 gives a job no GPU. Leave executor.gpus out, "
-            "or write execution.device=cpu."
+            "or write execution.device=cpu. "
+            "If jobs have one without asking: executor.sbatch.gres=none."
         )
     for execution in executions:
         on_gpu = execution in on_gpus
@@ -42,6 +38,12 @@ def check(executor: Executor, sweep: Sweep) -> None:
                 f"execution.processes={execution.processes} on {execution.device} needs as many in one job; "
                 f"executor.{what} is {given}. Write executor.{what}={execution.processes}."
             )
+    if gpus and not on_gpus:
+        return (
+            f"executor.gpus={gpus}, but all runs have execution.device=cpu: a job holds a GPU and computes on the CPU. "
+            "Add execution.device=cuda, or leave executor.gpus out."
+        )
+    return ""
 
 
 def preview(plan: Plan, sweep: Sweep, results: Path, executor: Executor) -> str:
@@ -74,6 +76,10 @@ def carry_out(sweep: Sweep, todo: list[str], results: Path, executor: Executor, 
 
 
 def cancel(sweep: Sweep, results: Path) -> str:
-    """Cancel the jobs of the sweep's runs."""
-    taken = cancel_runs([open_run(results, name) for name in sweep.runs()])
+    """Cancel the jobs of the sweep's runs. Raises ConfigError, with the command, if SLURM would not."""
+    taken, refused = cancel_runs([open_run(results, name) for name in sweep.runs()])
+    if refused:
+        raise ConfigError(
+            f"scancel failed: {len(refused)} jobs may go on. Once SLURM answers, run: scancel {' '.join(refused)}"
+        )
     return f"{taken} runs taken back from their jobs. Checkpoints stay; the sweep's command continues them."

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from fpd_bench.config.compose import parse
+from fpd_bench.config.compose import Override, parse
 from fpd_bench.config.schema import ExecutionConfig
 from fpd_bench.errors import ConfigError, UnknownName
 
@@ -26,7 +26,7 @@ class Executor:
     more than the site allows. signal_s: seconds of warning before a time limit. grace_min: how long a job that the
     scheduler does not know counts as alive. setup, teardown: a shell line before and after the job, such as `module
     load cuda`. srun_args: arguments of srun. python: what runs a job, such as `singularity exec image.sif python`.
-    sbatch: any other option of sbatch.
+    sbatch: any other option of sbatch. as_needed: gpus is the most that a run needs; a job asks for what its own do.
     """
 
     name: str = "local"
@@ -50,6 +50,7 @@ class Executor:
     srun_args: str = ""
     python: str = ""
     sbatch: dict[str, str] = field(default_factory=dict)
+    as_needed: bool = False
 
 
 # field: (least, most)
@@ -66,7 +67,7 @@ TAKEN = {
     "open_mode": "",
 }  # fmt: skip
 EVERYWHERE = ("workers", "max_identical_failures")
-FIELDS = [entry.name for entry in dataclasses.fields(Executor) if entry.name not in ("name", "sbatch")]
+FIELDS = [entry.name for entry in dataclasses.fields(Executor) if entry.name not in ("name", "sbatch", "as_needed")]
 KNOWN = ("executor", *(f"executor.{name}" for name in FIELDS), f"{SBATCH}OPTION")
 
 
@@ -74,7 +75,7 @@ def split_executor(overrides: Iterable[str]) -> tuple[Executor, list[str]]:
     """(executor=NAME executor.workers=N ... as an Executor, all other overrides). Raises ConfigError, UnknownName."""
     texts = list(overrides)
     mine = [text for text in texts if text.partition("=")[0].partition(".")[0] == "executor"]
-    options = {override.key: _value(override.texts[0]) for override in parse(mine, "the command line")}
+    options = {override.key: _value(override) for override in parse(mine, "the command line")}
     name = options.pop("executor", "local")
     if name not in EXECUTORS:
         raise UnknownName("executor", name, EXECUTORS)
@@ -97,19 +98,25 @@ def fitted(executor: Executor, executions: Iterable[ExecutionConfig]) -> Executo
     Runs on a GPU are made one after the other: several would share its memory. Who asks sbatch for GPUs in its own
     words (executor.sbatch.gres=gpu:a100:1) is given no more.
     """
-    on_gpus = [one for one in executions if one.device != "cpu"]
-    needed = max((one.processes for one in on_gpus), default=0)
-    workers, gpus = executor.workers, executor.gpus
+    needs = [gpus_of(one) for one in executions]
+    workers, gpus, as_needed = executor.workers, executor.gpus, False
     if workers is None:
-        workers = 1 if on_gpus else _cores()
+        workers = 1 if any(needs) else _cores()
     if gpus is None:
-        gpus = 0 if asks_sbatch(executor) else needed
-    return replace(executor, workers=workers, gpus=gpus)
+        as_needed = not asks_sbatch(executor)
+        gpus = max(needs, default=0) if as_needed else 0
+    return replace(executor, workers=workers, gpus=gpus, as_needed=as_needed)
+
+
+def gpus_of(execution: ExecutionConfig) -> int:
+    """How many GPUs a run uses."""
+    return 0 if execution.device == "cpu" else execution.processes
 
 
 def asks_sbatch(executor: Executor) -> bool:
-    """Whether an option of sbatch asks for GPUs."""
-    return any(option in executor.sbatch for option in GPUS_BY_SBATCH)
+    """Whether an option of sbatch asks for GPUs, or says that a job has them without asking (gres=none)."""
+    asked = {option: text for option, text in executor.sbatch.items() if option in GPUS_BY_SBATCH}
+    return any("gpu" in f"{option}={text}" or text == "none" for option, text in asked.items())
 
 
 def _option(key: str) -> str:
@@ -151,9 +158,13 @@ def _refuse_slurm_fields(name: str, found: dict[str, Any]) -> None:
         raise ConfigError(f"executor.{extra[0]} is for executor=slurm; the executor is '{name}'. Add executor=slurm.")
 
 
-def _value(text: str) -> str:
-    """The value of `key=value`, without the quotes that Hydra's grammar wants around some."""
-    value = text.partition("=")[2]
+def _value(override: Override) -> str:
+    """What is behind `key=`, as it was written: a list of partitions or nodes is SLURM's own."""
+    return ",".join(_unquoted(text.partition("=")[2]) for text in override.texts)
+
+
+def _unquoted(value: str) -> str:
+    """Without the quotes that Hydra's grammar wants around some values."""
     return value[1:-1] if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"" else value
 
 

@@ -42,9 +42,12 @@ class Follower:
     def submit(self, runs: list[RunDir], stay: bool = True) -> int:
         """Submit those that no job and no process has; gives how many. Raises ConfigError if sbatch takes none, unless
         that will pass and there is somebody who stays to ask again."""
+        if not stay:  # nobody will look later: jobs whose submitter died are adopted, those that are gone let go
+            self._look({run.run_id: run for run in runs if submissions.read(run) and not run.is_done()})
+        again = {wish.run.run_id for wish in self.again}
         free = [run for run in runs if submissions.read(run) is None and claims.holder(run.claim) is None]
-        self.again = [launch.Wish(run) for run in free]
-        return self._send(under_way=len(free) < len(runs), patience_s=0, stay=stay)
+        self.again += [launch.Wish(run) for run in free if run.run_id not in again]
+        return self._send(under_way=len(self.again) < len(runs), patience_s=0, stay=stay)
 
     def _send(self, under_way: bool, patience_s: float, stay: bool = True) -> int:
         """Submit what waits; gives how many. What sbatch refuses goes on waiting, for example until others have ended.
@@ -169,12 +172,13 @@ class Follower:
     def _stop_waiting_jobs(self, run: RunDir) -> None:
         """k runs failed alike: take back the jobs of this sweep that have not begun, and submit no more."""
         self.again.clear()
-        for path in run.path.parent.iterdir():
-            other = RunDir(path)
-            submission = submissions.read(other)
-            if submission and claims.holder(other.claim) is None and path.name in self.mine:
+        others = [RunDir(path) for path in run.path.parent.iterdir()]
+        given = [(other, submission) for other in others if (submission := submissions.read(other))]
+        at_work = {submission.job_id for other, submission in given if claims.holder(other.claim)}
+        for other, submission in given:
+            if claims.holder(other.claim) is None and other.run_id in self.mine:
                 submissions.drop(other, submission)
-                cancel([submission])
+                cancel([submission] if submission.job_id not in at_work else [])
 
 
 def run_slurm(
@@ -190,15 +194,14 @@ def run_slurm(
         return submitted, (False if detach else follower.follow(runs))
 
 
-def cancel_runs(runs: list[RunDir]) -> int:
-    """Take the runs back from their jobs; gives how many. Their checkpoints stay."""
+def cancel_runs(runs: list[RunDir]) -> tuple[int, list[str]]:
+    """Take the runs back from their jobs: (how many, jobs that SLURM would not end). Their checkpoints stay."""
     taken = []
     for run in runs:
         submission = submissions.read(run)
         if submission and submissions.drop(run, submission):  # first, so that a job does not requeue itself
             taken.append(submission)
-    cancel(taken)
-    return len(taken)
+    return len(taken), cancel(taken)
 
 
 def _last_end(run: RunDir) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from typing import Any
 
 from fpd_bench.errors import ConfigError
 from fpd_bench.runs import scheduler, snapshot, submissions
-from fpd_bench.runs.executor import Executor
+from fpd_bench.runs.executor import Executor, gpus_of
 from fpd_bench.runs.job import Worker
 from fpd_bench.runs.rundir import RunDir, write_with
 from fpd_bench.runs.submissions import LOGS
@@ -39,11 +39,13 @@ def submit(wishes: list[Wish], results: Path, executor: Executor) -> list[RunDir
     done = []
     code = snapshot.take(results)
     size = array_size(executor) * executor.cells_per_job
-    for exclude in sorted({wish.exclude for wish in wishes}):
-        mine = [wish for wish in wishes if wish.exclude == exclude]
+    groups: dict[tuple[str, int], list[Wish]] = {}
+    for wish in wishes:
+        groups.setdefault((wish.exclude, _gpus(wish.run, executor)), []).append(wish)
+    for (exclude, gpus), mine in sorted(groups.items(), key=lambda item: item[0]):
         for begin in range(0, len(mine), size):
             part = mine[begin : begin + size]
-            one = _share(executor, len(part), len(wishes))
+            one = replace(_share(executor, len(part), len(wishes)), gpus=gpus)
             try:
                 done += _array(part, exclude, results, one, code)
             except ConfigError:
@@ -51,6 +53,10 @@ def submit(wishes: list[Wish], results: Path, executor: Executor) -> list[RunDir
                     raise
                 done += _array(part, "", results, one, code)  # no other node may be fit for it
     return done
+
+
+def _gpus(run: RunDir, executor: Executor) -> int:
+    return gpus_of(run.config().execution) if executor.as_needed else executor.gpus or 0
 
 
 def will_pass(refusal: ConfigError) -> bool:
@@ -163,7 +169,8 @@ def _submitter(results: Path, batch: str, comment: str, exclude: str, executor: 
 
 def _sbatch(executor: Executor, exclude: str) -> dict[str, Any]:
     """Further options of sbatch. true gives a bare flag, false none; requeue=false is its own flag."""
-    asked: dict[str, Any] = {"requeue": "true", **executor.sbatch, **({"exclude": exclude} if exclude else {})}
+    excluded = ",".join(filter(None, (executor.sbatch.get("exclude"), exclude)))  # the user's nodes and ours
+    asked: dict[str, Any] = {"requeue": "true", **executor.sbatch, **({"exclude": excluded} if excluded else {})}
     if asked["requeue"] == "false":
         asked["no_requeue"] = "true"
     return {name: True if text == "true" else text for name, text in asked.items() if text != "false"}

@@ -171,15 +171,22 @@ def requeue(job: str) -> bool:
     return command("scontrol", "requeue", job) is not None
 
 
-def cancel(submissions: Iterable[Submission]) -> None:
-    """Cancel the jobs of these submissions."""
-    asked = list(submissions)
+def cancel(submissions: Iterable[Submission]) -> list[str]:
+    """Cancel the jobs of these submissions; gives those that SLURM would not, or did not say it had."""
+    asked, refused = list(submissions), list[str]()
     jobs = sorted({submission.job_id for submission in asked if submission.job_id})
     names = sorted({submission.batch for submission in asked if not submission.job_id})
     for begin in range(0, len(jobs), 100):
-        command("scancel", *jobs[begin : begin + 100])
+        some = jobs[begin : begin + 100]
+        refused += [] if command("scancel", *some) is not None else some
     for name in names:
         command("scancel", f"--name={name}")
+    queue = command("squeue", "-h", "-o", "%i") if refused else ""
+    return [job for job in refused if queue is None or _queued(job, queue.split())]  # others have ended by themselves
+
+
+def _queued(job: str, queue: list[str]) -> bool:
+    return job in queue or any(entry.startswith(f"{job.partition('_')[0]}_[") for entry in queue)
 
 
 def array_limit() -> int | None:

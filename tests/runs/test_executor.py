@@ -7,8 +7,8 @@ import pytest
 from fpd_bench.config.schema import ExecutionConfig
 from fpd_bench.config.spec import load_sweep
 from fpd_bench.errors import ConfigError
-from fpd_bench.runs import batch, scheduler
-from fpd_bench.runs.executor import fitted, split_executor
+from fpd_bench.runs import batch, launch, scheduler
+from fpd_bench.runs.executor import Executor, fitted, split_executor
 
 SWEEPS = Path(__file__).parents[2] / "sweeps"
 
@@ -73,10 +73,10 @@ def test_runs_on_a_gpu_do_not_share_it_unless_told_to():
 
 def check(monkeypatch, *words):
     """What is said of the smoke sweep on a cluster that takes anything."""
-    monkeypatch.setattr(scheduler, "check", lambda partition: None)
+    monkeypatch.setattr(scheduler, "check", lambda partition, options: None)
     executor, overrides = split_executor(["executor=slurm", *words])
     sweep = load_sweep(SWEEPS / "smoke.yaml", overrides)
-    batch.check(fitted(executor, [config.execution for config in sweep.runs().values()]), sweep)
+    return batch.check(fitted(executor, [config.execution for config in sweep.runs().values()]), sweep)
 
 
 @pytest.mark.parametrize(
@@ -90,18 +90,41 @@ def check(monkeypatch, *words):
     ],
 )
 def test_jobs_that_suit_their_runs(monkeypatch, words):
-    check(monkeypatch, *words)
+    assert check(monkeypatch, *words) == ""
+
+
+def test_a_gpu_held_for_nothing_is_said(monkeypatch):
+    said = check(monkeypatch, "executor.gpus=1")
+    assert "all runs have execution.device=cpu: a job holds a GPU and computes on the CPU" in said
+
+
+def test_a_list_is_slurms_own_and_a_number_has_one_value():
+    executor, _ = split_executor(
+        ["executor=slurm", "executor.partition=main,preempt", "executor.sbatch.exclude=n1,n2", "executor.qos='a'"]
+    )
+    assert (executor.partition, executor.sbatch, executor.qos) == ("main,preempt", {"exclude": "n1,n2"}, "a")
+    for words in (["executor=slurm,local"], ["executor=slurm", "executor.timeout_min=30,60"]):
+        with pytest.raises(ConfigError):
+            split_executor(words)
+
+
+def test_a_node_that_failed_is_left_out_beside_those_that_the_user_leaves_out():
+    asked = Executor(name="slurm", sbatch={"exclude": "n2"})
+    assert launch._sbatch(asked, "n1")["exclude"] == "n2,n1" and launch._sbatch(asked, "")["exclude"] == "n2"
 
 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["executor.gpus=1"], "all runs have execution.device=cpu: a job would hold a GPU and compute on the CPU"),
+        (
+            ["execution.device=cuda", "executor.gpus=0", "executor.sbatch.gres=tmpfs:10G"],
+            "executor.gpus=0 gives a job no GPU",
+        ),
         (["execution.device=cuda", "executor.gpus=0"], "execution.device=cuda, but executor.gpus=0 gives a job no GPU"),
         (["execution.device=cuda", "execution.processes=2", "executor.gpus=1"], "executor.gpus is 1. Write executor.g"),
         (["execution.processes=2"], "execution.processes=2 on cpu needs as many in one job; executor.cpus is 1"),
     ],
 )
-def test_jobs_that_lack_what_their_runs_need_or_hold_it_for_nothing_are_refused(monkeypatch, words, said):
+def test_jobs_that_lack_what_their_runs_need_are_refused(monkeypatch, words, said):
     with pytest.raises(ConfigError, match=said):
         check(monkeypatch, *words)

@@ -109,6 +109,26 @@ def test_who_stays_waits_for_a_queue_that_was_full_from_the_start(bench, put_fir
     assert "waits: sbatch refused 1 jobs" in err and asked.read_text().count(".") == 4
 
 
+def test_a_detached_sweep_lets_go_of_jobs_that_are_gone_when_it_is_asked_again(bench, tiny, ask):
+    (run,) = bench.detach(*bench.one, "executor.sbatch.hold=true")
+    gone = submissions.read(run).job_id
+    ask("scancel", gone)
+    tiny.wait_until(lambda: gone not in ask("squeue", "-h", "-o", "%i").split(), 60)
+    bench.detach(*bench.one)
+    assert submissions.read(run).job_id not in ("", gone)
+    bench.finish(*bench.one)
+
+
+def test_a_cancel_that_slurm_does_not_carry_out_is_told(bench, put_first, ask):
+    (run,) = bench.detach(*bench.one, "executor.sbatch.hold=true")
+    job = submissions.read(run).job_id
+    shim = put_first("scancel", "exit 1")
+    code, _out, err = bench.sweep(*bench.one, "--cancel")
+    assert code == 2 and f"run: scancel {job}" in err
+    shim.unlink()
+    ask("scancel", job)
+
+
 @contextmanager
 def controller(slurm, *settings):
     """A slurmctld that has been started anew with these settings; afterwards one as before."""
