@@ -5,7 +5,7 @@ from pathlib import Path
 from fpd_bench.config.spec import Sweep
 from fpd_bench.errors import ConfigError
 from fpd_bench.runs import launch, past, scheduler, submissions
-from fpd_bench.runs.executor import Executor, asks_sbatch
+from fpd_bench.runs.executor import Executor, asks_sbatch, gpus_of
 from fpd_bench.runs.failures import Patience
 from fpd_bench.runs.following import cancel_runs, run_slurm
 from fpd_bench.runs.local import Tell
@@ -23,7 +23,7 @@ def check(executor: Executor, sweep: Sweep) -> str:
     what the user should hear, such as of GPUs held for nothing. The executor is `fitted` to the runs."""
     scheduler.check(executor.partition, executor.sbatch)
     executions, gpus = [config.execution for config in sweep.runs().values()], executor.gpus or 0
-    on_gpus = [execution for execution in executions if execution.device != "cpu"]
+    on_gpus = [execution for execution in executions if gpus_of(execution)]
     if on_gpus and not gpus and not asks_sbatch(executor):
         raise ConfigError(
             f"execution.device={on_gpus[0].device}, but executor.gpus=0 gives a job no GPU. Leave executor.gpus out, "
