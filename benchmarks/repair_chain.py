@@ -21,7 +21,7 @@ from fpd_bench.distill.refinement import refine
 from fpd_bench.evals.sampling import to_pixels
 from fpd_bench.runs.rundir import find
 from fpd_bench.runs.samples import trained
-from fpd_bench.tracks.base import Condition, Suite
+from fpd_bench.bench import Condition, Suite
 from fpd_bench.tracks.shapes.track import ShapesTrack
 
 RATIOS = ((0.1, 0.3), (0.3, 0.5), (0.5, 0.7), (0.7, 0.9), (0.1, 0.6))

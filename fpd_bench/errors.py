@@ -14,7 +14,7 @@ FpdError
 import difflib
 from collections.abc import Iterable
 
-from fpd_bench.privacy import mask
+from fpd_bench.secrets_mask import mask
 
 MANY = 150  # names are too many to be listed
 

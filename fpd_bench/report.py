@@ -13,7 +13,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from fpd_bench.doors import leave
+from fpd_bench.cli import leave
 from fpd_bench.errors import ConfigError, FpdError
 from fpd_bench.store import address
 

@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fpd_bench.doors import leave
+from fpd_bench.cli import leave
 from fpd_bench.errors import ConfigError, FpdError
 from fpd_bench.store import address
 

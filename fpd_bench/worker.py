@@ -10,7 +10,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from fpd_bench.doors import leave
+from fpd_bench.cli import leave
 from fpd_bench.errors import FpdError
 from fpd_bench.store import address
 

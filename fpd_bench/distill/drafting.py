@@ -15,7 +15,7 @@ from fpd_bench.distill.masking import start_tokens
 from fpd_bench.errors import ConfigError
 from fpd_bench.models.perturbation import Perturbation
 from fpd_bench.models.sampling import arrivals, first_arrival, keyed_categorical, truncated
-from fpd_bench.tracks.base import Condition, Track
+from fpd_bench.bench import Condition, Track
 
 SAMPLING = ("categorical", "gumbel", "argmax")
 

@@ -22,7 +22,7 @@ from fpd_bench.distill.running import Running
 from fpd_bench.distill.streams import Streams, seed_of
 from fpd_bench.errors import ConfigError
 from fpd_bench.registry import drafts, estimators, methods, spaces
-from fpd_bench.tracks.base import Condition, Track
+from fpd_bench.bench import Condition, Track
 
 
 @dataclass(frozen=True)

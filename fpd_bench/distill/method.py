@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from fpd_bench.tracks.base import Condition
+from fpd_bench.bench import Condition
 
 
 class Method(Protocol):

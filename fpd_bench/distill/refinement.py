@@ -11,7 +11,7 @@ from fpd_bench.distill import parallel
 from fpd_bench.distill.masking import damage, draw_ratios
 from fpd_bench.errors import Diverged
 from fpd_bench.models.sampling import arrivals, first_arrival, guided, keyed_categorical
-from fpd_bench.tracks.base import Condition, Track
+from fpd_bench.bench import Condition, Track
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from fpd_bench.errors import ConfigError
 from fpd_bench.models.backbones import FeatureBackbone
 from fpd_bench.models.named_backbone import open_backbone
 from fpd_bench.registry import spaces
-from fpd_bench.tracks.base import Track
+from fpd_bench.bench import Track
 
 
 class Space(Protocol):

@@ -22,7 +22,7 @@ from fpd_bench.errors import ConfigError, Diverged, Interrupted
 from fpd_bench.models.compute import computing
 from fpd_bench.models.devices import peak_memory_gb
 from fpd_bench.registry import methods
-from fpd_bench.tracks.base import Track
+from fpd_bench.bench import Track
 
 PICTURES = 8  # prompts in a progress picture, two samples of each
 

@@ -14,7 +14,7 @@ from fpd_bench.config.schema import EvaluationConfig, RunConfig, StartConfig
 from fpd_bench.distill.drafting import draft_codes, draft_logits, draw_noise, draw_start, together
 from fpd_bench.distill.streams import seed_of
 from fpd_bench.models.condition import Condition
-from fpd_bench.tracks.base import Suite, Track
+from fpd_bench.bench import Suite, Track
 
 BATCH = 128  # of one call of the network
 DECODED = 16  # images decoded at once: a VQGAN at 256 px keeps 170 MB of each

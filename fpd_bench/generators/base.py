@@ -5,7 +5,7 @@ from typing import Protocol
 
 from torch import Tensor
 
-from fpd_bench.tracks.base import Suite
+from fpd_bench.bench import Suite
 
 
 class Generator(Protocol):

@@ -19,7 +19,7 @@ from torch import Tensor
 from fpd_bench.config.schema import RunConfig
 from fpd_bench.errors import AssetError, ConfigError
 from fpd_bench.registry import generators
-from fpd_bench.tracks.base import Suite
+from fpd_bench.bench import Suite
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 

@@ -19,7 +19,7 @@ from fpd_bench.evals.sampling import generator_of
 from fpd_bench.models import devices
 from fpd_bench.models.pickled_module import pickled_state
 from fpd_bench.registry import generators
-from fpd_bench.tracks.base import Suite
+from fpd_bench.bench import Suite
 
 BATCH = 4  # images at once, unless execution.micro_batch says otherwise
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import fpd_bench
 from fpd_bench.config.schema import RunConfig
-from fpd_bench.privacy import mask
+from fpd_bench.secrets_mask import mask
 from fpd_bench.runs.claims import batch_job
 from fpd_bench.runs.rundir import now
 

@@ -19,7 +19,7 @@ from fpd_bench.runs.rundir import RunDir
 from fpd_bench.runs.stages import Bench, student_of
 from fpd_bench.runs.state import state_of
 from fpd_bench.store import layout
-from fpd_bench.tracks.base import Item, Suite, Track
+from fpd_bench.bench import Item, Suite, Track
 
 SUITE = "prompts"  # part of the noise's key: a prompt has the same noise whatever is asked for beside it
 GAP = 4  # px between images, and around the sheet

@@ -25,7 +25,7 @@ from fpd_bench.runs.recorder import RunRecorder
 from fpd_bench.runs.rundir import Row, RunDir, write_text, write_with
 from fpd_bench.runs.signals import StopFlag, stop_flag
 from fpd_bench.runs.sources import Bench, Source, assets_of, prepared
-from fpd_bench.tracks.base import Suite, Track
+from fpd_bench.bench import Suite, Track
 
 __all__ = ["Bench", "perform", "student_of"]
 

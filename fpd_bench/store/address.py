@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from fpd_bench import privacy
+from fpd_bench import secrets_mask
 from fpd_bench.errors import ConfigError
 from fpd_bench.store import layout
 
@@ -46,14 +46,14 @@ def default(results: Path) -> str:
 
 def shown(url: str) -> str:
     """The URL as messages may say it."""
-    return privacy.mask(url)
+    return secrets_mask.mask(url)
 
 
 def _keep_secret(text: str) -> None:
     password = _user_info(text).partition(":")[2]
     if password:
-        privacy.remember(password)
-        privacy.blot(password)
+        secrets_mask.remember(password)
+        secrets_mask.blot(password)
 
 
 def _user_info(url: str) -> str:

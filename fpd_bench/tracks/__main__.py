@@ -18,7 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from fpd_bench.config.hub import HUB
-from fpd_bench.doors import leave
+from fpd_bench.cli import leave
 from fpd_bench.errors import AssetError, ConfigError, FpdError, UnknownName
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fpd_bench import registry
 from fpd_bench.config.weights import REFERENCE, weights_folder
 from fpd_bench.models.condition import Condition
-from fpd_bench.tracks.base import Item, Suite, Track
+from fpd_bench.bench import Item, Suite, Track
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from fpd_bench.models.published import clip_shape, maskgen_score, maskgen_shape,
 from fpd_bench.models.tatitok import TaTiTok
 from fpd_bench.models.text import ClipText
 from fpd_bench.registry import tracks
-from fpd_bench.tracks.base import Suite
+from fpd_bench.bench import Suite
 from fpd_bench.tracks.captions import open_captions
 from fpd_bench.tracks.geneval import GenEvalSuites
 from fpd_bench.tracks.paper import load_backbone, paths_of, sha256

@@ -26,7 +26,7 @@ from fpd_bench.models.perturbation import Perturbation
 from fpd_bench.models.published import maskgit_shape, vqgan_shape
 from fpd_bench.models.vqgan import Vqgan
 from fpd_bench.registry import tracks
-from fpd_bench.tracks.base import Item, Suite
+from fpd_bench.bench import Item, Suite
 from fpd_bench.tracks.paper import load_backbone, paths_of, sha256
 from fpd_bench.tracks.pictures import RealImages
 

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from fpd_bench.config.tracks import FACTS
 from fpd_bench.evals.sampling import generator_of, one_step, run_images
 from fpd_bench.registry import tracks
-from fpd_bench.tracks.base import Suite
+from fpd_bench.bench import Suite
 
 
 @pytest.fixture(params=["shapes"])

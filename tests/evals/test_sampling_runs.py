@@ -8,7 +8,7 @@ import torch
 from fpd_bench.config.compose import compose
 from fpd_bench.config.schema import StartConfig
 from fpd_bench.evals.sampling import generator_of, one_step, run_images, to_pixels
-from fpd_bench.tracks.base import Suite
+from fpd_bench.bench import Suite
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,7 @@ from fpd_bench.generators.published import LAYOUTS, LDM, SD15, SD21, SDXL, SOURC
 from fpd_bench.models.condition import Condition
 from fpd_bench.runs.drawing import drawing
 from fpd_bench.runs.estimates import GPUS, SCORERS_GB, Asked, estimate
-from fpd_bench.tracks.base import Item, Suite
+from fpd_bench.bench import Item, Suite
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # of diffusers
 SWEEPS = Path(__file__).parents[2] / "sweeps"

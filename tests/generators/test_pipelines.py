@@ -16,7 +16,7 @@ from fpd_bench.errors import AssetError, ConfigError, UnknownName
 from fpd_bench.evals.sampling import generator_of
 from fpd_bench.generators.pipelines import DiffusersGenerator, open_pipeline
 from fpd_bench.models.condition import Condition
-from fpd_bench.tracks.base import Item, Suite
+from fpd_bench.bench import Item, Suite
 
 PROMPTS = ("a red circle", "two blue squares", "a cat")
 SUITE = Suite("test", tuple(Item(str(i), text, {}) for i, text in enumerate(PROMPTS)), Condition(PROMPTS, {}), None)

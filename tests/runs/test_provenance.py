@@ -9,7 +9,7 @@ import pytest
 from fpd_bench.config import weights
 from fpd_bench.config.compose import compose
 from fpd_bench.config.schema import RunConfig
-from fpd_bench.privacy import mask
+from fpd_bench.secrets_mask import mask
 from fpd_bench.runs import provenance
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fpd_bench import privacy
+from fpd_bench import secrets_mask
 from fpd_bench.errors import ConfigError
 from fpd_bench.store import address
 
@@ -40,7 +40,7 @@ def test_a_wrong_one_is_told_without_its_password(wrong):
 def test_every_error_and_masked_text_hides_a_password_that_was_once_given():
     address.take(["mistyped=postgresql://me:p%40ss%2Fword@host/db"])
     assert str(ConfigError("near 'p%40ss%2Fword' or p@ss/word")) == "near '***' or ***"
-    assert privacy.mask("optim.lr=1e-3") == "optim.lr=1e-3"
+    assert secrets_mask.mask("optim.lr=1e-3") == "optim.lr=1e-3"
 
 
 @pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="elsewhere ps shows what it likes")

@@ -22,7 +22,7 @@ from fpd_bench.distill.streams import Streams
 from fpd_bench.models.condition import Condition
 from fpd_bench.models.sampling import truncated
 from fpd_bench.registry import methods
-from fpd_bench.tracks.base import Track
+from fpd_bench.bench import Track
 
 
 def token_gradient(auxiliary: Tensor, teacher: Tensor, beta: float) -> Tensor:

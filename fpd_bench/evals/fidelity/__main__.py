@@ -16,7 +16,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from fpd_bench.doors import leave
+from fpd_bench.cli import leave
 from fpd_bench.errors import ConfigError, FpdError
 from fpd_bench.evals.fidelity.presets import PRESETS, preset
 

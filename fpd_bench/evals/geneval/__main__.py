@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from fpd_bench.doors import leave
+from fpd_bench.cli import leave
 from fpd_bench.errors import ConfigError, FpdError
 from fpd_bench.evals.geneval import prompts, scorer, selftest
 from fpd_bench.evals.geneval.arguments import parser

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fpd_bench.tracks.base import Condition
+from fpd_bench.bench import Condition
 from fpd_bench.tracks.shapes.drawing import render
 from fpd_bench.tracks.shapes.free import picture
 from fpd_bench.tracks.shapes.world import Preset, Thing, codes_of

@@ -14,7 +14,7 @@ from fpd_bench.models.backbones import LITE0_SHA256, FeatureBackbone
 from fpd_bench.models.condition import Condition
 from fpd_bench.models.sampling import sample_by_confidence
 from fpd_bench.registry import tracks
-from fpd_bench.tracks.base import Item, Suite
+from fpd_bench.bench import Item, Suite
 from fpd_bench.tracks.shapes import assets
 from fpd_bench.tracks.shapes.language import condition_of, draw_prompts, draw_things, null_condition
 from fpd_bench.tracks.shapes.prompts import splits
