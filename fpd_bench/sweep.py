@@ -55,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _sweep(asked: argparse.Namespace) -> int:
     from fpd_bench.config.spec import load_sweep
-    from fpd_bench.config.weights import rehearsal
+    from fpd_bench.assets.published import rehearsal
     from fpd_bench.runs import batch, past, sweeping
     from fpd_bench.runs import plan as costs
     from fpd_bench.runs.executor import fitted

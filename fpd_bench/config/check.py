@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 
 from fpd_bench import registry
-from fpd_bench.config import weights
+from fpd_bench.assets import published
 from fpd_bench.config.fidelity_files import require_fidelity
 from fpd_bench.config.fields import leaves, noun, value, well_typed
 from fpd_bench.config.generators import check_generator
@@ -180,7 +180,7 @@ def judged_by_file(config: RunConfig) -> bool:
 
 def _adversary(config: RunConfig) -> None:
     if judged_by_file(config):
-        weights.discriminator_file()
+        published.discriminator_file()
 
 
 def _ranks(config: RunConfig) -> None:
@@ -235,10 +235,10 @@ def _drift(config: RunConfig) -> None:
 
 
 def _layer_weights(config: RunConfig) -> None:
-    weights, sets = config.drift.layer_weights, len(config.drift.blocks) or 1
-    if weights and (len(weights) != sets or min(weights) < 0 or max(weights) == 0):
+    published, sets = config.drift.layer_weights, len(config.drift.blocks) or 1
+    if published and (len(published) != sets or min(published) < 0 or max(published) == 0):
         raise ConfigError(
-            f"drift.layer_weights={weights} must be {sets} numbers of 0 or more, not all 0: one for each of "
+            f"drift.layer_weights={published} must be {sets} numbers of 0 or more, not all 0: one for each of "
             f"drift.blocks={config.drift.blocks}. [] = 1 each."
         )
 

@@ -9,7 +9,7 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
-from fpd_bench.config import weights
+from fpd_bench.assets import published
 from fpd_bench.config.schema import GeneratorConfig, RunConfig
 from fpd_bench.errors import AssetError, ConfigError
 
@@ -46,8 +46,8 @@ def _only_a_source(settings: GeneratorConfig) -> None:
 
 def _there(config: RunConfig) -> None:
     track, settings = config.track.name, config.generator
-    if track in weights.PUBLISHED:
-        weights.require_scorers(track, f"method={config.method} on track '{track}'")
+    if track in published.PUBLISHED:
+        published.require_scorers(track, f"method={config.method} on track '{track}'")
     if config.method == "folder" and not Path(settings.source).is_dir():
         raise ConfigError(f"generator.source='{settings.source}' is not a folder.")
     if config.method == "diffusers":
@@ -71,7 +71,7 @@ def locate(source: str, needed: str = INDEX) -> str:
     if not re.fullmatch(r"[\w.-]+/[\w.-]+(/[\w./-]+)?", source):
         raise ConfigError(f"'{source}' is neither a folder nor a hub name like stabilityai/sdxl-turbo.")
     repository, file = "/".join(source.split("/")[:2]), "/".join(source.split("/")[2:])
-    folder = weights.place()
+    folder = published.place()
     kept = folder / repository.partition("/")[2] if folder else None
     if kept and kept.is_dir():
         return _local(kept / file, needed)
@@ -94,7 +94,7 @@ def _on_the_hub(repository: str, file: str) -> None:
 
     if file and isinstance(try_to_load_from_cache(repository, file), str):
         return
-    target = (weights.place() or Path(f"${weights.VARIABLE}")) / repository.partition("/")[2]
+    target = (published.place() or Path(f"${published.VARIABLE}")) / repository.partition("/")[2]
     fetch = f"Fetch it where there is a network: hf download {repository} --local-dir {target}"
     try:
         HfApi().model_info(repository, timeout=SECONDS)

@@ -6,7 +6,7 @@ A contract test compares this table with the tracks themselves.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from fpd_bench.config import weights
+from fpd_bench.assets import published
 from fpd_bench.errors import AssetError, UnknownName
 
 
@@ -44,7 +44,7 @@ FACTS: dict[str, dict[str, TrackFacts]] = {
     "maskgen": {"default": TrackFacts(128, 256, _DINO, patch=16)},
     "maskgit": {"default": TrackFacts(256, 256, _DINO, patch=16)},
 }
-PAPER_TRACKS = tuple(weights.PUBLISHED)
+PAPER_TRACKS = tuple(published.PUBLISHED)
 
 
 def refuse_unavailable(name: str, profile: str = "") -> None:
@@ -52,7 +52,7 @@ def refuse_unavailable(name: str, profile: str = "") -> None:
     if name not in PAPER_TRACKS:
         return
     try:
-        weights.require(name)
+        published.require(name)
     except AssetError as error:
         asked = f"profile={profile} needs track '{name}'" if profile else f"track.name={name} needs track '{name}'"
         raise AssetError(f"{asked}, which needs its published weights: {error}") from error
@@ -64,7 +64,7 @@ def refuse_without_data(name: str, trains: bool, adversary: bool, fidelity: bool
     fidelity: the track's own comparison of all images is wanted.
     """
     if name in PAPER_TRACKS:
-        weights.require_data(name, captions=trains, images=adversary, reference=fidelity)
+        published.require_data(name, captions=trains, images=adversary, reference=fidelity)
 
 
 def facts(name: str, preset: str) -> TrackFacts | None:

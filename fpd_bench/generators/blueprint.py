@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from fpd_bench.config import weights
+from fpd_bench.assets import published
 from fpd_bench.config.generators import INDEX
 from fpd_bench.config.schema import GeneratorConfig
 from fpd_bench.errors import AssetError, ConfigError
@@ -102,7 +102,7 @@ def local_folder(named: str, file: str) -> Path | None:
     """Where a run would find it without the hub: a folder, a name in $FPD_WEIGHTS, a name in the hub's cache."""
     from huggingface_hub import try_to_load_from_cache
 
-    place = weights.place()
+    place = published.place()
     kept = place / named.partition("/")[2] if place else None
     for folder in filter(None, (Path(named).expanduser(), kept)):
         if folder.is_dir() and (folder / file).is_file():

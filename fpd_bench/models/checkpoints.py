@@ -12,9 +12,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from fpd_bench.config import hub
-from fpd_bench.config.kinds import KINDS, PREFIXES, identify
-from fpd_bench.config.weight_files import pickle_refused, refuse_text, some
+from fpd_bench.assets import hub
+from fpd_bench.assets.kinds import KINDS, PREFIXES, identify
+from fpd_bench.assets.weight_files import pickle_refused, refuse_text, some
 from fpd_bench.errors import AssetError, UnknownName
 
 __all__ = ["KINDS", "check_fit", "fitting_state", "identify", "load_state", "load_weights"]

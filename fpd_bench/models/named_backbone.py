@@ -5,7 +5,7 @@ from pathlib import Path
 
 import timm
 
-from fpd_bench.config.weights import place
+from fpd_bench.assets.published import place
 from fpd_bench.models.backbones import FeatureBackbone
 from fpd_bench.models.published import read_config
 from fpd_bench.models.vit import is_transformer

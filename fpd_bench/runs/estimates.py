@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from fpd_bench.config.identity import TEACHER, trains
 from fpd_bench.config.schema import RunConfig
-from fpd_bench.config.weights import weights_folder
+from fpd_bench.assets.published import weights_folder
 from fpd_bench.errors import AssetError, ConfigError
 
 if TYPE_CHECKING:

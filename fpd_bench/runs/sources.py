@@ -9,7 +9,7 @@ from fpd_bench import registry
 from fpd_bench.config.check import check, judged_by_file
 from fpd_bench.config.identity import generated, trains
 from fpd_bench.config.schema import RunConfig
-from fpd_bench.config.weights import discriminator_file
+from fpd_bench.assets.published import discriminator_file
 from fpd_bench.generators.base import Generator
 from fpd_bench.models import devices
 from fpd_bench.models.named_backbone import backbone_assets

@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from fpd_bench.config.hub import HUB
+from fpd_bench.assets.hub import HUB
 from fpd_bench.cli import leave
 from fpd_bench.errors import AssetError, ConfigError, FpdError, UnknownName
 
@@ -76,7 +76,7 @@ def _fetch(options: argparse.Namespace) -> int:
 
 def _folder(options: argparse.Namespace) -> Path:
     """The weights folder of a published track. Raises UnknownName, AssetError."""
-    from fpd_bench.config.weights import PUBLISHED, VARIABLE, weights_folder
+    from fpd_bench.assets.published import PUBLISHED, VARIABLE, weights_folder
 
     if options.track not in PUBLISHED:
         raise UnknownName("track with published weights", options.track, PUBLISHED)
@@ -93,7 +93,7 @@ def _folder(options: argparse.Namespace) -> Path:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from fpd_bench.config.weights import data_folder, files_of, missing
+    from fpd_bench.assets.published import data_folder, files_of, missing
     from fpd_bench.tracks import checking
 
     folder = _folder(options)

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from fpd_bench import registry
-from fpd_bench.config.weights import DINO, PUBLISHED
+from fpd_bench.assets.published import DINO, PUBLISHED
 from fpd_bench.models.backbones import FeatureBackbone
 from fpd_bench.models.condition import Condition
 from fpd_bench.models.maskgen import MaskGen

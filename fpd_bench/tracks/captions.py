@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import torch
 
-from fpd_bench.config.weights import caption_files, no_captions
+from fpd_bench.assets.published import caption_files, no_captions
 from fpd_bench.errors import AssetError, ConfigError
 from fpd_bench.tracks.shards import Shards
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from fpd_bench.config.weights import files_of
+from fpd_bench.assets.published import files_of
 
 
 def fetch(track: str, folder: Path) -> Iterator[str]:

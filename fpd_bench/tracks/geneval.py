@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from fpd_bench.config.weights import COLOURS as CLIP
-from fpd_bench.config.weights import DETECTOR, Published
+from fpd_bench.assets.published import COLOURS as CLIP
+from fpd_bench.assets.published import DETECTOR, Published
 from fpd_bench.errors import AssetError, UnknownName
 from fpd_bench.evals.geneval.detectors import Backend, Colours, backend, known_colours
 from fpd_bench.evals.geneval.prompts import CLASSES, COLOURS, RELATIONS, Row, geneval_rows, row

@@ -1,6 +1,6 @@
 """The text-to-image track of the paper (Tables 1, 3, 4): MaskGen-L with TA-TiTok and CLIP. Registry entry `maskgen`.
 
-Weights, captions and pictures come from the user's folders (config/weights.py); scored by the real GenEval.
+Weights, captions and pictures come from the user's folders (assets/published.py); scored by the real GenEval.
 """
 
 import copy
@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from fpd_bench.config.weights import caption_files, data_folder, require
+from fpd_bench.assets.published import caption_files, data_folder, require
 from fpd_bench.errors import AssetError, ConfigError
 from fpd_bench.models.backbones import FeatureBackbone
 from fpd_bench.models.checkpoints import load_weights

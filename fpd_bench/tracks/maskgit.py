@@ -1,6 +1,6 @@
 """The class-conditional track of the paper (Table 2): MaskGIT-pytorch v1 on ImageNet 256 x 256. Registry `maskgit`.
 
-Weights, pictures and ImageNet's statistics come from the user's folders (config/weights.py).
+Weights, pictures and ImageNet's statistics come from the user's folders (assets/published.py).
 """
 
 import copy
@@ -13,7 +13,7 @@ import torch
 from timm.data.imagenet_info import ImageNetInfo
 from torch import Tensor, nn
 
-from fpd_bench.config.weights import data_folder, reference_file, require
+from fpd_bench.assets.published import data_folder, reference_file, require
 from fpd_bench.errors import AssetError, ConfigError
 from fpd_bench.evals.fidelity.presets import preset
 from fpd_bench.evals.fidelity.suites import against_file

@@ -3,7 +3,7 @@
 import hashlib
 from pathlib import Path
 
-from fpd_bench.config.weights import DINO, PUBLISHED, Published
+from fpd_bench.assets.published import DINO, PUBLISHED, Published
 from fpd_bench.errors import AssetError
 from fpd_bench.models.backbones import FeatureBackbone
 from fpd_bench.models.published import read_config

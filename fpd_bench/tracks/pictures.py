@@ -13,7 +13,7 @@ import torch
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
-from fpd_bench.config.weights import IMAGE_SUFFIXES, no_images
+from fpd_bench.assets.published import IMAGE_SUFFIXES, no_images
 from fpd_bench.errors import AssetError
 from fpd_bench.tracks.shards import Shards
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from fpd_bench.config.kinds import KINDS
-from fpd_bench.config.weight_files import contents, refuse_foreign
+from fpd_bench.assets.kinds import KINDS
+from fpd_bench.assets.weight_files import contents, refuse_foreign
 from fpd_bench.errors import AssetError
 
 HALTON = ("cls_emb.weight", "tok_emb.weight", "last_norm.mlp.1.bias")
@@ -78,5 +78,5 @@ def test_what_failed_downloads_leave(tmp_path, suffix):
 
 
 def test_it_needs_no_torch():
-    code = "import sys, fpd_bench.config.weights, fpd_bench.tracks.checking; sys.exit('torch' in sys.modules)"
+    code = "import sys, fpd_bench.assets.published, fpd_bench.tracks.checking; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from fpd_bench.config import weights
+from fpd_bench.assets import published
 from fpd_bench.config.compose import compose
 from fpd_bench.config.schema import RunConfig
 from fpd_bench.secrets_mask import mask
@@ -56,8 +56,8 @@ def test_outside_a_checkout_every_file_is_hashed(monkeypatch):
 def test_the_weights_of_the_discriminator_are_hashed_with_the_rest(tmp_path, monkeypatch):
     from fpd_bench.runs.sources import Source, assets_of
 
-    monkeypatch.setenv(weights.VARIABLE, str(tmp_path))
-    path = weights.DEIT.path(tmp_path)
+    monkeypatch.setenv(published.VARIABLE, str(tmp_path))
+    path = published.DEIT.path(tmp_path)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(b"weights")
     source = Source(SimpleNamespace(assets={"teacher": "ab"}), None, None)

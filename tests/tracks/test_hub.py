@@ -9,7 +9,7 @@ from huggingface_hub.errors import GatedRepoError
 from fpd_bench import sweep
 from fpd_bench.config.compose import compose
 from fpd_bench.config.tracks import refuse_unavailable
-from fpd_bench.config.weights import discriminator_file
+from fpd_bench.assets.published import discriminator_file
 from fpd_bench.errors import AssetError
 from fpd_bench.models.checkpoints import load_state, load_weights
 from fpd_bench.models.maskgit import MaskGit

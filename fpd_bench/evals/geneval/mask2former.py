@@ -16,7 +16,7 @@ import transformers
 from torch import Tensor
 from transformers import Mask2FormerForUniversalSegmentation
 
-from fpd_bench.config.hub import quiet
+from fpd_bench.assets.hub import quiet
 from fpd_bench.errors import AssetError, ConfigError
 from fpd_bench.evals.geneval.detectors import Image, Seen
 from fpd_bench.evals.geneval.prompts import CLASSES

@@ -15,7 +15,7 @@ from math import prod
 from pathlib import Path
 from typing import IO
 
-from fpd_bench.config.kinds import KINDS, identify, without_prefix
+from fpd_bench.assets.kinds import KINDS, identify, without_prefix
 from fpd_bench.errors import AssetError
 
 SMALL = 4096  # bytes; no weights are that small if they are text

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from fpd_bench.config import hub
-from fpd_bench.config.weight_files import refuse_foreign
+from fpd_bench.assets import hub
+from fpd_bench.assets.weight_files import refuse_foreign
 from fpd_bench.errors import AssetError
 
 VARIABLE = "FPD_WEIGHTS"
@@ -26,7 +26,7 @@ IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 
 @dataclass(frozen=True)
 class Published:
-    """One file. kind: its name in config/kinds.py; extras: published beside it, read where they are there.
+    """One file. kind: its name in assets/kinds.py; extras: published beside it, read where they are there.
 
     needed: extras without which the file is of no use. others: names under which the same weights are published too.
     """
