@@ -21,8 +21,8 @@ from fpd_bench.config.compose import compose
 from fpd_bench.distill.trainer import Training
 from fpd_bench.models.sampling import arrivals
 from fpd_bench.registry import tracks
-from fpd_bench.runs.arithmetic import step_cost
-from fpd_bench.runs.estimates import NUMBER_SECONDS
+from fpd_bench.costs.step import step_cost
+from fpd_bench.costs.estimate import NUMBER_SECONDS
 
 VARIANTS = {
     "fpd ste": [],

@@ -57,7 +57,7 @@ def _sweep(asked: argparse.Namespace) -> int:
     from fpd_bench.config.spec import load_sweep
     from fpd_bench.assets.published import rehearsal
     from fpd_bench.runs import batch, past, sweeping
-    from fpd_bench.runs import plan as costs
+    from fpd_bench.costs import report as costs
     from fpd_bench.runs.executor import fitted
     from fpd_bench.runs.machine import check_machine
     from fpd_bench.runs.scores import run_score
@@ -116,7 +116,7 @@ def _sweep(asked: argparse.Namespace) -> int:
 
 
 def _conclude(asked: argparse.Namespace, sweep: "Sweep") -> int:
-    from fpd_bench.runs import plan as costs
+    from fpd_bench.costs import report as costs
     from fpd_bench.runs import sweeping
     from fpd_bench.runs.scores import render, row_scores
 

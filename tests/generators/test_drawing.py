@@ -17,12 +17,12 @@ from fpd_bench import sweep
 from fpd_bench.config.compose import compose
 from fpd_bench.config.schema import ExecutionConfig, GeneratorConfig, RunConfig
 from fpd_bench.errors import ConfigError
-from fpd_bench.generators.blueprint import blueprint
+from fpd_bench.costs.pipeline_on_meta import blueprint
 from fpd_bench.generators.pipelines import DiffusersGenerator, open_pipeline
 from fpd_bench.generators.published import LAYOUTS, LDM, SD15, SD21, SDXL, SOURCES, TURBO
 from fpd_bench.models.condition import Condition
-from fpd_bench.runs.drawing import drawing
-from fpd_bench.runs.estimates import GPUS, SCORERS_GB, Asked, estimate
+from fpd_bench.costs.pipelines import drawing
+from fpd_bench.costs.estimate import GPUS, SCORERS_GB, Asked, estimate
 from fpd_bench.bench import Item, Suite
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # of diffusers
@@ -273,7 +273,7 @@ def test_a_plan_of_folders_needs_no_torch():
     lines = (
         "import sys",
         "from fpd_bench.config.compose import compose",
-        "from fpd_bench.runs.plan import Asked, report",
+        "from fpd_bench.costs.report import Asked, report",
         "runs = {'a': compose(['track.name=maskgen', 'method=folder', 'generator.source=images'])}",
         "print(report(runs, {'a': 'mine'}, Asked('H100')))",
         "assert 'torch' not in sys.modules",

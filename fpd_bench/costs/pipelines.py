@@ -19,9 +19,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from fpd_bench.config.schema import GeneratorConfig
 from fpd_bench.errors import ConfigError, FpdError
-from fpd_bench.generators.blueprint import blueprint, draw
-from fpd_bench.runs.measuring import PROBE, Alive, Share, fused_attention
-from fpd_bench.tracks.blueprint import META
+from fpd_bench.costs.pipeline_on_meta import blueprint, draw
+from fpd_bench.costs.meter import PROBE, Alive, Share, fused_attention
+from fpd_bench.costs.track_on_meta import META
 
 PEAKS = {torch.float32: "fp32", torch.float16: "bf16", torch.bfloat16: "bf16"}  # the GPU's that a type can reach
 ASKED = ("forward", "decode")  # of a network, by a pipeline

@@ -12,8 +12,8 @@ from fpd_bench.config.identity import TEACHER
 from fpd_bench.config.schema import RunConfig
 from fpd_bench.errors import ConfigError
 from fpd_bench.evals.sampling import BATCH, DECODED
-from fpd_bench.runs.measuring import Share
-from fpd_bench.runs.parts import Drawers, Judges, Lifter, drawers, judges_of, lifter_of, track_of
+from fpd_bench.costs.meter import Share
+from fpd_bench.costs.networks import Drawers, Judges, Lifter, drawers, judges_of, lifter_of, track_of
 
 FLOAT = 4  # bytes
 LOGIT_COPIES = 4  # [L, K] of an image: logits, probabilities and their gradients; of a sampler: its noise and sums

@@ -16,8 +16,8 @@ from fpd_bench.assets.published import weights_folder
 from fpd_bench.errors import AssetError, ConfigError
 
 if TYPE_CHECKING:
-    from fpd_bench.runs.arithmetic import StepCost
-    from fpd_bench.runs.measuring import Share
+    from fpd_bench.costs.step import StepCost
+    from fpd_bench.costs.meter import Share
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def _of_folder(config: RunConfig, gpu: Gpu, asked: Asked) -> Estimate:
 
 def _of_pipeline(config: RunConfig, gpu: Gpu, asked: Asked) -> Estimate:
     from fpd_bench.generators.pipelines import BATCH
-    from fpd_bench.runs.drawing import drawing
+    from fpd_bench.costs.pipelines import drawing
 
     image = drawing(config.generator)
     batch = config.execution.micro_batch or BATCH
@@ -120,7 +120,7 @@ def _of_pipeline(config: RunConfig, gpu: Gpu, asked: Asked) -> Estimate:
 
 
 def _of_teacher(config: RunConfig, gpu: Gpu, asked: Asked) -> Estimate:
-    from fpd_bench.runs.arithmetic import step_cost
+    from fpd_bench.costs.step import step_cost
 
     cost = step_cost(config, _weights())
     memory, hours = _sampling_gb(config, cost), _evaluation_hours(config, cost.shares, gpu, asked)
@@ -129,7 +129,7 @@ def _of_teacher(config: RunConfig, gpu: Gpu, asked: Asked) -> Estimate:
 
 
 def _of_training(config: RunConfig, gpu: Gpu, asked: Asked) -> Estimate:
-    from fpd_bench.runs.arithmetic import step_cost
+    from fpd_bench.costs.step import step_cost
 
     cost, execution = step_cost(config, _weights()), config.execution
     cards, batch = execution.processes, config.optim.batch // execution.processes  # of one card
@@ -185,7 +185,7 @@ def _items(config: RunConfig) -> int:
     track, split = config.track, config.evaluation.split
     if track.name in SUITE_ITEMS:
         return SUITE_ITEMS[track.name][split]
-    from fpd_bench.runs.arithmetic import items
+    from fpd_bench.costs.step import items
 
     return items(track.name, track.preset, split)
 
