@@ -17,7 +17,7 @@ from torch import Tensor
 from fpd_bench.config.compose import compose
 from fpd_bench.config.schema import RunConfig
 from fpd_bench.distill.fpd import FixedPointDistillation
-from fpd_bench.distill.streams import Streams
+from fpd_bench.models.streams import Streams
 from fpd_bench.tracks.shapes.track import ShapesTrack
 
 VARIANTS = {

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from fpd_bench.config.schema import StartConfig
-from fpd_bench.distill.masking import start_tokens
+from fpd_bench.models.masking import start_tokens
 from fpd_bench.errors import ConfigError
 from fpd_bench.models.perturbation import Perturbation
 from fpd_bench.models.sampling import arrivals, first_arrival, keyed_categorical, truncated

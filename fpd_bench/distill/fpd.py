@@ -19,7 +19,7 @@ from fpd_bench.distill.memory import Memory
 from fpd_bench.distill.method import Clock, draft_statistics, micro_batches
 from fpd_bench.distill.refinement import refine
 from fpd_bench.distill.running import Running
-from fpd_bench.distill.streams import Streams, seed_of
+from fpd_bench.models.streams import Streams, seed_of
 from fpd_bench.errors import ConfigError
 from fpd_bench.registry import drafts, estimators, methods, spaces
 from fpd_bench.bench import Condition, Track

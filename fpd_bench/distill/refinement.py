@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from fpd_bench.config.schema import RefineConfig
 from fpd_bench.distill import parallel
-from fpd_bench.distill.masking import damage, draw_ratios
+from fpd_bench.models.masking import damage, draw_ratios
 from fpd_bench.errors import Diverged
 from fpd_bench.models.sampling import arrivals, first_arrival, guided, keyed_categorical
 from fpd_bench.bench import Condition, Track

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from fpd_bench.config.schema import EvaluationConfig, RunConfig, StartConfig
 from fpd_bench.distill.drafting import draft_codes, draft_logits, draw_noise, draw_start, together
-from fpd_bench.distill.streams import seed_of
+from fpd_bench.models.streams import seed_of
 from fpd_bench.models.condition import Condition
 from fpd_bench.bench import Suite, Track
 

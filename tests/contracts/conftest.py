@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from fpd_bench.config.compose import compose
-from fpd_bench.distill.streams import Streams
+from fpd_bench.models.streams import Streams
 from fpd_bench.registry import methods
 
 SMALL = [

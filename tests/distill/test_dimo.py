@@ -5,7 +5,7 @@ import torch
 
 from fpd_bench.config.compose import compose
 from fpd_bench.distill.peers.dimo import DiMO, token_gradient
-from fpd_bench.distill.streams import Streams
+from fpd_bench.models.streams import Streams
 
 SMALL = ["method=dimo", "track.preset=coarse", "optim.batch=8", "drift.samples_per_condition=4"]
 

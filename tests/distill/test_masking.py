@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fpd_bench.distill.masking import damage, draw_ratios, hide, start_tokens
+from fpd_bench.models.masking import damage, draw_ratios, hide, start_tokens
 
 
 def draw(seed=0):

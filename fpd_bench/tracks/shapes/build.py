@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fpd_bench.distill.masking import damage, draw_ratios
+from fpd_bench.models.masking import damage, draw_ratios
 from fpd_bench.errors import AssetError
 from fpd_bench.models.condition import Condition
 from fpd_bench.models.transformer import MaskedTransformer, Shape
