@@ -17,7 +17,7 @@ from statistics import mean
 
 from fpd_bench.config.spec import Table, load_sweep
 from fpd_bench.errors import FpdError
-from fpd_bench.store import layout
+from fpd_bench.records import layout
 from fpd_bench.store.ingest import ingest
 from fpd_bench.store.query import Store
 

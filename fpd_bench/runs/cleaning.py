@@ -16,7 +16,7 @@ from pathlib import Path
 from fpd_bench.runs import claims, submissions
 from fpd_bench.runs.needs import Needs, needs
 from fpd_bench.runs.rundir import RunDir
-from fpd_bench.store import layout
+from fpd_bench.records import layout
 
 STALE_SECONDS = 3600  # a temporary file younger than this may be in the making
 TRASH = ".trash"  # results/.trash/: runs on their way out

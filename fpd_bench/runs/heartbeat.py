@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from fpd_bench.runs.rundir import RunDir, now
-from fpd_bench.store import layout
+from fpd_bench.records import layout
 
 SECONDS = 5.0  # between two beats
 

@@ -10,7 +10,7 @@ from fpd_bench.config.identity import plugins, semantic
 from fpd_bench.config.spec import load_sweep
 from fpd_bench.config.sweep_file import DEFAULT_PROFILE, read_sweep_file
 from fpd_bench.errors import ConfigError
-from fpd_bench.store import layout
+from fpd_bench.records import layout
 
 SWEEPS = Path("sweeps")
 SEARCH = "search"  # beginning of the name of a file whose runs cannot be listed beforehand

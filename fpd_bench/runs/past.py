@@ -9,7 +9,7 @@ from statistics import mean
 from fpd_bench.config.identity import semantic
 from fpd_bench.config.schema import RunConfig
 from fpd_bench.runs.rundir import RunDir
-from fpd_bench.store import layout
+from fpd_bench.records import layout
 
 ALIKE = ("method", "track.name", "track.preset")  # what must be equal
 MOST = 500  # run directories that are looked at, newest first

@@ -1,4 +1,4 @@
-"""One run's folder: reading and writing every file in it. The names are in store/layout.py, which readers share.
+"""One run's folder: reading and writing every file in it. The names are in records/layout.py, which readers share.
 
 Whole files are written under a temporary name, flushed and renamed, so that they are there whole or not at all. Logs
 grow by one `write` per line, so a kill can only tear the last line.
@@ -20,7 +20,7 @@ from fpd_bench.config.yaml_text import from_yaml, to_yaml
 from fpd_bench.config.identity import CONFIG_SCHEMA, plugins, run_id, semantic
 from fpd_bench.config.schema import RunConfig
 from fpd_bench.errors import ConfigError, RunError
-from fpd_bench.store import layout
+from fpd_bench.records import layout
 
 Row = dict[str, Any]
 LEFT_SECONDS = 60  # a temporary file so old is nobody's; beside config and claim others write, too, but shortly

@@ -18,7 +18,7 @@ from fpd_bench.evals.sampling import run_images
 from fpd_bench.runs.rundir import RunDir
 from fpd_bench.runs.stages import Bench, student_of
 from fpd_bench.runs.state import state_of
-from fpd_bench.store import layout
+from fpd_bench.records import layout
 from fpd_bench.bench import Item, Suite, Track
 
 SUITE = "prompts"  # part of the noise's key: a prompt has the same noise whatever is asked for beside it

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from fpd_bench.runs.claims import process_start, user
 from fpd_bench.runs.rundir import RunDir, now, write_text
-from fpd_bench.store import layout
+from fpd_bench.records import layout
 
 LOGS = "slurm"  # results/slurm/<batch>/: what its jobs print
 

@@ -12,7 +12,7 @@ from fpd_bench.runs.failures import DiskFull, Patience, need_space
 from fpd_bench.runs.local import Tell, run_inline, run_local
 from fpd_bench.runs.rundir import RunDir
 from fpd_bench.runs.state import RESULTS, RunState, state_of, with_scheduler
-from fpd_bench.store import layout
+from fpd_bench.records import layout
 
 __all__ = ["Plan", "carry_out", "check_results", "open_run", "plan", "split_executor"]
 

@@ -16,7 +16,8 @@ from pathlib import Path
 
 from fpd_bench.cli import leave
 from fpd_bench.errors import ConfigError, FpdError
-from fpd_bench.store import address, check, export, ingest, layout, schema
+from fpd_bench.store import address, check, export, ingest, schema
+from fpd_bench.records import layout
 from fpd_bench.store.query import Store
 
 RESULTS = Path("results")

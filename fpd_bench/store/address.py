@@ -11,7 +11,7 @@ from pathlib import Path
 
 from fpd_bench import secrets_mask
 from fpd_bench.errors import ConfigError
-from fpd_bench.store import layout
+from fpd_bench.records import layout
 
 KEY = "store.url="
 VARIABLE = "FPD_STORE_URL"

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import yaml
 
-from fpd_bench.store import layout
+from fpd_bench.records import layout
 from fpd_bench.store.rows import ENDINGS, Row, attempts, items, measured, metrics, series
 
 _Yaml = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's is ten times as fast; not every build has it

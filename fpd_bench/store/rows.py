@@ -5,7 +5,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-from fpd_bench.store import layout
+from fpd_bench.records import layout
 
 SERIES_POINTS = 200  # per run and name: enough for a curve
 ENDINGS = {"finished", "failed", "diverged", "interrupted"}

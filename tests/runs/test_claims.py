@@ -11,7 +11,7 @@ import pytest
 from fpd_bench.runs import claims
 from fpd_bench.runs.claims import Claim
 from fpd_bench.runs.rundir import now
-from fpd_bench.store import layout
+from fpd_bench.records import layout
 
 CLAIM = """
 import sys, time

@@ -15,7 +15,7 @@ from fpd_bench.config.identity import plugins, semantic
 from fpd_bench.config.spec import load_sweep
 from fpd_bench.runs import claims, cleaning, submissions
 from fpd_bench.runs.rundir import RunDir
-from fpd_bench.store import layout
+from fpd_bench.records import layout
 from fpd_bench.store.__main__ import main
 from tests.store.synthetic_runs import write_run
 

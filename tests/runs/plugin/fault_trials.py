@@ -96,7 +96,7 @@ def command(bench, door, results, kills, ledger):
 def _door(bench, door, results):
     from fpd_bench import report, sweep, worker
     from fpd_bench.store import __main__ as store
-    from fpd_bench.store import layout
+    from fpd_bench.records import layout
 
     if door == "sweep":
         return sweep.main(bench.arguments(results, "executor=inline"))
@@ -200,7 +200,7 @@ def trial(bench, number, kills, doors, rng, tally, environment):
 
 def outcome(bench, results):
     """What must not depend on kills: every run's files, how often each item is scored, and the tables' bytes."""
-    from fpd_bench.store import layout
+    from fpd_bench.records import layout
 
     found = {}
     for run in _runs(bench, results):

@@ -78,7 +78,7 @@ def wait_until(condition, seconds=180):
 
 def fingerprint(run):
     """What must not depend on how often a run was interrupted: weights, images, scores and the training log."""
-    from fpd_bench.store.layout import sha256
+    from fpd_bench.records.layout import sha256
 
     files = [run.student, run.samples("test"), run.evaluation("test")]
     log = [{k: v for k, v in row.items() if k in ("step", "loss")} for row in run.training_log()]
