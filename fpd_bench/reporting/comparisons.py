@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from fpd_bench.errors import ConfigError
 from fpd_bench.evals import statistics
 from fpd_bench.evals.statistics import Comparison
-from fpd_bench.reporting import whole
+from fpd_bench.reporting import set_metrics
 from fpd_bench.reporting.model import ClaimResult, RowResult, TableResult
 
 if TYPE_CHECKING:
@@ -23,8 +23,8 @@ def _pairs(table: TableResult, pairs: list[tuple[RowResult, RowResult]], purpose
         try:
             if a.score is None or b.score is None:
                 found.append(None)
-            elif whole.of_all_images(table.metric):
-                found.append(whole.compare(a, b, table.metric))
+            elif set_metrics.of_all_images(table.metric):
+                found.append(set_metrics.compare(a, b, table.metric))
             elif a.scores is None or b.scores is None:
                 found.append(None)
             else:
@@ -52,7 +52,7 @@ def to_baseline(table: TableResult, baseline_id: str | None) -> None:
 
 def mark_best(table: TableResult) -> None:
     """Mark the best row and all that cannot be told from it."""
-    measured, way = whole.ranked(table), whole.sign(table.metric)
+    measured, way = set_metrics.ranked(table), set_metrics.sign(table.metric)
     if not measured:
         return
     best = max(measured, key=lambda row: way * row.score.value if row.score else 0.0)
@@ -75,7 +75,7 @@ def judge(table: TableResult, claims: "Sequence[Claim]") -> list[ClaimResult]:
         published = None
         if better.published is not None and worse.published is not None:
             published = better.published - worse.published
-        verdict = _verdict(ours, whole.sign(table.metric))
+        verdict = _verdict(ours, set_metrics.sign(table.metric))
         results.append(ClaimResult(claim.text, better.label, worse.label, published, ours, verdict))
     return results
 

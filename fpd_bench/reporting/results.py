@@ -14,7 +14,8 @@ import pandas as pd
 from fpd_bench.errors import ConfigError, UnknownName
 from fpd_bench.evals import statistics
 from fpd_bench.evals.statistics import Estimate, Scores
-from fpd_bench.reporting import comparisons, whole
+from fpd_bench.reporting import comparisons
+from fpd_bench.reporting import set_metrics
 from fpd_bench.reporting.model import Novelty, RowResult, SeedResult, TableResult
 from fpd_bench.store.query import Run, Store
 
@@ -34,9 +35,9 @@ def table_result(sweep: "Sweep", table: "Table", store: Store) -> TableResult:
     teachers = _teachers(store, table.cells)
     content = store.results_hash([*run_ids, *teachers])
     protocols: dict[str, dict[str, Any]] = {}
-    if whole.of_all_images(sweep.metric):
-        numbers, protocols = whole.numbers_of(store, run_ids, suite or "")
-        rows = [whole.row_result(row, _cells(table, row), runs, numbers, sweep.metric) for row in table.rows]
+    if set_metrics.of_all_images(sweep.metric):
+        numbers, protocols = set_metrics.numbers_of(store, run_ids, suite or "")
+        rows = [set_metrics.row_result(row, _cells(table, row), runs, numbers, sweep.metric) for row in table.rows]
     else:
         frames = _per_run(store.scores(run_ids, suite)) if suite else {}
         rows = [_row(row, _cells(table, row), runs, frames, sweep.metric) for row in table.rows]
@@ -59,7 +60,7 @@ def table_result(sweep: "Sweep", table: "Table", store: Store) -> TableResult:
     comparisons.to_baseline(result, table.baseline)
     comparisons.mark_best(result)
     result.claims = comparisons.judge(result, table.claims)
-    result.notes += whole.protocol_notes(result, protocols)
+    result.notes += set_metrics.protocol_notes(result, protocols)
     result.teacher = None if protocols else _mean(store, teachers, suite, sweep.metric)
     for row in rows:
         row.kept = row.score.value / result.teacher if row.score and result.teacher else None

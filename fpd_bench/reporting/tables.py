@@ -7,7 +7,7 @@ import pandas as pd
 
 from fpd_bench.config.sweep_file import OF_ALL_IMAGES
 from fpd_bench.evals.statistics import Estimate
-from fpd_bench.reporting import whole
+from fpd_bench.reporting import set_metrics
 from fpd_bench.reporting.latex import to_latex
 from fpd_bench.reporting.model import RowResult, TableResult
 from fpd_bench.reporting.results import TASKS
@@ -205,9 +205,9 @@ def numbers_frame(table: TableResult) -> pd.DataFrame:
         }
         if row.numbers.keys() - {table.metric}:
             numbers |= {f"published_{name}": value for name, value in row.numbers.items()}
-        if whole.of_all_images(table.metric):
+        if set_metrics.of_all_images(table.metric):
             numbers["protocol"] = row.protocol
-        for task in OF_ALL_IMAGES if whole.of_all_images(table.metric) else TASKS:
+        for task in OF_ALL_IMAGES if set_metrics.of_all_images(table.metric) else TASKS:
             numbers |= _columns(task, row.tasks.get(task))
         if any(other.novelty for other in table.rows):
             numbers |= _columns("novel", row.novelty.novel if row.novelty else None)
@@ -223,7 +223,7 @@ def _columns(name: str, estimate: Estimate | None) -> dict[str, float]:
 
 def reading(results: list[TableResult]) -> list[str]:
     """How to read the tables: said once for all of them."""
-    of_all = [READING_OF_ALL] if any(whole.of_all_images(table.metric) for table in results) else []
+    of_all = [READING_OF_ALL] if any(set_metrics.of_all_images(table.metric) for table in results) else []
     return [READING] + of_all + ([] if all(table.comparable for table in results) else [OTHER_BENCH])
 
 
@@ -265,7 +265,7 @@ def to_markdown(table: TableResult) -> str:
 
 def sections(table: TableResult) -> list[tuple[str, pd.DataFrame]]:
     """The tables that follow the main one, without the empty ones."""
-    of_all = whole.of_all_images(table.metric)
+    of_all = set_metrics.of_all_images(table.metric)
     frames = [
         ("Claims", claims_frame(table)),
         ("All metrics" if of_all else "By task", tasks_frame(table)),
