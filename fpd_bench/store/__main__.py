@@ -122,17 +122,17 @@ def _export(asked: argparse.Namespace, url: str) -> int:
 
 
 def _gc(asked: argparse.Namespace, _url: str) -> int:
-    from fpd_bench.runs import cleaning  # the one look upwards: runs know claims, this door is at the top of the house
+    from fpd_bench.runs.cleanup import collect  # the one look upwards: runs know claims, this door is at the top of the house
 
     _need_runs(asked.results)
-    plan = cleaning.plan(asked.results, asked.sweeps)
+    plan = collect.plan(asked.results, asked.sweeps)
     print(plan.text())
     if asked.dry_run or not plan.found:
         return 0
-    if not asked.yes and not _agreed(f"Remove {len(plan.found)} things, {cleaning.size(plan.bytes)}?"):
+    if not asked.yes and not _agreed(f"Remove {len(plan.found)} things, {collect.size(plan.bytes)}?"):
         print("Nothing was removed.")
         return 1
-    removed = cleaning.carry_out(plan)
+    removed = collect.carry_out(plan)
     print(removed.text())
     return 0
 

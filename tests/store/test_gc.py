@@ -13,7 +13,8 @@ import pytest
 from fpd_bench.config.compose import compose
 from fpd_bench.config.identity import plugins, semantic
 from fpd_bench.config.spec import load_sweep
-from fpd_bench.runs import claims, cleaning, submissions
+from fpd_bench.runs import claims, submissions
+from fpd_bench.runs.cleanup import collect
 from fpd_bench.runs.rundir import RunDir
 from fpd_bench.records import layout
 from fpd_bench.store.__main__ import main
@@ -25,7 +26,7 @@ seeds: [0]
 profiles: {embedded: [], long: [optim.steps=77]}
 tables: [{id: a, grid: ["estimator=soft,ste"], rows: [{id: ste, label: STE, where: {estimator: ste}}]}]
 """
-OLD = time.time() - 2 * cleaning.STALE_SECONDS
+OLD = time.time() - 2 * collect.STALE_SECONDS
 
 
 @pytest.fixture
@@ -96,7 +97,7 @@ def test_what_every_profile_and_any_seed_needs_stays_and_the_rest_goes(results, 
     runs = [RunDir(results / "runs" / name) for name in needed]
     assert all(run.is_done() and not run.damaged() and not run.checkpoints.exists() for run in runs)
     assert "Removed 5, " in capsys.readouterr().out
-    assert not (results / cleaning.TRASH).exists()
+    assert not (results / collect.TRASH).exists()
     assert gc(results, sweep) == 0
     assert "Nothing to remove." in capsys.readouterr().out
 
@@ -122,10 +123,10 @@ def test_a_run_that_is_running_or_queued_or_of_another_host_is_never_touched(res
 
 
 def test_a_run_claimed_between_the_look_and_the_act_stays(results, unneeded, sweep):
-    found = cleaning.plan(results, [str(sweep)])
+    found = collect.plan(results, [str(sweep)])
     held = unneeded
     claims.acquire(held.claim, 1)
-    removed = cleaning.carry_out(found)
+    removed = collect.carry_out(found)
     assert held.is_done() and "already running" in removed.stayed[held.path]
 
 
@@ -174,7 +175,7 @@ def test_what_a_killed_gc_left_half_removed_goes_next_time(results, sweep):
     assert subprocess.run(command, check=False).returncode == 9
     assert len(list(results.rglob("config.yaml"))) == 5, "one is in the trash, or none"
     assert gc(results, sweep, "--yes") == 0
-    assert len(names(results)) == 4 and not (results / cleaning.TRASH).exists()
+    assert len(names(results)) == 4 and not (results / collect.TRASH).exists()
 
 
 def test_nothing_goes_without_a_word(results, sweep, capsys, monkeypatch):

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fpd_bench.runs import claims, submissions
-from fpd_bench.runs.needs import Needs, needs
+from fpd_bench.runs.cleanup.wanted import Needs, needs
 from fpd_bench.runs.rundir import RunDir
 from fpd_bench.records import layout
 
