@@ -45,7 +45,7 @@ def _report(options: argparse.Namespace, url: str) -> int:
     from fpd_bench.config.spec import load_sweep
     from fpd_bench.reporting.console import show
     from fpd_bench.reporting.write import made, write_report
-    from fpd_bench.runs.executor import split_executor
+    from fpd_bench.runs.execute.options import split_executor
     from fpd_bench.store.ingest import ingest
     from fpd_bench.store.query import Store
 

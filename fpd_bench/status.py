@@ -22,7 +22,7 @@ from fpd_bench.errors import ConfigError, FpdError
 from fpd_bench.store import address
 
 if TYPE_CHECKING:
-    from fpd_bench.runs.sweeping import Plan
+    from fpd_bench.runs.execute.sweep_plan import Plan
 
 WATCH_SECONDS = 5.0
 RESULTS = Path("results")
@@ -99,10 +99,10 @@ def _many(asked: argparse.Namespace) -> int:
 
 def _looker(asked: argparse.Namespace) -> "Callable[[], Plan]":
     """What looks at the runs that are asked for."""
-    from fpd_bench.runs import sweeping
+    from fpd_bench.runs.execute import sweep_plan
 
     if asked.what is None:
-        return lambda: sweeping.everything(asked.results)
+        return lambda: sweep_plan.everything(asked.results)
     if not Path(asked.what).exists() and not asked.what.endswith(".yaml"):
         raise ConfigError(
             f"'{asked.what}' is neither a sweep file nor the beginning of a run id, which is hexadecimal. All runs: "
@@ -110,8 +110,8 @@ def _looker(asked: argparse.Namespace) -> "Callable[[], Plan]":
         )
     from fpd_bench.config.spec import load_sweep
 
-    sweep = load_sweep(asked.what, sweeping.split_executor(asked.overrides)[1])
-    return lambda: sweeping.plan(sweep, asked.results)
+    sweep = load_sweep(asked.what, sweep_plan.split_executor(asked.overrides)[1])
+    return lambda: sweep_plan.plan(sweep, asked.results)
 
 
 def _seconds(text: str) -> float:

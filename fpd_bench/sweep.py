@@ -56,14 +56,15 @@ def _parser() -> argparse.ArgumentParser:
 def _sweep(asked: argparse.Namespace) -> int:
     from fpd_bench.config.spec import load_sweep
     from fpd_bench.assets.published import rehearsal
-    from fpd_bench.runs import batch, past, sweeping
+    from fpd_bench.runs import batch, past
+    from fpd_bench.runs.execute import sweep_plan
     from fpd_bench.costs import report as costs
-    from fpd_bench.runs.executor import fitted
-    from fpd_bench.runs.machine import check_machine
+    from fpd_bench.runs.execute.options import fitted
+    from fpd_bench.runs.execute.preflight import check_machine
     from fpd_bench.runs.scores import run_score
     from fpd_bench.runs.view import SweepView
 
-    executor, overrides = sweeping.split_executor(asked.overrides)
+    executor, overrides = sweep_plan.split_executor(asked.overrides)
     priced, overrides = costs.split_plan(overrides)
     sweep = load_sweep(asked.file, overrides, here=not asked.dry_run)
     if asked.detach and executor.name != "slurm":
@@ -75,7 +76,7 @@ def _sweep(asked: argparse.Namespace) -> int:
     note = batch.check(executor, sweep) if executor.name == "slurm" else ""
     if note:
         print(note, file=sys.stderr)
-    plan = sweeping.plan(sweep, asked.results)
+    plan = sweep_plan.plan(sweep, asked.results)
     print(f"{sweep.title}: {plan.sentence(len(sweep.cells))}", file=sys.stderr)
     if asked.dry_run:
         for run_id, state in plan.states.items():
@@ -95,19 +96,19 @@ def _sweep(asked: argparse.Namespace) -> int:
     _bring_up_to_date(asked)  # a wrong address is told before the work, not after it
     if plan.todo:
         check_machine([sweep.runs()[run_id] for run_id in plan.todo], here=executor.name != "slurm")
-        sweeping.check_results(asked.results)
+        sweep_plan.check_results(asked.results)
         if executor.name == "slurm":
             costs.refuse_too_big({run_id: sweep.runs()[run_id] for run_id in plan.todo}, plan.labels, priced)
         labels = {run_id: plan.labels[run_id] for run_id in plan.todo}
 
         def score(run_id: str) -> float | None:
-            return run_score(sweeping.open_run(asked.results, run_id), sweep.metric)
+            return run_score(sweep_plan.open_run(asked.results, run_id), sweep.metric)
 
-        with SweepView(labels, lambda run_id: sweeping.open_run(asked.results, run_id), score) as view:
+        with SweepView(labels, lambda run_id: sweep_plan.open_run(asked.results, run_id), score) as view:
             if executor.name == "slurm":
                 reason = batch.carry_out(sweep, plan.todo, asked.results, executor, view.tell, asked.detach)
             else:
-                reason = sweeping.carry_out(sweep, plan.todo, asked.results, executor, view.tell)
+                reason = sweep_plan.carry_out(sweep, plan.todo, asked.results, executor, view.tell)
         if reason:
             print(reason, file=sys.stderr)
         if executor.name == "slurm" and reason.endswith(batch.LATER):
@@ -117,12 +118,12 @@ def _sweep(asked: argparse.Namespace) -> int:
 
 def _conclude(asked: argparse.Namespace, sweep: "Sweep") -> int:
     from fpd_bench.costs import report as costs
-    from fpd_bench.runs import sweeping
+    from fpd_bench.runs.execute import sweep_plan
     from fpd_bench.runs.scores import render, row_scores
 
     _bring_up_to_date(asked)
-    print(render(row_scores(sweep, lambda run_id: sweeping.open_run(asked.results, run_id)), sweep.metric))
-    after = sweeping.plan(sweep, asked.results)
+    print(render(row_scores(sweep, lambda run_id: sweep_plan.open_run(asked.results, run_id)), sweep.metric))
+    after = sweep_plan.plan(sweep, asked.results)
     missing = {run_id: state for run_id, state in after.states.items() if not state.has_result}
     for run_id, state in missing.items():
         print(f"{run_id} {after.labels[run_id]}: {state.state} {state.message}".rstrip(), file=sys.stderr)
@@ -134,7 +135,7 @@ def _conclude(asked: argparse.Namespace, sweep: "Sweep") -> int:
             place = shlex.quote(str(asked.results))
             print(f"Details: python -m fpd_bench.status {run_id} --results {place}", file=sys.stderr)
         return 1
-    words = [asked.file, *costs.split_plan(sweeping.split_executor(asked.overrides)[1])[1]]
+    words = [asked.file, *costs.split_plan(sweep_plan.split_executor(asked.overrides)[1])[1]]
     words += [] if asked.results == RESULTS else ["--results", str(asked.results)]
     words += [f"store.url={address.shown(asked.url)}"] if asked.url else []
     print(f"Report: python -m fpd_bench.report {shlex.join(words)}", file=sys.stderr)

@@ -265,7 +265,7 @@ def _pixels(config: RunConfig) -> None:
 
 
 def _features(config: RunConfig) -> None:
-    """What is known of the track's own backbone; one that is named is looked at by runs/phi.py."""
+    """What is known of the track's own backbone; one that is named is looked at by runs/execute/backbone_check.py."""
     drift, sizes = config.drift, facts(config.track.name, config.track.preset)
     if not drift.blocks:
         raise ConfigError(f"drift.blocks={drift.blocks} are not blocks of a backbone. Name one or more blocks.")

@@ -5,12 +5,12 @@ from pathlib import Path
 from fpd_bench.config.spec import Sweep
 from fpd_bench.errors import ConfigError
 from fpd_bench.runs import launch, past, scheduler, submissions
-from fpd_bench.runs.executor import Executor, asks_sbatch, gpus_of
+from fpd_bench.runs.execute.options import Executor, asks_sbatch, gpus_of
 from fpd_bench.runs.failures import Patience
 from fpd_bench.runs.following import cancel_runs, run_slurm
-from fpd_bench.runs.local import Tell
+from fpd_bench.runs.execute.local import Tell
 from fpd_bench.runs.rundir import RunDir
-from fpd_bench.runs.sweeping import Plan, open_run
+from fpd_bench.runs.execute.sweep_plan import Plan, open_run
 
 LATER = (
     "The jobs go on. The same command follows them again, python -m fpd_bench.status shows them, "

@@ -8,9 +8,9 @@ from typing import Any
 
 from fpd_bench.errors import ConfigError
 from fpd_bench.runs import claims, job, launch, submissions
-from fpd_bench.runs.executor import Executor
+from fpd_bench.runs.execute.options import Executor
 from fpd_bench.runs.failures import Patience, halved, micro_batch
-from fpd_bench.runs.local import Tell
+from fpd_bench.runs.execute.local import Tell
 from fpd_bench.runs.outcome import Outcome
 from fpd_bench.runs.rundir import RunDir
 from fpd_bench.runs.scheduler import Answer, Scheduler, cancel
@@ -23,7 +23,7 @@ RETRY_SECONDS = 60.0  # until sbatch is asked again after it refused
 
 @dataclass
 class Follower:
-    """Submits runs and hears of their ends, until it is asked to stop. tell: as in runs/local.py."""
+    """Submits runs and hears of their ends, until it is asked to stop. tell: as in runs/execute/local.py."""
 
     results: Path
     executor: Executor

@@ -15,7 +15,7 @@ from typing import Any
 
 from fpd_bench.errors import ConfigError
 from fpd_bench.runs import scheduler, snapshot, submissions
-from fpd_bench.runs.executor import Executor, gpus_of
+from fpd_bench.runs.execute.options import Executor, gpus_of
 from fpd_bench.runs.job import Worker
 from fpd_bench.runs.rundir import RunDir, write_with
 from fpd_bench.runs.submissions import LOGS

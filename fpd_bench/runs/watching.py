@@ -7,7 +7,7 @@ from rich.live import Live
 from rich.text import Text
 
 from fpd_bench.runs.state import ALIVE
-from fpd_bench.runs.sweeping import Plan
+from fpd_bench.runs.execute.sweep_plan import Plan
 
 
 def watch(shown: Callable[[], tuple[str, Plan]], seconds: float, sleep: Callable[[float], None]) -> Plan:

@@ -7,10 +7,10 @@ import signal
 import pytest
 
 from fpd_bench.config.spec import load_sweep
-from fpd_bench.runs.local import run_inline
+from fpd_bench.runs.execute.local import run_inline
 from fpd_bench.runs.rundir import RunDir
 from fpd_bench.runs.state import state_of
-from fpd_bench.runs.sweeping import open_run
+from fpd_bench.runs.execute.sweep_plan import open_run
 
 pytestmark = pytest.mark.slow
 

@@ -8,7 +8,7 @@ from fpd_bench.config.schema import ExecutionConfig
 from fpd_bench.config.spec import load_sweep
 from fpd_bench.errors import ConfigError
 from fpd_bench.runs import batch, launch, scheduler
-from fpd_bench.runs.executor import Executor, fitted, split_executor
+from fpd_bench.runs.execute.options import Executor, fitted, split_executor
 
 SWEEPS = Path(__file__).parents[2] / "sweeps"
 

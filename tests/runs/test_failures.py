@@ -10,7 +10,7 @@ import torch
 from fpd_bench.config.compose import compose
 from fpd_bench.errors import UnknownName
 from fpd_bench.runs import failures
-from fpd_bench.runs.local import run_inline
+from fpd_bench.runs.execute.local import run_inline
 from fpd_bench.runs.rundir import RunDir
 from fpd_bench.runs.stages import Bench, perform
 

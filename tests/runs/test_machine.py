@@ -9,7 +9,7 @@ import pytest
 from fpd_bench import sweep
 from fpd_bench.config.compose import compose
 from fpd_bench.errors import AssetError, ConfigError
-from fpd_bench.runs.machine import check_machine
+from fpd_bench.runs.execute.preflight import check_machine
 from fpd_bench.tracks.shapes import files
 
 SMOKE = Path(__file__).parents[2] / "sweeps" / "smoke.yaml"

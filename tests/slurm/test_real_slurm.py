@@ -13,7 +13,7 @@ from fpd_bench.config.spec import load_sweep
 from fpd_bench.runs import submissions
 from fpd_bench.runs.rundir import RunDir
 from fpd_bench.runs.state import state_of
-from fpd_bench.runs.sweeping import open_run
+from fpd_bench.runs.execute.sweep_plan import open_run
 
 pytestmark = pytest.mark.slow
 SLURM = ["executor=slurm", "executor.timeout_min=30"]

@@ -258,7 +258,7 @@ def _readable(bench, results):
 
 
 def _runs(bench, results):
-    from fpd_bench.runs.sweeping import open_run
+    from fpd_bench.runs.execute.sweep_plan import open_run
 
     return [open_run(results, name) for name in bench.run_ids]
 
