@@ -86,9 +86,9 @@ def measure(folder: Path, runs: int, block: int, parallel: int) -> tuple[Side, S
 def by_us(configs: list[Any], folder: Path, parallel: int, side: Side) -> None:
     """A block through our launcher, followed to its end."""
     from fpd_bench.runs.execute.options import Executor
-    from fpd_bench.runs.failures import Patience
+    from fpd_bench.runs.folder.failures import Patience
     from fpd_bench.runs.following import run_slurm
-    from fpd_bench.runs.rundir import RunDir
+    from fpd_bench.runs.folder.rundir import RunDir
 
     began = time.time()
     runs = [RunDir.create(folder / "results", config) for config in configs]

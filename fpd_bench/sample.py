@@ -54,7 +54,7 @@ def _sample(asked: argparse.Namespace) -> Path:
     source, name = _source(asked)
     out: Path = asked.out or asked.results / "pictures" / f"{name}_seed{asked.seed}.png"
     _writable(out)
-    from fpd_bench.runs.rundir import write_with
+    from fpd_bench.runs.folder.rundir import write_with
     from fpd_bench.runs.samples import draw, sheet
 
     picture = sheet(asked.prompts, draw(source, asked.prompts, asked.n, asked.seed), asked.scale)
@@ -84,7 +84,7 @@ def _source(asked: argparse.Namespace) -> "tuple[Source, str]":
         from fpd_bench.runs.samples import teacher
 
         return teacher(**chosen), "{track}_{preset}_teacher{steps}".format(**chosen)
-    from fpd_bench.runs.rundir import find
+    from fpd_bench.runs.folder.rundir import find
 
     run = find(asked.results, asked.run)
     run.config()

@@ -55,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
 def _one(asked: argparse.Namespace) -> int:
     """The story of one run."""
     from fpd_bench.runs import listing
-    from fpd_bench.runs.rundir import find
+    from fpd_bench.runs.folder.rundir import find
     from fpd_bench.runs.state import state_of, with_scheduler
     from fpd_bench.runs.story import story
 

@@ -22,11 +22,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("run_dir", metavar="RUN_DIR")
     try:
         asked = parser.parse_args(address.take(arguments)[1])  # a run needs no index
-        from fpd_bench.runs.rundir import RunDir
+        from fpd_bench.runs.folder.rundir import RunDir
 
         run = RunDir(asked.run_dir)
         device = run.config().execution.device  # a wrong path is told before torch is imported
-        from fpd_bench.runs.outcome import Outcome
+        from fpd_bench.runs.folder.outcome import Outcome
         from fpd_bench.runs.ranks import together
         from fpd_bench.runs.stages import Bench, perform
 

@@ -10,7 +10,7 @@ from PIL import Image
 from fpd_bench import sample
 from fpd_bench.config.compose import compose
 from fpd_bench.registry import tracks
-from fpd_bench.runs.rundir import RunDir
+from fpd_bench.runs.folder.rundir import RunDir
 
 ROOT = Path(__file__).parents[1]
 OVERRIDES = ["track.preset=coarse", "drift.space=pixel", "drift.blocks=[]", "drift.grid=2", "optim.steps=2"]

@@ -4,12 +4,13 @@ from pathlib import Path
 
 from fpd_bench.config.spec import Sweep
 from fpd_bench.errors import ConfigError
-from fpd_bench.runs import launch, past, scheduler, submissions
+from fpd_bench.runs import launch, past, scheduler
+from fpd_bench.runs.folder import submissions
 from fpd_bench.runs.execute.options import Executor, asks_sbatch, gpus_of
-from fpd_bench.runs.failures import Patience
+from fpd_bench.runs.folder.failures import Patience
 from fpd_bench.runs.following import cancel_runs, run_slurm
 from fpd_bench.runs.execute.local import Tell
-from fpd_bench.runs.rundir import RunDir
+from fpd_bench.runs.folder.rundir import RunDir
 from fpd_bench.runs.execute.sweep_plan import Plan, open_run
 
 LATER = (

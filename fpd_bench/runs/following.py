@@ -7,14 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from fpd_bench.errors import ConfigError
-from fpd_bench.runs import claims, job, launch, submissions
+from fpd_bench.runs import job, launch
+from fpd_bench.runs.folder import claims
+from fpd_bench.runs.folder import submissions
 from fpd_bench.runs.execute.options import Executor
-from fpd_bench.runs.failures import Patience, halved, micro_batch
+from fpd_bench.runs.folder.failures import Patience, halved, micro_batch
 from fpd_bench.runs.execute.local import Tell
-from fpd_bench.runs.outcome import Outcome
-from fpd_bench.runs.rundir import RunDir
+from fpd_bench.runs.folder.outcome import Outcome
+from fpd_bench.runs.folder.rundir import RunDir
 from fpd_bench.runs.scheduler import Answer, Scheduler, cancel
-from fpd_bench.runs.signals import StopFlag, stop_flag
+from fpd_bench.runs.folder.stop_signals import StopFlag, stop_flag
 from fpd_bench.runs.verdict import judge
 
 POLL_SECONDS = 5.0

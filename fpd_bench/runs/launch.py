@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from fpd_bench.errors import ConfigError
-from fpd_bench.runs import scheduler, snapshot, submissions
+from fpd_bench.runs import scheduler, snapshot
+from fpd_bench.runs.folder import submissions
 from fpd_bench.runs.execute.options import Executor, gpus_of
 from fpd_bench.runs.job import Worker
-from fpd_bench.runs.rundir import RunDir, write_with
-from fpd_bench.runs.submissions import LOGS
+from fpd_bench.runs.folder.rundir import RunDir, write_with
+from fpd_bench.runs.folder.submissions import LOGS
 
 LONGEST_COMMENT = 1000
 # What sbatch says after two minutes of trying by itself.

@@ -8,7 +8,7 @@ from statistics import mean
 
 from fpd_bench.config.identity import semantic
 from fpd_bench.config.schema import RunConfig
-from fpd_bench.runs.rundir import RunDir
+from fpd_bench.runs.folder.rundir import RunDir
 from fpd_bench.records import layout
 
 ALIKE = ("method", "track.name", "track.preset")  # what must be equal

@@ -6,11 +6,12 @@ from typing import Any
 from torch import Tensor
 from torchvision.utils import save_image
 
-from fpd_bench.runs import checkpoint, claims
-from fpd_bench.runs.failures import need_space
-from fpd_bench.runs.heartbeat import Heart
-from fpd_bench.runs.rundir import RunDir, now, write_with
-from fpd_bench.runs.signals import StopFlag
+from fpd_bench.runs.folder import checkpoints
+from fpd_bench.runs.folder import claims
+from fpd_bench.runs.folder.failures import need_space
+from fpd_bench.runs.folder.heartbeat import Heart
+from fpd_bench.runs.folder.rundir import RunDir, now, write_with
+from fpd_bench.runs.folder.stop_signals import StopFlag
 
 PROGRESS_SECONDS = 30.0  # between two progress events; the heartbeat tells the steps between
 
@@ -47,13 +48,13 @@ class RunRecorder:
     def save(self, step: int, state: dict[str, Any]) -> None:
         """Write a checkpoint. Raises LostClaim if another process has the run by now, DiskFull without space."""
         self.keep_claim()
-        need_space(self.run.path, checkpoint.newest_size(self.run.checkpoints))
-        checkpoint.save(self.run.checkpoints, step, state)
+        need_space(self.run.path, checkpoints.newest_size(self.run.checkpoints))
+        checkpoints.save(self.run.checkpoints, step, state)
         self.event("checkpoint", step=step)
 
     def load(self) -> dict[str, Any] | None:
         """The newest sound checkpoint's state; the log is cut back to its step."""
-        found = checkpoint.load(self.run.checkpoints, lambda message: self.event("warning", message=message))
+        found = checkpoints.load(self.run.checkpoints, lambda message: self.event("warning", message=message))
         step, state = found if found else (0, None)
         self.run.cut_training_log(step)
         return state

@@ -15,7 +15,7 @@ from fpd_bench.config.identity import TEACHER, generated
 from fpd_bench.config.schema import EvaluationConfig, RunConfig, TrackConfig
 from fpd_bench.errors import AssetError, ConfigError
 from fpd_bench.evals.sampling import run_images
-from fpd_bench.runs.rundir import RunDir
+from fpd_bench.runs.folder.rundir import RunDir
 from fpd_bench.runs.stages import Bench, student_of
 from fpd_bench.runs.state import state_of
 from fpd_bench.records import layout

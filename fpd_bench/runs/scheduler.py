@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from fpd_bench.errors import ConfigError, UnknownName
-from fpd_bench.runs.submissions import Submission
+from fpd_bench.runs.folder.submissions import Submission
 
 # All other states are alive, those that SLURM may invent included.
 OVER = {"BOOT_FAIL", "CANCELLED", "COMPLETED", "DEADLINE", "FAILED", "NODE_FAIL", "OUT_OF_MEMORY", "REVOKED", "TIMEOUT"}

@@ -7,7 +7,7 @@ from statistics import mean
 from typing import Any
 
 from fpd_bench.config.spec import Sweep, Table
-from fpd_bench.runs.rundir import RunDir
+from fpd_bench.runs.folder.rundir import RunDir
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import uuid
 from pathlib import Path
 
 import fpd_bench
-from fpd_bench.runs import provenance
+from fpd_bench.runs.folder import provenance
 
 FOLDER = "code"  # results/code/<hash>/fpd_bench
 

@@ -18,12 +18,14 @@ from torch import nn
 from fpd_bench.config.identity import trains
 from fpd_bench.config.schema import RunConfig
 from fpd_bench.errors import Diverged, Interrupted, RunError
-from fpd_bench.runs import claims, images, provenance
-from fpd_bench.runs.failures import failure_class, halved, micro_batch, need_space
-from fpd_bench.runs.outcome import Outcome
+from fpd_bench.runs.folder import claims
+from fpd_bench.runs.folder import image_shards
+from fpd_bench.runs.folder import provenance
+from fpd_bench.runs.folder.failures import failure_class, halved, micro_batch, need_space
+from fpd_bench.runs.folder.outcome import Outcome
 from fpd_bench.runs.recorder import RunRecorder
-from fpd_bench.runs.rundir import Row, RunDir, write_text, write_with
-from fpd_bench.runs.signals import StopFlag, stop_flag
+from fpd_bench.runs.folder.rundir import Row, RunDir, write_text, write_with
+from fpd_bench.runs.folder.stop_signals import StopFlag, stop_flag
 from fpd_bench.runs.sources import Bench, Source, assets_of, prepared
 from fpd_bench.bench import Suite, Track
 
@@ -158,7 +160,7 @@ def _sample(
     total = len(suite.items) * replicates
     if not total:
         raise RunError(f"suite '{suite.name}' of track '{config.track.name}' has no items to draw")
-    drawn = images.kept(folder, BATCH, total, lambda message: recorder.event("warning", message=message))
+    drawn = image_shards.kept(folder, BATCH, total, lambda message: recorder.event("warning", message=message))
     shard: list[np.ndarray] = []
     for image in _drawn(config, source, student, suite, drawn):
         shard.append(image.permute(1, 2, 0).cpu().numpy())
@@ -166,13 +168,13 @@ def _sample(
             continue
         need_space(run.path, shard[0].nbytes * len(shard))
         recorder.keep_claim()
-        images.save_shard(folder, drawn, np.stack(shard))
+        image_shards.save_shard(folder, drawn, np.stack(shard))
         drawn, shard = drawn + len(shard), []
         recorder.progress(drawn, total)
         _stop_here(recorder, "sampling")
     recorder.keep_claim()
     need_space(run.path, sum(path.stat().st_size for path in folder.glob("*.npy")))
-    images.join(folder, run.samples(suite.name), len(suite.items), replicates, BATCH)
+    image_shards.join(folder, run.samples(suite.name), len(suite.items), replicates, BATCH)
 
 
 def _drawn(
@@ -210,7 +212,7 @@ def _score(run: RunDir, suite: Suite, recorder: RunRecorder) -> list[Row]:
         return []
     rows = {(row["item"], row["replicate"]): row for row in run.partial_scores(suite.name)}
     ordered = []
-    for n, (item, pixels) in enumerate(zip(suite.items, images.by_item(run.samples(suite.name)), strict=True), 1):
+    for n, (item, pixels) in enumerate(zip(suite.items, image_shards.by_item(run.samples(suite.name)), strict=True), 1):
         replicates = range(len(pixels))
         if any((item.id, replicate) not in rows for replicate in replicates):  # all again: a batch is scored as one
             batch = torch.from_numpy(pixels.copy()).permute(0, 3, 1, 2).contiguous()

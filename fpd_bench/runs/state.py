@@ -3,8 +3,11 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
-from fpd_bench.runs import claims, heartbeat, scheduler, submissions
-from fpd_bench.runs.rundir import RunDir
+from fpd_bench.runs import scheduler
+from fpd_bench.runs.folder import claims
+from fpd_bench.runs.folder import heartbeat
+from fpd_bench.runs.folder import submissions
+from fpd_bench.runs.folder.rundir import RunDir
 
 ENDINGS = ("finished", "failed", "diverged", "interrupted")
 RESULTS = ("done", "diverged")

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from fpd_bench.runs.rundir import RunDir
-from fpd_bench.runs.submissions import job_output
+from fpd_bench.runs.folder.rundir import RunDir
+from fpd_bench.runs.folder.submissions import job_output
 from fpd_bench.runs.view import duration
 
 TAIL = 12  # lines

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from fpd_bench.runs.scheduler import Answer
-from fpd_bench.runs.submissions import Submission
+from fpd_bench.runs.folder.submissions import Submission
 
 NODE_TRIES = 4  # a submission and three more
 DEATH_TRIES = 2

@@ -10,8 +10,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from fpd_bench.runs.outcome import Outcome
-from fpd_bench.runs.rundir import RunDir
+from fpd_bench.runs.folder.outcome import Outcome
+from fpd_bench.runs.folder.rundir import RunDir
 from fpd_bench.runs.state import RunState, state_of
 
 LINE_SECONDS = 15.0  # between two lines when there is no terminal

@@ -5,8 +5,8 @@ import shutil
 import pytest
 
 from fpd_bench.config.compose import compose
-from fpd_bench.runs import failures
-from fpd_bench.runs.rundir import RunDir
+from fpd_bench.runs.folder import failures
+from fpd_bench.runs.folder.rundir import RunDir
 from fpd_bench.store import ingest
 from fpd_bench.store.__main__ import main
 from fpd_bench.store.query import Store

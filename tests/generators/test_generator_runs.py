@@ -6,7 +6,7 @@ from PIL import Image
 
 from fpd_bench.config.compose import compose
 from fpd_bench.config.identity import plugins, run_id, semantic
-from fpd_bench.runs.rundir import RunDir
+from fpd_bench.runs.folder.rundir import RunDir
 from fpd_bench.runs.scores import run_score
 from fpd_bench.runs.stages import Bench, perform
 from fpd_bench.store.ingest import ingest

@@ -3,23 +3,23 @@
 import pytest
 import torch
 
-from fpd_bench.runs import checkpoint
+from fpd_bench.runs.folder import checkpoints
 
 
 @pytest.fixture
 def saved(tmp_path):
     for step in (5, 10, 15):
-        checkpoint.save(tmp_path, step, {"step": step, "weights": torch.full((3,), float(step))})
+        checkpoints.save(tmp_path, step, {"step": step, "weights": torch.full((3,), float(step))})
     return tmp_path
 
 
 def load(folder):
     warnings = []
-    return checkpoint.load(folder, warnings.append), warnings
+    return checkpoints.load(folder, warnings.append), warnings
 
 
 def test_the_newest_two_are_kept_and_the_newest_is_loaded(saved):
-    assert checkpoint.steps(saved) == [10, 15]
+    assert checkpoints.steps(saved) == [10, 15]
     assert sorted(path.name for path in saved.iterdir()) == [
         "step_10.pt", "step_10.sha256", "step_15.pt", "step_15.sha256",
     ]  # fmt: skip
@@ -55,8 +55,8 @@ def test_a_pickle_that_runs_code_is_not_loaded(tmp_path):
         def __reduce__(self):
             return (print, ("sprung",))
 
-    checkpoint.save(tmp_path, 1, {"step": 1})
-    checkpoint.save(tmp_path, 2, {"step": 2, "trap": Trap()})
+    checkpoints.save(tmp_path, 1, {"step": 1})
+    checkpoints.save(tmp_path, 2, {"step": 2, "trap": Trap()})
     (step, _), warnings = load(tmp_path)
     assert step == 1 and "cannot be read" in warnings[0]
 
@@ -68,6 +68,6 @@ def test_a_disk_that_is_full_leaves_the_older_checkpoints(saved, monkeypatch):
 
     monkeypatch.setattr(torch, "save", full)
     with pytest.raises(OSError, match="No space"):
-        checkpoint.save(saved, 20, {})
-    assert checkpoint.steps(saved) == [10, 15]
+        checkpoints.save(saved, 20, {})
+    assert checkpoints.steps(saved) == [10, 15]
     assert not list(saved.glob(".*"))

@@ -8,9 +8,9 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from fpd_bench.runs import claims
-from fpd_bench.runs.claims import Claim
-from fpd_bench.runs.rundir import now
+from fpd_bench.runs.folder import claims
+from fpd_bench.runs.folder.claims import Claim
+from fpd_bench.runs.folder.rundir import now
 from fpd_bench.records import layout
 
 CLAIM = """

@@ -14,9 +14,9 @@ import pytest
 
 from fpd_bench import report, status, sweep
 from fpd_bench.config.spec import load_sweep
-from fpd_bench.runs import claims
-from fpd_bench.runs.heartbeat import Heart
-from fpd_bench.runs.rundir import RunDir
+from fpd_bench.runs.folder import claims
+from fpd_bench.runs.folder.heartbeat import Heart
+from fpd_bench.runs.folder.rundir import RunDir
 
 ROOT = Path(__file__).parents[2]
 

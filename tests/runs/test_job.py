@@ -3,8 +3,9 @@
 import pytest
 
 from fpd_bench.config.compose import compose
-from fpd_bench.runs import job, submissions
-from fpd_bench.runs.rundir import RunDir
+from fpd_bench.runs import job
+from fpd_bench.runs.folder import submissions
+from fpd_bench.runs.folder.rundir import RunDir
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 
 from fpd_bench.config.compose import compose
 from fpd_bench.runs.past import expect, told
-from fpd_bench.runs.rundir import RunDir
+from fpd_bench.runs.folder.rundir import RunDir
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from fpd_bench.assets import published
 from fpd_bench.config.compose import compose
 from fpd_bench.config.schema import RunConfig
 from fpd_bench.secrets_mask import mask
-from fpd_bench.runs import provenance
+from fpd_bench.runs.folder import provenance
 
 
 @pytest.mark.parametrize(
@@ -44,13 +44,13 @@ def test_an_attempt_can_be_traced(monkeypatch):
 
 def test_code_is_told_by_commit_and_difference_or_by_its_files():
     code = provenance.code()
-    assert len(code["git"]["sha"]) == 40 if "git" in code else "runs/provenance.py" in code["files"]
+    assert len(code["git"]["sha"]) == 40 if "git" in code else "runs/folder/provenance.py" in code["files"]
 
 
 def test_outside_a_checkout_every_file_is_hashed(monkeypatch):
     monkeypatch.setattr(provenance, "_git", lambda *arguments: None)
     code = provenance.code.__wrapped__()
-    assert "git" not in code and len(code["files"]["runs/provenance.py"]) == 64
+    assert "git" not in code and len(code["files"]["runs/folder/provenance.py"]) == 64
 
 
 def test_the_weights_of_the_discriminator_are_hashed_with_the_rest(tmp_path, monkeypatch):

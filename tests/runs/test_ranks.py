@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file
 
 from fpd_bench.config.compose import compose
-from fpd_bench.runs.rundir import RunDir
+from fpd_bench.runs.folder.rundir import RunDir
 
 pytestmark = pytest.mark.slow
 TWO = "execution.processes=2"

@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from fpd_bench.runs import scheduler, submissions
-from fpd_bench.runs.rundir import RunDir
+from fpd_bench.runs import scheduler
+from fpd_bench.runs.folder import submissions
+from fpd_bench.runs.folder.rundir import RunDir
 from fpd_bench.runs.scheduler import Scheduler
 from fpd_bench.runs.state import state_of, with_scheduler
 

@@ -10,9 +10,10 @@ import pytest
 import torch
 
 from fpd_bench.config.compose import compose
-from fpd_bench.runs import checkpoint, claims
-from fpd_bench.runs.outcome import Outcome
-from fpd_bench.runs.rundir import RunDir
+from fpd_bench.runs.folder import checkpoints
+from fpd_bench.runs.folder import claims
+from fpd_bench.runs.folder.outcome import Outcome
+from fpd_bench.runs.folder.rundir import RunDir
 from fpd_bench.runs.scores import RowScore, render, run_score
 from fpd_bench.runs.stages import Bench, perform
 from fpd_bench.runs.state import state_of
@@ -147,7 +148,7 @@ def test_a_loss_that_stops_being_finite_leaves_the_last_good_checkpoint_and_a_wo
     assert perform(run, bench).status == "diverged"
     last = run.events()[-1]
     assert last["kind"] == "diverged" and last["step"] >= 12 and f"at step {last['step']}" in last["message"]
-    step, state = checkpoint.load(run.checkpoints, pytest.fail)
+    step, state = checkpoints.load(run.checkpoints, pytest.fail)
     assert step == last["step"] and all(torch.isfinite(tensor).all() for tensor in state["student"].values())
     row = RowScore("a", "ste", "STE", None, 0, 1, diverged=1, published=None)
     assert "diverged" in render([row], "overall")

@@ -7,8 +7,10 @@ from json import dumps
 
 import pytest
 
-from fpd_bench.runs import claims, scheduler, submissions
-from fpd_bench.runs.rundir import RunDir
+from fpd_bench.runs import scheduler
+from fpd_bench.runs.folder import claims
+from fpd_bench.runs.folder import submissions
+from fpd_bench.runs.folder.rundir import RunDir
 from fpd_bench.runs.state import state_of, with_scheduler
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from fpd_bench.runs.scheduler import Answer
-from fpd_bench.runs.submissions import Submission
+from fpd_bench.runs.folder.submissions import Submission
 from fpd_bench.runs.verdict import Verdict, judge
 
 

@@ -16,7 +16,7 @@ import pytest
 
 from fpd_bench import sweep
 from fpd_bench.config.spec import load_sweep
-from fpd_bench.runs import submissions
+from fpd_bench.runs.folder import submissions
 from fpd_bench.runs.execute.sweep_plan import open_run
 
 HERE = Path(__file__).parent

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from fpd_bench.runs import claims
+from fpd_bench.runs.folder import claims
 from fpd_bench.runs.state import state_of
 
 pytestmark = pytest.mark.slow

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from fpd_bench.config.compose import compose
-from fpd_bench.runs.rundir import RunDir
+from fpd_bench.runs.folder.rundir import RunDir
 
 pytestmark = pytest.mark.slow
 

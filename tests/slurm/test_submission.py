@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from fpd_bench import status
-from fpd_bench.runs import following, submissions
+from fpd_bench.runs import following
+from fpd_bench.runs.folder import submissions
 from fpd_bench.runs.state import state_of
 
 pytestmark = pytest.mark.slow

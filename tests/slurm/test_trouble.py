@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from fpd_bench.runs import following, submissions
+from fpd_bench.runs import following
+from fpd_bench.runs.folder import submissions
 
 pytestmark = pytest.mark.slow
 

@@ -13,9 +13,10 @@ import pytest
 from fpd_bench.config.compose import compose
 from fpd_bench.config.identity import plugins, semantic
 from fpd_bench.config.spec import load_sweep
-from fpd_bench.runs import claims, submissions
+from fpd_bench.runs.folder import claims
+from fpd_bench.runs.folder import submissions
 from fpd_bench.runs.cleanup import collect
-from fpd_bench.runs.rundir import RunDir
+from fpd_bench.runs.folder.rundir import RunDir
 from fpd_bench.records import layout
 from fpd_bench.store.__main__ import main
 from tests.store.synthetic_runs import write_run

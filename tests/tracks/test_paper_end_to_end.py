@@ -8,7 +8,7 @@ import pytest
 from fpd_bench import report, sweep
 from fpd_bench.config.spec import load_sweep
 from fpd_bench.evals.fidelity import suites
-from fpd_bench.runs.rundir import RunDir
+from fpd_bench.runs.folder.rundir import RunDir
 
 pytestmark = pytest.mark.slow
 

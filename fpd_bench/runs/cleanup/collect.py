@@ -13,9 +13,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fpd_bench.runs import claims, submissions
+from fpd_bench.runs.folder import claims
+from fpd_bench.runs.folder import submissions
 from fpd_bench.runs.cleanup.wanted import Needs, needs
-from fpd_bench.runs.rundir import RunDir
+from fpd_bench.runs.folder.rundir import RunDir
 from fpd_bench.records import layout
 
 STALE_SECONDS = 3600  # a temporary file younger than this may be in the making

@@ -16,11 +16,11 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
-from fpd_bench.runs import claims
-from fpd_bench.runs.failures import Patience
-from fpd_bench.runs.outcome import Outcome
-from fpd_bench.runs.rundir import RunDir
-from fpd_bench.runs.signals import StopFlag, stop_flag
+from fpd_bench.runs.folder import claims
+from fpd_bench.runs.folder.failures import Patience
+from fpd_bench.runs.folder.outcome import Outcome
+from fpd_bench.runs.folder.rundir import RunDir
+from fpd_bench.runs.folder.stop_signals import StopFlag, stop_flag
 
 TRIES = 2  # of a run whose worker dies
 POLL_SECONDS = 0.5

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fpd_bench.runs.rundir import write_with
+from fpd_bench.runs.folder.rundir import write_with
 
 Images = NDArray[np.uint8]
 MEMBER = "images.npy"  # what numpy calls the array `images` inside an .npz

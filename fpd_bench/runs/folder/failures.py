@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from fpd_bench.errors import ConfigError, RunError
-from fpd_bench.runs.outcome import Outcome
-from fpd_bench.runs.rundir import RunDir
+from fpd_bench.runs.folder.outcome import Outcome
+from fpd_bench.runs.folder.rundir import RunDir
 
 LEAST_FREE_MB = 200
 # torch and safetensors raise no OSError; torch says the second where the file could not take its first bytes.

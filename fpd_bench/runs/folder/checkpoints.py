@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from fpd_bench.runs.rundir import write_text, write_with
+from fpd_bench.runs.folder.rundir import write_text, write_with
 from fpd_bench.records.layout import sha256
 
 KEEP = 2

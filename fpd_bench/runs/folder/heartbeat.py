@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from fpd_bench.runs.rundir import RunDir, now
+from fpd_bench.runs.folder.rundir import RunDir, now
 from fpd_bench.records import layout
 
 SECONDS = 5.0  # between two beats
