@@ -120,9 +120,9 @@ def _copy_of_the_code(folder: Path) -> dict[str, str]:
 
     assert fpd_bench.__file__.startswith(str(folder))
     import fpd_bench.distill.trainer
-    import fpd_bench.evals.sampling
+    import fpd_bench.runs.perform.suite_images
     import fpd_bench.reporting.write
-    import fpd_bench.runs.stages
+    import fpd_bench.runs.perform.stages
     import fpd_bench.store.__main__  # torch and pandas once, for all forks
 
     return os.environ | {"PYTHONPATH": os.pathsep.join([str(folder / "plugin"), str(folder / "code")])}

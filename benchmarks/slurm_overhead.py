@@ -128,7 +128,7 @@ def work(config: Any) -> tuple[float, float]:
 
     from fpd_bench import registry
     from fpd_bench.distill.trainer import train
-    from fpd_bench.evals.sampling import run_images
+    from fpd_bench.runs.perform.suite_images import run_images
 
     steps: list[float] = []
 

@@ -20,7 +20,7 @@ from fpd_bench.errors import ConfigError, FpdError
 from fpd_bench.store import address
 
 if TYPE_CHECKING:
-    from fpd_bench.runs.samples import Source
+    from fpd_bench.runs.perform.prompt_sheet import Source
 
 TEACHER = "teacher"
 TEACHER_ONLY = {"track": "shapes", "preset": "default", "steps": 16}  # options and their defaults
@@ -55,7 +55,7 @@ def _sample(asked: argparse.Namespace) -> Path:
     out: Path = asked.out or asked.results / "pictures" / f"{name}_seed{asked.seed}.png"
     _writable(out)
     from fpd_bench.runs.folder.rundir import write_with
-    from fpd_bench.runs.samples import draw, sheet
+    from fpd_bench.runs.perform.prompt_sheet import draw, sheet
 
     picture = sheet(asked.prompts, draw(source, asked.prompts, asked.n, asked.seed), asked.scale)
     try:
@@ -81,14 +81,14 @@ def _source(asked: argparse.Namespace) -> "tuple[Source, str]":
     """What draws, and its name for the picture's file. An unknown run is told before torch is imported."""
     if asked.run == TEACHER:
         chosen: dict[str, Any] = {name: getattr(asked, name) or default for name, default in TEACHER_ONLY.items()}
-        from fpd_bench.runs.samples import teacher
+        from fpd_bench.runs.perform.prompt_sheet import teacher
 
         return teacher(**chosen), "{track}_{preset}_teacher{steps}".format(**chosen)
     from fpd_bench.runs.folder.rundir import find
 
     run = find(asked.results, asked.run)
     run.config()
-    from fpd_bench.runs.samples import trained
+    from fpd_bench.runs.perform.prompt_sheet import trained
 
     return trained(run), run.run_id
 

@@ -27,8 +27,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         run = RunDir(asked.run_dir)
         device = run.config().execution.device  # a wrong path is told before torch is imported
         from fpd_bench.runs.folder.outcome import Outcome
-        from fpd_bench.runs.ranks import together
-        from fpd_bench.runs.stages import Bench, perform
+        from fpd_bench.runs.perform.ranks import together
+        from fpd_bench.runs.perform.stages import Bench, perform
 
         outcome = together(device, lambda: perform(run, Bench()), Outcome(run.run_id, "done", "(a rank of it)"))
     except FpdError as error:

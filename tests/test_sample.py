@@ -55,7 +55,7 @@ def test_a_run_draws_a_row_per_prompt(run, results, capsys):
 def test_a_prompt_has_the_same_noise_whatever_is_asked_for_beside_it(run, results):
     import torch
 
-    from fpd_bench.runs.samples import draw, trained
+    from fpd_bench.runs.perform.prompt_sheet import draw, trained
 
     source, prompt = trained(run), "a photo of a ring"
     alone = draw(source, [prompt], 2, seed=3)
@@ -68,7 +68,7 @@ def test_every_pixel_is_enlarged_as_it_is(run, results):
     import numpy as np
     import torch
 
-    from fpd_bench.runs.samples import GAP, LETTERS, sheet
+    from fpd_bench.runs.perform.prompt_sheet import GAP, LETTERS, sheet
 
     images = torch.randint(256, (1, 2, 3, 4, 4), dtype=torch.uint8)
     page = np.asarray(sheet(["a photo of a ring"], images, 3))

@@ -11,7 +11,7 @@ from fpd_bench import registry
 from fpd_bench.config.identity import TEACHER
 from fpd_bench.config.schema import RunConfig
 from fpd_bench.errors import ConfigError
-from fpd_bench.evals.sampling import BATCH, DECODED
+from fpd_bench.runs.perform.suite_images import BATCH, DECODED
 from fpd_bench.costs.meter import Share
 from fpd_bench.costs.networks import Drawers, Judges, Lifter, drawers, judges_of, lifter_of, track_of
 
@@ -120,13 +120,13 @@ def items(name: str, preset: str, split: str) -> int:
 
 
 def _shares(drawer: str, calls: int, drawn: Drawers) -> dict[str, Share]:
-    """evals/sampling.py, which always computes in float32."""
+    """runs/perform/suite_images.py, which always computes in float32."""
     forward, decoding = drawn.network.forward, drawn.decoder.forward
     return {drawer: Share(calls, calls * forward, "fp32"), "decoder": Share(1, decoding, "fp32")}
 
 
 def _sampling(drawn: Drawers, rows: int) -> float:
-    """evals/sampling.py: bytes alive in a call of so many rows, or while codes are drawn from it, or decoded."""
+    """runs/perform/suite_images.py: bytes alive in a call of so many rows, or while codes are drawn from it, or decoded."""
     codes = rows * max(drawn.network.alive, LOGIT_COPIES * FLOAT * drawn.logits)
     return max(codes, DECODED * drawn.decoder.alive)
 

@@ -28,7 +28,7 @@ PICTURES = 8  # prompts in a progress picture, two samples of each
 
 
 class Recorder(Protocol):
-    """Where a run's traces go; runs/recorder.py writes them to the run directory."""
+    """Where a run's traces go; runs/perform/recorder.py writes them to the run directory."""
 
     def log(self, row: dict[str, Any]) -> None: ...
     def picture(self, step: int, images: Tensor) -> None: ...

@@ -15,7 +15,7 @@ from torch import Tensor
 from fpd_bench.config.generators import locate
 from fpd_bench.config.schema import GeneratorConfig, RunConfig
 from fpd_bench.errors import AssetError, ConfigError, UnknownName
-from fpd_bench.evals.sampling import generator_of
+from fpd_bench.runs.perform.suite_images import generator_of
 from fpd_bench.models import devices
 from fpd_bench.models.pickled_module import pickled_state
 from fpd_bench.registry import generators

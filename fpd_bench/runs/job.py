@@ -47,7 +47,7 @@ def carry(run_dirs: tuple[str, ...]) -> list[str]:
                 ends.append(_not_started(run, submission))
                 continue
             _wait_for_predecessor(run, lambda: bool(stop))
-            from fpd_bench.runs.stages import Bench, perform  # torch: seconds in which a warning may come
+            from fpd_bench.runs.perform.stages import Bench, perform  # torch: seconds in which a warning may come
 
             bench = bench or Bench()
             outcome = Outcome(run.run_id, "interrupted") if stop else _performed(run, perform, bench)

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from fpd_bench.config.tracks import FACTS
-from fpd_bench.evals.sampling import generator_of, one_step, run_images
+from fpd_bench.runs.perform.suite_images import generator_of, one_step, run_images
 from fpd_bench.registry import tracks
 from fpd_bench.bench import Suite
 
@@ -134,14 +134,14 @@ def test_the_teachers_images_do_not_depend_on_the_batch(track):
 @pytest.mark.parametrize("student", [True, False], ids=["student", "teacher"])
 def test_the_images_of_a_run_do_not_depend_on_shards_or_order(student, track, monkeypatch):
     from fpd_bench.config.compose import compose
-    from fpd_bench.evals import sampling
+    from fpd_bench.runs.perform import suite_images
 
     config = compose(["track.preset=coarse", "evaluation.teacher_steps=2"])
     whole = track.suite("test")
     network = track.new_student().eval() if student else None
 
     def images(order, batch):
-        monkeypatch.setattr(sampling, "BATCH", batch)
+        monkeypatch.setattr(suite_images, "BATCH", batch)
         part = Suite(whole.name, tuple(whole.items[i] for i in order), whole.condition[order], whole.score)
         return {(order[i], k): image for i, k, image in run_images(config, track, network, part, 2)}
 

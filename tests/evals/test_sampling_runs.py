@@ -7,7 +7,7 @@ import torch
 
 from fpd_bench.config.compose import compose
 from fpd_bench.config.schema import StartConfig
-from fpd_bench.evals.sampling import generator_of, one_step, run_images, to_pixels
+from fpd_bench.runs.perform.suite_images import generator_of, one_step, run_images, to_pixels
 from fpd_bench.bench import Suite
 
 

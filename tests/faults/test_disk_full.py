@@ -29,7 +29,7 @@ def config(tiny):
 @pytest.fixture
 def expected(config, undisturbed):
     """The same run on a disk with room, made once."""
-    from fpd_bench.runs.stages import Bench, perform
+    from fpd_bench.runs.perform.stages import Bench, perform
 
     run = RunDir.create(undisturbed, config)
     assert perform(run, Bench()).status == "done"
@@ -37,7 +37,7 @@ def expected(config, undisturbed):
 
 
 def perform_on(run):
-    from fpd_bench.runs.stages import Bench, perform
+    from fpd_bench.runs.perform.stages import Bench, perform
 
     return perform(run, Bench())
 

@@ -13,7 +13,7 @@ from fpd_bench.config.check import check
 from fpd_bench.config.generators import check_generator, locate
 from fpd_bench.config.schema import ExecutionConfig, GeneratorConfig, RunConfig
 from fpd_bench.errors import AssetError, ConfigError, UnknownName
-from fpd_bench.evals.sampling import generator_of
+from fpd_bench.runs.perform.suite_images import generator_of
 from fpd_bench.generators.pipelines import DiffusersGenerator, open_pipeline
 from fpd_bench.models.condition import Condition
 from fpd_bench.bench import Item, Suite

@@ -12,7 +12,7 @@ from fpd_bench.errors import UnknownName
 from fpd_bench.runs.folder import failures
 from fpd_bench.runs.execute.local import run_inline
 from fpd_bench.runs.folder.rundir import RunDir
-from fpd_bench.runs.stages import Bench, perform
+from fpd_bench.runs.perform.stages import Bench, perform
 
 
 @pytest.fixture

@@ -138,7 +138,7 @@ def test_evaluation_needs_memory_of_its_own_and_scorers_beside_it():
     scored, plain = (estimate(compose([f"track.name={t}", *folder]), H100, Asked()) for t in ("maskgen", "shapes"))
     assert scored.memory_gb == 2.5 + SCORERS_GB and plain.memory_gb == 2.5
     teacher, student = (step_cost(compose(["track.name=maskgit", f"method={m}"]), None) for m in ("teacher", "dimo"))
-    # sixteen images being decoded (evals/sampling.py) are more than the student's logits of 128
+    # sixteen images being decoded (runs/perform/suite_images.py) are more than the student's logits of 128
     assert student.sampling > teacher.training.fixed + 16 * 160e6
 
 

@@ -54,7 +54,7 @@ def test_outside_a_checkout_every_file_is_hashed(monkeypatch):
 
 
 def test_the_weights_of_the_discriminator_are_hashed_with_the_rest(tmp_path, monkeypatch):
-    from fpd_bench.runs.sources import Source, assets_of
+    from fpd_bench.runs.perform.bench import Source, assets_of
 
     monkeypatch.setenv(published.VARIABLE, str(tmp_path))
     path = published.DEIT.path(tmp_path)

@@ -15,7 +15,7 @@ from fpd_bench.runs.folder import claims
 from fpd_bench.runs.folder.outcome import Outcome
 from fpd_bench.runs.folder.rundir import RunDir
 from fpd_bench.runs.scores import RowScore, render, run_score
-from fpd_bench.runs.stages import Bench, perform
+from fpd_bench.runs.perform.stages import Bench, perform
 from fpd_bench.runs.state import state_of
 
 

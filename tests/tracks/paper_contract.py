@@ -5,7 +5,7 @@ import torch.nn.functional as F
 
 from fpd_bench.config.compose import compose
 from fpd_bench.distill.trainer import train
-from fpd_bench.evals.sampling import generator_of, one_step, to_pixels
+from fpd_bench.runs.perform.suite_images import generator_of, one_step, to_pixels
 
 
 class Recorder:

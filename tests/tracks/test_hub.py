@@ -15,7 +15,7 @@ from fpd_bench.models.checkpoints import load_state, load_weights
 from fpd_bench.models.maskgit import MaskGit
 from fpd_bench.models.published import maskgit_shape
 from fpd_bench.registry import tracks
-from fpd_bench.runs.stages import Bench
+from fpd_bench.runs.perform.stages import Bench
 from fpd_bench.tracks.__main__ import main
 
 SWEEPS = Path(__file__).parents[2] / "sweeps"

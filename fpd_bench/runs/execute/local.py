@@ -31,7 +31,7 @@ Tell = Callable[[Outcome], None]
 
 def run_inline(runs: Iterable[RunDir], tell: Tell, patience: Patience | None = None) -> None:
     """One run after the other in this process, for debugging. Stops at the first that is interrupted."""
-    from fpd_bench.runs.stages import Bench, perform
+    from fpd_bench.runs.perform.stages import Bench, perform
 
     bench, patience = Bench(), patience or Patience(0)
     for run in runs:
@@ -192,7 +192,7 @@ def _serve(connection: Connection, threads: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; an idle worker has nothing to save
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ[name] = str(threads)  # before torch is imported
-    from fpd_bench.runs.stages import Bench, perform
+    from fpd_bench.runs.perform.stages import Bench, perform
 
     bench = Bench(follow_parent=True)
     while True:

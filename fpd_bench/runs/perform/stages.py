@@ -23,10 +23,10 @@ from fpd_bench.runs.folder import image_shards
 from fpd_bench.runs.folder import provenance
 from fpd_bench.runs.folder.failures import failure_class, halved, micro_batch, need_space
 from fpd_bench.runs.folder.outcome import Outcome
-from fpd_bench.runs.recorder import RunRecorder
+from fpd_bench.runs.perform.recorder import RunRecorder
 from fpd_bench.runs.folder.rundir import Row, RunDir, write_text, write_with
 from fpd_bench.runs.folder.stop_signals import StopFlag, stop_flag
-from fpd_bench.runs.sources import Bench, Source, assets_of, prepared
+from fpd_bench.runs.perform.bench import Bench, Source, assets_of, prepared
 from fpd_bench.bench import Suite, Track
 
 __all__ = ["Bench", "perform", "student_of"]
@@ -154,7 +154,7 @@ def _sample(
     run: RunDir, config: RunConfig, source: Source, student: nn.Module | None, suite: Suite, recorder: RunRecorder
 ) -> None:
     """Images uint8 [items, replicates, H, W, 3], in shards first: a killed sampling goes on behind its last one."""
-    from fpd_bench.evals.sampling import BATCH
+    from fpd_bench.runs.perform.suite_images import BATCH
 
     replicates, folder = config.evaluation.images_per_prompt, run.shards(suite.name)
     total = len(suite.items) * replicates
@@ -181,7 +181,7 @@ def _drawn(
     config: RunConfig, source: Source, student: nn.Module | None, suite: Suite, begin: int
 ) -> Iterator[torch.Tensor]:
     """The suite's images uint8 [3, H, W] in order, without the first `begin`."""
-    from fpd_bench.evals.sampling import run_images
+    from fpd_bench.runs.perform.suite_images import run_images
 
     replicates = config.evaluation.images_per_prompt
     if source.generator:

@@ -14,9 +14,9 @@ from fpd_bench.config.check import check
 from fpd_bench.config.identity import TEACHER, generated
 from fpd_bench.config.schema import EvaluationConfig, RunConfig, TrackConfig
 from fpd_bench.errors import AssetError, ConfigError
-from fpd_bench.evals.sampling import run_images
+from fpd_bench.runs.perform.suite_images import run_images
 from fpd_bench.runs.folder.rundir import RunDir
-from fpd_bench.runs.stages import Bench, student_of
+from fpd_bench.runs.perform.stages import Bench, student_of
 from fpd_bench.runs.state import state_of
 from fpd_bench.records import layout
 from fpd_bench.bench import Item, Suite, Track
