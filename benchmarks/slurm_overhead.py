@@ -87,7 +87,7 @@ def by_us(configs: list[Any], folder: Path, parallel: int, side: Side) -> None:
     """A block through our launcher, followed to its end."""
     from fpd_bench.runs.execute.options import Executor
     from fpd_bench.runs.folder.failures import Patience
-    from fpd_bench.runs.following import run_slurm
+    from fpd_bench.runs.slurm.follow import run_slurm
     from fpd_bench.runs.folder.rundir import RunDir
 
     began = time.time()

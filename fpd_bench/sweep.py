@@ -56,7 +56,8 @@ def _parser() -> argparse.ArgumentParser:
 def _sweep(asked: argparse.Namespace) -> int:
     from fpd_bench.config.spec import load_sweep
     from fpd_bench.assets.published import rehearsal
-    from fpd_bench.runs import batch, past
+    from fpd_bench.runs import past
+    from fpd_bench.runs.slurm import batch_sweep
     from fpd_bench.runs.execute import sweep_plan
     from fpd_bench.costs import report as costs
     from fpd_bench.runs.execute.options import fitted
@@ -70,10 +71,10 @@ def _sweep(asked: argparse.Namespace) -> int:
     if asked.detach and executor.name != "slurm":
         raise ConfigError(f"--detach needs executor=slurm; the executor is '{executor.name}'.")
     if asked.cancel:
-        print(batch.cancel(sweep, asked.results), file=sys.stderr)
+        print(batch_sweep.cancel(sweep, asked.results), file=sys.stderr)
         return 0
     executor = fitted(executor, [config.execution for config in sweep.runs().values()])
-    note = batch.check(executor, sweep) if executor.name == "slurm" else ""
+    note = batch_sweep.check(executor, sweep) if executor.name == "slurm" else ""
     if note:
         print(note, file=sys.stderr)
     plan = sweep_plan.plan(sweep, asked.results)
@@ -82,7 +83,7 @@ def _sweep(asked: argparse.Namespace) -> int:
         for run_id, state in plan.states.items():
             print(f"{run_id}  {state.state:<11}  {plan.labels[run_id]}")
         if executor.name == "slurm":
-            print(batch.preview(plan, sweep, asked.results, executor))
+            print(batch_sweep.preview(plan, sweep, asked.results, executor))
         elif plan.todo:
             expected = past.expect([sweep.runs()[run_id] for run_id in plan.todo], asked.results)
             print(f"\n{past.told(expected, 1, 'hours of one worker')}")
@@ -106,12 +107,12 @@ def _sweep(asked: argparse.Namespace) -> int:
 
         with SweepView(labels, lambda run_id: sweep_plan.open_run(asked.results, run_id), score) as view:
             if executor.name == "slurm":
-                reason = batch.carry_out(sweep, plan.todo, asked.results, executor, view.tell, asked.detach)
+                reason = batch_sweep.carry_out(sweep, plan.todo, asked.results, executor, view.tell, asked.detach)
             else:
                 reason = sweep_plan.carry_out(sweep, plan.todo, asked.results, executor, view.tell)
         if reason:
             print(reason, file=sys.stderr)
-        if executor.name == "slurm" and reason.endswith(batch.LATER):
+        if executor.name == "slurm" and reason.endswith(batch_sweep.LATER):
             return 0
     return _conclude(asked, sweep)
 

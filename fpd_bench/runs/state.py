@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
-from fpd_bench.runs import scheduler
+from fpd_bench.runs.slurm import scheduler
 from fpd_bench.runs.folder import claims
 from fpd_bench.runs.folder import heartbeat
 from fpd_bench.runs.folder import submissions

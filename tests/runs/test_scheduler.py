@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from fpd_bench.runs import scheduler
+from fpd_bench.runs.slurm import scheduler
 from fpd_bench.runs.folder import submissions
 from fpd_bench.runs.folder.rundir import RunDir
-from fpd_bench.runs.scheduler import Scheduler
+from fpd_bench.runs.slurm.scheduler import Scheduler
 from fpd_bench.runs.state import state_of, with_scheduler
 
 

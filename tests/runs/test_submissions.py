@@ -7,7 +7,7 @@ from json import dumps
 
 import pytest
 
-from fpd_bench.runs import scheduler
+from fpd_bench.runs.slurm import scheduler
 from fpd_bench.runs.folder import claims
 from fpd_bench.runs.folder import submissions
 from fpd_bench.runs.folder.rundir import RunDir

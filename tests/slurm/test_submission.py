@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from fpd_bench import status
-from fpd_bench.runs import following
+from fpd_bench.runs.slurm import follow
 from fpd_bench.runs.folder import submissions
 from fpd_bench.runs.state import state_of
 
@@ -87,7 +87,7 @@ def test_arrays_keep_to_the_sites_limit_and_share_what_may_run_at_once(slurm, be
 
 def test_a_full_queue_is_waited_for(slurm, bench, alone, monkeypatch):
     """The controller comes back with room for 3 jobs; ended ones, those of other tests too, count for some time."""
-    monkeypatch.setattr(following, "RETRY_SECONDS", 2)
+    monkeypatch.setattr(follow, "RETRY_SECONDS", 2)
     log = slurm / "log" / "slurmctld.log"
     before = log.read_text().count("MaxJobCount limit")
     with controller(slurm, "MaxJobCount=3", "MinJobAge=2"):
@@ -98,7 +98,7 @@ def test_a_full_queue_is_waited_for(slurm, bench, alone, monkeypatch):
 
 def test_who_stays_waits_for_a_queue_that_was_full_from_the_start(bench, put_first, monkeypatch):
     """sbatch tries for two minutes before it says so; here it says so twice at once."""
-    monkeypatch.setattr(following, "RETRY_SECONDS", 2)
+    monkeypatch.setattr(follow, "RETRY_SECONDS", 2)
     sbatch, asked = shutil.which("sbatch"), bench.results.parent / "asked"
     full = "sbatch: error: Batch job submission failed: Resource temporarily unavailable"
     put_first(
@@ -168,7 +168,7 @@ def restart(slurm):
 
 
 def test_what_a_closed_partition_refuses_waits_until_it_opens(slurm, bench, alone, ask, monkeypatch):
-    monkeypatch.setattr(following, "RETRY_SECONDS", 2)
+    monkeypatch.setattr(follow, "RETRY_SECONDS", 2)
     bench.setenv("TINY_SECONDS", "0.1")
     (run,) = bench.detach(*bench.one)
     bench.at_step(run, 1)

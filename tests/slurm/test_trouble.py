@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fpd_bench.runs import following
+from fpd_bench.runs.slurm import follow
 from fpd_bench.runs.folder import submissions
 
 pytestmark = pytest.mark.slow
@@ -25,7 +25,7 @@ def test_what_a_limit_refuses_waits_until_there_is_room(bench, monkeypatch, put_
     sbatch = shutil.which("sbatch")
     second = f"echo >> {tmp_path}/asked; [ $(wc -l < {tmp_path}/asked) = 2 ]"
     put_first("sbatch", f'{second} && {{ echo "AssocMaxSubmitJobLimit" >&2; exit 1; }}\nexec {sbatch} "$@"')
-    monkeypatch.setattr(following, "RETRY_SECONDS", 5)
+    monkeypatch.setattr(follow, "RETRY_SECONDS", 5)
     err = bench.finish("executor.array_size=2")
     assert "busy waits, as do 1 others: sbatch refused 2 jobs" in err and "AssocMaxSubmitJobLimit" in err
     assert [run.attempts() for run in bench.runs()] == [[1]] * 4
@@ -52,9 +52,9 @@ def test_a_controller_that_restarts_in_mid_sweep_is_survived(slurm, bench, alone
 
 def test_without_sacct_a_forgotten_job_is_told_by_its_files(bench, put_first, monkeypatch, tmp_path):
     """squeue forgets the job at once, sacct is slow, then empty, then missing: nothing is submitted twice."""
-    monkeypatch.setattr(following, "POLL_SECONDS", 1)
-    monkeypatch.setattr("fpd_bench.runs.scheduler.SECONDS", 1)
-    monkeypatch.setattr("fpd_bench.runs.scheduler.REST_SECONDS", 1)
+    monkeypatch.setattr(follow, "POLL_SECONDS", 1)
+    monkeypatch.setattr("fpd_bench.runs.slurm.scheduler.SECONDS", 1)
+    monkeypatch.setattr("fpd_bench.runs.slurm.scheduler.REST_SECONDS", 1)
     put_first("squeue", "true")
     put_first(
         "sacct", f"echo >> {tmp_path}/asked; case $(wc -l < {tmp_path}/asked) in 1) sleep 5;; 2) ;; *) exit 1;; esac"
@@ -67,7 +67,7 @@ def test_without_sacct_a_forgotten_job_is_told_by_its_files(bench, put_first, mo
 
 def test_a_lost_job_is_submitted_again_when_the_grace_has_ended(bench, put_first, monkeypatch, ask):
     """The job vanished with SLURM's memory of it."""
-    monkeypatch.setattr(following, "POLL_SECONDS", 1)
+    monkeypatch.setattr(follow, "POLL_SECONDS", 1)
     (run,) = bench.detach(*bench.one, "executor.sbatch.hold=true", "executor.grace_min=0")
     first = submissions.read(run)
     ask("scancel", first.job_id)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from fpd_bench.runs.scheduler import Answer
+from fpd_bench.runs.slurm.scheduler import Answer
 from fpd_bench.runs.folder.submissions import Submission
 
 NODE_TRIES = 4  # a submission and three more

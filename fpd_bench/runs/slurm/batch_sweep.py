@@ -4,11 +4,13 @@ from pathlib import Path
 
 from fpd_bench.config.spec import Sweep
 from fpd_bench.errors import ConfigError
-from fpd_bench.runs import launch, past, scheduler
+from fpd_bench.runs import past
+from fpd_bench.runs.slurm import submit
+from fpd_bench.runs.slurm import scheduler
 from fpd_bench.runs.folder import submissions
 from fpd_bench.runs.execute.options import Executor, asks_sbatch, gpus_of
 from fpd_bench.runs.folder.failures import Patience
-from fpd_bench.runs.following import cancel_runs, run_slurm
+from fpd_bench.runs.slurm.follow import cancel_runs, run_slurm
 from fpd_bench.runs.execute.local import Tell
 from fpd_bench.runs.folder.rundir import RunDir
 from fpd_bench.runs.execute.sweep_plan import Plan, open_run
@@ -57,10 +59,10 @@ def preview(plan: Plan, sweep: Sweep, results: Path, executor: Executor) -> str:
     if asks_sbatch(executor):  # for how many, the site knows
         devices, unit = 1, "job-hours"
     most = f"{jobs * executor.timeout_min / 60 * devices:.1f} {unit}"
-    arrays = -(-jobs // launch.array_size(executor))
+    arrays = -(-jobs // submit.array_size(executor))
     said = f"To submit: {len(free)} runs in {jobs} jobs in {arrays} arrays; at most {most} before a requeue."
     expected = past.expect([sweep.runs()[run_id] for run_id in free], results)
-    return f"\n{said}\n{past.told(expected, devices, unit)}\n\n{launch.header(results, executor, jobs)}"
+    return f"\n{said}\n{past.told(expected, devices, unit)}\n\n{submit.header(results, executor, jobs)}"
 
 
 def carry_out(sweep: Sweep, todo: list[str], results: Path, executor: Executor, tell: Tell, detach: bool) -> str:

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from fpd_bench.errors import ConfigError
-from fpd_bench.runs import job, launch
+from fpd_bench.runs.slurm import job
+from fpd_bench.runs.slurm import submit
 from fpd_bench.runs.folder import claims
 from fpd_bench.runs.folder import submissions
 from fpd_bench.runs.execute.options import Executor
@@ -15,9 +16,9 @@ from fpd_bench.runs.folder.failures import Patience, halved, micro_batch
 from fpd_bench.runs.execute.local import Tell
 from fpd_bench.runs.folder.outcome import Outcome
 from fpd_bench.runs.folder.rundir import RunDir
-from fpd_bench.runs.scheduler import Answer, Scheduler, cancel
+from fpd_bench.runs.slurm.scheduler import Answer, Scheduler, cancel
 from fpd_bench.runs.folder.stop_signals import StopFlag, stop_flag
-from fpd_bench.runs.verdict import judge
+from fpd_bench.runs.slurm.lost_jobs import judge
 
 POLL_SECONDS = 5.0
 RETRY_SECONDS = 60.0  # until sbatch is asked again after it refused
@@ -33,7 +34,7 @@ class Follower:
     patience: Patience
     stop: StopFlag
     mine: frozenset[str] = frozenset()
-    again: list[launch.Wish] = field(default_factory=list)  # to be submitted
+    again: list[submit.Wish] = field(default_factory=list)  # to be submitted
 
     def __post_init__(self) -> None:
         self._in_jobs: list[RunDir] = []  # at the last look
@@ -48,7 +49,7 @@ class Follower:
             self._look({run.run_id: run for run in runs if submissions.read(run) and not run.is_done()})
         again = {wish.run.run_id for wish in self.again}
         free = [run for run in runs if submissions.read(run) is None and claims.holder(run.claim) is None]
-        self.again += [launch.Wish(run) for run in free if run.run_id not in again]
+        self.again += [submit.Wish(run) for run in free if run.run_id not in again]
         return self._send(under_way=len(self.again) < len(runs), patience_s=0, stay=stay)
 
     def _send(self, under_way: bool, patience_s: float, stay: bool = True) -> int:
@@ -59,12 +60,12 @@ class Follower:
         """
         wishes, self.again = self.again, []
         try:
-            sent = len(launch.submit(wishes, self.results, self.executor)) if wishes else 0
+            sent = len(submit.submit(wishes, self.results, self.executor)) if wishes else 0
         except ConfigError as error:
             self.again = [wish for wish in wishes if submissions.read(wish.run) is None]
             sent, now = len(wishes) - len(self.again), time.monotonic()
             self._refused_since = now if sent else self._refused_since or now
-            hopeless = not (sent or under_way or self.stop or (stay and launch.will_pass(error)))
+            hopeless = not (sent or under_way or self.stop or (stay and submit.will_pass(error)))
             if hopeless and now - self._refused_since >= patience_s:
                 raise
             self._retry_at = now + RETRY_SECONDS
@@ -111,7 +112,7 @@ class Follower:
             if found.job_id and not (one.job_id or found.over or one.unfinished()):
                 orphans.setdefault(found.job_id, []).append(runs[run_id])
         for job_id, its in orphans.items():
-            launch.adopt(its, job_id, self.results)
+            submit.adopt(its, job_id, self.results)
 
     def _ended(self, run: RunDir, submission: submissions.Submission | None, answers: dict[str, Answer]) -> bool:
         """Tell the run's end, or prepare its next submission."""
@@ -145,7 +146,7 @@ class Follower:
         elif verdict.action == "again":
             if verdict.tries == 1:
                 job.note_progress(run, answer.job_id)
-            self.again.append(launch.Wish(run, verdict.tries, verdict.exclude))
+            self.again.append(submit.Wish(run, verdict.tries, verdict.exclude))
         else:
             words = submissions.job_output(run, submission.job_id, "err")[-2000:] if submission.job_id else ""
             message = f"job {answer.job_id or submission.batch} ended as {answer.state}, after {submission.tries} tries"
@@ -160,7 +161,7 @@ class Follower:
         if tried or size == 1:
             return False
         run.append_event(run.next_event("memory") | {"micro_batch": halved(size, config.optim.batch)})
-        self.again.append(launch.Wish(run))
+        self.again.append(submit.Wish(run))
         return False
 
     def _say(self, run: RunDir, outcome: Outcome) -> bool:

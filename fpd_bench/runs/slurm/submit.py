@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from fpd_bench.errors import ConfigError
-from fpd_bench.runs import scheduler, snapshot
+from fpd_bench.runs.slurm import scheduler
+from fpd_bench.runs.slurm import code_snapshot
 from fpd_bench.runs.folder import submissions
 from fpd_bench.runs.execute.options import Executor, gpus_of
-from fpd_bench.runs.job import Worker
+from fpd_bench.runs.slurm.job import Worker
 from fpd_bench.runs.folder.rundir import RunDir, write_with
 from fpd_bench.runs.folder.submissions import LOGS
 
@@ -38,7 +39,7 @@ class Wish:
 def submit(wishes: list[Wish], results: Path, executor: Executor) -> list[RunDir]:
     """Submit the runs that nobody has yet, in arrays of equal resources; gives those submitted. Raises ConfigError."""
     done = []
-    code = snapshot.take(results)
+    code = code_snapshot.take(results)
     size = array_size(executor) * executor.cells_per_job
     groups: dict[tuple[str, int], list[Wish]] = {}
     for wish in wishes:
@@ -180,7 +181,7 @@ def _sbatch(executor: Executor, exclude: str) -> dict[str, Any]:
 def header(results: Path, executor: Executor, jobs: int) -> str:
     """The batch file that would be sent, up to its command."""
     one = _share(executor, min(jobs, array_size(executor)), jobs)
-    submitter = _submitter(results, "fpd-BATCH", "RUN_ID/ATTEMPT ...", "", one, results / snapshot.FOLDER / "HASH")
+    submitter = _submitter(results, "fpd-BATCH", "RUN_ID/ATTEMPT ...", "", one, results / code_snapshot.FOLDER / "HASH")
     inner = submitter._executor
     if jobs > 1:
         inner.parameters["map_count"] = min(jobs, array_size(executor))

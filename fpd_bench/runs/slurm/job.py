@@ -6,7 +6,7 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
-from fpd_bench.runs import scheduler
+from fpd_bench.runs.slurm import scheduler
 from fpd_bench.runs.folder import claims
 from fpd_bench.runs.folder import submissions
 from fpd_bench.runs.folder.failures import failure_class, mistake
