@@ -54,10 +54,10 @@ def _parser() -> argparse.ArgumentParser:
 
 def _one(asked: argparse.Namespace) -> int:
     """The story of one run."""
-    from fpd_bench.runs import listing
+    from fpd_bench.runs.watch import status_table
     from fpd_bench.runs.folder.rundir import find
-    from fpd_bench.runs.state import state_of, with_scheduler
-    from fpd_bench.runs.story import story
+    from fpd_bench.runs.watch.state import state_of, with_scheduler
+    from fpd_bench.runs.watch.run_story import story
 
     if asked.overrides:
         raise ConfigError(f"A run id takes no overrides; got {' '.join(asked.overrides)}.")
@@ -66,15 +66,16 @@ def _one(asked: argparse.Namespace) -> int:
     run = find(asked.results, asked.what)
     state = with_scheduler({run.run_id: state_of(run)}, {run.run_id: run})[run.run_id]
     if asked.json:
-        print(listing.as_json({}, state))
+        print(status_table.as_json({}, state))
     else:
-        print(f"{listing.table({}, [state])}\n{state.message}\n{story(run)}\n{state.traceback}".rstrip())
-    return int(listing.troubled([state]))
+        print(f"{status_table.table({}, [state])}\n{state.message}\n{story(run)}\n{state.traceback}".rstrip())
+    return int(status_table.troubled([state]))
 
 
 def _many(asked: argparse.Namespace) -> int:
     """A table of runs, once or until none is at work."""
-    from fpd_bench.runs import listing, watching
+    from fpd_bench.runs import watching
+    from fpd_bench.runs.watch import status_table
 
     if asked.results != RESULTS and not asked.results.is_dir():
         raise ConfigError(f"--results {asked.results} is not a folder.")
@@ -82,10 +83,10 @@ def _many(asked: argparse.Namespace) -> int:
 
     def shown() -> tuple[str, "Plan"]:
         plan = look()
-        states = [state for state in plan.states.values() if listing.troubled([state]) or not asked.failed]
+        states = [state for state in plan.states.values() if status_table.troubled([state]) or not asked.failed]
         if asked.json:
-            return "\n".join(listing.as_json(plan.labels, state) for state in states), plan
-        return listing.table(plan.labels, states), plan
+            return "\n".join(status_table.as_json(plan.labels, state) for state in states), plan
+        return status_table.table(plan.labels, states), plan
 
     if asked.watch:
         plan = watching.watch(shown, asked.watch, time.sleep)
@@ -94,7 +95,7 @@ def _many(asked: argparse.Namespace) -> int:
         if not asked.json:
             print(plan.sentence(), file=sys.stderr)
         print(text, end="\n" if text else "")
-    return int(listing.troubled(plan.states.values()))
+    return int(status_table.troubled(plan.states.values()))
 
 
 def _looker(asked: argparse.Namespace) -> "Callable[[], Plan]":

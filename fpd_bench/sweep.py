@@ -56,14 +56,14 @@ def _parser() -> argparse.ArgumentParser:
 def _sweep(asked: argparse.Namespace) -> int:
     from fpd_bench.config.spec import load_sweep
     from fpd_bench.assets.published import rehearsal
-    from fpd_bench.runs import past
+    from fpd_bench.runs.watch import past_durations
     from fpd_bench.runs.slurm import batch_sweep
     from fpd_bench.runs.execute import sweep_plan
     from fpd_bench.costs import report as costs
     from fpd_bench.runs.execute.options import fitted
     from fpd_bench.runs.execute.preflight import check_machine
-    from fpd_bench.runs.scores import run_score
-    from fpd_bench.runs.view import SweepView
+    from fpd_bench.runs.watch.scores import run_score
+    from fpd_bench.runs.watch.live_view import SweepView
 
     executor, overrides = sweep_plan.split_executor(asked.overrides)
     priced, overrides = costs.split_plan(overrides)
@@ -85,8 +85,8 @@ def _sweep(asked: argparse.Namespace) -> int:
         if executor.name == "slurm":
             print(batch_sweep.preview(plan, sweep, asked.results, executor))
         elif plan.todo:
-            expected = past.expect([sweep.runs()[run_id] for run_id in plan.todo], asked.results)
-            print(f"\n{past.told(expected, 1, 'hours of one worker')}")
+            expected = past_durations.expect([sweep.runs()[run_id] for run_id in plan.todo], asked.results)
+            print(f"\n{past_durations.told(expected, 1, 'hours of one worker')}")
         todo = {run_id: sweep.runs()[run_id] for run_id in plan.todo}
         if todo and (priced.gpu or sweep.profile == "paper"):
             print(costs.report(todo, plan.labels, priced))
@@ -120,7 +120,7 @@ def _sweep(asked: argparse.Namespace) -> int:
 def _conclude(asked: argparse.Namespace, sweep: "Sweep") -> int:
     from fpd_bench.costs import report as costs
     from fpd_bench.runs.execute import sweep_plan
-    from fpd_bench.runs.scores import render, row_scores
+    from fpd_bench.runs.watch.scores import render, row_scores
 
     _bring_up_to_date(asked)
     print(render(row_scores(sweep, lambda run_id: sweep_plan.open_run(asked.results, run_id)), sweep.metric))

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from fpd_bench.runs.state import ALIVE
+from fpd_bench.runs.watch.state import ALIVE
 from fpd_bench.runs.execute.sweep_plan import Plan
 
 

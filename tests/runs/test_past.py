@@ -5,7 +5,7 @@ import json
 import pytest
 
 from fpd_bench.config.compose import compose
-from fpd_bench.runs.past import expect, told
+from fpd_bench.runs.watch.past_durations import expect, told
 from fpd_bench.runs.folder.rundir import RunDir
 
 

@@ -9,7 +9,7 @@ from fpd_bench.runs.slurm import scheduler
 from fpd_bench.runs.folder import submissions
 from fpd_bench.runs.folder.rundir import RunDir
 from fpd_bench.runs.slurm.scheduler import Scheduler
-from fpd_bench.runs.state import state_of, with_scheduler
+from fpd_bench.runs.watch.state import state_of, with_scheduler
 
 
 @pytest.fixture

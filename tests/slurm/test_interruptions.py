@@ -7,7 +7,7 @@ import time
 import pytest
 
 from fpd_bench.runs.folder import claims
-from fpd_bench.runs.state import state_of
+from fpd_bench.runs.watch.state import state_of
 
 pytestmark = pytest.mark.slow
 

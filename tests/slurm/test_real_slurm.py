@@ -12,7 +12,7 @@ import pytest
 from fpd_bench.config.spec import load_sweep
 from fpd_bench.runs.folder import submissions
 from fpd_bench.runs.folder.rundir import RunDir
-from fpd_bench.runs.state import state_of
+from fpd_bench.runs.watch.state import state_of
 from fpd_bench.runs.execute.sweep_plan import open_run
 
 pytestmark = pytest.mark.slow

@@ -17,7 +17,7 @@ from fpd_bench.errors import AssetError, ConfigError
 from fpd_bench.runs.perform.suite_images import run_images
 from fpd_bench.runs.folder.rundir import RunDir
 from fpd_bench.runs.perform.stages import Bench, student_of
-from fpd_bench.runs.state import state_of
+from fpd_bench.runs.watch.state import state_of
 from fpd_bench.records import layout
 from fpd_bench.bench import Item, Suite, Track
 

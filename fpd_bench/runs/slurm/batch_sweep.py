@@ -4,7 +4,7 @@ from pathlib import Path
 
 from fpd_bench.config.spec import Sweep
 from fpd_bench.errors import ConfigError
-from fpd_bench.runs import past
+from fpd_bench.runs.watch import past_durations
 from fpd_bench.runs.slurm import submit
 from fpd_bench.runs.slurm import scheduler
 from fpd_bench.runs.folder import submissions
@@ -61,8 +61,8 @@ def preview(plan: Plan, sweep: Sweep, results: Path, executor: Executor) -> str:
     most = f"{jobs * executor.timeout_min / 60 * devices:.1f} {unit}"
     arrays = -(-jobs // submit.array_size(executor))
     said = f"To submit: {len(free)} runs in {jobs} jobs in {arrays} arrays; at most {most} before a requeue."
-    expected = past.expect([sweep.runs()[run_id] for run_id in free], results)
-    return f"\n{said}\n{past.told(expected, devices, unit)}\n\n{submit.header(results, executor, jobs)}"
+    expected = past_durations.expect([sweep.runs()[run_id] for run_id in free], results)
+    return f"\n{said}\n{past_durations.told(expected, devices, unit)}\n\n{submit.header(results, executor, jobs)}"
 
 
 def carry_out(sweep: Sweep, todo: list[str], results: Path, executor: Executor, tell: Tell, detach: bool) -> str:

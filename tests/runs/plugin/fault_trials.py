@@ -251,7 +251,7 @@ def _fair(door, ended, done):
 
 def _readable(bench, results):
     """Whatever was killed, every run can be read, and is in a state that the next command understands."""
-    from fpd_bench.runs.state import state_of
+    from fpd_bench.runs.watch.state import state_of
 
     states = [state_of(run) for run in _runs(bench, results)]
     return [f"{state.run_id} is {state.state}: {state.message}" for state in states if state.state == "corrupt"]

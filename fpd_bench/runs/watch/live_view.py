@@ -12,7 +12,7 @@ from rich.text import Text
 
 from fpd_bench.runs.folder.outcome import Outcome
 from fpd_bench.runs.folder.rundir import RunDir
-from fpd_bench.runs.state import RunState, state_of
+from fpd_bench.runs.watch.state import RunState, state_of
 
 LINE_SECONDS = 15.0  # between two lines when there is no terminal
 LIVE_SECONDS = 0.5

@@ -4,8 +4,8 @@ import json
 from collections.abc import Iterable
 from dataclasses import asdict
 
-from fpd_bench.runs.state import ALIVE, TROUBLE, RunState
-from fpd_bench.runs.view import duration
+from fpd_bench.runs.watch.state import ALIVE, TROUBLE, RunState
+from fpd_bench.runs.watch.live_view import duration
 
 HEAD = ("run", "state", "cell", "step", "left", "attempt", "host", "last word")
 LONGEST = 160  # characters of a last word; `status RUN` and --json have all of them

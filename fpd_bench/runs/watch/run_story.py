@@ -4,7 +4,7 @@ from typing import Any
 
 from fpd_bench.runs.folder.rundir import RunDir
 from fpd_bench.runs.folder.submissions import job_output
-from fpd_bench.runs.view import duration
+from fpd_bench.runs.watch.live_view import duration
 
 TAIL = 12  # lines
 
