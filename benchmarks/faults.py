@@ -6,7 +6,7 @@
 A kill strikes just before a file operation (the nth write of a checkpoint, the rename of DONE, the claim, ...), a
 few milliseconds behind one, or at any time. It hits a sweep with executor=inline, `worker RUN_DIR`, `report` while it
 ingests, or a sweep with a worker pool: there its worker, its orchestrator (before or after the claim, between claim
-and record, ...) or both. The sweeps are tiny ones of tests/runs/plugin and, one kill in twenty, the shapes track with
+and record, ...) or both. The sweeps are tiny ones of tests/plugin and, one kill in twenty, the shapes track with
 6 steps. Ctrl-C ends the campaign with the counts so far.
 Survived: the runs' files, every item's score, the tables and the index are those of the undisturbed sweep.
 Exit code: 0 all kills were survived, 1 some were not; what went wrong is printed and its folder kept.
@@ -114,15 +114,15 @@ def _copy_of_the_code(folder: Path) -> dict[str, str]:
     """Work on a copy, so that editing the tree changes nothing in the middle; gives fresh processes' environment."""
     ignore = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "fpd_bench", folder / "code" / "fpd_bench", ignore=ignore)
-    shutil.copytree(ROOT / "tests" / "runs" / "plugin", folder / "plugin", ignore=ignore)
+    shutil.copytree(ROOT / "tests" / "plugin", folder / "plugin", ignore=ignore)
     sys.path[:0] = [str(folder / "plugin"), str(folder / "code")]
     import fpd_bench
 
     assert fpd_bench.__file__.startswith(str(folder))
     import fpd_bench.distill.trainer
-    import fpd_bench.runs.perform.suite_images
     import fpd_bench.reporting.write
     import fpd_bench.runs.perform.stages
+    import fpd_bench.runs.perform.suite_images
     import fpd_bench.store.__main__  # torch and pandas once, for all forks
 
     return os.environ | {"PYTHONPATH": os.pathsep.join([str(folder / "plugin"), str(folder / "code")])}

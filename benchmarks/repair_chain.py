@@ -15,13 +15,13 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
+from fpd_bench.bench import Condition, Suite
 from fpd_bench.config.schema import RefineConfig, StartConfig
 from fpd_bench.distill.drafting import draft_codes, draft_logits, draw_noise, draw_start
 from fpd_bench.distill.refinement import refine
-from fpd_bench.runs.perform.suite_images import to_pixels
 from fpd_bench.runs.folder.rundir import find
 from fpd_bench.runs.perform.prompt_sheet import trained
-from fpd_bench.bench import Condition, Suite
+from fpd_bench.runs.perform.suite_images import to_pixels
 from fpd_bench.tracks.shapes.track import ShapesTrack
 
 RATIOS = ((0.1, 0.3), (0.3, 0.5), (0.5, 0.7), (0.7, 0.9), (0.1, 0.6))

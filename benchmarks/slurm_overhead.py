@@ -22,7 +22,7 @@ from statistics import median
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
-PLUGIN = ROOT / "tests" / "runs" / "plugin"
+PLUGIN = ROOT / "tests" / "plugin"
 MINUTES = 30  # time limit of a job, on both sides
 GOAL = 1.1
 
@@ -87,8 +87,8 @@ def by_us(configs: list[Any], folder: Path, parallel: int, side: Side) -> None:
     """A block through our launcher, followed to its end."""
     from fpd_bench.runs.execute.options import Executor
     from fpd_bench.runs.folder.failures import Patience
-    from fpd_bench.runs.slurm.follow import run_slurm
     from fpd_bench.runs.folder.rundir import RunDir
+    from fpd_bench.runs.slurm.follow import run_slurm
 
     began = time.time()
     runs = [RunDir.create(folder / "results", config) for config in configs]

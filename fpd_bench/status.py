@@ -54,10 +54,10 @@ def _parser() -> argparse.ArgumentParser:
 
 def _one(asked: argparse.Namespace) -> int:
     """The story of one run."""
-    from fpd_bench.runs.watch import status_table
     from fpd_bench.runs.folder.rundir import find
-    from fpd_bench.runs.watch.state import state_of, with_scheduler
+    from fpd_bench.runs.watch import status_table
     from fpd_bench.runs.watch.run_story import story
+    from fpd_bench.runs.watch.state import state_of, with_scheduler
 
     if asked.overrides:
         raise ConfigError(f"A run id takes no overrides; got {' '.join(asked.overrides)}.")
@@ -74,7 +74,6 @@ def _one(asked: argparse.Namespace) -> int:
 
 def _many(asked: argparse.Namespace) -> int:
     """A table of runs, once or until none is at work."""
-    from fpd_bench.runs import watching
     from fpd_bench.runs.watch import status_table
 
     if asked.results != RESULTS and not asked.results.is_dir():
@@ -89,7 +88,7 @@ def _many(asked: argparse.Namespace) -> int:
         return status_table.table(plan.labels, states), plan
 
     if asked.watch:
-        plan = watching.watch(shown, asked.watch, time.sleep)
+        plan = status_table.watch(shown, asked.watch, time.sleep)
     else:
         text, plan = shown()
         if not asked.json:

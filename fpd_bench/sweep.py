@@ -54,16 +54,16 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _sweep(asked: argparse.Namespace) -> int:
-    from fpd_bench.config.spec import load_sweep
     from fpd_bench.assets.published import rehearsal
-    from fpd_bench.runs.watch import past_durations
-    from fpd_bench.runs.slurm import batch_sweep
-    from fpd_bench.runs.execute import sweep_plan
+    from fpd_bench.config.spec import load_sweep
     from fpd_bench.costs import report as costs
+    from fpd_bench.runs.execute import sweep_plan
     from fpd_bench.runs.execute.options import fitted
     from fpd_bench.runs.execute.preflight import check_machine
-    from fpd_bench.runs.watch.scores import run_score
+    from fpd_bench.runs.slurm import batch_sweep
+    from fpd_bench.runs.watch import past_durations
     from fpd_bench.runs.watch.live_view import SweepView
+    from fpd_bench.runs.watch.scores import run_score
 
     executor, overrides = sweep_plan.split_executor(asked.overrides)
     priced, overrides = costs.split_plan(overrides)

@@ -53,3 +53,19 @@ def small_track(tmp_path_factory):
         torch.nn.init.normal_(network.word.weight, std=1.0)
     assets.store_preset("coarse", draw_codebook(world), network, folder)
     return ShapesTrack("coarse", folder)
+
+
+@pytest.fixture
+def tiny(monkeypatch):
+    """The module of helpers in plugin/tiny_runs.py, with the tiny track registered."""
+    monkeypatch.syspath_prepend(Path(__file__).parent / "plugin")
+    from fpd_bench.registry import tracks
+
+    before = dict(tracks._entries)
+    import tiny_bench
+    import tiny_runs
+
+    tracks._entries["tiny"] = (tiny_bench.TinyTrack, 1)
+    yield tiny_runs
+    tracks._entries.clear()
+    tracks._entries.update(before)

@@ -235,10 +235,10 @@ def _drift(config: RunConfig) -> None:
 
 
 def _layer_weights(config: RunConfig) -> None:
-    published, sets = config.drift.layer_weights, len(config.drift.blocks) or 1
-    if published and (len(published) != sets or min(published) < 0 or max(published) == 0):
+    weights, sets = config.drift.layer_weights, len(config.drift.blocks) or 1
+    if weights and (len(weights) != sets or min(weights) < 0 or max(weights) == 0):
         raise ConfigError(
-            f"drift.layer_weights={published} must be {sets} numbers of 0 or more, not all 0: one for each of "
+            f"drift.layer_weights={weights} must be {sets} numbers of 0 or more, not all 0: one for each of "
             f"drift.blocks={config.drift.blocks}. [] = 1 each."
         )
 

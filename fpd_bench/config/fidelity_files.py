@@ -3,8 +3,8 @@
 import os
 from pathlib import Path
 
-from fpd_bench.config.schema import RunConfig
 from fpd_bench.assets.published import VARIABLE, place
+from fpd_bench.config.schema import RunConfig
 from fpd_bench.errors import AssetError
 
 INCEPTION_FILE = "weights-inception-2015-12-05-6726825d.pth"

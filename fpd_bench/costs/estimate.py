@@ -10,14 +10,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fpd_bench.assets.published import weights_folder
 from fpd_bench.config.identity import TEACHER, trains
 from fpd_bench.config.schema import RunConfig
-from fpd_bench.assets.published import weights_folder
 from fpd_bench.errors import AssetError, ConfigError
 
 if TYPE_CHECKING:
-    from fpd_bench.costs.step import StepCost
     from fpd_bench.costs.meter import Share
+    from fpd_bench.costs.step import StepCost
 
 
 @dataclass(frozen=True)
@@ -99,8 +99,8 @@ def _of_folder(config: RunConfig, gpu: Gpu, asked: Asked) -> Estimate:
 
 
 def _of_pipeline(config: RunConfig, gpu: Gpu, asked: Asked) -> Estimate:
-    from fpd_bench.generators.pipelines import BATCH
     from fpd_bench.costs.pipelines import drawing
+    from fpd_bench.generators.pipelines import BATCH
 
     image = drawing(config.generator)
     batch = config.execution.micro_batch or BATCH

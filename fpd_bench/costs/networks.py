@@ -11,11 +11,11 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from fpd_bench.config.identity import TEACHER
 from fpd_bench.config.schema import RunConfig
+from fpd_bench.costs.meter import PROBE, Cost, measure
+from fpd_bench.costs.track_on_meta import META, Blueprint, blueprint, parameters
 from fpd_bench.models import discriminator, projected_gan
 from fpd_bench.models.backbones import FeatureBackbone
 from fpd_bench.models.compute import computing
-from fpd_bench.costs.meter import PROBE, Cost, measure
-from fpd_bench.costs.track_on_meta import META, Blueprint, blueprint, parameters
 
 NONE = Cost()
 

@@ -1,6 +1,7 @@
 """A pipeline of diffusers whose networks lie on torch's meta device: every operation of a run, no weights.
 
-Its configurations come from where the run would take them, as far as that is on this machine; else from published.py.
+Its configurations come from where the run would take them, as far as that is on this machine; else from
+pipeline_configs.py.
 """
 
 import inspect
@@ -19,7 +20,7 @@ from fpd_bench.assets import published
 from fpd_bench.config.generators import INDEX
 from fpd_bench.config.schema import GeneratorConfig
 from fpd_bench.errors import AssetError, ConfigError
-from fpd_bench.generators import published
+from fpd_bench.generators import pipeline_configs
 from fpd_bench.generators.layout import NETWORK, Layout, Part, read_json, read_layout
 from fpd_bench.generators.pipelines import arguments, scheduler_class
 
@@ -35,7 +36,7 @@ class Words:
     """In a tokenizer's place: prompts of the full length, whose words do not matter. No vocabulary is needed."""
 
     def __init__(self, length: int):
-        self.model_max_length = length if length < ENDLESS else published.TOKENS
+        self.model_max_length = length if length < ENDLESS else pipeline_configs.TOKENS
 
     def __call__(self, texts: str | list[str], max_length: int | None = None, **_: object) -> Any:
         from transformers import BatchEncoding
@@ -60,7 +61,7 @@ class Words:
 def layout_of(settings: GeneratorConfig) -> Layout:
     """The pipeline that `settings` name, with its other UNet. Raises AssetError for one that is not known here."""
     source, folder = settings.source, local_folder(settings.source, INDEX)
-    known = published.LAYOUTS.get(published.SOURCES.get(source, ""))
+    known = pipeline_configs.LAYOUTS.get(pipeline_configs.SOURCES.get(source, ""))
     layout = read_layout(folder) if folder else known
     if layout is None and not re.fullmatch(HUB, source):
         raise AssetError(f"'{source}' is no folder with a {INDEX}")
@@ -84,8 +85,8 @@ def _unet(named: str, layout: Layout) -> Part:
     folder, path = local_folder(named, NETWORK), Path(named).expanduser()
     if folder:
         return replace(own, config=read_json(folder / NETWORK))
-    if named in published.UNETS:
-        return replace(own, config={**own.config, **published.UNETS[named]})
+    if named in pipeline_configs.UNETS:
+        return replace(own, config={**own.config, **pipeline_configs.UNETS[named]})
     if path.is_dir():
         raise AssetError(f"generator.unet={named} is a folder without a {NETWORK}")
     if path.is_file() or re.fullmatch(HUB_FILE, named):
@@ -142,7 +143,7 @@ def draw(pipeline: Any, settings: GeneratorConfig, n: int) -> None:
 def _made(name: str, part: Part, dtype: torch.dtype) -> Any:
     """A network on the meta device, a scheduler as it is, a stand-in for a tokenizer; None for anything else."""
     if "Tokenizer" in part.kind:
-        return Words(int(part.config.get("model_max_length", published.TOKENS)))
+        return Words(int(part.config.get("model_max_length", pipeline_configs.TOKENS)))
     kind = _class(name, part)
     if issubclass(kind, nn.Module):
         if not part.config:

@@ -18,10 +18,10 @@ from torch.utils._pytree import tree_leaves, tree_map_only
 from torch.utils.flop_counter import FlopCounterMode
 
 from fpd_bench.config.schema import GeneratorConfig
-from fpd_bench.errors import ConfigError, FpdError
-from fpd_bench.costs.pipeline_on_meta import blueprint, draw
 from fpd_bench.costs.meter import PROBE, Alive, Share, fused_attention
+from fpd_bench.costs.pipeline_on_meta import blueprint, draw
 from fpd_bench.costs.track_on_meta import META
+from fpd_bench.errors import ConfigError, FpdError
 
 PEAKS = {torch.float32: "fp32", torch.float16: "bf16", torch.bfloat16: "bf16"}  # the GPU's that a type can reach
 ASKED = ("forward", "decode")  # of a network, by a pipeline

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Mapping
 
 from fpd_bench.config.compose import parse
 from fpd_bench.config.schema import RunConfig
-from fpd_bench.errors import ConfigError, UnknownName
 from fpd_bench.costs.estimate import GPUS, UTILISATION, Asked, Estimate, Gpu, estimate, precision_of
+from fpd_bench.errors import ConfigError, UnknownName
 
 DEFAULT = "A100-80GB"
 PRECISIONS = ("fp32", "tf32", "bf16")

@@ -10,10 +10,10 @@ from pathlib import Path
 from fpd_bench import registry
 from fpd_bench.config.identity import TEACHER
 from fpd_bench.config.schema import RunConfig
-from fpd_bench.errors import ConfigError
-from fpd_bench.runs.perform.suite_images import BATCH, DECODED
 from fpd_bench.costs.meter import Share
 from fpd_bench.costs.networks import Drawers, Judges, Lifter, drawers, judges_of, lifter_of, track_of
+from fpd_bench.errors import ConfigError
+from fpd_bench.runs.perform.suite_images import BATCH, DECODED
 
 FLOAT = 4  # bytes
 LOGIT_COPIES = 4  # [L, K] of an image: logits, probabilities and their gradients; of a sampler: its noise and sums
@@ -126,7 +126,7 @@ def _shares(drawer: str, calls: int, drawn: Drawers) -> dict[str, Share]:
 
 
 def _sampling(drawn: Drawers, rows: int) -> float:
-    """runs/perform/suite_images.py: bytes alive in a call of so many rows, or while codes are drawn from it, or decoded."""
+    """Count the bytes alive in a call of so many rows, while codes are drawn from it, or decoded (suite_images.py)."""
     codes = rows * max(drawn.network.alive, LOGIT_COPIES * FLOAT * drawn.logits)
     return max(codes, DECODED * drawn.decoder.alive)
 

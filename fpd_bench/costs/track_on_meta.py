@@ -18,7 +18,7 @@ from fpd_bench.models.backbones import FeatureBackbone
 from fpd_bench.models.condition import Condition
 from fpd_bench.models.maskgen import MaskGen
 from fpd_bench.models.maskgit import MaskGit
-from fpd_bench.models.published import (
+from fpd_bench.models.published_sizes import (
     clip_shape,
     maskgen_score,
     maskgen_shape,

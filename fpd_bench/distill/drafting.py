@@ -10,12 +10,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from fpd_bench.bench import Condition, Track
 from fpd_bench.config.schema import StartConfig
-from fpd_bench.models.masking import start_tokens
 from fpd_bench.errors import ConfigError
+from fpd_bench.models.masking import start_tokens
 from fpd_bench.models.perturbation import Perturbation
 from fpd_bench.models.sampling import arrivals, first_arrival, keyed_categorical, truncated
-from fpd_bench.bench import Condition, Track
 
 SAMPLING = ("categorical", "gumbel", "argmax")
 

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from fpd_bench.bench import Condition, Track
 from fpd_bench.config.schema import RunConfig
 from fpd_bench.distill import parallel
 from fpd_bench.distill.adversary import Adversary, Views
@@ -19,10 +20,9 @@ from fpd_bench.distill.memory import Memory
 from fpd_bench.distill.method import Clock, draft_statistics, micro_batches
 from fpd_bench.distill.refinement import refine
 from fpd_bench.distill.running import Running
-from fpd_bench.models.streams import Streams, seed_of
 from fpd_bench.errors import ConfigError
+from fpd_bench.models.streams import Streams, seed_of
 from fpd_bench.registry import drafts, estimators, methods, spaces
-from fpd_bench.bench import Condition, Track
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from fpd_bench.bench import Condition, Track
 from fpd_bench.config.schema import RefineConfig
 from fpd_bench.distill import parallel
-from fpd_bench.models.masking import damage, draw_ratios
 from fpd_bench.errors import Diverged
+from fpd_bench.models.masking import damage, draw_ratios
 from fpd_bench.models.sampling import arrivals, first_arrival, guided, keyed_categorical
-from fpd_bench.bench import Condition, Track
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from fpd_bench.bench import Track
 from fpd_bench.config.schema import DriftConfig
 from fpd_bench.errors import ConfigError
 from fpd_bench.models.backbones import FeatureBackbone
 from fpd_bench.models.named_backbone import open_backbone
 from fpd_bench.registry import spaces
-from fpd_bench.bench import Track
 
 
 class Space(Protocol):

@@ -19,12 +19,12 @@ import torch
 import torch.distributed as dist
 
 from fpd_bench import registry
+from fpd_bench.bench import Track
 from fpd_bench.config.schema import RunConfig
 from fpd_bench.distill import parallel
 from fpd_bench.distill.trainer import Silent, train
 from fpd_bench.errors import ConfigError, Diverged, Interrupted, RankDied
 from fpd_bench.models import devices
-from fpd_bench.bench import Track
 
 BACKENDS = {"cpu": "gloo", "cuda": "cpu:gloo,cuda:nccl"}  # orders and checkpoints travel through gloo, always
 PATIENCE_SECONDS = 60  # for a follower to end once it is dismissed

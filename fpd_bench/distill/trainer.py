@@ -13,16 +13,16 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
+from fpd_bench.bench import Track
 from fpd_bench.config.schema import OptimConfig, RunConfig
 from fpd_bench.distill import parallel
 from fpd_bench.distill.drafting import draft_codes, draft_logits, draw_noise, draw_start
 from fpd_bench.distill.method import Method
-from fpd_bench.models.streams import Streams, seed_of
 from fpd_bench.errors import ConfigError, Diverged, Interrupted
 from fpd_bench.models.compute import computing
 from fpd_bench.models.devices import peak_memory_gb
+from fpd_bench.models.streams import Streams, seed_of
 from fpd_bench.registry import methods
-from fpd_bench.bench import Track
 
 PICTURES = 8  # prompts in a progress picture, two samples of each
 

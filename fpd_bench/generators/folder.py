@@ -16,10 +16,10 @@ import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
+from fpd_bench.bench import Suite
 from fpd_bench.config.schema import RunConfig
 from fpd_bench.errors import AssetError, ConfigError
 from fpd_bench.registry import generators
-from fpd_bench.bench import Suite
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 

@@ -12,14 +12,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from fpd_bench.bench import Suite
 from fpd_bench.config.generators import locate
 from fpd_bench.config.schema import GeneratorConfig, RunConfig
 from fpd_bench.errors import AssetError, ConfigError, UnknownName
-from fpd_bench.runs.perform.suite_images import generator_of
 from fpd_bench.models import devices
 from fpd_bench.models.pickled_module import pickled_state
+from fpd_bench.models.streams import generator_of
 from fpd_bench.registry import generators
-from fpd_bench.bench import Suite
 
 BATCH = 4  # images at once, unless execution.micro_batch says otherwise
 

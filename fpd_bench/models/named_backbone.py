@@ -7,7 +7,7 @@ import timm
 
 from fpd_bench.assets.published import place
 from fpd_bench.models.backbones import FeatureBackbone
-from fpd_bench.models.published import read_config
+from fpd_bench.models.published_sizes import read_config
 from fpd_bench.models.vit import is_transformer
 
 FILE = "model.safetensors"

@@ -21,7 +21,7 @@ from fpd_bench.errors import AssetError, UnknownName
 from fpd_bench.models.backbones import FeatureBackbone
 from fpd_bench.models.checkpoints import check_fit, load_state
 from fpd_bench.models.compute import network, recomputing
-from fpd_bench.models.published import read_config
+from fpd_bench.models.published_sizes import read_config
 from fpd_bench.models.vit import HEADS
 
 SIDE = 224  # pixels the feature networks see

@@ -28,3 +28,8 @@ class Streams:
     def load_state_dict(self, state: dict[str, torch.Tensor]) -> None:
         for name, generator in self._generators.items():
             generator.set_state(state[name])
+
+
+def generator_of(seed: int, suite: str, item: str, replicate: int) -> torch.Generator:
+    """The noise of one image."""
+    return torch.Generator().manual_seed(seed_of("sample", seed, suite, item, replicate))

@@ -14,8 +14,7 @@ import pandas as pd
 from fpd_bench.errors import ConfigError, UnknownName
 from fpd_bench.evals import statistics
 from fpd_bench.evals.statistics import Estimate, Scores
-from fpd_bench.reporting import comparisons
-from fpd_bench.reporting import set_metrics
+from fpd_bench.reporting import comparisons, set_metrics
 from fpd_bench.reporting.model import Novelty, RowResult, SeedResult, TableResult
 from fpd_bench.store.query import Run, Store
 

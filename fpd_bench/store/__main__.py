@@ -3,21 +3,22 @@
     python -m fpd_bench.store rebuild                 make the index anew from the run directories
     python -m fpd_bench.store check                   compare every row with a fresh index
     python -m fpd_bench.store export --format csv     its tables as files
-    python -m fpd_bench.store gc --dry-run            what no table needs, and how large it is
+    python -m fpd_bench.store gc --dry-run            the same as python -m fpd_bench.clean --dry-run
 
 All take --results DIR and store.url=URL (or FPD_STORE_URL), for example store.url=postgresql+psycopg://me@host/bench.
 Each command has a --help of its own. Exit code: 0 all is well, 1 it is not, 2 the request is wrong.
 """
 
 import argparse
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 from fpd_bench.cli import leave
 from fpd_bench.errors import ConfigError, FpdError
-from fpd_bench.store import address, check, export, ingest, schema
 from fpd_bench.records import layout
+from fpd_bench.store import address, check, export, ingest, schema
 from fpd_bench.store.query import Store
 
 RESULTS = Path("results")
@@ -41,22 +42,14 @@ EXPORT = """Write the index's tables as files: runs, attempts, metrics, protocol
 
 Nested values (configurations, details of a score) are one column of JSON text. Equal data give equal files.
 """
-GC = """Remove what no table needs: runs that no sweep file asks for under any profile, checkpoints of finished runs,
-and temporary files of processes that were killed. A run that is running or queued, one that differs from a needed run
-by its seed only, and whatever is no run of ours stay.
-
-    python -m fpd_bench.store gc --dry-run
-    python -m fpd_bench.store gc sweeps/table3.yaml sweeps/table4.yaml
-    python -m fpd_bench.store gc sweeps/*.yaml optim.steps=2000 --yes
-
-Without files: all of sweeps/*.yaml. Overrides add the runs that a sweep makes with them. Exit code 1: you said no.
-"""
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Parse, call, print."""
     try:
         url, rest = address.take(arguments)
+        if rest[:1] == ["gc"]:  # a word of this door's, but what it asks (claims, sweeps) is above the store
+            return subprocess.call([sys.executable, "-m", "fpd_bench.clean", *rest[1:]])
         if not rest or rest[0] not in COMMANDS:
             _top().parse_args(rest)
         asked = _parser(rest[0]).parse_intermixed_args(rest[1:])  # overrides may follow flags
@@ -69,7 +62,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _top() -> argparse.ArgumentParser:
     form = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser("python -m fpd_bench.store", description=__doc__, formatter_class=form)
-    parser.add_argument("command", choices=list(COMMANDS))
+    parser.add_argument("command", choices=[*COMMANDS, "gc"])
     return parser
 
 
@@ -83,10 +76,6 @@ def _parser(command: str) -> argparse.ArgumentParser:
     if command == "export":
         parser.add_argument("--format", choices=export.FORMATS, help="default: parquet where pyarrow is installed")
         parser.add_argument("--out", type=Path, metavar="DIR", help="default: RESULTS/export")
-    if command == "gc":
-        parser.add_argument("sweeps", nargs="*", help="sweep files and overrides key=value (default: sweeps/*.yaml)")
-        parser.add_argument("--dry-run", action="store_true", help="say what would be removed, and stop")
-        parser.add_argument("--yes", action="store_true", help="do not ask")
     return parser
 
 
@@ -121,29 +110,6 @@ def _export(asked: argparse.Namespace, url: str) -> int:
     return 0
 
 
-def _gc(asked: argparse.Namespace, _url: str) -> int:
-    from fpd_bench.runs.cleanup import collect  # the one look upwards: runs know claims, this door is at the top of the house
-
-    _need_runs(asked.results)
-    plan = collect.plan(asked.results, asked.sweeps)
-    print(plan.text())
-    if asked.dry_run or not plan.found:
-        return 0
-    if not asked.yes and not _agreed(f"Remove {len(plan.found)} things, {collect.size(plan.bytes)}?"):
-        print("Nothing was removed.")
-        return 1
-    removed = collect.carry_out(plan)
-    print(removed.text())
-    return 0
-
-
-def _agreed(question: str) -> bool:
-    """Raises ConfigError where nobody can be asked."""
-    if not sys.stdin.isatty():
-        raise ConfigError("Nobody is there to confirm: give --yes to remove these, or --dry-run to look only.")
-    return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
-
-
 def _need_runs(results: Path) -> None:
     if not (results / layout.RUNS).is_dir():
         raise ConfigError(f"No runs in '{results}'. Name the folder that holds runs/: --results DIR")
@@ -157,7 +123,6 @@ COMMANDS: dict[str, tuple[str, Callable[[argparse.Namespace, str], int]]] = {
     "rebuild": (REBUILD, _rebuild),
     "check": (CHECK, _check),
     "export": (EXPORT, _export),
-    "gc": (GC, _gc),
 }
 
 if __name__ == "__main__":

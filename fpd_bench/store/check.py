@@ -8,8 +8,8 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from fpd_bench.store import ingest, schema
 from fpd_bench.records import layout
+from fpd_bench.store import ingest, schema
 from fpd_bench.store.query import Store
 from fpd_bench.store.trouble import told
 

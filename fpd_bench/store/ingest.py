@@ -12,8 +12,8 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from fpd_bench.errors import StoreError
-from fpd_bench.store import address, reader, schema
 from fpd_bench.records import layout
+from fpd_bench.store import address, reader, schema
 from fpd_bench.store.batch import Batch, delete
 from fpd_bench.store.lock import Writer, one_writer
 from fpd_bench.store.trouble import sqlite_file, told

@@ -10,8 +10,8 @@ from typing import Any
 import pandas as pd
 import sqlalchemy as sa
 
-from fpd_bench.store import address, schema
 from fpd_bench.records import layout
+from fpd_bench.store import address, schema
 from fpd_bench.store.trouble import told
 
 READ = {  # by tables: column names

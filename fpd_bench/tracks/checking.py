@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from fpd_bench.config.fidelity_files import ADM_TRACKS, inception_file
-from fpd_bench.assets.weight_files import contents, refuse_foreign
 from fpd_bench.assets.published import DEIT, OPTIONAL, PUBLISHED, Published, caption_files, files_of, reference_file
+from fpd_bench.assets.weight_files import contents, refuse_foreign
+from fpd_bench.config.fidelity_files import ADM_TRACKS, inception_file
 from fpd_bench.errors import AssetError, FpdError
 from fpd_bench.tracks.memory import available_bytes
 

@@ -10,11 +10,11 @@ from torch import Tensor
 
 from fpd_bench.assets.published import COLOURS as CLIP
 from fpd_bench.assets.published import DETECTOR, Published
+from fpd_bench.bench import Item
 from fpd_bench.errors import AssetError, UnknownName
 from fpd_bench.evals.geneval.detectors import Backend, Colours, backend, known_colours
 from fpd_bench.evals.geneval.prompts import CLASSES, COLOURS, RELATIONS, Row, geneval_rows, row
 from fpd_bench.evals.geneval.scoring import Options, evaluate_image
-from fpd_bench.bench import Item
 
 VALIDATION_PER_TASK, VALIDATION_SEED = 20, 1
 

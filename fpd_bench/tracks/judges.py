@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from fpd_bench import registry
 from fpd_bench.assets.published import REFERENCE, weights_folder
-from fpd_bench.models.condition import Condition
 from fpd_bench.bench import Item, Suite, Track
+from fpd_bench.models.condition import Condition
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from fpd_bench.assets.published import caption_files, data_folder, require
+from fpd_bench.bench import Suite
 from fpd_bench.errors import AssetError, ConfigError
 from fpd_bench.models.backbones import FeatureBackbone
 from fpd_bench.models.checkpoints import load_weights
@@ -20,11 +21,10 @@ from fpd_bench.models.condition import Condition
 from fpd_bench.models.maskgen import MaskGen
 from fpd_bench.models.maskgen_sampler import MaskGenSampling, Prompt, item_uniform, sample
 from fpd_bench.models.perturbation import Perturbation
-from fpd_bench.models.published import clip_shape, maskgen_score, maskgen_shape, tatitok_shape
+from fpd_bench.models.published_sizes import clip_shape, maskgen_score, maskgen_shape, tatitok_shape
 from fpd_bench.models.tatitok import TaTiTok
 from fpd_bench.models.text import ClipText
 from fpd_bench.registry import tracks
-from fpd_bench.bench import Suite
 from fpd_bench.tracks.captions import open_captions
 from fpd_bench.tracks.geneval import GenEvalSuites
 from fpd_bench.tracks.paper import load_backbone, paths_of, sha256

@@ -6,7 +6,7 @@ from pathlib import Path
 from fpd_bench.assets.published import DINO, PUBLISHED, Published
 from fpd_bench.errors import AssetError
 from fpd_bench.models.backbones import FeatureBackbone
-from fpd_bench.models.published import read_config
+from fpd_bench.models.published_sizes import read_config
 
 DINO_NAME = "vit_base_patch16_dinov3"
 

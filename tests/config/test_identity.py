@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from fpd_bench.config.check import check
 from fpd_bench.config.fields import leaves
-from fpd_bench.config.yaml_text import from_yaml, to_yaml
 from fpd_bench.config.identity import plugins, run_id, semantic
 from fpd_bench.config.schema import DriftConfig, EvaluationConfig, ExecutionConfig, GanConfig, OptimConfig, RunConfig
+from fpd_bench.config.yaml_text import from_yaml, to_yaml
 from fpd_bench.errors import ConfigError, UnknownName
 
 # Ids of published runs. A change here orphans every result there is: add fields with `since` and `before` instead.

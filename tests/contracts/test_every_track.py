@@ -7,10 +7,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from fpd_bench.config.tracks import FACTS
-from fpd_bench.runs.perform.suite_images import generator_of, one_step, run_images
-from fpd_bench.registry import tracks
 from fpd_bench.bench import Suite
+from fpd_bench.config.tracks import FACTS
+from fpd_bench.models.streams import generator_of
+from fpd_bench.registry import tracks
+from fpd_bench.runs.perform.suite_images import one_step, run_images
 
 
 @pytest.fixture(params=["shapes"])

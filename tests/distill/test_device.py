@@ -9,9 +9,9 @@ import torch
 from fpd_bench.config.compose import compose
 from fpd_bench.distill.trainer import Training
 from fpd_bench.errors import ConfigError
-from fpd_bench.runs.perform.suite_images import run_images
 from fpd_bench.models import devices
 from fpd_bench.runs.perform.stages import Bench
+from fpd_bench.runs.perform.suite_images import run_images
 from tests.distill.elsewhere import GPU, Machine, Remote
 
 SMALL = [

@@ -8,9 +8,9 @@ import torch
 from fpd_bench.config.schema import StartConfig
 from fpd_bench.distill.drafting import SAMPLING, draft_codes, draft_logits, draw_noise, draw_start, together
 from fpd_bench.errors import ConfigError
-from fpd_bench.runs.perform.suite_images import one_step
 from fpd_bench.models.perturbation import Perturbation, perturbed
 from fpd_bench.models.sampling import truncated
+from fpd_bench.runs.perform.suite_images import one_step
 
 
 def draw(seed=0):

@@ -1,7 +1,6 @@
 """A tiny Stable Diffusion with random weights, saved in the layout in which pipelines are published."""
 
 import json
-from pathlib import Path
 
 import pytest
 import torch
@@ -41,18 +40,3 @@ def pipeline_folder(tmp_path_factory):
     whole = StableDiffusionPipeline(**parts, safety_checker=None, feature_extractor=None, requires_safety_checker=False)
     whole.save_pretrained(folder)
     return folder
-
-
-@pytest.fixture
-def tiny(monkeypatch):
-    """The tiny track of tests/runs/plugin, registered for as long as a test lasts."""
-    monkeypatch.syspath_prepend(Path(__file__).parents[1] / "runs" / "plugin")
-    from fpd_bench.registry import tracks
-
-    before = dict(tracks._entries)
-    import tiny_bench
-
-    tracks._entries["tiny"] = (tiny_bench.TinyTrack, 1)
-    yield tiny_bench
-    tracks._entries.clear()
-    tracks._entries.update(before)

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from fpd_bench.bench import Item, Suite
 from fpd_bench.config.generators import check_generator
 from fpd_bench.config.schema import GeneratorConfig, RunConfig
 from fpd_bench.errors import AssetError, ConfigError
 from fpd_bench.evals.geneval.folder import write_prompt
 from fpd_bench.generators.folder import FolderGenerator
 from fpd_bench.models.condition import Condition
-from fpd_bench.bench import Item, Suite
 
 PROMPTS = ("a red circle", "two blue squares", "a cat")
 SUITE = Suite("test", tuple(Item(str(i), text, {}) for i, text in enumerate(PROMPTS)), Condition(PROMPTS, {}), None)

@@ -8,15 +8,15 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from fpd_bench.bench import Item, Suite
 from fpd_bench.config import generators as requirements
 from fpd_bench.config.check import check
 from fpd_bench.config.generators import check_generator, locate
 from fpd_bench.config.schema import ExecutionConfig, GeneratorConfig, RunConfig
 from fpd_bench.errors import AssetError, ConfigError, UnknownName
-from fpd_bench.runs.perform.suite_images import generator_of
 from fpd_bench.generators.pipelines import DiffusersGenerator, open_pipeline
 from fpd_bench.models.condition import Condition
-from fpd_bench.bench import Item, Suite
+from fpd_bench.models.streams import generator_of
 
 PROMPTS = ("a red circle", "two blue squares", "a cat")
 SUITE = Suite("test", tuple(Item(str(i), text, {}) for i, text in enumerate(PROMPTS)), Condition(PROMPTS, {}), None)

@@ -16,8 +16,8 @@ import pytest
 
 from fpd_bench import sweep
 from fpd_bench.config.spec import load_sweep
-from fpd_bench.runs.folder import submissions
 from fpd_bench.runs.execute.sweep_plan import open_run
+from fpd_bench.runs.folder import submissions
 
 HERE = Path(__file__).parent
 LAB = Path(os.environ.get("FPD_SLURM_LAB", "/tmp/fpd-slurm-lab"))
@@ -65,21 +65,10 @@ def alone(turn):
 
 
 @pytest.fixture
-def tiny(monkeypatch):
-    """The helpers of tests/runs/plugin with the tiny track registered, here and in jobs."""
-    plugin = HERE.parent / "runs" / "plugin"
-    monkeypatch.syspath_prepend(plugin)
-    from fpd_bench.registry import tracks
-
-    before = dict(tracks._entries)
-    import tiny_bench
-    import tiny_runs
-
-    tracks._entries["tiny"] = (tiny_bench.TinyTrack, 1)
-    monkeypatch.setenv("PYTHONPATH", tiny_runs.environment()["PYTHONPATH"])
-    yield tiny_runs
-    tracks._entries.clear()
-    tracks._entries.update(before)
+def tiny(tiny, monkeypatch):
+    """The helpers of tests/plugin with the tiny track registered, here and in jobs."""
+    monkeypatch.setenv("PYTHONPATH", tiny.environment()["PYTHONPATH"])
+    return tiny
 
 
 class Bench:

@@ -10,10 +10,10 @@ from dataclasses import asdict, replace
 import pytest
 
 from fpd_bench.config.spec import load_sweep
+from fpd_bench.runs.execute.sweep_plan import open_run
 from fpd_bench.runs.folder import submissions
 from fpd_bench.runs.folder.rundir import RunDir
 from fpd_bench.runs.watch.state import state_of
-from fpd_bench.runs.execute.sweep_plan import open_run
 
 pytestmark = pytest.mark.slow
 SLURM = ["executor=slurm", "executor.timeout_min=30"]

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from fpd_bench import status
-from fpd_bench.runs.slurm import follow
 from fpd_bench.runs.folder import submissions
+from fpd_bench.runs.slurm import follow
 from fpd_bench.runs.watch.state import state_of
 
 pytestmark = pytest.mark.slow

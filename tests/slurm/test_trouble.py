@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from fpd_bench.runs.slurm import follow
 from fpd_bench.runs.folder import submissions
+from fpd_bench.runs.slurm import follow
 
 pytestmark = pytest.mark.slow
 

@@ -17,7 +17,7 @@ from transformers import Mask2FormerConfig, Mask2FormerForUniversalSegmentation,
 
 from fpd_bench.models.maskgen import MaskGen
 from fpd_bench.models.maskgit import MaskGit
-from fpd_bench.models.published import clip_shape, maskgen_shape, maskgit_shape, tatitok_shape, vqgan_shape
+from fpd_bench.models.published_sizes import clip_shape, maskgen_shape, maskgit_shape, tatitok_shape, vqgan_shape
 from fpd_bench.models.tatitok import TaTiTok
 from fpd_bench.models.text import ClipText
 from fpd_bench.models.vqgan import Vqgan

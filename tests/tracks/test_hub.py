@@ -7,13 +7,13 @@ import pytest
 from huggingface_hub.errors import GatedRepoError
 
 from fpd_bench import sweep
+from fpd_bench.assets.published import discriminator_file
 from fpd_bench.config.compose import compose
 from fpd_bench.config.tracks import refuse_unavailable
-from fpd_bench.assets.published import discriminator_file
 from fpd_bench.errors import AssetError
 from fpd_bench.models.checkpoints import load_state, load_weights
 from fpd_bench.models.maskgit import MaskGit
-from fpd_bench.models.published import maskgit_shape
+from fpd_bench.models.published_sizes import maskgit_shape
 from fpd_bench.registry import tracks
 from fpd_bench.runs.perform.stages import Bench
 from fpd_bench.tracks.__main__ import main

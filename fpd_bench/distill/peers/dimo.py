@@ -12,17 +12,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from fpd_bench.bench import Track
 from fpd_bench.config.schema import RunConfig
 from fpd_bench.distill import parallel
 from fpd_bench.distill.drafting import Start, draft_logits, draw_start
-from fpd_bench.models.masking import damage, draw_ratios
 from fpd_bench.distill.method import Clock, draft_statistics, micro_batches
 from fpd_bench.distill.refinement import draw_codes, refine
-from fpd_bench.models.streams import Streams
 from fpd_bench.models.condition import Condition
+from fpd_bench.models.masking import damage, draw_ratios
 from fpd_bench.models.sampling import truncated
+from fpd_bench.models.streams import Streams
 from fpd_bench.registry import methods
-from fpd_bench.bench import Track
 
 
 def token_gradient(auxiliary: Tensor, teacher: Tensor, beta: float) -> Tensor:

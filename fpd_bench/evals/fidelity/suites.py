@@ -9,13 +9,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from fpd_bench.bench import Measure
 from fpd_bench.errors import ConfigError
 from fpd_bench.evals.fidelity.features import default_cache
 from fpd_bench.evals.fidelity.images import open_images
 from fpd_bench.evals.fidelity.measure import measure
 from fpd_bench.evals.fidelity.presets import Preset, preset
 from fpd_bench.evals.fidelity.reference import Reference, open_reference
-from fpd_bench.bench import Measure
 
 REAL, REAL_SEED = 2000, 0  # images drawn of a track
 

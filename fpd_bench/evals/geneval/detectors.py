@@ -46,36 +46,6 @@ class Colours(Protocol):
         ...
 
 
-class ShapesBackend:
-    """The embedded detector of the shapes track: no weights, its own colours."""
-
-    def __init__(
-        self,
-        shapes: Sequence[str] | None = None,
-        colours: Sequence[str] | None = None,
-        radii: tuple[float, float] | None = None,
-    ):
-        from fpd_bench.tracks.shapes.detector import Detector
-        from fpd_bench.tracks.shapes.drawing import PALETTE, SHAPES
-
-        self._detector = Detector(list(shapes or SHAPES), list(colours or PALETTE), radii)
-        words = f"{','.join(self._detector.shapes)};{','.join(self._detector.colours)}"
-        self.identity = {"backend": "shapes", "version": "1", "words": words, "radii": str(radii)}
-
-    def see(self, images: Sequence[Image], keys: Sequence[str]) -> list[Seen]:
-        """See Backend."""
-        return [self._one(image) for image in images]
-
-    def _one(self, image: Image) -> Seen:
-        detections: dict[str, list[Detection]] = {name: [] for name in self._detector.shapes}
-        colours = {}
-        for thing in self._detector.detect(image):
-            box = np.array([*thing["box"], thing["score"]], dtype=np.float32)
-            detections[thing["class"]].append((box, thing["mask"]))
-            colours[box.tobytes()] = thing["color"]
-        return Seen(detections, colours)
-
-
 def known_colours(colours: Mapping[bytes, str]) -> ColourClassifier:
     """A classifier that looks colours up by the bytes of the box. Raises ConfigError for a box without a colour."""
 
@@ -96,7 +66,7 @@ def _words(box: Box) -> str:
 
 
 BACKENDS = {
-    "shapes": ("fpd_bench.evals.geneval.detectors", "ShapesBackend"),
+    "shapes": ("fpd_bench.tracks.shapes.geneval_backend", "ShapesBackend"),
     "precomputed": ("fpd_bench.evals.geneval.precomputed", "PrecomputedBackend"),
     "mask2former-hf": ("fpd_bench.evals.geneval.mask2former", "Mask2FormerBackend"),
     "mmdet": ("fpd_bench.evals.geneval.mmdet", "MmdetBackend"),

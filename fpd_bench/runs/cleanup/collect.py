@@ -13,11 +13,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fpd_bench.runs.folder import claims
-from fpd_bench.runs.folder import submissions
-from fpd_bench.runs.cleanup.wanted import Needs, needs
-from fpd_bench.runs.folder.rundir import RunDir
 from fpd_bench.records import layout
+from fpd_bench.runs.cleanup.wanted import Needs, needs
+from fpd_bench.runs.folder import claims, submissions
+from fpd_bench.runs.folder.rundir import RunDir
 
 STALE_SECONDS = 3600  # a temporary file younger than this may be in the making
 TRASH = ".trash"  # results/.trash/: runs on their way out

@@ -30,7 +30,9 @@ def check_machine(configs: Iterable[RunConfig], here: bool, devices: Path = Path
             )
     named = {(c.drift.backbone, str(c.drift), c.track.name, c.track.preset): c for c in configs if _names_phi(c)}
     for config in named.values():
-        from fpd_bench.runs.execute.backbone_check import check_backbone  # imports torch: for those who ask for another Phi only
+        from fpd_bench.runs.execute.backbone_check import (
+            check_backbone,  # imports torch: for those who ask for another Phi only
+        )
 
         check_backbone(config, here)
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
-from fpd_bench.runs.folder.rundir import write_text, write_with
 from fpd_bench.records.layout import sha256
+from fpd_bench.runs.folder.rundir import write_text, write_with
 
 KEEP = 2
 

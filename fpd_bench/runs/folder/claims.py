@@ -19,8 +19,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from fpd_bench.errors import RunError
-from fpd_bench.runs.folder.rundir import now
 from fpd_bench.records import layout
+from fpd_bench.runs.folder.rundir import now
 
 SILENT_MIN = 60  # a claim of another host without a heartbeat for so long is nobody's
 

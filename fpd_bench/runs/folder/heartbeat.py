@@ -13,8 +13,8 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from fpd_bench.runs.folder.rundir import RunDir, now
 from fpd_bench.records import layout
+from fpd_bench.runs.folder.rundir import RunDir, now
 
 SECONDS = 5.0  # between two beats
 

@@ -15,9 +15,9 @@ from typing import Any
 
 import fpd_bench
 from fpd_bench.config.schema import RunConfig
-from fpd_bench.secrets_mask import mask
 from fpd_bench.runs.folder.claims import batch_job
 from fpd_bench.runs.folder.rundir import now
+from fpd_bench.secrets_mask import mask
 
 PACKAGES = ("torch", "torchvision", "timm", "numpy", "scipy", "safetensors", "hydra-core", "omegaconf")
 ENVIRONMENT = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "CUDA_VISIBLE_DEVICES", "CUBLAS_WORKSPACE_CONFIG")

@@ -16,9 +16,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from fpd_bench.config.yaml_text import from_yaml, to_yaml
 from fpd_bench.config.identity import CONFIG_SCHEMA, plugins, run_id, semantic
 from fpd_bench.config.schema import RunConfig
+from fpd_bench.config.yaml_text import from_yaml, to_yaml
 from fpd_bench.errors import ConfigError, RunError
 from fpd_bench.records import layout
 

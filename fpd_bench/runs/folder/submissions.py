@@ -14,9 +14,9 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from fpd_bench.records import layout
 from fpd_bench.runs.folder.claims import process_start, user
 from fpd_bench.runs.folder.rundir import RunDir, now, write_text
-from fpd_bench.records import layout
 
 LOGS = "slurm"  # results/slurm/<batch>/: what its jobs print
 

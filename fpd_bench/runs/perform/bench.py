@@ -6,15 +6,15 @@ from dataclasses import dataclass
 import torch
 
 from fpd_bench import registry
+from fpd_bench.assets.published import discriminator_file
+from fpd_bench.bench import Track
 from fpd_bench.config.check import check, judged_by_file
 from fpd_bench.config.identity import generated, trains
 from fpd_bench.config.schema import RunConfig
-from fpd_bench.assets.published import discriminator_file
 from fpd_bench.generators.base import Generator
 from fpd_bench.models import devices
 from fpd_bench.models.named_backbone import backbone_assets
 from fpd_bench.records.layout import sha256
-from fpd_bench.bench import Track
 from fpd_bench.tracks.judges import Judge, judge_of
 
 

@@ -10,16 +10,16 @@ from PIL import Image, ImageDraw, ImageFont
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
+from fpd_bench.bench import Item, Suite, Track
 from fpd_bench.config.check import check
 from fpd_bench.config.identity import TEACHER, generated
 from fpd_bench.config.schema import EvaluationConfig, RunConfig, TrackConfig
 from fpd_bench.errors import AssetError, ConfigError
-from fpd_bench.runs.perform.suite_images import run_images
+from fpd_bench.records import layout
 from fpd_bench.runs.folder.rundir import RunDir
 from fpd_bench.runs.perform.stages import Bench, student_of
+from fpd_bench.runs.perform.suite_images import run_images
 from fpd_bench.runs.watch.state import state_of
-from fpd_bench.records import layout
-from fpd_bench.bench import Item, Suite, Track
 
 SUITE = "prompts"  # part of the noise's key: a prompt has the same noise whatever is asked for beside it
 GAP = 4  # px between images, and around the sheet

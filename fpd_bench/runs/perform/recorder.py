@@ -6,8 +6,7 @@ from typing import Any
 from torch import Tensor
 from torchvision.utils import save_image
 
-from fpd_bench.runs.folder import checkpoints
-from fpd_bench.runs.folder import claims
+from fpd_bench.runs.folder import checkpoints, claims
 from fpd_bench.runs.folder.failures import need_space
 from fpd_bench.runs.folder.heartbeat import Heart
 from fpd_bench.runs.folder.rundir import RunDir, now, write_with

@@ -15,19 +15,17 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from fpd_bench.bench import Suite, Track
 from fpd_bench.config.identity import trains
 from fpd_bench.config.schema import RunConfig
 from fpd_bench.errors import Diverged, Interrupted, RunError
-from fpd_bench.runs.folder import claims
-from fpd_bench.runs.folder import image_shards
-from fpd_bench.runs.folder import provenance
+from fpd_bench.runs.folder import claims, image_shards, provenance
 from fpd_bench.runs.folder.failures import failure_class, halved, micro_batch, need_space
 from fpd_bench.runs.folder.outcome import Outcome
-from fpd_bench.runs.perform.recorder import RunRecorder
 from fpd_bench.runs.folder.rundir import Row, RunDir, write_text, write_with
 from fpd_bench.runs.folder.stop_signals import StopFlag, stop_flag
 from fpd_bench.runs.perform.bench import Bench, Source, assets_of, prepared
-from fpd_bench.bench import Suite, Track
+from fpd_bench.runs.perform.recorder import RunRecorder
 
 __all__ = ["Bench", "perform", "student_of"]
 

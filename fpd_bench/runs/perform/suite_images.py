@@ -10,19 +10,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from fpd_bench.bench import Suite, Track
 from fpd_bench.config.schema import EvaluationConfig, RunConfig, StartConfig
 from fpd_bench.distill.drafting import draft_codes, draft_logits, draw_noise, draw_start, together
-from fpd_bench.models.streams import seed_of
 from fpd_bench.models.condition import Condition
-from fpd_bench.bench import Suite, Track
+from fpd_bench.models.streams import generator_of
 
 BATCH = 128  # of one call of the network
 DECODED = 16  # images decoded at once: a VQGAN at 256 px keeps 170 MB of each
-
-
-def generator_of(seed: int, suite: str, item: str, replicate: int) -> torch.Generator:
-    """The noise of one image."""
-    return torch.Generator().manual_seed(seed_of("sample", seed, suite, item, replicate))
 
 
 @torch.no_grad()

@@ -4,16 +4,15 @@ from pathlib import Path
 
 from fpd_bench.config.spec import Sweep
 from fpd_bench.errors import ConfigError
-from fpd_bench.runs.watch import past_durations
-from fpd_bench.runs.slurm import submit
-from fpd_bench.runs.slurm import scheduler
-from fpd_bench.runs.folder import submissions
-from fpd_bench.runs.execute.options import Executor, asks_sbatch, gpus_of
-from fpd_bench.runs.folder.failures import Patience
-from fpd_bench.runs.slurm.follow import cancel_runs, run_slurm
 from fpd_bench.runs.execute.local import Tell
-from fpd_bench.runs.folder.rundir import RunDir
+from fpd_bench.runs.execute.options import Executor, asks_sbatch, gpus_of
 from fpd_bench.runs.execute.sweep_plan import Plan, open_run
+from fpd_bench.runs.folder import submissions
+from fpd_bench.runs.folder.failures import Patience
+from fpd_bench.runs.folder.rundir import RunDir
+from fpd_bench.runs.slurm import scheduler, submit
+from fpd_bench.runs.slurm.follow import cancel_runs, run_slurm
+from fpd_bench.runs.watch import past_durations
 
 LATER = (
     "The jobs go on. The same command follows them again, python -m fpd_bench.status shows them, "

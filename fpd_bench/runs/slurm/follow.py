@@ -7,18 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from fpd_bench.errors import ConfigError
-from fpd_bench.runs.slurm import job
-from fpd_bench.runs.slurm import submit
-from fpd_bench.runs.folder import claims
-from fpd_bench.runs.folder import submissions
-from fpd_bench.runs.execute.options import Executor
-from fpd_bench.runs.folder.failures import Patience, halved, micro_batch
 from fpd_bench.runs.execute.local import Tell
+from fpd_bench.runs.execute.options import Executor
+from fpd_bench.runs.folder import claims, submissions
+from fpd_bench.runs.folder.failures import Patience, halved, micro_batch
 from fpd_bench.runs.folder.outcome import Outcome
 from fpd_bench.runs.folder.rundir import RunDir
-from fpd_bench.runs.slurm.scheduler import Answer, Scheduler, cancel
 from fpd_bench.runs.folder.stop_signals import StopFlag, stop_flag
+from fpd_bench.runs.slurm import job, submit
 from fpd_bench.runs.slurm.lost_jobs import judge
+from fpd_bench.runs.slurm.scheduler import Answer, Scheduler, cancel
 
 POLL_SECONDS = 5.0
 RETRY_SECONDS = 60.0  # until sbatch is asked again after it refused

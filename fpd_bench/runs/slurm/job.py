@@ -6,13 +6,12 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
-from fpd_bench.runs.slurm import scheduler
-from fpd_bench.runs.folder import claims
-from fpd_bench.runs.folder import submissions
+from fpd_bench.runs.folder import claims, submissions
 from fpd_bench.runs.folder.failures import failure_class, mistake
 from fpd_bench.runs.folder.outcome import Outcome
 from fpd_bench.runs.folder.rundir import RunDir
 from fpd_bench.runs.folder.stop_signals import stop_flag
+from fpd_bench.runs.slurm import scheduler
 
 KILL_SECONDS = 60  # SLURM's KillWait is 30 by default
 

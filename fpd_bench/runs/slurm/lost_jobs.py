@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from fpd_bench.runs.slurm.scheduler import Answer
 from fpd_bench.runs.folder.submissions import Submission
+from fpd_bench.runs.slurm.scheduler import Answer
 
 NODE_TRIES = 4  # a submission and three more
 DEATH_TRIES = 2

@@ -14,13 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from fpd_bench.errors import ConfigError
-from fpd_bench.runs.slurm import scheduler
-from fpd_bench.runs.slurm import code_snapshot
-from fpd_bench.runs.folder import submissions
 from fpd_bench.runs.execute.options import Executor, gpus_of
-from fpd_bench.runs.slurm.job import Worker
+from fpd_bench.runs.folder import submissions
 from fpd_bench.runs.folder.rundir import RunDir, write_with
 from fpd_bench.runs.folder.submissions import LOGS
+from fpd_bench.runs.slurm import code_snapshot, scheduler
+from fpd_bench.runs.slurm.job import Worker
 
 LONGEST_COMMENT = 1000
 # What sbatch says after two minutes of trying by itself.

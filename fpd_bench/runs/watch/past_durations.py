@@ -8,8 +8,8 @@ from statistics import mean
 
 from fpd_bench.config.identity import semantic
 from fpd_bench.config.schema import RunConfig
-from fpd_bench.runs.folder.rundir import RunDir
 from fpd_bench.records import layout
+from fpd_bench.runs.folder.rundir import RunDir
 
 ALIKE = ("method", "track.name", "track.preset")  # what must be equal
 MOST = 500  # run directories that are looked at, newest first

@@ -3,11 +3,9 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
-from fpd_bench.runs.slurm import scheduler
-from fpd_bench.runs.folder import claims
-from fpd_bench.runs.folder import heartbeat
-from fpd_bench.runs.folder import submissions
+from fpd_bench.runs.folder import claims, heartbeat, submissions
 from fpd_bench.runs.folder.rundir import RunDir
+from fpd_bench.runs.slurm import scheduler
 
 ENDINGS = ("finished", "failed", "diverged", "interrupted")
 RESULTS = ("done", "diverged")

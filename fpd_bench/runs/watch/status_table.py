@@ -1,11 +1,16 @@
-"""Where runs stand, as a table of text for people and as objects for programs. Reads what it is given, nothing else."""
+"""Where runs stand, as a table of text for people, drawn once or again and again, and as objects for programs."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 
-from fpd_bench.runs.watch.state import ALIVE, TROUBLE, RunState
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+from fpd_bench.runs.execute.sweep_plan import Plan
 from fpd_bench.runs.watch.live_view import duration
+from fpd_bench.runs.watch.state import ALIVE, TROUBLE, RunState
 
 HEAD = ("run", "state", "cell", "step", "left", "attempt", "host", "last word")
 LONGEST = 160  # characters of a last word; `status RUN` and --json have all of them
@@ -46,3 +51,27 @@ def _word(state: RunState) -> str:
         text = ""  # host and attempt say it
     line = " ".join(text.split())
     return line if len(line) <= LONGEST else f"{line[: LONGEST - 1]}…"
+
+
+def watch(shown: Callable[[], tuple[str, Plan]], seconds: float, sleep: Callable[[float], None]) -> Plan:
+    """Draw `shown` every so many seconds, in place on a terminal, one under the other elsewhere.
+
+    Ends when no run is at work or waits for a job, or at Ctrl-C. Returns the last look.
+    """
+    console = Console()
+    text, plan = shown()
+    with Live(console=console, auto_refresh=False, vertical_overflow="visible") as live:
+        try:
+            while True:
+                head = plan.sentence()
+                if console.is_terminal:
+                    live.update(Text(f"{head}\n{text}", no_wrap=True, overflow="ellipsis"), refresh=True)
+                else:
+                    print(f"{head}\n{text}", flush=True)
+                if not any(state.state in ALIVE for state in plan.states.values()):
+                    break
+                sleep(seconds)
+                text, plan = shown()
+        except KeyboardInterrupt:
+            pass
+    return plan

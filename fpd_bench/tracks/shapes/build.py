@@ -20,9 +20,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fpd_bench.models.masking import damage, draw_ratios
 from fpd_bench.errors import AssetError
 from fpd_bench.models.condition import Condition
+from fpd_bench.models.masking import damage, draw_ratios
 from fpd_bench.models.transformer import MaskedTransformer, Shape
 from fpd_bench.tracks.shapes import assets
 from fpd_bench.tracks.shapes.free import FIT_SEED, learn_codes

@@ -9,13 +9,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from fpd_bench.evals.geneval.detectors import ShapesBackend, score_images
+from fpd_bench.bench import Item, Suite
+from fpd_bench.evals.geneval.detectors import score_images
 from fpd_bench.models.backbones import LITE0_SHA256, FeatureBackbone
 from fpd_bench.models.condition import Condition
 from fpd_bench.models.sampling import sample_by_confidence
 from fpd_bench.registry import tracks
-from fpd_bench.bench import Item, Suite
 from fpd_bench.tracks.shapes import assets
+from fpd_bench.tracks.shapes.geneval_backend import ShapesBackend
 from fpd_bench.tracks.shapes.language import condition_of, draw_prompts, draw_things, null_condition
 from fpd_bench.tracks.shapes.prompts import splits
 from fpd_bench.tracks.shapes.tokenizer import PatchTokenizer, pictures_of, tokens_of

@@ -7,11 +7,12 @@ import pytest
 from scipy import ndimage
 
 from fpd_bench.errors import ConfigError, UnknownName
-from fpd_bench.evals.geneval.detectors import ShapesBackend, score_images
+from fpd_bench.evals.geneval.detectors import score_images
 from fpd_bench.evals.geneval.prompts import every_row
 from fpd_bench.tracks.shapes.components import objects
 from fpd_bench.tracks.shapes.detector import Detector
 from fpd_bench.tracks.shapes.drawing import PALETTE, SHAPES, coverage, render, render_free_scene
+from fpd_bench.tracks.shapes.geneval_backend import ShapesBackend
 from fpd_bench.tracks.shapes.templates import Templates
 
 SHAPE_LIST, COLOUR_LIST = list(SHAPES), list(PALETTE)

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from fpd_bench.evals.geneval.detectors import ShapesBackend, score_images
+from fpd_bench.evals.geneval.detectors import score_images
 from fpd_bench.evals.geneval.prompts import TASKS
 from fpd_bench.tracks.shapes.free import free_places, learn_codes, picture
+from fpd_bench.tracks.shapes.geneval_backend import ShapesBackend
 from fpd_bench.tracks.shapes.language import draw_things
 from fpd_bench.tracks.shapes.prompts import scene, splits
 from fpd_bench.tracks.shapes.tokenizer import PatchTokenizer, pictures_of, tokens_of

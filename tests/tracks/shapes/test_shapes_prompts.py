@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from fpd_bench.errors import ConfigError
-from fpd_bench.evals.geneval.detectors import ShapesBackend, score_images
+from fpd_bench.evals.geneval.detectors import score_images
 from fpd_bench.evals.geneval.prompts import TASKS
+from fpd_bench.tracks.shapes.geneval_backend import ShapesBackend
 from fpd_bench.tracks.shapes.language import TEXT_LENGTH, condition_of, draw_prompts, draw_scenes, null_condition
 from fpd_bench.tracks.shapes.prompts import (
     PER_SPLIT,

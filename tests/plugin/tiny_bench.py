@@ -12,9 +12,9 @@ import time
 
 import torch
 
+from fpd_bench.bench import Condition, Item, Suite
 from fpd_bench.models.transformer import MaskedTransformer, Shape
 from fpd_bench.registry import tracks
-from fpd_bench.bench import Condition, Item, Suite
 from fpd_bench.tracks.shapes.tokenizer import PatchTokenizer
 
 CODES, TOKENS, PATCH = 8, 4, 4

@@ -95,8 +95,8 @@ def command(bench, door, results, kills, ledger):
 
 def _door(bench, door, results):
     from fpd_bench import report, sweep, worker
-    from fpd_bench.store import __main__ as store
     from fpd_bench.records import layout
+    from fpd_bench.store import __main__ as store
 
     if door == "sweep":
         return sweep.main(bench.arguments(results, "executor=inline"))

@@ -1,4 +1,4 @@
-"""`store gc` removes what no table needs, and nothing that anybody works on, on real run directories."""
+"""`clean` removes what no table needs, and nothing that anybody works on, on real run directories."""
 
 import io
 import json
@@ -10,15 +10,15 @@ import time
 
 import pytest
 
+from fpd_bench.clean import main
 from fpd_bench.config.compose import compose
 from fpd_bench.config.identity import plugins, semantic
 from fpd_bench.config.spec import load_sweep
-from fpd_bench.runs.folder import claims
-from fpd_bench.runs.folder import submissions
-from fpd_bench.runs.cleanup import collect
-from fpd_bench.runs.folder.rundir import RunDir
 from fpd_bench.records import layout
-from fpd_bench.store.__main__ import main
+from fpd_bench.runs.cleanup import collect
+from fpd_bench.runs.folder import claims, submissions
+from fpd_bench.runs.folder.rundir import RunDir
+from fpd_bench.store.__main__ import main as store
 from tests.store.synthetic_runs import write_run
 
 SWEEP = """
@@ -80,7 +80,7 @@ def names(results):
 
 
 def gc(results, sweep, *flags):
-    return main(["gc", str(sweep), "--results", str(results), *flags])
+    return main([str(sweep), "--results", str(results), *flags])
 
 
 def test_a_dry_run_says_what_would_go_with_its_size_and_touches_nothing(results, sweep, capsys):
@@ -168,11 +168,8 @@ def test_folders_that_are_no_runs_of_ours_and_links_stay(results, unneeded, swee
 
 
 def test_what_a_killed_gc_left_half_removed_goes_next_time(results, sweep):
-    code = (
-        "import os, shutil; from fpd_bench.runs import cleaning; from fpd_bench.store.__main__ import main\n"
-        "shutil.rmtree = lambda path: os._exit(9); main()"
-    )
-    command = [sys.executable, "-c", code, "gc", str(sweep), "--results", str(results), "--yes"]
+    code = "import os, shutil; from fpd_bench.clean import main\nshutil.rmtree = lambda path: os._exit(9); main()"
+    command = [sys.executable, "-c", code, str(sweep), "--results", str(results), "--yes"]
     assert subprocess.run(command, check=False).returncode == 9
     assert len(list(results.rglob("config.yaml"))) == 5, "one is in the trash, or none"
     assert gc(results, sweep, "--yes") == 0
@@ -191,9 +188,9 @@ def test_nothing_goes_without_a_word(results, sweep, capsys, monkeypatch):
 
 def test_without_a_sweep_file_nothing_is_unneeded(results, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    assert main(["gc", "--results", str(results), "--yes"]) == 2
+    assert main(["--results", str(results), "--yes"]) == 2
     assert "No sweep files" in capsys.readouterr().err
-    assert main(["gc", "nowhere.yaml", "--results", str(results), "--yes"]) == 2
+    assert main(["nowhere.yaml", "--results", str(results), "--yes"]) == 2
     assert len(names(results)) == 5
 
 
@@ -202,12 +199,12 @@ def test_runs_of_a_search_cannot_be_listed_so_no_run_goes(results, sweep, tmp_pa
     shutil.copy(sweep, tmp_path / "sweeps")
     (tmp_path / "sweeps" / "search_bandwidths.yaml").write_text("name: search")
     monkeypatch.chdir(tmp_path)
-    assert main(["gc", "--results", str(results), "--yes"]) == 0
+    assert main(["--results", str(results), "--yes"]) == 0
     assert len(names(results)) == 5 and "search_bandwidths.yaml is a search" in capsys.readouterr().out
 
 
 def test_the_index_follows(results, sweep):
-    assert main(["check", "--results", str(results)]) == 0
+    assert store(["check", "--results", str(results)]) == 0
     assert gc(results, sweep, "--yes") == 0
-    assert main(["check", "--results", str(results)]) == 0
+    assert store(["check", "--results", str(results)]) == 0
     assert layout.read_json(results / "runs" / min(names(results)) / "DONE")

@@ -7,10 +7,9 @@ from json import dumps
 
 import pytest
 
-from fpd_bench.runs.slurm import scheduler
-from fpd_bench.runs.folder import claims
-from fpd_bench.runs.folder import submissions
+from fpd_bench.runs.folder import claims, submissions
 from fpd_bench.runs.folder.rundir import RunDir
+from fpd_bench.runs.slurm import scheduler
 from fpd_bench.runs.watch.state import state_of, with_scheduler
 
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from fpd_bench.runs.slurm.scheduler import Answer
 from fpd_bench.runs.folder.submissions import Submission
 from fpd_bench.runs.slurm.lost_jobs import Verdict, judge
+from fpd_bench.runs.slurm.scheduler import Answer
 
 
 def after(state, tries=1, exclude="", node="n1", began=True, interrupted=False, stuck=False):

@@ -9,8 +9,8 @@ import pytest
 from fpd_bench.assets import published
 from fpd_bench.config.compose import compose
 from fpd_bench.config.schema import RunConfig
-from fpd_bench.secrets_mask import mask
 from fpd_bench.runs.folder import provenance
+from fpd_bench.secrets_mask import mask
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 PLUGIN = Path(__file__).parent
-ROOT = PLUGIN.parents[2]
+ROOT = PLUGIN.parents[1]
 BASE = [
     "track.name=tiny", "drift.space=pixel", "drift.blocks=[]", "drift.grid=2", "optim.steps=30", "optim.batch=8",
     "optim.warmup=2", "drift.samples_per_condition=4", "execution.checkpoint_every=5", "execution.log_every=1",

@@ -12,15 +12,15 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from fpd_bench import sweep
 from fpd_bench.config.compose import compose
+from fpd_bench.costs.estimate import GPUS, NUMBER_SECONDS, SCORERS_GB, SUITE_ITEMS, Asked, Gpu, estimate
+from fpd_bench.costs.meter import look
+from fpd_bench.costs.report import figure, refuse_too_big, report, split_plan
+from fpd_bench.costs.step import Memory, step_cost
 from fpd_bench.distill import drafting, refinement
 from fpd_bench.distill.trainer import Training
 from fpd_bench.errors import ConfigError, UnknownName
 from fpd_bench.evals.geneval.prompts import geneval_rows
 from fpd_bench.registry import tracks
-from fpd_bench.costs.step import Memory, step_cost
-from fpd_bench.costs.estimate import GPUS, NUMBER_SECONDS, SCORERS_GB, SUITE_ITEMS, Asked, Gpu, estimate
-from fpd_bench.costs.meter import look
-from fpd_bench.costs.report import figure, refuse_too_big, report, split_plan
 from fpd_bench.tracks.geneval import validation_rows
 
 SWEEPS = Path(__file__).parents[2] / "sweeps"

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from fpd_bench.config.compose import compose
-from fpd_bench.runs.watch.past_durations import expect, told
 from fpd_bench.runs.folder.rundir import RunDir
+from fpd_bench.runs.watch.past_durations import expect, told
 
 
 @pytest.fixture

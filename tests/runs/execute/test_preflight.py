@@ -12,7 +12,7 @@ from fpd_bench.errors import AssetError, ConfigError
 from fpd_bench.runs.execute.preflight import check_machine
 from fpd_bench.tracks.shapes import files
 
-SMOKE = Path(__file__).parents[2] / "sweeps" / "smoke.yaml"
+SMOKE = Path(__file__).parents[3] / "sweeps" / "smoke.yaml"
 
 
 @pytest.fixture

@@ -8,15 +8,15 @@ from dataclasses import asdict, replace
 
 import pytest
 
+from fpd_bench.records import layout
 from fpd_bench.runs.folder import claims
 from fpd_bench.runs.folder.claims import Claim
 from fpd_bench.runs.folder.rundir import now
-from fpd_bench.records import layout
 
 CLAIM = """
 import sys, time
 from pathlib import Path
-from fpd_bench.runs import claims
+from fpd_bench.runs.folder import claims
 start = float(sys.argv[2])
 time.sleep(max(0, start - time.time()))
 try:

@@ -10,12 +10,11 @@ import pytest
 import torch
 
 from fpd_bench.config.compose import compose
-from fpd_bench.runs.folder import checkpoints
-from fpd_bench.runs.folder import claims
+from fpd_bench.runs.folder import checkpoints, claims
 from fpd_bench.runs.folder.outcome import Outcome
 from fpd_bench.runs.folder.rundir import RunDir
-from fpd_bench.runs.watch.scores import RowScore, render, run_score
 from fpd_bench.runs.perform.stages import Bench, perform
+from fpd_bench.runs.watch.scores import RowScore, render, run_score
 from fpd_bench.runs.watch.state import state_of
 
 

@@ -3,9 +3,9 @@
 import pytest
 
 from fpd_bench.config.compose import compose
-from fpd_bench.runs.slurm import job
 from fpd_bench.runs.folder import submissions
 from fpd_bench.runs.folder.rundir import RunDir
+from fpd_bench.runs.slurm import job
 
 
 @pytest.fixture

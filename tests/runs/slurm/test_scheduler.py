@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from fpd_bench.runs.slurm import scheduler
 from fpd_bench.runs.folder import submissions
 from fpd_bench.runs.folder.rundir import RunDir
+from fpd_bench.runs.slurm import scheduler
 from fpd_bench.runs.slurm.scheduler import Scheduler
 from fpd_bench.runs.watch.state import state_of, with_scheduler
 

@@ -5,10 +5,11 @@ import itertools
 import pytest
 import torch
 
+from fpd_bench.bench import Suite
 from fpd_bench.config.compose import compose
 from fpd_bench.config.schema import StartConfig
-from fpd_bench.runs.perform.suite_images import generator_of, one_step, run_images, to_pixels
-from fpd_bench.bench import Suite
+from fpd_bench.models.streams import generator_of
+from fpd_bench.runs.perform.suite_images import one_step, run_images, to_pixels
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,8 @@ import torch
 
 from fpd_bench.config.compose import compose
 from fpd_bench.errors import UnknownName
-from fpd_bench.runs.folder import failures
 from fpd_bench.runs.execute.local import run_inline
+from fpd_bench.runs.folder import failures
 from fpd_bench.runs.folder.rundir import RunDir
 from fpd_bench.runs.perform.stages import Bench, perform
 

@@ -18,7 +18,7 @@ from fpd_bench.runs.folder import claims
 from fpd_bench.runs.folder.heartbeat import Heart
 from fpd_bench.runs.folder.rundir import RunDir
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture

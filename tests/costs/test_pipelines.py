@@ -14,16 +14,16 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from fpd_bench import sweep
+from fpd_bench.bench import Item, Suite
 from fpd_bench.config.compose import compose
 from fpd_bench.config.schema import ExecutionConfig, GeneratorConfig, RunConfig
-from fpd_bench.errors import ConfigError
-from fpd_bench.costs.pipeline_on_meta import blueprint
-from fpd_bench.generators.pipelines import DiffusersGenerator, open_pipeline
-from fpd_bench.generators.published import LAYOUTS, LDM, SD15, SD21, SDXL, SOURCES, TURBO
-from fpd_bench.models.condition import Condition
-from fpd_bench.costs.pipelines import drawing
 from fpd_bench.costs.estimate import GPUS, SCORERS_GB, Asked, estimate
-from fpd_bench.bench import Item, Suite
+from fpd_bench.costs.pipeline_on_meta import blueprint
+from fpd_bench.costs.pipelines import drawing
+from fpd_bench.errors import ConfigError
+from fpd_bench.generators.pipeline_configs import LAYOUTS, LDM, SD15, SD21, SDXL, SOURCES, TURBO
+from fpd_bench.generators.pipelines import DiffusersGenerator, open_pipeline
+from fpd_bench.models.condition import Condition
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # of diffusers
 SWEEPS = Path(__file__).parents[2] / "sweeps"

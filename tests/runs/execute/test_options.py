@@ -7,12 +7,10 @@ import pytest
 from fpd_bench.config.schema import ExecutionConfig
 from fpd_bench.config.spec import load_sweep
 from fpd_bench.errors import ConfigError
-from fpd_bench.runs.slurm import batch_sweep
-from fpd_bench.runs.slurm import submit
-from fpd_bench.runs.slurm import scheduler
 from fpd_bench.runs.execute.options import Executor, fitted, split_executor
+from fpd_bench.runs.slurm import batch_sweep, scheduler, submit
 
-SWEEPS = Path(__file__).parents[2] / "sweeps"
+SWEEPS = Path(__file__).parents[3] / "sweeps"
 
 
 def test_executor_fields_are_taken_out_of_the_overrides():

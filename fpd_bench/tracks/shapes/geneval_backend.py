@@ -1,0 +1,37 @@
+"""The shapes track's detector as one of GenEval's backends: it needs no weights and tells colours itself."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from fpd_bench.evals.geneval.detectors import Image, Seen
+from fpd_bench.evals.geneval.scoring import Detection
+from fpd_bench.tracks.shapes.detector import Detector
+from fpd_bench.tracks.shapes.drawing import PALETTE, SHAPES
+
+
+class ShapesBackend:
+    """The embedded detector of the shapes track: no weights, its own colours."""
+
+    def __init__(
+        self,
+        shapes: Sequence[str] | None = None,
+        colours: Sequence[str] | None = None,
+        radii: tuple[float, float] | None = None,
+    ):
+        self._detector = Detector(list(shapes or SHAPES), list(colours or PALETTE), radii)
+        words = f"{','.join(self._detector.shapes)};{','.join(self._detector.colours)}"
+        self.identity = {"backend": "shapes", "version": "1", "words": words, "radii": str(radii)}
+
+    def see(self, images: Sequence[Image], keys: Sequence[str]) -> list[Seen]:
+        """See Backend."""
+        return [self._one(image) for image in images]
+
+    def _one(self, image: Image) -> Seen:
+        detections: dict[str, list[Detection]] = {name: [] for name in self._detector.shapes}
+        colours = {}
+        for thing in self._detector.detect(image):
+            box = np.array([*thing["box"], thing["score"]], dtype=np.float32)
+            detections[thing["class"]].append((box, thing["mask"]))
+            colours[box.tobytes()] = thing["color"]
+        return Seen(detections, colours)
