@@ -36,7 +36,7 @@ metric: overall
 seeds: [0]
 profiles:
   embedded: [optim.steps=6, optim.warmup=2, optim.batch=16, evaluation.images_per_prompt=1, evaluation.split=validation,
-    drift.samples_per_condition=4, execution.log_every=1, execution.checkpoint_every=2, execution.grid_every=3]
+    optim.samples_per_condition=4, execution.log_every=1, execution.checkpoint_every=2, execution.grid_every=3]
 tables:
   - id: a
     caption: Gradient routing

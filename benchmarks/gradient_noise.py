@@ -24,9 +24,9 @@ VARIANTS = {
     "defaults": [],
     "bandwidths .05, .2, .5": ["drift.bandwidths=[0.05,0.2,0.5]"],
     "bandwidths 2, 4, 8": ["drift.bandwidths=[2,4,8]"],
-    "4 drafts a prompt": ["drift.samples_per_condition=4"],
-    "8 drafts a prompt": ["drift.samples_per_condition=8"],
-    "64 drafts of one prompt": ["drift.samples_per_condition=64"],
+    "4 drafts a prompt": ["optim.samples_per_condition=4"],
+    "8 drafts a prompt": ["optim.samples_per_condition=8"],
+    "64 drafts of one prompt": ["optim.samples_per_condition=64"],
     "own repair only, no repulsion": ["drift.positives=own", "drift.repulsion=0"],
     "all repairs, no repulsion": ["drift.repulsion=0"],
     "negatives without self": ["drift.negatives=self_masked"],
@@ -54,7 +54,7 @@ class Fixed(torch.nn.Module):
 def gradients(config: RunConfig, track: ShapesTrack, draws: int) -> Tensor:
     """[draws, B L K] of FPD for one batch, at the teacher's own one-step logits."""
     streams = Streams(seed=100)
-    per_prompt = config.drift.samples_per_condition
+    per_prompt = config.optim.samples_per_condition
     condition = track.draw_conditions(config.optim.batch // per_prompt, streams["conditions"]).repeat(per_prompt)
     method = FixedPointDistillation(config, track, streams)
     masked = torch.full((len(condition), track.n_tokens), track.n_codes)

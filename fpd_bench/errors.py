@@ -3,6 +3,7 @@
 FpdError
 ├── ConfigError            the user's mistake, found before work starts (exit code 2)
 │   ├── UnknownName        a name that no registry, preset or sweep knows
+│   ├── PluginError        a plugin, ours or of another package, whose code cannot be used
 │   └── AssetError         a weights or data file that is missing, corrupt or foreign
 ├── RunError               a run that could not finish (exit code 1)
 │   ├── Diverged           NaN or inf in training: a result, not a crash
@@ -16,7 +17,8 @@ from collections.abc import Iterable
 
 from fpd_bench.secrets_mask import mask
 
-MANY = 150  # names are too many to be listed
+MANY = 40  # names are too many to be listed
+NEAREST = 5  # of them are shown
 
 
 class FpdError(Exception):
@@ -37,15 +39,21 @@ class ConfigError(FpdError):
 class UnknownName(ConfigError):
     """A name that is not among the known ones."""
 
-    def __init__(self, kind: str, name: str, known: Iterable[str], where: str = ""):
+    def __init__(self, kind: str, name: str, known: Iterable[str], where: str = "", listing: str = ""):
+        """listing: how to see all names, where there are too many to be listed here."""
         names = sorted(known)
-        close = difflib.get_close_matches(str(name), names, n=MANY // 10)
+        close = difflib.get_close_matches(str(name), names, n=NEAREST)
         hint = f" Did you mean '{close[0]}'?" if close else ""
         place = f" in {where}" if where else ""
         listed = ", ".join(names) or "none"
         if len(names) > MANY:
-            listed = f"{len(names)} names" + (f", for example {', '.join(close)}" if close else "")
+            listed = f"{len(names)} names, the nearest: {', '.join(close)}" if close else f"{len(names)} names"
+            listed += f". {listing}" if listing else ""
         super().__init__(f"Unknown {kind} '{name}'{place}.{hint} Available: {listed}.")
+
+
+class PluginError(ConfigError):
+    """A plugin that was asked for cannot be imported, or is not what it was announced as."""
 
 
 class AssetError(ConfigError):

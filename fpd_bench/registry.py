@@ -1,21 +1,170 @@
-"""Named choices: every axis of a sweep is a Registry, and every registry lives here.
+"""Named choices: every axis of a sweep is a Registry, and every plugin stands in one list here or in an entry point.
 
-A registry knows the module that fills it and imports it at the first lookup, so listing the registries costs
-nothing and the torch-free rooms stay torch-free. The names and versions of the plugins in this tree stand beside
-each registry, so that configurations are checked and runs are named without importing them either. Packages outside
-this tree announce plugins under the entry point group `fpd_bench.<kind>s` (for example `fpd_bench.estimators`).
+A declaration says what must be known of a plugin before its code is imported: its version, and which fields of the
+configuration it reads, so that runs are checked and named without torch. The code is imported when the plugin is used
+for the first time, that plugin's alone. Packages outside this tree announce plugins under the entry point group
+`fpd_bench.<kind>s` (for example `fpd_bench.estimators`), as a Declaration or as the module that registers them.
 """
 
 import importlib
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from functools import cache
-from importlib.metadata import EntryPoints, entry_points
+from importlib.metadata import EntryPoint, EntryPoints, entry_points
 from typing import Any, Generic, TypeVar
 
-from fpd_bench.errors import UnknownName
+from fpd_bench.errors import PluginError, UnknownName
 
 T = TypeVar("T")
+TEACHER = "teacher"  # the method that trains nothing: what every track's teacher draws by itself
+EVERYTHING = ("*",)  # what a plugin reads that does not say
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Settings that a plugin cannot carry out. where: {field: the values that are refused together}."""
+
+    where: Mapping[str, tuple[Any, ...]]
+    why: str
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """What is known of a plugin before its code is imported.
+
+    module: registers the plugin when it is imported. version: part of every run id that uses the plugin; raise it when
+    its maths changes. reads: fields of the configuration that can change what it computes, as patterns (`drift.*`); no
+    others name its runs. settings: a dataclass of knobs, which become the fields `plugin.<name>.<field>`.
+    """
+
+    module: str = ""
+    version: int = 1
+    reads: tuple[str, ...] = EVERYTHING
+    refuses: tuple[Refusal, ...] = ()
+    settings: type | None = None
+
+
+@dataclass(frozen=True)
+class TrackDeclaration(Declaration):
+    """A track reads its own fields, track.*, which every run reads; say more only if it does."""
+
+    reads: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class GeneratorDeclaration(Declaration):
+    """Images from elsewhere: nothing is trained, so only these fields can matter. draws: by a pipeline, in the run."""
+
+    reads: tuple[str, ...] = ("generator.*",)
+    draws: bool = True
+
+
+@dataclass(frozen=True)
+class MethodDeclaration(Declaration):
+    """trains: a student; otherwise images come from the teacher or from elsewhere. auxiliary: it trains a second
+    network. data_parallel: several processes can share its batch."""
+
+    trains: bool = True
+    auxiliary: bool = False
+    data_parallel: bool = False
+
+
+class Registry(Generic[T]):
+    """Names -> plugins of one kind; unknown names raise UnknownName with a suggestion and the list."""
+
+    def __init__(self, kind: str, declared: Mapping[str, Declaration] | None = None, form: type = Declaration):
+        """declared: the plugins of this tree. form: the class of declaration that plugins of this kind have."""
+        self.kind, self._form = kind, form
+        self._declared = dict(declared or {})
+        self._entries: dict[str, T] = {}
+        self._own: dict[str, Declaration] = {}  # of plugins that say so when they register
+
+    def register(self, name: str, **declaration: Any) -> Callable[[Any], Any]:
+        """Decorate the plugin called `name`. A plugin that stands in no list declares itself here: version, reads."""
+
+        def add(plugin: Any) -> Any:
+            if name in self._entries:
+                raise ValueError(f"{self.kind} '{name}' is registered twice")
+            if name in self._declared and declaration:
+                raise ValueError(f"{self.kind} '{name}' is declared in fpd_bench/registry.py: declare it there only")
+            self._entries[name] = plugin
+            if name not in self._declared:
+                self._own[name] = self._form(module=plugin.__module__, **declaration)
+            return plugin
+
+        return add
+
+    def get(self, name: str) -> T:
+        """Import the plugin called `name`, and no other. Raises UnknownName, and PluginError if its code fails."""
+        if name not in self._entries:
+            self.check(name)
+            module = self.declaration(name).module
+            if name not in self._entries and module:
+                _guarded(self.kind, name, lambda: importlib.import_module(module))
+        if name not in self._entries:
+            raise PluginError(f"{self.kind} '{name}' has no code: its module registers no such name.")
+        return self._entries[name]
+
+    def declaration(self, name: str) -> Any:
+        """What is declared of `name`; of this tree's plugins without an import. Raises UnknownName, PluginError."""
+        if name in self._declared:
+            return self._declared[name]
+        if name not in self._own:
+            self.check(name)
+            self._own[name] = self._from_outside(name)
+        return self._own[name]
+
+    def version(self, name: str) -> int:
+        """The version of the plugin called `name`. Raises UnknownName, PluginError."""
+        return int(self.declaration(name).version)
+
+    @property
+    def in_this_tree(self) -> list[str]:
+        """List the plugins of this package; a look at other packages takes a while."""
+        return list(self._declared)
+
+    def known(self) -> list[str]:
+        """List every name that can be asked for, sorted, without importing a plugin."""
+        return sorted({*self._declared, *self._entries, *(point.name for point in _announced(self._group))})
+
+    def check(self, name: str, where: str = "") -> None:
+        """Raise UnknownName unless `name` can be asked for; import nothing."""
+        # First without a look at other packages, which takes a while.
+        if name not in self._declared and name not in self._entries and name not in self.known():
+            raise UnknownName(self.kind, name, self.known(), where)
+
+    def package(self, name: str) -> str:
+        """Name the distribution that a plugin of another package comes from; '' for one of this tree."""
+        points = [] if name in self._declared else [*_announced(self._group).select(name=name)]
+        return points[0].dist.name if points and points[0].dist else ""
+
+    @property
+    def _group(self) -> str:
+        return f"fpd_bench.{self.kind.replace(' ', '_')}s"
+
+    def _from_outside(self, name: str) -> Declaration:
+        """A plugin of another package: its entry point is a Declaration, or what registers it."""
+        if name in self._entries:  # put there by hand, without a declaration
+            return self._form()
+        (point, *_) = _announced(self._group).select(name=name)
+        found = _guarded(self.kind, name, point.load, point)
+        if isinstance(found, Declaration):
+            return found if found.module else replace(found, module=point.module)
+        return self._own.get(name, self._form(module=point.module))
+
+
+def _guarded(kind: str, name: str, load: Callable[[], Any], point: EntryPoint | None = None) -> Any:
+    """Load a plugin; what its code raises becomes one line that names it."""
+    try:
+        return load()
+    except Exception as error:
+        place = f" of package '{point.dist.name}'" if point and point.dist else ""
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise PluginError(
+            f"{kind} '{name}'{place} cannot be imported: {type(error).__name__}: {reason}. "
+            f"Mend or uninstall that package, or choose another {kind}."
+        ) from error
 
 
 @cache
@@ -28,104 +177,76 @@ def _announced(group: str) -> EntryPoints:
     return _everything(tuple(sys.path)).select(group=group)
 
 
-class Registry(Generic[T]):
-    """Names -> plugins of one kind; unknown names raise UnknownName with a suggestion and the list."""
+# What every run reads, and every run that trains a student.
+_TRAINED = ("start.*", "optim.*", "evaluation.weights")
+_DRIFT = (
+    "drift.space", "drift.bandwidths", "drift.positives", "drift.negatives", "drift.normalise", "drift.floor",
+    "drift.repulsion", "drift.shifts", "drift.scale", "drift.equalise", "drift.layer_weights", "drift.layers",
+    "drift.norm", "drift.combine", "drift.memory",
+)  # fmt: skip
+_BACKBONE = ("drift.backbone", "drift.blocks", "drift.grid", "drift.resize", "drift.last_norm", "drift.cls")
 
-    def __init__(self, kind: str, *homes: str, declared: Mapping[str, int] | None = None):
-        """homes: modules that register plugins; declared: {name: version} of those plugins."""
-        self.kind = kind
-        self._homes = homes
-        self._declared = dict(declared or {})
-        self._entries: dict[str, tuple[T, int]] = {}
-        self._loaded = False
-
-    def register(self, name: str, *, version: int = 1) -> Callable[[Any], Any]:
-        """Decorator. `version` is part of every run id that uses the plugin: raise it when its maths changes."""
-
-        def add(plugin: Any) -> Any:
-            if name in self._entries:
-                raise ValueError(f"{self.kind} '{name}' is registered twice")
-            if self._declared.get(name, version) != version:
-                raise ValueError(
-                    f"{self.kind} '{name}' registers as version {version}, but fpd_bench/registry.py declares version "
-                    f"{self._declared[name]}: change both together"
-                )
-            self._entries[name] = (plugin, version)
-            return plugin
-
-        return add
-
-    def get(self, name: str) -> T:
-        """The plugin called `name`. Raises UnknownName."""
-        return self._entry(name)[0]
-
-    def version(self, name: str) -> int:
-        """The version of the plugin called `name`; imports nothing if it is declared. Raises UnknownName."""
-        return self._declared[name] if name in self._declared else self._entry(name)[1]
-
-    def declares(self, name: str) -> bool:
-        """Whether the plugin is of this tree; costs nothing."""
-        return name in self._declared
-
-    def known(self) -> list[str]:
-        """Every name that can be asked for, sorted, without importing a plugin."""
-        announced = {point.name for point in _announced(self._group)}
-        return sorted({*self._declared, *self._entries, *announced})
-
-    def check(self, name: str, where: str = "") -> None:
-        """Raises UnknownName unless `name` can be asked for; imports nothing."""
-        if name not in self.known():
-            raise UnknownName(self.kind, name, self.known(), where)
-
-    def names(self) -> list[str]:
-        """All registered names, sorted."""
-        self._load()
-        return sorted(self._entries)
-
-    def _entry(self, name: str) -> tuple[T, int]:
-        if name not in self._entries and name not in self._declared:
-            for point in _announced(self._group).select(name=name):  # another package's: leave our own at rest
-                point.load()
-        if name not in self._entries:
-            self._load()
-        if name not in self._entries:
-            raise UnknownName(self.kind, name, self._entries)
-        return self._entries[name]
-
-    @property
-    def _group(self) -> str:
-        return f"fpd_bench.{self.kind.replace(' ', '_')}s"
-
-    def _load(self) -> None:
-        if self._loaded:
-            return
-        self._loaded = True  # before the imports: a home may look up its siblings
-        try:
-            for home in self._homes:
-                importlib.import_module(home)
-            for point in _announced(self._group):
-                point.load()
-        except BaseException:
-            self._loaded = False  # a home that failed says so again at the next lookup
-            raise
-
-
-estimators: Registry[Any] = Registry("estimator", "fpd_bench.distill.estimators", declared={"ste": 1, "soft": 1})
-drafts: Registry[Any] = Registry("draft", "fpd_bench.distill.drafts", declared={"student": 1, "random": 1})
-spaces: Registry[Any] = Registry("space", "fpd_bench.distill.spaces", declared={"feature": 1, "pixel": 1})
+estimators: Registry[Any] = Registry(
+    "estimator",
+    {
+        "ste": Declaration("fpd_bench.distill.estimators", reads=()),
+        "soft": Declaration("fpd_bench.distill.estimators", reads=()),
+    },
+)
+drafts: Registry[Any] = Registry(
+    "draft",
+    {
+        "student": Declaration("fpd_bench.distill.drafts", reads=()),
+        "random": Declaration("fpd_bench.distill.drafts", reads=()),
+    },
+)
+spaces: Registry[Any] = Registry(
+    "space",
+    {
+        "feature": Declaration("fpd_bench.distill.spaces", reads=_BACKBONE),
+        "pixel": Declaration("fpd_bench.distill.spaces", reads=("drift.grid",)),
+    },
+)
 methods: Registry[Any] = Registry(
-    "method", "fpd_bench.distill.fpd", "fpd_bench.distill.peers.dimo", declared={"fpd": 1, "dimo": 1}
+    "method",
+    {
+        "fpd": MethodDeclaration(
+            "fpd_bench.distill.fpd",
+            reads=(*_TRAINED, "estimator", "draft", "refine.*", *_DRIFT, "gan.*"),
+            data_parallel=True,
+        ),
+        "dimo": MethodDeclaration(
+            "fpd_bench.distill.peers.dimo",
+            reads=(*_TRAINED, "refine.*", "dimo.*"),
+            auxiliary=True,
+            data_parallel=True,
+        ),
+        # The teacher's own sampler, which the stages call directly: it has no code of its own.
+        TEACHER: MethodDeclaration(reads=("evaluation.teacher_*",), trains=False),
+    },
+    MethodDeclaration,
 )
 generators: Registry[Any] = Registry(
     "generator",
-    "fpd_bench.generators.folder",
-    "fpd_bench.generators.pipelines",
-    declared={"folder": 1, "diffusers": 1},
+    {
+        "folder": GeneratorDeclaration("fpd_bench.generators.folder", reads=("generator.source",), draws=False),
+        "diffusers": GeneratorDeclaration("fpd_bench.generators.pipelines"),
+    },
+    GeneratorDeclaration,
 )
 tracks: Registry[Any] = Registry(
     "track",
-    "fpd_bench.tracks.shapes.track",
-    "fpd_bench.tracks.maskgen",
-    "fpd_bench.tracks.maskgit",
-    declared={"shapes": 1, "maskgen": 1, "maskgit": 1},
+    {
+        "shapes": TrackDeclaration("fpd_bench.tracks.shapes.track"),
+        "maskgen": TrackDeclaration("fpd_bench.tracks.maskgen"),
+        "maskgit": TrackDeclaration("fpd_bench.tracks.maskgit"),
+    },
+    TrackDeclaration,
 )
+AXES: dict[str, Registry[Any]] = {  # the fields whose values are plugins
+    "track.name": tracks,
+    "method": methods,
+    "estimator": estimators,
+    "draft": drafts,
+    "drift.space": spaces,
+}

@@ -65,7 +65,7 @@ def tiny(monkeypatch):
     import tiny_bench
     import tiny_runs
 
-    tracks._entries["tiny"] = (tiny_bench.TinyTrack, 1)
+    tracks._entries["tiny"] = tiny_bench.TinyTrack
     yield tiny_runs
     tracks._entries.clear()
     tracks._entries.update(before)

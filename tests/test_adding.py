@@ -27,7 +27,7 @@ def block(language, title):
 def test_a_protocol_is_told_with_the_arguments_that_it_has(title, protocol):
     members = {name: inspect.signature(member) for name, member in inspect.getmembers(protocol, inspect.isfunction)}
     calls = [
-        f"`{name}({', '.join(list(signature.parameters)[1:])})`"
+        f"`{name}({', '.join(one for one in signature.parameters if one != 'self')})`"
         for name, signature in members.items()
         if not name.startswith("_")
     ]

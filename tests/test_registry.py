@@ -1,15 +1,19 @@
 """Registries: names, versions, suggestions, plugins of other packages, and no torch before it is needed."""
 
+import importlib
+import os
 import subprocess
 import sys
 import textwrap
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
 
 from fpd_bench import registry as house
-from fpd_bench.errors import UnknownName
-from fpd_bench.registry import Registry
+from fpd_bench.config.fields import leaves
+from fpd_bench.errors import PluginError, UnknownName
+from fpd_bench.registry import Declaration, Registry
 
 REGISTRIES = [value for value in vars(house).values() if isinstance(value, Registry)]
 
@@ -25,7 +29,7 @@ def fruits() -> Registry:
 def test_a_registered_plugin_is_found_with_its_version(fruits):
     assert fruits.get("pear") is dict
     assert (fruits.version("pear"), fruits.version("apple")) == (3, 1)
-    assert fruits.names() == ["apple", "pear"]
+    assert fruits.known() == ["apple", "pear"]
 
 
 def test_register_gives_back_what_it_decorates(fruits):
@@ -48,41 +52,47 @@ def test_an_unknown_name_is_answered_with_the_list(fruits, ask):
         ask(fruits, "aple")
 
 
-def test_homes_are_imported_at_the_first_lookup_and_only_then(tmp_path, monkeypatch):
-    (tmp_path / "fruit_home.py").write_text("LOADED = True\n")
+def test_each_plugin_is_imported_alone_and_at_its_first_use(tmp_path, monkeypatch):
+    line = "from fruits_here import fruits\nfruits.register('{0}')('a {0}')\n"
+    (tmp_path / "fruits_here.py").write_text(
+        "from fpd_bench.registry import Declaration, Registry\n"
+        "fruits = Registry('fruit', {'pear': Declaration('pears'), 'plum': Declaration('plums')})\n"
+    )
+    (tmp_path / "pears.py").write_text(line.format("pear"))
+    (tmp_path / "plums.py").write_text("raise OSError('no\\nweights')\n")
     monkeypatch.syspath_prepend(tmp_path)
-    registry: Registry = Registry("fruit", "fruit_home")
-    assert "fruit_home" not in sys.modules
-    registry.names()
-    assert sys.modules.pop("fruit_home").LOADED
-
-
-def test_a_home_that_cannot_be_imported_says_so_every_time(tmp_path, monkeypatch):
-    (tmp_path / "broken_home.py").write_text("raise OSError('no weights')\n")
-    monkeypatch.syspath_prepend(tmp_path)
-    registry: Registry = Registry("fruit", "broken_home")
+    fruits = importlib.import_module("fruits_here").fruits
+    assert fruits.known() == ["pear", "plum"] and "pears" not in sys.modules
+    assert fruits.get("pear") == "a pear" and "plums" not in sys.modules
     for _ in range(2):
-        with pytest.raises(OSError, match="no weights"):
-            registry.get("pear")
+        with pytest.raises(PluginError, match="fruit 'plum' cannot be imported: OSError: no weights. ") as told:
+            fruits.get("plum")
+    assert told.value.exit_code == 2
+    for name in ("fruits_here", "pears"):
+        del sys.modules[name]
 
 
 def test_declared_plugins_are_named_without_importing_them():
-    registry: Registry = Registry("fruit", "no_such_module", declared={"pear": 3})
+    registry: Registry = Registry("fruit", {"pear": Declaration("no_such_module", version=3)})
     assert (registry.known(), registry.version("pear")) == (["pear"], 3)
     registry.check("pear")
     with pytest.raises(UnknownName, match="Unknown fruit 'pera' in here.yaml. Did you mean 'pear'"):
         registry.check("pera", "here.yaml")
 
 
-def test_a_declared_version_that_the_plugin_denies_is_refused():
-    registry: Registry = Registry("fruit", declared={"pear": 3})
-    with pytest.raises(ValueError, match="'pear' registers as version 4, but .* declares version 3"):
+def test_a_plugin_declares_itself_in_one_place():
+    registry: Registry = Registry("fruit", {"pear": Declaration("pears", version=3)})
+    with pytest.raises(ValueError, match="'pear' is declared in .*: declare it there only"):
         registry.register("pear", version=4)(dict)
 
 
 @pytest.mark.parametrize("registry", REGISTRIES, ids=lambda registry: registry.kind)
-def test_what_is_declared_is_what_registers(registry):
-    assert registry.known() == registry.names()
+def test_what_is_declared_registers(registry):
+    for name in registry.in_this_tree:
+        if registry.declaration(name).module:
+            assert registry.get(name)
+        for pattern in registry.declaration(name).reads:
+            assert any(fnmatchcase(leaf, pattern) for leaf in leaves()), f"{name} reads '{pattern}', which is no field"
 
 
 def test_another_package_adds_a_plugin_by_an_entry_point(tmp_path):
@@ -99,10 +109,31 @@ def test_another_package_adds_a_plugin_by_an_entry_point(tmp_path):
     (info / "entry_points.txt").write_text("[fpd_bench.estimators]\nberry = berries\n")
     code = f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n" + textwrap.dedent("""
         from fpd_bench.registry import estimators
-        estimators._homes = ()  # leave torch out of it
-        print(estimators.names(), estimators.version("berry"))
+        print(estimators.known(), estimators.version("berry"), estimators.package("berry"), "torch" in sys.modules)
     """)
-    assert run_python(code).strip() == "['berry'] 7"
+    assert run_python(code).strip() == "['berry', 'soft', 'ste'] 7 berries False"
+
+
+def test_a_broken_package_is_one_line_for_those_who_ask_and_nothing_for_others(tmp_path):
+    """Its plugin fails at import; a sweep that does not ask for it is planned, one that does is refused."""
+    (tmp_path / "broken.py").write_text("import no_such_library\n")
+    info = tmp_path / "broken-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1.0\n")
+    kinds = ("estimators", "methods", "tracks", "spaces", "drafts", "generators")
+    (info / "entry_points.txt").write_text("".join(f"[fpd_bench.{kind}]\nbad = broken\n" for kind in kinds))
+    (tmp_path / "fine.yaml").write_text("tables: [{id: a, grid: ['estimator=soft,ste']}]\n")
+    sweep = [sys.executable, "-m", "fpd_bench.sweep", "fine.yaml", "--dry-run"]
+    root = str(Path(__file__).parent.parent)
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), root])}
+    for extra, code in (([], 0), (["estimator=bad"], 2), (["method=bad"], 2), (["track.name=bad"], 2)):
+        done = subprocess.run(
+            [*sweep, *extra], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == code, (extra, done.stderr)
+        if code:
+            assert "'bad' of package 'broken' cannot be imported: ModuleNotFoundError: No module" in done.stderr
+            assert "Traceback" not in done.stderr
 
 
 def test_the_torch_free_rooms_import_without_torch():

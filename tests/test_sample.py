@@ -19,8 +19,8 @@ OVERRIDES = ["track.preset=coarse", "drift.space=pixel", "drift.blocks=[]", "dri
 @pytest.fixture
 def results(small_track, monkeypatch, tmp_path):
     """An empty results folder; the shapes track of this process is the small one."""
-    tracks.names()
-    monkeypatch.setitem(tracks._entries, "shapes", (lambda preset: small_track, 1))
+    tracks.get("shapes")
+    monkeypatch.setitem(tracks._entries, "shapes", lambda preset: small_track)
     return tmp_path / "results"
 
 

@@ -1,54 +1,121 @@
-"""The leaves of a RunConfig by dotted name: `drift.bandwidths`, `optim.lr`, ... and what each may hold."""
+"""The leaves of a RunConfig by dotted name (`drift.bandwidths`, `optim.lr`, `plugin.NAME.FIELD`), what each holds."""
 
 import dataclasses
 import math
 from functools import cache
+from operator import attrgetter
 from typing import Any
 
+from fpd_bench import registry
 from fpd_bench.config.presets import PRESETS
 from fpd_bench.config.schema import RunConfig
 from fpd_bench.errors import ConfigError, UnknownName
 
 EXECUTION = "execution"
-NOUNS = {int: "a whole number", float: "a number", str: "a word", bool: "true or false"}
+PLUGIN = "plugin"
+NOUNS: dict[Any, str] = {
+    int: "a whole number",
+    float: "a number",
+    str: "a word",
+    bool: "true or false",
+    list[int]: "a list of whole numbers",
+    list[float]: "a list of numbers",
+    list[str]: "a list of words",
+}
+LIST = "All fields, with their meaning: python -m fpd_bench.sweep --fields"
+
+Leaf = dataclasses.Field[Any]
 
 
 @cache
-def leaves() -> dict[str, dataclasses.Field[Any]]:
-    """{dotted name: field} in the order of the schema."""
+def leaves() -> dict[str, Leaf]:
+    """List {dotted name: field} in the order of the schema; plugins' own settings are not among them."""
     return dict(_walk(RunConfig, ""))
 
 
-def _walk(node: Any, prefix: str) -> list[tuple[str, dataclasses.Field[Any]]]:
+def _walk(node: Any, prefix: str) -> list[tuple[str, Leaf]]:
     found = []
     for field in dataclasses.fields(node):
         if dataclasses.is_dataclass(field.type):
             found += _walk(field.type, f"{prefix}{field.name}.")
-        else:
+        elif field.name != PLUGIN or prefix:
             found.append((prefix + field.name, field))
     return found
 
 
+@cache
+def settings_of(name: str) -> type | None:
+    """The dataclass of a plugin's own settings; None if it has none. Raises UnknownName, PluginError."""
+    kinds = [kind for kind in (*registry.AXES.values(), registry.generators) if name in kind.known()]
+    if not kinds:
+        everyone = {one for kind in registry.AXES.values() for one in kind.known()}
+        raise UnknownName("plugin", name, everyone)
+    found = (kind.declaration(name).settings for kind in kinds)
+    return next((settings for settings in found if settings is not None), None)
+
+
+@cache
+def plugin_leaves(name: str) -> dict[str, Leaf]:
+    """List {`plugin.NAME.FIELD`: field} of a plugin's own settings. Raises UnknownName, PluginError."""
+    settings: Any = settings_of(name)
+    return {f"{PLUGIN}.{name}.{field.name}": field for field in dataclasses.fields(settings)} if settings else {}
+
+
+def leaf(name: str) -> Leaf:
+    """The field called `name`. Raises UnknownName."""
+    known = leaves()
+    if name in known:
+        return known[name]
+    check_name(name)
+    return plugin_leaves(name.split(".")[1])[name]
+
+
+def choices(name: str) -> tuple[str, ...]:
+    """The words that the leaf `name` may hold; () if any."""
+    found: tuple[str, ...] = leaf(name).metadata["choices"]
+    return found
+
+
 def check_name(name: str, where: str = "") -> None:
-    """Raises UnknownName unless `name` is a leaf; a branch or a preset is told to name leaves."""
+    """Raise UnknownName unless `name` is a leaf; a branch or a preset is told to name leaves."""
     if name in leaves():
         return
     if name in PRESETS:
         behind = sorted({text.partition("=")[0] for texts in PRESETS[name].values() for text in texts})
         place = f" in {where}" if where else ""
         raise ConfigError(f"'{name}'{place} is a preset and no field; name what it stands for: {', '.join(behind)}.")
-    below = [leaf for leaf in leaves() if leaf.startswith(f"{name}.")]
+    known = [*leaves(), *PRESETS]
+    head, _, rest = name.partition(".")
+    if head == PLUGIN and rest.count(".") == 1:
+        known = [*plugin_leaves(rest.partition(".")[0])]
+        if name in known:
+            return
+    below = [one for one in known if one.startswith(f"{name}.")]
     if below:
         raise ConfigError(f"'{name}' is a group of fields; set them one by one: {', '.join(below)}.")
-    raise UnknownName("field", name, [*leaves(), *PRESETS], where)
+    raise UnknownName("field", name, known, where, LIST)
 
 
 def value(config: RunConfig, name: str) -> Any:
     """The value of the leaf `name`, in canonical form (see `canonical`)."""
+    if name.startswith(f"{PLUGIN}."):
+        _, plugin, field = name.split(".")
+        own = config.plugin.get(plugin)
+        return canonical(name, getattr(settings_of(plugin)() if own is None else own, field))  # type: ignore[misc]
+    return canonical(name, attrgetter(name)(config))
+
+
+def assign(config: RunConfig, name: str, found: Any) -> None:
+    """Set the leaf `name` of a configuration, in canonical form."""
+    *groups, field = name.split(".")
     node: Any = config
-    for part in name.split("."):
-        node = getattr(node, part)
-    return canonical(name, node)
+    if groups[:1] == [PLUGIN]:
+        settings: Any = settings_of(groups[1])
+        node = config.plugin.setdefault(groups[1], settings())
+    else:
+        for group in groups:
+            node = getattr(node, group)
+    setattr(node, field, canonical(name, found))
 
 
 def canonical(name: str, found: Any) -> Any:
@@ -56,11 +123,13 @@ def canonical(name: str, found: Any) -> Any:
 
     A value of the wrong type is given back as it is, so that it equals nothing.
     """
-    declared = leaves()[name].type
+    if isinstance(found, str | bool):
+        return found
+    declared = leaf(name)
     if isinstance(found, list | tuple):
-        items = [_number(item) if declared == list[float] else item for item in found]
-        return sorted(set(items)) if name in ("drift.blocks", "drift.bandwidths") else items
-    return _number(found) if declared is float else found
+        items = [_number(item) if declared.type == list[float] else item for item in found]
+        return sorted(set(items)) if declared.metadata.get("is_set") and well_typed(name, items) else items
+    return _number(found) if declared.type is float else found
 
 
 def _number(found: Any) -> Any:
@@ -69,17 +138,15 @@ def _number(found: Any) -> Any:
 
 def noun(name: str) -> str:
     """What the leaf `name` holds, in words: 'a whole number', 'a list of numbers'."""
-    declared: Any = leaves()[name].type
-    if declared in NOUNS:
-        return NOUNS[declared]
-    return {list[int]: "a list of whole numbers", list[float]: "a list of numbers"}.get(declared, str(declared))
+    declared: Any = leaf(name).type
+    return NOUNS.get(declared, str(declared))
 
 
 def well_typed(name: str, found: Any) -> bool:
     """Whether `found` is of the declared type and, if a number, finite."""
-    declared: Any = leaves()[name].type
-    if declared in (list[int], list[float]):
-        item = int if declared == list[int] else float
+    declared: Any = leaf(name).type
+    if declared in (list[int], list[float], list[str]):
+        item = declared.__args__[0]
         return isinstance(found, list) and all(_is(item, entry) for entry in found)
     return _is(declared, found)
 

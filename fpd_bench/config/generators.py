@@ -1,4 +1,4 @@
-"""What must be true of a run whose images come from elsewhere, before any work: package, pipeline, folder, scorer.
+"""What a run whose images come from elsewhere needs on this machine: package, pipeline, folder, scorer.
 
 Needs no torch. A pipeline is a hub name or a folder; a hub name is looked for in $FPD_WEIGHTS (as `hf download NAME
 --local-dir $FPD_WEIGHTS/<part behind the slash>` leaves it), then in the hub's cache, then on the hub.
@@ -10,41 +10,15 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from fpd_bench.assets import published
-from fpd_bench.config.schema import GeneratorConfig, RunConfig
+from fpd_bench.config.schema import RunConfig
 from fpd_bench.errors import AssetError, ConfigError
 
 INDEX = "model_index.json"  # of every pipeline
-DTYPES = ("float32", "float16", "bfloat16")
 SECONDS = 10  # to wait for the hub
 
 
-def check_generator(config: RunConfig, here: bool = True) -> None:
-    """here: the run is to be made on this machine, so what it reads must be there. Raises ConfigError, AssetError."""
-    settings = config.generator
-    if config.method == "folder":
-        _only_a_source(settings)
-    if not settings.source:
-        what = "a folder of images" if config.method == "folder" else "a pipeline: a hub name or a folder"
-        raise ConfigError(f"method={config.method} needs {what}. Write generator.source=...")
-    if settings.dtype not in DTYPES:
-        raise ConfigError(f"generator.dtype must be one of {', '.join(DTYPES)}; got '{settings.dtype}'.")
-    if settings.timesteps and settings.steps != len(settings.timesteps):
-        raise ConfigError(
-            f"generator.timesteps={settings.timesteps} are {len(settings.timesteps)} steps; got "
-            f"generator.steps={settings.steps}."
-        )
-    if here:
-        _there(config)
-
-
-def _only_a_source(settings: GeneratorConfig) -> None:
-    plain = vars(GeneratorConfig(source=settings.source))
-    other = [name for name, value in plain.items() if value != getattr(settings, name)]
-    if other:
-        raise ConfigError(f"method=folder reads generator.source only; got generator.{other[0]}, too.")
-
-
-def _there(config: RunConfig) -> None:
+def require_source(config: RunConfig) -> None:
+    """Raise ConfigError or AssetError if what the run reads is not there."""
     track, settings = config.track.name, config.generator
     if track in published.PUBLISHED:
         published.require_scorers(track, f"method={config.method} on track '{track}'")

@@ -1,78 +1,100 @@
-"""What a run is called: twelve hex digits over the fields that decide its numbers.
+"""What a run is called: twelve hex digits over the fields that decide its numbers, and no others (docs/adr/0008).
 
-The id covers every semantic field, whether it has its default or not: a changed default must make a new run. A field
-that is added later declares `metadata={"since": n, "before": x}` and is left out while it equals x, the behaviour
-before it existed, so that old runs keep their ids. Needs no torch.
+A method, and each plugin that it uses, declares what it reads (fpd_bench/registry.py); a field may also say under
+which settings it is read at all (knobs.py). All of these are hashed, whether they have their defaults or not: a
+changed default must make a new run. A field that is added later declares `before` and is left out while it equals
+that, so that old runs keep their ids. Needs no torch.
 """
 
 import hashlib
 import json
+from fnmatch import fnmatchcase
+from functools import cache
 from typing import Any
 
 from fpd_bench import registry
-from fpd_bench.config.fields import EXECUTION, canonical, leaves, value
+from fpd_bench.config.fields import EXECUTION, canonical, leaf, leaves, plugin_leaves, value
 from fpd_bench.config.schema import RunConfig
+from fpd_bench.registry import Declaration, Registry
 
-CONFIG_SCHEMA = 1
-TEACHER = "teacher"  # the method that trains nothing; not a plugin
-_SAMPLER = "evaluation.teacher_"  # of the teacher: students are sampled in one step
-_GENERATOR = "generator."
-_SCORED = ("track.", "method", "seed", "evaluation.split", "evaluation.images_per_prompt", "evaluation.fidelity")
-_TEACHER_READS = (*_SCORED, _SAMPLER)
-_GENERATOR_READS = (*_SCORED, _GENERATOR)
+CONFIG_SCHEMA = 2
+COMMON = ("track.*", "method", "seed", "evaluation.split", "evaluation.images_per_prompt", "evaluation.fidelity")
+# Of a plugin that does not say what it reads: all that can matter to the training of a student.
+_NEVER = (f"{EXECUTION}.*", "generator.*", "evaluation.teacher_*")
 
 
 def trains(config: RunConfig) -> bool:
     """Whether the run trains a student: not for a teacher's own sampler, nor for images from elsewhere."""
-    return config.method != TEACHER and not generated(config)
+    return not generated(config) and bool(registry.methods.declaration(config.method).trains)
 
 
 def generated(config: RunConfig) -> bool:
     """Whether the images come from elsewhere: a folder, a pipeline."""
-    if config.method == TEACHER or registry.methods.declares(config.method):
-        return False  # without a look at other packages, which takes a while
-    return registry.generators.declares(config.method) or config.method in registry.generators.known()
+    # First without a look at other packages, which takes a while.
+    if config.method in registry.methods.in_this_tree or config.method in registry.generators.in_this_tree:
+        return config.method in registry.generators.in_this_tree
+    return config.method in registry.generators.known()
+
+
+def reads(config: RunConfig) -> set[str]:
+    """The names of the fields that can change a number of this run. Raises UnknownName, PluginError."""
+    used = _used(config)
+    patterns = (*COMMON, *(one for plugin in used.values() for one in plugin.reads))
+    names = {name for name in _matching(patterns) if _applies(config, name)}
+    return names.union(*(plugin_leaves(key.partition(":")[2]) for key, plugin in used.items() if plugin.settings))
 
 
 def semantic(config: RunConfig) -> dict[str, Any]:
-    """{dotted field: value} of all fields that decide the numbers, in canonical form."""
-    out, foreign = {}, generated(config)
-    for name, field in leaves().items():
-        found = value(config, name)
-        new = "before" in field.metadata
-        if not _read(config.method, foreign, name) or (new and found == canonical(name, field.metadata["before"])):
-            continue
-        out[name] = found
-    return out
-
-
-def _read(method: str, foreign: bool, name: str) -> bool:
-    """Whether the field can change a number: one teacher serves every sweep of a track, however students train."""
-    if method == TEACHER:
-        return name.startswith(_TEACHER_READS)
-    if foreign:
-        return name.startswith(_GENERATOR_READS)
-    return not name.startswith((f"{EXECUTION}.", _GENERATOR, _SAMPLER))
+    """List {dotted field: value} of all fields that decide the numbers, in canonical form and in a fixed order."""
+    found = {}
+    for name in sorted(reads(config)):
+        now, carried = value(config, name), leaf(name).metadata
+        if "before" not in carried or now != canonical(name, carried["before"]):
+            found[name] = now
+    return found
 
 
 def plugins(config: RunConfig) -> dict[str, int]:
-    """{"kind:name": version} of the plugins that the run uses. Raises UnknownName."""
-    used = {"track": (registry.tracks, config.track.name)}
-    if generated(config):
-        used["generator"] = (registry.generators, config.method)
-    elif config.method != TEACHER:
-        used |= {
-            "method": (registry.methods, config.method),
-            "estimator": (registry.estimators, config.estimator),
-            "draft": (registry.drafts, config.draft),
-            "space": (registry.spaces, config.drift.space),
-        }
-    return {f"{kind}:{name}": names.version(name) for kind, (names, name) in used.items()}
+    """List {"kind:name": version} of the plugins that the run uses. Raises UnknownName, PluginError."""
+    # A method without code is no plugin: the teacher's sampler is the track's own.
+    return {key: plugin.version for key, plugin in _used(config).items() if plugin.module}
 
 
 def run_id(config: RunConfig) -> str:
-    """12 hex digits; the same on every machine. Raises UnknownName for a plugin that does not exist."""
+    """Name a run by 12 hex digits, the same on every machine. Raises UnknownName for a plugin that does not exist."""
     meaning = {"schema": CONFIG_SCHEMA, "semantic": semantic(config), "plugins": plugins(config)}
     # json writes floats by repr, the shortest text that reads back as the same number.
     text = json.dumps(meaning, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _used(config: RunConfig) -> dict[str, Declaration]:
+    """The declarations of track and method, and of the plugins in fields that the method reads."""
+    way: Registry[Any] = registry.generators if generated(config) else registry.methods
+    found = {
+        f"track:{config.track.name}": registry.tracks.declaration(config.track.name),
+        f"{way.kind}:{config.method}": way.declaration(config.method),
+    }
+    read = _matching(found[f"{way.kind}:{config.method}"].reads)
+    for field, names in registry.AXES.items():
+        if field in read and field != "method":
+            name = value(config, field)
+            found[f"{names.kind}:{name}"] = names.declaration(name)
+    return found
+
+
+@cache
+def _matching(patterns: tuple[str, ...]) -> frozenset[str]:
+    """The leaves that any of the patterns names."""
+    return frozenset(name for name in leaves() if any(_matches(name, pattern) for pattern in patterns))
+
+
+def _matches(name: str, pattern: str) -> bool:
+    if pattern == "*":
+        return not any(fnmatchcase(name, never) for never in _NEVER)
+    return fnmatchcase(name, pattern)
+
+
+def _applies(config: RunConfig, name: str) -> bool:
+    when = leaves()[name].metadata.get("when")
+    return when is None or bool(when.holds(config))

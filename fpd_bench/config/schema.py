@@ -1,88 +1,162 @@
-"""What a run is: semantic fields decide the numbers (and the run id), execution fields do not.
+"""What a run is. Each field carries its meaning, unit, choices and range (knobs.py); docs/fields.md lists them all.
 
 Every default here is the embedded (laptop) default of fpd-bench; `sweeps/*.yaml` and `profile=paper` override them.
 Lists that are sets (bandwidths, blocks) are sorted and deduplicated, so their order never makes a new run.
 """
 
 from dataclasses import dataclass, field
+from typing import Any
+
+from fpd_bench.config.knobs import (
+    COUNT,
+    DECAY,
+    FRACTION,
+    NOT_NEGATIVE,
+    POSITIVE,
+    SHARE,
+    When,
+    exactly,
+    knob,
+    or_minus_one,
+    span,
+)
+
+SAMPLING = ("categorical", "gumbel", "argmax")
+DTYPES = ("float32", "float16", "bfloat16")
+AVERAGES = ("layer", "position", "running", "none")
+MOST_SEED = 2**63 - 1  # what the index stores as a whole number
+
+WITH_GAN = When("gan.weight is not 0", lambda run: run.gan.weight > 0)
+BLURRED = When("gan.weight and gan.blur_sigma are not 0", lambda run: run.gan.weight > 0 and run.gan.blur_sigma > 0)
+DRAWN = When("start.sampling is not argmax", lambda run: run.start.sampling != "argmax")
+UNIFORM = When("refine.ratio=uniform", lambda run: run.refine.ratio == "uniform")
+ROLLED = When("drift.negatives=roll", lambda run: run.drift.negatives == "roll")
 
 
 @dataclass
 class TrackConfig:
-    """The bench: teacher, tokenizer, prompts and detector. `preset` picks a size of the same world."""
+    """The bench: teacher, tokenizer, prompts and detector."""
 
-    name: str = "shapes"
-    preset: str = "default"
+    name: str = knob("shapes", "the bench, of registry `tracks`")
+    preset: str = knob("default", "a size of the same world")
 
 
 @dataclass
 class StartConfig:
-    """z_init, Eq. 4: round(r_init * L) masked positions, the others uniform random codes, fresh at every call."""
+    """z_init, Eq. 4: round(r_init L) masked positions, the others uniform random codes, fresh at every call.
 
-    r_init: float = 0.6
-    temperature: float = 0.3  # > 0, divides the student's logits: for the draft, the estimator and one-step sampling
-    # sigma of Gaussian noise on the embeddings of z_init, in training and sampling: sigma N(0, 1) + sqrt(1 - sigma^2) e
-    embedding_noise: float = field(default=0.0, metadata={"since": 5, "before": 0.0})
-    # how a code is drawn, in training and sampling: categorical | gumbel (the same law, noise per code) | argmax
-    sampling: str = field(default="categorical", metadata={"since": 5, "before": "categorical"})
-    # draw from the likeliest codes only: that many (0 = all), and the fewest that hold this much probability (1 = all)
-    top_k: int = field(default=0, metadata={"since": 5, "before": 0})
-    top_p: float = field(default=1.0, metadata={"since": 5, "before": 1.0})
+    Holds in training, in pictures and in every later sample of the student.
+    """
+
+    r_init: float = knob(0.6, "share of masked tokens, exact; the others are random codes", within=SHARE)
+    temperature: float = knob(
+        0.3, "divides the student's logits, for draft, estimator and one-step sample alike", within=POSITIVE
+    )
+    embedding_noise: float = knob(
+        0.0, "sigma of Gaussian noise on the embeddings of z_init: sigma N(0, 1) + sqrt(1 - sigma^2) e", within=DECAY
+    )
+    sampling: str = knob(
+        "categorical",
+        "how a code is drawn: one uniform number a token, Gumbel noise for each of its codes (the same law), or the "
+        "likeliest",
+        choices=SAMPLING,
+    )
+    top_k: int = knob(0, "draw from so many of the likeliest codes; 0 = all", within=NOT_NEGATIVE, when=DRAWN)
+    top_p: float = knob(
+        1.0, "draw from the fewest codes that hold this much probability; 1 = all", within=SHARE, when=DRAWN
+    )
 
 
 @dataclass
 class RefineConfig:
     """T_r of Eq. 5: how the draft is damaged (ratio r ~ pi) and how the frozen teacher repairs it in one call."""
 
-    ratio: str = "arccos"  # arccos | cosine | uniform: the law pi; uniform draws from [low, high], low = high is fixed
-    low: float = 0.1
-    high: float = 0.6
-    guidance: float = 1.0  # w of c + w (c - u); 0 = no classifier-free guidance
-    temperature: float = 0.3  # of the categorical sample; 0 = argmax
-    # how the teacher's codes are drawn: gumbel (noise per code) | categorical (the same law, one number a token: at
-    # the paper's K that saves a second of CPU a step); Di[M]O draws its student's drafts alike
-    sampling: str = field(default="gumbel", metadata={"since": 5, "before": "gumbel"})
-    # share of the hidden tokens that take the teacher's, the likeliest of them; the others keep the draft's (Sec. 3.1)
-    confident: float = field(default=1.0, metadata={"since": 5, "before": 1.0})
+    ratio: str = knob(
+        "arccos",
+        "the law pi of the share that is hidden: the teacher's training schedule, MaskGIT's cosine, or uniform on "
+        "[refine.low, refine.high]",
+        choices=("arccos", "cosine", "uniform"),
+    )
+    low: float = knob(0.1, "least share", within=SHARE, when=UNIFORM)
+    high: float = knob(0.6, "largest share; equal to refine.low, it is fixed", within=SHARE, when=UNIFORM)
+    guidance: float = knob(1.0, "w of c + w (c - u); 0 = no classifier-free guidance", within=NOT_NEGATIVE)
+    temperature: float = knob(0.3, "of the teacher's categorical sample; 0 = argmax", within=NOT_NEGATIVE)
+    sampling: str = knob(
+        "gumbel",
+        "how the teacher's codes are drawn: Gumbel noise for each code, or one number a token (the same law; at the "
+        "paper's sizes a second of CPU less a step); Di[M]O draws its student's drafts alike",
+        choices=("gumbel", "categorical"),
+    )
+    confident: float = knob(
+        1.0,
+        "share of the hidden tokens that take the teacher's, those it is surest of; the others keep the draft's "
+        "(Sec. 3.1)",
+        within=SHARE,
+    )
 
 
 @dataclass
 class DriftConfig:
     """Eq. 6-7. `positives`, `negatives`, `normalise` name the readings of Eq. 6 that docs/dynamics.md compares."""
 
-    space: str = "feature"  # feature | pixel
-    # any timm model as Phi, its stages or blocks named by `blocks`; "" = the track's own
-    backbone: str = field(default="", metadata={"since": 2, "before": ""})
-    blocks: list[int] = field(default_factory=lambda: [0, 1, 2, 3])  # backbone stages (sorted set); [] for pixel
-    grid: int = 4  # patch grid G x G per block; 0 = one globally pooled vector
-    bandwidths: list[float] = field(default_factory=lambda: [0.5, 1.0, 2.0])  # sorted set, > 0
-    positives: str = "all"  # all | others | own | condition (compared with the whole batch, pulled within a prompt)
-    negatives: str = "roll"  # roll (literal Eq. 6, self included) | self_masked
-    normalise: str = "joint"  # joint | separate | row_only | sinkhorn
-    floor: float = 0.0  # on the affinity; 1e-6 = the published Drifting code
-    repulsion: float = 1.0  # weight of the repulsive half of Eq. 6; 0 = attraction only
-    samples_per_condition: int = 16  # drafts per prompt; the drift is computed within a prompt (1 = whole batch)
-    # k > 0, with roll: sample i is pushed from X_i+1 ... X_i+k only; 0 = from all
-    shifts: int = field(default=0, metadata={"since": 2, "before": 0})
-    # the distance that counts as 1, a mean: layer | position | running (over steps) | none
-    scale: str = field(default="layer", metadata={"since": 2, "before": "layer"})
-    # Z_h of Eq. 7, an RMS: layer | position | running (over steps) | none
-    equalise: str = field(default="layer", metadata={"since": 2, "before": "layer"})
-    # of each block, in ascending order, in the sum of losses (of the image for pixel); [] = 1 each
-    layer_weights: list[float] = field(default_factory=list, metadata={"since": 2, "before": []})
-    # how the blocks' losses are put together: sum | mean (a weighted one with layer_weights)
-    layers: str = field(default="sum", metadata={"since": 5, "before": "sum"})
-    # of a squared distance over the D dimensions of a feature: mean | sum (times D, so wide blocks weigh more)
-    norm: str = field(default="mean", metadata={"since": 5, "before": "mean"})
-    # a loss for each bandwidth, or one on the sum of the equalised fields, of the same gradient: losses | fields
-    combine: str = field(default="losses", metadata={"since": 5, "before": "losses"})
-    # drafts of earlier steps, the last so many, that repel as well, whatever their prompt; 0 = none
-    memory: int = field(default=0, metadata={"since": 5, "before": 0})
-    # side in px to which images are resized for Phi; 0 = the backbone's own size
-    resize: int = field(default=0, metadata={"since": 5, "before": 0})
-    # transformers only: their last norm on every block; their class token, a position of its own: none | only | also
-    last_norm: bool = field(default=False, metadata={"since": 5, "before": False})
-    cls: str = field(default="none", metadata={"since": 5, "before": "none"})
+    space: str = knob("feature", "where drafts and refinements are compared, of registry `spaces`")
+    backbone: str = knob("", "any timm model as Phi, its stages or blocks named by drift.blocks; '' = the track's own")
+    blocks: list[int] = knob([0, 1, 2, 3], "stages or blocks of Phi; [] for pixel", is_set=True)
+    grid: int = knob(4, "patch grid G x G on each block; 0 = one globally pooled vector", within=NOT_NEGATIVE)
+    bandwidths: list[float] = knob(
+        [0.5, 1.0, 2.0], "kernel widths h, for distances whose mean is 1", within=POSITIVE, length=COUNT, is_set=True
+    )
+    positives: str = knob(
+        "all",
+        "which refinements attract a draft: of its whole group, of the others, its own; `condition`: those of its "
+        "prompt, while the whole batch repels",
+        choices=("all", "others", "own", "condition"),
+    )
+    negatives: str = knob(
+        "roll",
+        "which drafts repel it: the whole group, itself included (the literal Eq. 6), or all others",
+        choices=("roll", "self_masked"),
+    )
+    normalise: str = knob(
+        "joint",
+        "how affinities become weights: one softmax over both halves and its columns (published code), each half on "
+        "its own, rows only, doubly stochastic",
+        choices=("joint", "separate", "row_only", "sinkhorn"),
+    )
+    floor: float = knob(0.0, "least squared affinity; the published code has 1e-6", within=DECAY)
+    repulsion: float = knob(1.0, "weight of the repulsive half of Eq. 6; 0 = attraction only", within=NOT_NEGATIVE)
+    shifts: int = knob(0, "only so many of the following drafts repel; 0 = from all", within=NOT_NEGATIVE, when=ROLLED)
+    scale: str = knob(
+        "layer",
+        "the distance that counts as 1: a mean over the layer, per position of the grid, over the steps, or raw "
+        "features",
+        choices=AVERAGES,
+    )
+    equalise: str = knob(
+        "layer", "Z_h of Eq. 7: the RMS of V_h over the layer, per position, over the steps, or 1", choices=AVERAGES
+    )
+    layer_weights: list[float] = knob(
+        [], "one number a block, in ascending order, in the sum of losses; [] = 1 each", within=NOT_NEGATIVE
+    )
+    layers: str = knob(
+        "sum", "of the blocks' losses; with drift.layer_weights a weighted mean", choices=("sum", "mean")
+    )
+    norm: str = knob("mean", "of a squared distance over the D dimensions of a feature", choices=("mean", "sum"))
+    combine: str = knob(
+        "losses",
+        "a loss for each bandwidth, or one on the sum of V_h / Z_h (published code): the same gradient",
+        choices=("losses", "fields"),
+    )
+    memory: int = knob(0, "so many drafts of earlier steps repel as well, whatever their prompt", within=span(0, 65536))
+    resize: int = knob(
+        0, "side to which images are resized for Phi; 0 = the backbone's own", unit="px", within=NOT_NEGATIVE
+    )
+    last_norm: bool = knob(False, "a transformer's last norm, on every block")
+    cls: str = knob(
+        "none",
+        "a transformer's class token: left out, instead of the patches, or as one more position",
+        choices=("none", "only", "also"),
+    )
 
     def __post_init__(self) -> None:
         self.blocks = sorted(set(self.blocks))
@@ -93,111 +167,135 @@ class DriftConfig:
 class GanConfig:
     """The optional adversarial term (Sec. 3.4); weight 0 switches it off."""
 
-    weight: float = 0.0  # lambda of L_drift + lambda L_gan
-    # light: on the track's own Phi | projected: StyleGAN-XL's, with DeiT-B and EfficientNet-Lite0
-    discriminator: str = field(default="light", metadata={"since": 2, "before": "light"})
-    lr: float = 1e-3
-    blur_sigma: float = 1.0  # in px, decays linearly to 0 over blur_fraction of training
-    blur_fraction: float = 0.3
-    updates: int = field(default=1, metadata={"since": 5, "before": 1})  # of the discriminator in a step of the student
+    weight: float = knob(0.0, "lambda of L_drift + lambda L_gan", within=NOT_NEGATIVE)
+    discriminator: str = knob(
+        "light",
+        "on the track's own Phi, or StyleGAN-XL's projected one, with DeiT-B and EfficientNet-Lite0",
+        choices=("light", "projected"),
+        when=WITH_GAN,
+    )
+    lr: float = knob(1e-3, "learning rate of the discriminator", within=POSITIVE, when=WITH_GAN)
+    blur_sigma: float = knob(
+        1.0, "width of the blur on what it sees, which fades to 0", unit="px", within=NOT_NEGATIVE, when=WITH_GAN
+    )
+    blur_fraction: float = knob(0.3, "share of the training in which it fades", within=FRACTION, when=BLURRED)
+    updates: int = knob(1, "of the discriminator in a step of the student", within=COUNT, when=WITH_GAN)
 
 
 @dataclass
 class DimoConfig:
-    """Di[M]O's own settings (facts/methods.md 10.1)."""
+    """Di[M]O's own settings (Zhu et al. 2025)."""
 
-    aux_lr: float = 2e-4
-    jeffreys_beta: float = 0.0
+    aux_lr: float = knob(2e-4, "learning rate of the auxiliary network", within=POSITIVE)
+    jeffreys_beta: float = knob(0.0, "(1 - beta) forward KL + beta reverse KL; the authors also use values below 0")
 
 
 @dataclass
 class OptimConfig:
     """The training loop, the same for every method."""
 
-    steps: int = 1000
-    batch: int = 64  # drafts per step = prompts x samples_per_condition
-    lr: float = 5e-4
-    warmup: int = 50
-    schedule: str = "cosine"  # constant | cosine
-    weight_decay: float = 0.0
-    betas: list[float] = field(default_factory=lambda: [0.9, 0.99])
-    clip: float = 1.0  # gradient norm; 0 = off
-    ema: float = 0.99
-    # fp32 | bf16: of the networks in training (autocast); weights, losses, the drift and all evaluation stay float32
-    precision: str = field(default="fp32", metadata={"since": 3, "before": "fp32"})
+    steps: int = knob(1000, "updates of the student", within=COUNT)
+    batch: int = knob(64, "drafts a step = prompts x samples_per_condition", within=COUNT)
+    samples_per_condition: int = knob(
+        16,
+        "drafts of a prompt in a step; the drift is computed within a prompt; 1 = over the whole batch",
+        within=COUNT,
+    )
+    lr: float = knob(5e-4, "learning rate of AdamW", within=POSITIVE)
+    warmup: int = knob(50, "of the learning rate, linear", unit="steps", within=NOT_NEGATIVE)
+    schedule: str = knob(
+        "cosine", "after the warm-up: constant, or down to a twentieth", choices=("constant", "cosine")
+    )
+    weight_decay: float = knob(0.0, "of AdamW", within=NOT_NEGATIVE)
+    betas: list[float] = knob([0.9, 0.99], "of AdamW", within=DECAY, length=exactly(2))
+    clip: float = knob(1.0, "largest gradient norm; 0 = off", within=NOT_NEGATIVE)
+    ema: float = knob(0.99, "decay of the averaged student", within=DECAY)
+    precision: str = knob(
+        "fp32",
+        "of the networks in training (autocast); weights, losses, the drift and all evaluation stay float32",
+        choices=("fp32", "bf16"),
+    )
 
 
 @dataclass
 class EvaluationConfig:
     """One-step samples for every prompt of the split, with noise keyed by (seed, suite, item, replicate)."""
 
-    split: str = "test"  # test | validation
-    images_per_prompt: int = 4
-    weights: str = "ema"  # ema | raw
-    teacher_steps: int = 16  # steps of the teacher's sampler; teacher_* are read by method=teacher only
-    # its guidance, in the repository's own convention; -1 = as published
-    teacher_guidance: float = field(default=-1.0, metadata={"since": 2, "before": -1.0})
-    # whether the guidance grows over the steps, as published, or is constant
-    teacher_ramp: bool = field(default=True, metadata={"since": 2, "before": True})
-    # of the Gumbel noise that fades over the steps; -1 = as published
-    teacher_noise: float = field(default=-1.0, metadata={"since": 2, "before": -1.0})
-    # how many tokens each step reveals: arccos | cosine | linear | root | square; "" = as published
-    teacher_schedule: str = field(default="", metadata={"since": 2, "before": ""})
-    # a preset of evals/fidelity: FID and its kin against the track's real images, too; "" = what the track measures
-    fidelity: str = field(default="", metadata={"since": 2, "before": ""})
+    split: str = knob("test", "prompts that are scored; tune on `validation` only", choices=("test", "validation"))
+    images_per_prompt: int = knob(4, "replicates of each prompt", within=COUNT)
+    weights: str = knob("ema", "of the student: averaged, or as after the last step", choices=("ema", "raw"))
+    teacher_steps: int = knob(16, "steps of the teacher's sampler", within=COUNT)
+    teacher_guidance: float = knob(
+        -1.0, "its guidance, in the repository's own convention", within=or_minus_one("the published value")
+    )
+    teacher_ramp: bool = knob(True, "whether the guidance grows over the steps, as published, or is constant")
+    teacher_noise: float = knob(
+        -1.0, "of the Gumbel noise that fades over the steps", within=or_minus_one("the published value")
+    )
+    teacher_schedule: str = knob(
+        "",
+        "how many tokens each step reveals; '' = as published",
+        choices=("", "arccos", "cosine", "linear", "root", "square"),
+    )
+    fidelity: str = knob(
+        "",
+        "a preset of evals/fidelity: FID and its kin against real images, too; '' = what the track measures",
+        choices=("", "adm", "lite0"),
+    )
 
 
 @dataclass
 class GeneratorConfig:
-    """Images of a model that is not trained here; read by method=folder (`source` only) and method=diffusers."""
+    """Images of a model that is not trained here."""
 
-    # a folder of images; a pipeline's hub name or folder
-    source: str = field(default="", metadata={"since": 2, "before": ""})
-    # of the pipeline's sampler; 0 = its own default
-    steps: int = field(default=0, metadata={"since": 2, "before": 0})
-    # classifier-free guidance; -1 = the pipeline's own default
-    guidance: float = field(default=-1.0, metadata={"since": 2, "before": -1.0})
-    dtype: str = field(default="float32", metadata={"since": 2, "before": "float32"})  # float32 | float16 | bfloat16
-    # a scheduler class of diffusers, made from the pipeline's configuration; "" = the pipeline's own
-    scheduler: str = field(default="", metadata={"since": 2, "before": ""})
-    # the sampler's own timesteps, for few-step students; [] = by `steps`
-    timesteps: list[int] = field(default_factory=list, metadata={"since": 2, "before": []})
-    # of the first latents, times their standard normal; 0 = the scheduler's own
-    noise_scale: float = field(default=0.0, metadata={"since": 4, "before": 0.0})
-    # another UNet for the pipeline: REPOSITORY, REPOSITORY/FILE, or a path; "" = its own
-    unet: str = field(default="", metadata={"since": 2, "before": ""})
-    # low-rank weights to add to the pipeline's: REPOSITORY/FILE or a path; "" = none
-    lora: str = field(default="", metadata={"since": 3, "before": ""})
-    variant: str = field(default="", metadata={"since": 2, "before": ""})  # of the weights' files, for example fp16
-    # a pipeline of diffusers' community or a path: its code is run; "" = a class of diffusers
-    custom_pipeline: str = field(default="", metadata={"since": 2, "before": ""})
-    size: int = field(default=0, metadata={"since": 2, "before": 0})  # side in px; 0 = the pipeline's own
+    source: str = knob("", "a folder of images; a pipeline's hub name or folder")
+    steps: int = knob(0, "of the pipeline's sampler; 0 = its own default", within=NOT_NEGATIVE)
+    guidance: float = knob(-1.0, "classifier-free guidance", within=or_minus_one("the pipeline's own"))
+    dtype: str = knob("float32", "of the pipeline's weights", choices=DTYPES)
+    scheduler: str = knob("", "a scheduler class of diffusers, made from the pipeline's configuration; '' = its own")
+    timesteps: list[int] = knob([], "the sampler's own timesteps, for few-step students; [] = by generator.steps")
+    noise_scale: float = knob(
+        0.0, "of the first latents, times their standard normal; 0 = the scheduler's own", within=NOT_NEGATIVE
+    )
+    unet: str = knob("", "another UNet: REPOSITORY, REPOSITORY/FILE, or a path; '' = its own")
+    lora: str = knob("", "low-rank weights to add: REPOSITORY/FILE or a path; '' = none")
+    variant: str = knob("", "of the weights' files, for example fp16")
+    custom_pipeline: str = knob(
+        "", "a pipeline of diffusers' community or a path: its code is run; '' = diffusers' own"
+    )
+    size: int = knob(0, "side of the images; 0 = the pipeline's own", unit="px", within=NOT_NEGATIVE)
 
 
 @dataclass
 class ExecutionConfig:
     """How and where, never what: these fields are not part of the run id."""
 
-    device: str = "cpu"
-    threads: int = 1
-    processes: int = 1  # of this machine that train one run together; torchrun and srun bring their own number
-    micro_batch: int = 0  # 0 = whole batch at once; smaller = gradient accumulation with the same maths
-    activation_checkpointing: bool = False  # keep the inputs of blocks only, compute their insides twice
-    compile: bool = False  # the networks of the training, by torch.compile; rounding differs as between machines
-    log_every: int = 20
-    grid_every: int = 200  # 0 = no pictures
-    checkpoint_every: int = 200  # 0 = only at the end and when stopped
+    device: str = knob("cpu", "cpu, cuda, cuda:N or mps")
+    threads: int = knob(1, "of each process", within=COUNT)
+    processes: int = knob(
+        1, "of this machine that train one run together; torchrun and srun bring their own number", within=COUNT
+    )
+    micro_batch: int = knob(
+        0, "gradient accumulation over so many drafts, the same maths; 0 = whole batch at once", within=NOT_NEGATIVE
+    )
+    activation_checkpointing: bool = knob(False, "keep the inputs of blocks only, compute their insides twice")
+    compile: bool = knob(False, "the networks of the training, by torch.compile; rounding differs as between machines")
+    log_every: int = knob(20, "between lines of the training log", unit="steps", within=COUNT)
+    grid_every: int = knob(200, "between pictures; 0 = none", unit="steps", within=NOT_NEGATIVE)
+    checkpoint_every: int = knob(
+        200, "between checkpoints; 0 = only at the end and when stopped", unit="steps", within=NOT_NEGATIVE
+    )
 
 
 @dataclass
 class RunConfig:
-    """One run. `semantic()` in identity.py says which part is hashed into its run id."""
+    """One run. identity.py says which fields are hashed into its run id. plugin: {name: settings of its own}."""
 
     track: TrackConfig = field(default_factory=TrackConfig)
-    method: str = "fpd"
-    estimator: str = "ste"
-    draft: str = "student"
-    seed: int = 0
+    method: str = knob("fpd", "how the student is trained, of registry `methods`, or where images come from")
+    estimator: str = knob("ste", "how gradients pass the codebook, of registry `estimators` (Eq. 8)")
+    draft: str = knob("student", "what is damaged and repaired, of registry `drafts` (Table 3b)")
+    seed: int = knob(0, "of training and sampling; set by the sweep's `seeds`", within=span(0, MOST_SEED))
     start: StartConfig = field(default_factory=StartConfig)
     refine: RefineConfig = field(default_factory=RefineConfig)
     drift: DriftConfig = field(default_factory=DriftConfig)
@@ -207,3 +305,4 @@ class RunConfig:
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
     generator: GeneratorConfig = field(default_factory=GeneratorConfig)
     execution: ExecutionConfig = field(default_factory=ExecutionConfig)
+    plugin: dict[str, Any] = field(default_factory=dict)

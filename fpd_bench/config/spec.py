@@ -1,20 +1,24 @@
 """A sweep file and command-line overrides -> tables of cells, each with its RunConfig. Needs no torch.
 
 On the command line `profile=` picks a profile and `seeds=[0,1]` replaces the seeds; any other key replaces the
-profile's value and, where it is one, that axis of every grid. An axis that no grid of a table has
-(`optim.lr=1e-4,1e-3`) makes one copy of the table per value.
+profile's value and, where it is one, that axis of every grid. A grid that names one method keeps it: what the table
+compares with is not the command line's to change. An axis that no grid of a table has (`optim.lr=1e-4,1e-3`) makes one
+copy of the table per value. Rows whose choice the command line has made meaningless are left out.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from itertools import product
 from pathlib import Path
 from typing import Any
 
+from fpd_bench.config.availability import require_files
 from fpd_bench.config.check import check
 from fpd_bench.config.compose import Override, compose, parse
 from fpd_bench.config.fields import EXECUTION, canonical, check_name, value
-from fpd_bench.config.identity import generated, run_id
+from fpd_bench.config.identity import reads, run_id
+from fpd_bench.config.presets import PRESETS
 from fpd_bench.config.schema import RunConfig
 from fpd_bench.config.sweep_file import (
     DEFAULT_PROFILE,
@@ -25,10 +29,11 @@ from fpd_bench.config.sweep_file import (
     check_seeds,
     read_sweep_file,
 )
-from fpd_bench.config.tracks import PAPER_TRACKS, refuse_unavailable
 from fpd_bench.errors import ConfigError, UnknownName
 
 __all__ = ["Cell", "Claim", "Row", "Sweep", "Table", "load_sweep"]
+
+MOST = 8  # configurations that a message lists
 
 
 @dataclass(frozen=True)
@@ -92,9 +97,10 @@ class Sweep:
 
 
 def load_sweep(path: str | Path, overrides: Sequence[str] = (), here: bool = True) -> Sweep:
-    """Raises ConfigError, with the file and what is valid, for everything that can be known to be wrong beforehand.
+    """Read a sweep file under a profile and overrides.
 
     here: the runs are to be made on this machine, so their weights must be there; a report needs none.
+    Raises ConfigError, with the file and what is valid, for everything that can be known to be wrong beforehand.
     """
     file = read_sweep_file(Path(path))
     given = parse(list(overrides), "the command line")
@@ -105,22 +111,23 @@ def load_sweep(path: str | Path, overrides: Sequence[str] = (), here: bool = Tru
         check_name(override.key, "the command line")
         _refuse_seed(override.key, "the command line", "seeds=[0,1]")
         _refuse_execution_axis(override, "the command line")
-    base = _base(file, profile)
-    plain = [override.texts[0] for override in given if not override.is_axis]
-    common = compose([*base, *plain])
-    if here and common.track.name in PAPER_TRACKS and not _all_generated(file, profile, base, given, seeds):
-        refuse_unavailable(common.track.name, profile)
-    builders = [_Builder(file, spec, profile, base, given, seeds, here) for spec in file.tables]
-    tables = [table for builder in builders for table in builder.tables()]
-    return Sweep(file.name, file.title, file.metric, seeds, profile, tuple(tables), file.path)
+    base = compose(_base(file, profile))
+    builders = [_Builder(file, spec, profile, base, given, seeds) for spec in file.tables]
+    tables = tuple(table for builder in builders for table in builder.tables())
+    sweep = Sweep(file.name, file.title, file.metric, seeds, profile, tables, file.path)
+    _refuse_unread_axes(sweep, [override.key for override in given if override.is_axis])
+    if here:
+        for cell in sweep.cells:
+            if cell.seed == seeds[0]:
+                require_files(cell.config, profile)
+    return sweep
 
 
-def _all_generated(
-    file: SweepFile, profile: str, base: list[str], given: list[Override], seeds: tuple[int, ...]
-) -> bool:
-    """Whether no cell needs the track's own weights: all images come from elsewhere."""
-    builders = [_Builder(file, spec, profile, base, given, seeds, False) for spec in file.tables]
-    return all(generated(cell.config) for builder in builders for table in builder.tables() for cell in table.cells)
+def _refuse_unread_axes(sweep: Sweep, keys: list[str]) -> None:
+    """An axis of the command line that changes nothing anywhere was meant for another sweep."""
+    for key in keys:
+        if not any(key in reads(cell.config) for cell in sweep.cells):
+            raise ConfigError(f"No run of {sweep.path} reads '{key}', so its values make no difference. Leave it out.")
 
 
 def _taken(given: list[Override], key: str) -> Override | None:
@@ -128,8 +135,16 @@ def _taken(given: list[Override], key: str) -> Override | None:
 
 
 def _profile(file: SweepFile, asked: Override | None) -> str:
-    known = {DEFAULT_PROFILE, *file.profiles}
+    known = set(file.profiles) or {DEFAULT_PROFILE}
     name = asked.texts[0].partition("=")[2] if asked else DEFAULT_PROFILE
+    if asked is None and name not in known:
+        names = ", ".join(sorted(known))
+        near = get_close_matches(name, known, n=1)
+        hint = f" Is '{near[0]}' a typing error?" if near else ""
+        raise ConfigError(
+            f"{file.path} has profiles ({names}), but not '{name}', the one that is used where none is named.{hint} "
+            f"Name one, profile={sorted(known)[0]}, or write one: {name}: []"
+        )
     if name not in known or (asked and asked.is_axis):
         raise UnknownName("profile", name, known, str(file.path))
     return name
@@ -166,6 +181,15 @@ def _refuse_execution_axis(override: Override, where: str) -> None:
         raise ConfigError(f"'{override.key}' in {where} cannot be an axis: it changes no result. Give it one value.")
 
 
+@dataclass(frozen=True)
+class _Found:
+    """A configuration of a table's grids at the first seed. words: the axis values that chose it, as they are read."""
+
+    words: str
+    config: RunConfig
+    read: set[str]
+
+
 class _Builder:
     """Works out one table of the file: its grids under the profile and the command line, its cells and its rows."""
 
@@ -174,12 +198,10 @@ class _Builder:
         file: SweepFile,
         spec: TableSpec,
         profile: str,
-        base: list[str],
+        base: RunConfig,
         given: list[Override],
         seeds: tuple[int, ...],
-        here: bool,
     ):
-        self.here = here
         self.spec, self.profile, self.base, self.given, self.seeds = spec, profile, base, given, seeds
         self.profiles, self.metric = {DEFAULT_PROFILE, *file.profiles}, file.metric
         self.where = f"{file.path}, table {spec.id}"
@@ -204,7 +226,11 @@ class _Builder:
             raise ConfigError(
                 f"{self.where}: the grid is empty. Write at least one override, like [estimator=soft,ste]."
             )
-        grids = [parse(part, self.where) for part in (grid if isinstance(grid[0], list) else [grid])]
+        parts = grid if isinstance(grid[0], list) else [grid]
+        strange = next((part for part in parts if not isinstance(part, list)), None)
+        if strange is not None:
+            raise ConfigError(f"{self.where}: a grid is one list of overrides or several; got {strange!r} among lists.")
+        grids = [parse(part, self.where) for part in parts]
         for override in (override for part in grids for override in part):
             check_name(override.key, self.where)
             _refuse_seed(override.key, self.where, "seeds: [0, 1]")
@@ -213,18 +239,26 @@ class _Builder:
 
     def _table(self, pinned: tuple[str, ...]) -> Table:
         found = self._configs(pinned)
+        index = _Index(found)
         rows: list[Row] = []
         picked: dict[str, str] = {}  # run id (at the first seed) -> row id
         for row in self.spec.rows:
-            made = self._row(row, found, picked)
+            made = self._row(row, index, picked)
             rows += [made] if made else []
-        for ident, (text, _) in found.items():
+        for ident, one in found.items():
             if ident not in picked:
-                rows.append(Row(text, text, {}))
-                picked[ident] = text
-        order = [(ident, row.id) for row in rows for ident in found if picked[ident] == row.id]
+                rows.append(Row(one.words, one.words, {}))
+                picked[ident] = one.words
+        members: dict[str, list[str]] = {}
+        for ident in found:
+            members.setdefault(picked[ident], []).append(ident)
         suffix = f"@{','.join(pinned)}" if pinned else ""
-        cells = [self._cell(suffix, row, seed, found[ident][1]) for ident, row in order for seed in self.seeds]
+        cells = [
+            self._cell(suffix, row, seed, found[ident].config, ident)
+            for row in rows
+            for ident in members.get(row.id, [])
+            for seed in self.seeds
+        ]
         kept = {row.id for row in rows}
         return Table(
             self.spec.id + suffix,
@@ -235,63 +269,116 @@ class _Builder:
             tuple(cells),
         )
 
-    def _configs(self, pinned: tuple[str, ...]) -> dict[str, tuple[str, RunConfig]]:
-        """{run id at the first seed: (its axis values, configuration)} of all grids; equal ones once."""
-        found: dict[str, tuple[str, RunConfig]] = {}
-        fixed = [override.texts[0] for override in self.given if not override.is_axis]
+    def _configs(self, pinned: tuple[str, ...]) -> dict[str, _Found]:
+        """{run id at the first seed: configuration} of all grids; equal ones once."""
+        found: dict[str, _Found] = {}
         replaced = {override.key: override for override in self.given}
         for grid in self.grids:
-            axes = [replaced.get(axis.key, axis) for axis in grid]
+            own = [axis.key for axis in grid if axis.key == "method" and not axis.is_axis]
+            axes = [axis if axis.key in own else replaced.get(axis.key, axis) for axis in grid]
+            fixed = [one.texts[0] for one in self.given if not one.is_axis and one.key not in own]
+            here: list[_Found] = []
             for combination in product(*(axis.texts for axis in axes)):
-                words = [axis.preset or text for axis, text in zip(axes, combination, strict=True)]
-                label = ", ".join(dict.fromkeys(words))
-                config = self._checked([*self.base, *combination, *fixed, *pinned], label)
-                found.setdefault(run_id(config), (label, config))
+                words = {axis.key: axis.preset or text for axis, text in zip(axes, combination, strict=True)}
+                here.append(self._found([*combination, *fixed, *pinned], words, fixed))
+                found.setdefault(run_id(here[-1].config), here[-1])
+            self._refuse_unread(axes, here)
         return found
 
-    def _checked(self, overrides: list[str], label: str) -> RunConfig:
-        config = replace(compose(overrides), seed=self.seeds[0])
+    def _found(self, overrides: list[str], words: dict[str, str], fixed: list[str]) -> _Found:
+        label = ", ".join(dict.fromkeys(words.values()))
         try:
-            check(config, self.here)
+            config = compose(overrides, self.base)
+            config.seed = self.seeds[0]
+            check(config)
         except ConfigError as error:
             error.args = (f"{error} [{self.where}: {label}]",)
             raise
-        return config
+        read = reads(config)
+        meant = dict.fromkeys(text for key, text in words.items() if key in read or key in PRESETS)
+        return _Found(", ".join(meant) or ", ".join(fixed) or label, config, read)
 
-    def _row(self, row: RowSpec, found: dict[str, tuple[str, RunConfig]], picked: dict[str, str]) -> Row | None:
-        where = row.where
+    def _refuse_unread(self, axes: list[Override], here: list[_Found]) -> None:
+        """An axis that none of its own configurations reads compares nothing; one that the command line has made
+        meaningless is passed over."""
+        for axis in axes:
+            if axis.is_axis and not self.given and not any(axis.key in one.read for one in here):
+                methods = ", ".join(sorted({one.config.method for one in here}))
+                raise ConfigError(
+                    f"{self.where}: no configuration of this grid reads '{axis.key}' (method={methods}), so its values "
+                    "make no difference. Leave it out."
+                )
+
+    def _row(self, row: RowSpec, index: "_Index", picked: dict[str, str]) -> Row | None:
+        where, place = row.where, f"{self.where}, row {row.id}"
         if where and set(where) <= self.profiles:
             if self.profile not in where:
-                raise UnknownName("profile", self.profile, where, f"{self.where}, row {row.id}")
+                raise UnknownName("profile", self.profile, where, place)
             where = where[self.profile]
         if where is None:  # nobody can run it under this profile: published numbers, or nothing
             return self._named(row, None) if row.published else None
+        if not isinstance(where, dict):
+            raise ConfigError(f"{place}: 'where' must be a mapping of field: value; got {where!r}.")
         for name in where:
-            check_name(name, f"{self.where}, row {row.id}")
-            _refuse_seed(name, f"{self.where}, row {row.id}", "seeds: [0, 1]")
-        wanted = {name: canonical(name, target) for name, target in where.items()}
-        mine = [i for i, (_, c) in found.items() if all(value(c, name) == target for name, target in wanted.items())]
-        if not mine and {override.key for override in self.given} & set(where):
-            return None  # the command line has taken the row's cells away
+            check_name(name, place)
+            _refuse_seed(name, place, "seeds: [0, 1]")
+        mine = index.matching({name: canonical(name, target) for name, target in where.items()})
+        if not mine and self._taken_away(where, index):
+            return None
         if len(mine) != 1:
-            cells = "; ".join(found[i][0] for i in mine or found)
-            raise ConfigError(
-                f"{self.where}: row '{row.id}' selects {len(mine)} configurations, it must be one. "
-                f"{'It matches' if mine else 'The grid has'}: {cells}."
-            )
+            raise ConfigError(f"{place}: {self._why_not_one(row, mine, where, index)}")
         if mine[0] in picked:
             raise ConfigError(f"{self.where}: rows '{picked[mine[0]]}' and '{row.id}' select the same configuration.")
         picked[mine[0]] = row.id
         return self._named(row, where)
 
+    def _taken_away(self, where: dict[str, Any], index: "_Index") -> bool:
+        """Whether it is the command line that has left the row without cells."""
+        set_there = {override.key for override in self.given} & set(where)
+        return bool(self.given) and (bool(set_there) or not index.reading(where))
+
+    def _why_not_one(self, row: RowSpec, mine: list[str], where: dict[str, Any], index: "_Index") -> str:
+        said = f"row '{row.id}' selects {len(mine)} configurations, it must be one."
+        if mine:
+            return f"{said} It matches: {'; '.join(index.found[one].words for one in mine[:MOST])}."
+        unread = [name for name in where if not index.reading({name: None})]
+        if unread:
+            return f"{said} No configuration of the table reads '{unread[0]}'."
+        return f"{said} The grid has: {'; '.join(one.words for one in [*index.found.values()][:MOST])}."
+
     def _named(self, row: RowSpec, where: dict[str, Any] | None) -> Row:
         number = row.published.get(self.metric)
         return Row(row.id, row.label, where, number, row.published, row.shown)
 
-    def _cell(self, suffix: str, row: str, seed: int, config: RunConfig) -> Cell:
+    def _cell(self, suffix: str, row: Row, seed: int, config: RunConfig, first: str) -> Cell:
+        """first: the run id at the first seed."""
         config = replace(config, seed=seed)
-        return Cell(self.spec.id + suffix, row, seed, config, run_id(config))
+        ident = first if seed == self.seeds[0] else run_id(config)
+        return Cell(self.spec.id + suffix, row.id, seed, config, ident)
 
     def _renamed(self, table: Table) -> Table:
         cells = tuple(replace(cell, table_id=self.spec.id) for cell in table.cells)
         return replace(table, id=self.spec.id, caption=self.spec.caption, cells=cells)
+
+
+class _Index:
+    """A table's configurations by the values of the fields that rows ask for; a field that is not read has none."""
+
+    def __init__(self, found: dict[str, _Found]):
+        self.found = found
+        self._by: dict[tuple[str, ...], dict[str, list[str]]] = {}
+
+    def matching(self, wanted: dict[str, Any]) -> list[str]:
+        """Ids of the configurations that read all of these fields and have these values."""
+        names = tuple(sorted(wanted))
+        if names not in self._by:
+            groups: dict[str, list[str]] = {}
+            for ident, one in self.found.items():
+                if one.read.issuperset(names):
+                    groups.setdefault(repr([value(one.config, name) for name in names]), []).append(ident)
+            self._by[names] = groups
+        return self._by[names].get(repr([wanted[name] for name in names]), [])
+
+    def reading(self, names: Iterable[str]) -> bool:
+        """Whether any configuration reads all of these fields."""
+        return any(one.read.issuperset(names) for one in self.found.values())

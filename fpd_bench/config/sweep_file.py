@@ -4,9 +4,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-
+from fpd_bench.config.schema import MOST_SEED
+from fpd_bench.config.written import Written, read_yaml
 from fpd_bench.errors import ConfigError, UnknownName
 
 OF_ALL_IMAGES = ("fid", "is", "precision", "recall", "kid")  # one number for a run's images together
@@ -72,6 +71,8 @@ def read_sweep_file(path: Path) -> SweepFile:
         raise UnknownName("metric", metric, METRICS, str(path))
     profiles = top.get("profiles", dict, {})
     for name, overrides in profiles.items():
+        if not isinstance(name, str):
+            raise ConfigError(f"{path}: a profile's name must be text; got {name!r}. Quote it.")
         if not isinstance(overrides, list):
             raise ConfigError(f"{path}: profile '{name}' must be a list of overrides; got {overrides!r}.")
     tables = [_table(entry, f"{path}, table {n + 1}", metric) for n, entry in enumerate(top.get("tables", list))]
@@ -87,24 +88,19 @@ def read_sweep_file(path: Path) -> SweepFile:
 
 def check_seeds(seeds: list[Any], where: str) -> tuple[int, ...]:
     """Distinct whole numbers >= 0, at least one. Raises ConfigError."""
-    right = all(isinstance(seed, int) and not isinstance(seed, bool) and seed >= 0 for seed in seeds)
+    right = all(isinstance(seed, int) and not isinstance(seed, bool) and 0 <= seed <= MOST_SEED for seed in seeds)
     if not seeds or not right or len(set(seeds)) < len(seeds):
-        raise ConfigError(f"{where}: seeds must be distinct whole numbers from 0, like [0, 1, 2]; got {seeds}.")
-    return tuple(seeds)
+        raise ConfigError(
+            f"{where}: seeds must be distinct whole numbers from 0 to {MOST_SEED}, like [0, 1, 2]; got {seeds}."
+        )
+    return tuple(int(seed) for seed in seeds)
 
 
 def _load(path: Path) -> Any:
     if not path.is_file():
         near = sorted(map(str, path.parent.glob("*.yaml"))) or sorted(map(str, Path("sweeps").glob("*.yaml")))
         raise ConfigError(f"No sweep file '{path}'. Available: {', '.join(near) or 'none'}.")
-    try:
-        return OmegaConf.to_container(OmegaConf.load(path), resolve=False)
-    except (OmegaConfBaseException, OSError, UnicodeDecodeError, ValueError) as error:
-        raise ConfigError(f"{path} cannot be read as a sweep: {' '.join(str(error).split())}") from error
-    except Exception as error:  # PyYAML's errors share no importable base with OmegaConf's
-        if type(error).__module__.startswith("yaml"):
-            raise ConfigError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
-        raise
+    return read_yaml(path)
 
 
 def _table(entry: Any, where: str, metric: str) -> TableSpec:
@@ -128,12 +124,23 @@ def _row(entry: Any, where: str, metric: str) -> RowSpec:
     reader = _Reader(entry, where)
     ident = reader.text("id")
     published = _published(reader.get("published", (int, float, dict), {}), where, metric)
-    shown = {str(name): str(word) for name, word in reader.get("shown", dict, {}).items()}
+    shown = {as_written(name): _word(word, f"{where}, shown") for name, word in reader.get("shown", dict, {}).items()}
     row = RowSpec(ident, reader.text("label", ident), reader.get("where", dict, None), published, shown)
     reader.finish()
     if row.where is None and not published:
         raise ConfigError(f"{where} lacks 'where', and has no published numbers to show without it.")
     return row
+
+
+def _word(found: Any, where: str) -> str:
+    if isinstance(found, str | int | float) and not isinstance(found, bool):
+        return as_written(found)
+    raise ConfigError(f"{where}: a word must be text; got {found!r}. Quote it.")
+
+
+def as_written(found: Any) -> str:
+    """The text of a YAML scalar as its author wrote it."""
+    return found.written if isinstance(found, Written) else str(found)
 
 
 def _published(given: Any, where: str, metric: str) -> dict[str, float]:
@@ -183,8 +190,10 @@ class _Reader:
         return found
 
     def text(self, key: str, default: Any = REQUIRED) -> str:
-        found = self.get(key, (str, int, float), default)
-        return str(found)
+        """The text as it was written: `010` stays 010."""
+        if isinstance(self._entry.get(key), bool) or (key in self._entry and self._entry[key] is None):
+            raise ConfigError(f"{self._where}: '{key}' is read as {self._entry[key]} by YAML. Quote it, to have text.")
+        return as_written(self.get(key, (str, int, float), default))
 
     def finish(self) -> None:
         for key in self._entry:

@@ -1,12 +1,13 @@
 """A RunConfig as YAML text and back; the worker's side of the configuration, without Hydra."""
 
+import dataclasses
 from dataclasses import asdict
 from typing import Any
 
+import yaml
 from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
-from fpd_bench.config.fields import leaves
+from fpd_bench.config.fields import PLUGIN, leaves, settings_of
 from fpd_bench.config.schema import RunConfig
 from fpd_bench.errors import ConfigError
 
@@ -17,26 +18,73 @@ def to_yaml(config: RunConfig) -> str:
 
 
 def from_yaml(text: str, where: str = "config") -> RunConfig:
-    """The configuration in `text`. A field that is younger than the text has its `before` value, else its default.
+    """Read the configuration in `text`. A field that is younger than the text has its `before` value, else its default.
 
     Raises ConfigError if the text does not fit the schema.
     """
     try:
-        merged = OmegaConf.merge(OmegaConf.structured(RunConfig), _before(), OmegaConf.create(text))
-        config = OmegaConf.to_object(merged)
-    except (OmegaConfBaseException, ValueError, TypeError) as error:
+        found = OmegaConf.to_container(OmegaConf.create(text))
+    except RecursionError as error:
+        raise ConfigError(f"{where} is not a run configuration: it is nested too deeply.") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{where} is not YAML: {' '.join(str(error).split())}") from error
+    except Exception as error:  # OmegaConf's own tree of errors, and what it lets through
         raise ConfigError(f"{where} is not a run configuration: {str(error).splitlines()[0]}") from error
-    except Exception as error:  # the YAML scanner's own tree of errors
-        if type(error).__module__.startswith("yaml"):
-            raise ConfigError(f"{where} is not YAML: {' '.join(str(error).split())}") from error
-        raise
-    assert isinstance(config, RunConfig)
+    if not isinstance(found, dict):
+        raise ConfigError(f"{where} is not a run configuration: {text[:60]!r}.")
+    config = RunConfig()
+    for name, field in leaves().items():
+        if "before" in field.metadata:
+            _set(config, name.split("."), field.metadata["before"])
+    _fill(config, found, where)
     return config
 
 
-def _before() -> Any:
-    older = {name: field.metadata["before"] for name, field in leaves().items() if "before" in field.metadata}
-    config = OmegaConf.create()
-    for name, old in older.items():  # not as a list of name=value: that has no word for an empty text
-        OmegaConf.update(config, name, old)
-    return config
+def _fill(node: Any, found: dict[Any, Any], where: str, prefix: str = "") -> None:
+    """Put the values of a mapping into a dataclass of the same shape."""
+    fields = {field.name: field for field in dataclasses.fields(node)}
+    for key, entry in found.items():
+        name = f"{prefix}{key}"
+        if key not in fields:
+            raise ConfigError(f"{where} is not a run configuration of this version: it has '{name}'.")
+        if name == PLUGIN:
+            node.plugin = {one: _settings(one, own, where) for one, own in _mapping(entry, name, where).items()}
+        elif dataclasses.is_dataclass(getattr(node, key)):
+            _fill(getattr(node, key), _mapping(entry, name, where), where, f"{name}.")
+        else:
+            setattr(node, key, _kept(fields[key].type, entry, name, where))
+    if hasattr(node, "__post_init__"):
+        try:
+            node.__post_init__()
+        except TypeError as error:
+            raise ConfigError(f"{where} is not a run configuration: {prefix[:-1]} cannot be read: {error}.") from error
+
+
+def _settings(plugin: str, found: Any, where: str) -> Any:
+    settings: Any = settings_of(plugin)
+    if settings is None:
+        raise ConfigError(f"{where}: plugin '{plugin}' has no settings of its own in the installed version.")
+    made = settings()
+    _fill(made, _mapping(found, f"{PLUGIN}.{plugin}", where), where, f"{PLUGIN}.{plugin}.")
+    return made
+
+
+def _mapping(found: Any, name: str, where: str) -> dict[Any, Any]:
+    if not isinstance(found, dict):
+        raise ConfigError(f"{where} is not a run configuration: {name} must be a group of fields; got {found!r}.")
+    return found
+
+
+def _kept(declared: Any, found: Any, name: str, where: str) -> Any:
+    """Numbers of float fields may be written whole; anything else must be of the field's own kind."""
+    right = {int: int, float: (int, float), str: str, bool: bool}.get(declared, list)
+    if not isinstance(found, right) or (isinstance(found, bool) and declared is not bool):  # type: ignore[arg-type]
+        raise ConfigError(f"{where} is not a run configuration: {name} cannot be {found!r}.")
+    return float(found) if declared is float else found
+
+
+def _set(config: RunConfig, path: list[str], found: Any) -> None:
+    node: Any = config
+    for part in path[:-1]:
+        node = getattr(node, part)
+    setattr(node, path[-1], found)

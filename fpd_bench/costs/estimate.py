@@ -10,8 +10,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fpd_bench import registry
 from fpd_bench.assets.published import weights_folder
-from fpd_bench.config.identity import TEACHER, trains
+from fpd_bench.config.identity import generated, trains
 from fpd_bench.config.schema import RunConfig
 from fpd_bench.errors import AssetError, ConfigError
 
@@ -85,11 +86,18 @@ class Estimate:
 
 def estimate(config: RunConfig, gpu: Gpu, asked: Asked) -> Estimate:
     """Memory of each card and time of one run, which holds execution.processes cards all the time."""
-    of = {"folder": _of_folder, "diffusers": _of_pipeline, TEACHER: _of_teacher}.get(config.method, _of_training)
+    of = _of_training if trains(config) else _of_teacher
+    if generated(config):
+        of = _of_pipeline if _draws(config) else _of_folder
     try:
         return of(config, gpu, asked)
     except ConfigError as error:  # a file that is missing, or is something else
         return Estimate(reason=" ".join(str(error).split()))
+
+
+def _draws(config: RunConfig) -> bool:
+    """Whether images from elsewhere are drawn by a pipeline here; otherwise they are made already."""
+    return bool(registry.generators.declaration(config.method).draws)
 
 
 def _of_folder(config: RunConfig, gpu: Gpu, asked: Asked) -> Estimate:
@@ -192,7 +200,7 @@ def _items(config: RunConfig) -> int:
 
 def precision_of(config: RunConfig) -> str:
     """In what the matrix products of the run's training, or of most of its pipeline, are computed."""
-    if config.method == "diffusers":
+    if generated(config) and _draws(config):
         return "fp32" if config.generator.dtype == "float32" else "bf16"
     return config.optim.precision if trains(config) else "fp32"
 

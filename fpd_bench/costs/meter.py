@@ -17,18 +17,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
+from fpd_bench.distill.work import Cost
+
 PROBE = 2  # images a network is run on; one would let kernels drop the batch axis
-
-
-@dataclass(frozen=True)
-class Cost:
-    """Of one network and one image: FLOPs forward and backward, bytes kept between the two; without a gradient, bytes
-    alive at the same time, at most."""
-
-    forward: float = 0
-    backward: float = 0
-    kept: float = 0
-    alive: float = 0
 
 
 @dataclass(frozen=True)

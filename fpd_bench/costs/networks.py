@@ -1,4 +1,4 @@
-"""What each network of a run costs for an image (measuring.py), measured once for all runs that share it."""
+"""What each network of a run costs for an image (meter.py), measured once for all runs that share it."""
 
 import copy
 from dataclasses import dataclass
@@ -9,10 +9,12 @@ from typing import Any
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from fpd_bench.config.identity import TEACHER
+from fpd_bench.config.availability import has_adversary
+from fpd_bench.config.identity import reads, trains
 from fpd_bench.config.schema import RunConfig
-from fpd_bench.costs.meter import PROBE, Cost, measure
+from fpd_bench.costs.meter import PROBE, measure
 from fpd_bench.costs.track_on_meta import META, Blueprint, blueprint, parameters
+from fpd_bench.distill.work import Cost
 from fpd_bench.models import discriminator, projected_gan
 from fpd_bench.models.backbones import FeatureBackbone
 from fpd_bench.models.compute import computing
@@ -68,22 +70,21 @@ class Track:
 
 def track_of(config: RunConfig, weights: Path | None) -> Track:
     """What all networks of a run are measured on."""
-    twice = config.execution.activation_checkpointing and config.method != TEACHER
+    twice = config.execution.activation_checkpointing and trains(config)
     return Track(config.track.name, config.track.preset, weights, twice)
 
 
 def lifter_of(config: RunConfig, track: Track) -> Lifter:
     """The backbone of a run's drift."""
     drift = config.drift
-    if config.method != "fpd" or drift.space != "feature":
+    if "drift.blocks" not in reads(config):
         return Lifter()
     return _lifter(track, tuple(drift.blocks), drift.backbone, drift.resize)
 
 
 def judges_of(config: RunConfig, track: Track) -> Judges:
     """The discriminator of a run."""
-    asked = config.method == "fpd" and config.gan.weight > 0
-    return _judges(track, config.gan.discriminator) if asked else Judges()
+    return _judges(track, config.gan.discriminator) if has_adversary(config) else Judges()
 
 
 @lru_cache(maxsize=8)

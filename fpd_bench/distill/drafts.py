@@ -12,7 +12,7 @@ from torch import Tensor
 from fpd_bench.registry import drafts
 
 
-@drafts.register("student", version=1)
+@drafts.register("student")
 @dataclass(frozen=True)
 class StudentDraft:
     """The student's own sample (Eq. 4-5)."""
@@ -22,7 +22,7 @@ class StudentDraft:
         return codes
 
 
-@drafts.register("random", version=1)
+@drafts.register("random")
 @dataclass(frozen=True)
 class RandomDraft:
     """Uniform random codes in place of the draft (our reading of Table 3b's "Random")."""

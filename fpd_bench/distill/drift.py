@@ -303,7 +303,7 @@ def _check_sizes(
     if len(student) == groups and (negatives == "self_masked" or positives == "others"):
         raise ConfigError(
             f"One sample per group leaves nothing to compare with for negatives={negatives}, positives={positives}. "
-            "Raise drift.samples_per_condition to 2 or more, or use drift.negatives=roll with drift.positives=all."
+            "Raise optim.samples_per_condition to 2 or more, or use drift.negatives=roll with drift.positives=all."
         )
     compared = len(student) if positives == "condition" else len(student) // groups
     if shifts and (negatives != "roll" or not 0 < shifts < compared):

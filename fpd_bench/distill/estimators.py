@@ -12,7 +12,7 @@ from torch import Tensor
 from fpd_bench.registry import estimators
 
 
-@estimators.register("ste", version=1)
+@estimators.register("ste")
 @dataclass(frozen=True)
 class StraightThrough:
     """Codebook rows of the sampled codes forward, gradient of the soft mixture backward (Eq. 8)."""
@@ -26,7 +26,7 @@ class StraightThrough:
         return codebook[codes] + soft - soft.detach()
 
 
-@estimators.register("soft", version=1)
+@estimators.register("soft")
 @dataclass(frozen=True)
 class SoftEmbedding:
     """The mixture of codebook rows itself, in both directions; off the codebook manifold (Table 3a, "Soft Emb.")."""

@@ -20,6 +20,7 @@ from fpd_bench.distill.memory import Memory
 from fpd_bench.distill.method import Clock, draft_statistics, micro_batches
 from fpd_bench.distill.refinement import refine
 from fpd_bench.distill.running import Running
+from fpd_bench.distill.work import Networks, Work, draft_calls, repair_sampling, teacher_calls
 from fpd_bench.errors import ConfigError
 from fpd_bench.models.streams import Streams, seed_of
 from fpd_bench.registry import drafts, estimators, methods, spaces
@@ -35,12 +36,9 @@ class Draft:
     features: dict[str, Tensor]
 
 
-@methods.register("fpd", version=1)
+@methods.register("fpd")
 class FixedPointDistillation:
     """Draft, repair, drift. Teacher, decoder and feature space never change; the discriminator is optional."""
-
-    auxiliary = False
-    data_parallel = True
 
     def __init__(self, config: RunConfig, track: Track, streams: Streams):
         self.config, self.track, self.streams = config, track, streams
@@ -89,6 +87,26 @@ class FixedPointDistillation:
         stats["loss"] = sum(float(field.value) for field in fields.values())
         return stats | {f"{layer}/{k}": v for layer, field in fields.items() for k, v in field.stats.items()}
 
+    @staticmethod
+    def cost(config: RunConfig, networks: Networks) -> Work:
+        """Count draft (twice with micro-batches), repair, decoding and lifting of both, and the discriminator."""
+        drafts, student, decoder, backbone = draft_calls(config), networks.student, networks.decoder, networks.backbone
+        judged = 2 * (networks.judge.forward + networks.judge.backward)  # real and drafted
+        flops = {
+            "student": drafts * student.forward + student.backward,
+            "teacher": teacher_calls(config) * student.forward,
+            "decoder": (drafts + 1) * decoder.forward + decoder.backward,
+            "backbone": (drafts + 1) * backbone.forward + backbone.backward,
+            "discriminator": config.gan.updates * judged + networks.critic.forward + networks.critic.backward,
+        }
+        return Work(
+            flops,
+            networks.numbers(config.start.sampling) + networks.numbers(repair_sampling(config)),
+            max(student.alive, decoder.alive, backbone.alive, 2 * networks.judge.kept),
+            student.kept + decoder.kept + backbone.kept,
+            networks.critic.kept,
+        )
+
     def after_step(self, student: nn.Module, condition: Condition) -> dict[str, float]:
         """FPD has no auxiliary network; the discriminator is trained inside `backward`, on the same drafts."""
         return {}
@@ -135,7 +153,7 @@ class FixedPointDistillation:
         return fields
 
     def _field(self, layer: str, student: Tensor, refined: Tensor) -> DriftField:
-        drift = self.config.drift
+        drift, per_prompt = self.config.drift, self.config.optim.samples_per_condition
         memory = self.memory.setdefault(layer, Memory(drift.memory)) if drift.memory else None
         field = drift_field(
             student.detach(),
@@ -146,7 +164,7 @@ class FixedPointDistillation:
             normalise=drift.normalise,
             floor=drift.floor,
             repulsion=drift.repulsion,
-            groups=len(student) // drift.samples_per_condition if drift.samples_per_condition > 1 else 1,
+            groups=len(student) // per_prompt if per_prompt > 1 else 1,
             shifts=drift.shifts,
             scale=drift.scale,
             equalise=drift.equalise,

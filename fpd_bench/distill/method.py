@@ -9,16 +9,15 @@ import torch
 from torch import Tensor, nn
 
 from fpd_bench.bench import Condition
+from fpd_bench.config.schema import RunConfig
+from fpd_bench.distill.work import Networks, Work
 
 
 class Method(Protocol):
-    """Built as method(config, track, streams); `auxiliary` says whether it trains a second network (harness cost).
+    """Built as method(config, track, streams). What it reads, refuses and needs is declared in fpd_bench/registry.py.
 
-    The trainer owns the student's optimizer; a method owns whatever else it trains. A method that draws its noise
-    for the whole batch (parallel.py) sets `data_parallel = True`; others train on one process only.
+    The trainer owns the student's optimizer; a method owns whatever else it trains.
     """
-
-    auxiliary: bool
 
     def backward(self, student: nn.Module, condition: Condition, progress: float) -> dict[str, float]:
         """Add this step's gradient to the student; returns what is worth logging.
@@ -31,6 +30,11 @@ class Method(Protocol):
 
     def after_step(self, student: nn.Module, condition: Condition) -> dict[str, float]:
         """Train the method's own networks after the student's update; returns what is worth logging."""
+        ...
+
+    @staticmethod
+    def cost(config: RunConfig, networks: Networks) -> Work:
+        """Count what a step computes for an image, for the plan of a sweep (`sweep --dry-run plan.gpu=`)."""
         ...
 
     def state_dict(self) -> dict[str, Any]:

@@ -32,7 +32,7 @@ class Space(Protocol):
         ...
 
 
-@spaces.register("feature", version=1)
+@spaces.register("feature")
 @dataclass(frozen=True)
 class FeatureSpace:
     """Phi: maps of the chosen backbone blocks, averaged over a grid x grid raster of patches (0 = one pooled vector).
@@ -82,7 +82,7 @@ class FeatureSpace:
         return functional.adaptive_avg_pool2d(features, size).flatten(2).transpose(1, 2)
 
 
-@spaces.register("pixel", version=1)
+@spaces.register("pixel")
 @dataclass(frozen=True)
 class PixelSpace:
     """Raw pixels: the image cut into grid x grid patches (0 = the whole image), each flattened; one set, "pixel"."""

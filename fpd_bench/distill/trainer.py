@@ -71,7 +71,7 @@ class Training:
         self.student = track.new_student()
         self.average = copy.deepcopy(self.student).requires_grad_(False)
         self.method: Method = methods.get(config.method)(config, track, self.streams)
-        _check_ranks(config, self.method)
+        _check_ranks(config)
         first, second = config.optim.betas
         self.optimizer = torch.optim.AdamW(
             self.student.parameters(), betas=(first, second), weight_decay=config.optim.weight_decay
@@ -83,7 +83,7 @@ class Training:
         optim, began = self.config.optim, time.perf_counter()
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(optim, self.step)
-        per_prompt = self.config.drift.samples_per_condition
+        per_prompt = self.config.optim.samples_per_condition
         prompts = self.track.draw_conditions(optim.batch // per_prompt, self.streams["conditions"])
         condition = parallel.mine(prompts.repeat(per_prompt))
         self.optimizer.zero_grad(set_to_none=True)
@@ -143,11 +143,11 @@ class Training:
             getattr(self, part).load_state_dict(state[part])
 
 
-def _check_ranks(config: RunConfig, method: Method) -> None:
+def _check_ranks(config: RunConfig) -> None:
     """Raises ConfigError if the batch cannot be shared among this team's processes."""
     if config.optim.batch % parallel.ranks():
         raise ConfigError(f"optim.batch={config.optim.batch} cannot be shared equally by {parallel.ranks()} processes.")
-    if parallel.ranks() > 1 and not getattr(method, "data_parallel", False):
+    if parallel.ranks() > 1 and not methods.declaration(config.method).data_parallel:
         raise ConfigError(f"method={config.method} cannot share a batch among processes. Use execution.processes=1.")
 
 

@@ -24,7 +24,7 @@ from fpd_bench.registry import generators
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 
 
-@generators.register("folder", version=1)
+@generators.register("folder")
 class FolderGenerator:
     """Reads `config.generator.source`. A folder that lacks an image is refused, never averaged as it is."""
 

@@ -24,7 +24,7 @@ from fpd_bench.registry import generators
 BATCH = 4  # images at once, unless execution.micro_batch says otherwise
 
 
-@generators.register("diffusers", version=1)
+@generators.register("diffusers")
 class DiffusersGenerator:
     """`config.generator` says which pipeline, how many steps, which guidance, dtype, scheduler, UNet and LoRA."""
 

@@ -92,7 +92,7 @@ class TextEncoder:
         return Condition(tuple(texts), tensors)
 
 
-@tracks.register("maskgen", version=1)
+@tracks.register("maskgen")
 class MaskGenTrack:
     """weights, data: folders, by default $FPD_WEIGHTS and $FPD_DATA; suites: who draws up and scores GenEval.
 

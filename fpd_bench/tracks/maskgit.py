@@ -66,7 +66,7 @@ class VqganTokenizer:
         return (self.network.decode(embeddings) + 1) / 2
 
 
-@tracks.register("maskgit", version=1)
+@tracks.register("maskgit")
 class MaskGitTrack:
     """weights, data: folders; by default $FPD_WEIGHTS and $FPD_DATA. Raises AssetError for what is missing."""
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from fpd_bench.config.check import CHOICES, RANGES, check
+from fpd_bench.config.availability import require_files
+from fpd_bench.config.check import check
 from fpd_bench.config.fields import leaves
 from fpd_bench.config.schema import (
     DriftConfig,
@@ -15,12 +16,11 @@ from fpd_bench.config.schema import (
     StartConfig,
     TrackConfig,
 )
-from fpd_bench.errors import ConfigError
+from fpd_bench.errors import AssetError, ConfigError
 
 WRONG = {
     "Unknown track 'shaps' in track.name. Did you mean 'shapes'?": RunConfig(track=TrackConfig("shaps")),
     "Unknown preset of track shapes 'corse'. Did you mean 'coarse'?": RunConfig(track=TrackConfig(preset="corse")),
-    "track.name=maskgen needs track 'maskgen', which needs its": RunConfig(track=TrackConfig("maskgen")),
     "Unknown method 'fdp'. Did you mean 'fpd'?": RunConfig(method="fdp"),
     "Unknown draft 'none'. Available: random, student": RunConfig(draft="none"),
     "Unknown space 'pixels' in drift.space. Did you mean 'pixel'?": RunConfig(drift=DriftConfig(space="pixels")),
@@ -47,15 +47,15 @@ WRONG = {
     "drift.bandwidths must be a list of numbers; got [nan]": RunConfig(drift=DriftConfig(bandwidths=[float("nan")])),
     "seed must be a whole number; got True": RunConfig(seed=True),
     "optim.steps must be 1 or more; got 0": RunConfig(optim=OptimConfig(steps=0)),
-    "optim.betas must be two numbers": RunConfig(optim=OptimConfig(betas=[0.9])),
+    "optim.betas must be a list of numbers, exactly 2; got [0.9].": RunConfig(optim=OptimConfig(betas=[0.9])),
     "start.r_init must be in (0, 1]; got 0.0": RunConfig(start=StartConfig(0.0)),
     "start.r_init must be in (0, 1]; got 1.5": RunConfig(start=StartConfig(1.5)),
     "start.r_init=0.02 masks none of the 16 tokens": RunConfig(start=StartConfig(0.02)),
-    "refine.low=0.9 is above refine.high=0.5": RunConfig(refine=RefineConfig(low=0.9, high=0.5)),
-    "drift.bandwidths must be one or more numbers above 0; got []": RunConfig(drift=DriftConfig(bandwidths=[])),
-    "numbers above 0; got [-0.1, 0.2]": RunConfig(drift=DriftConfig(bandwidths=[0.2, -0.1])),
-    "drift.positives=condition needs drift.samples_per_condition of 2 or more": RunConfig(
-        drift=DriftConfig(samples_per_condition=1, positives="condition")
+    "refine.low=0.9 is above refine.high=0.5": RunConfig(refine=RefineConfig("uniform", low=0.9, high=0.5)),
+    "drift.bandwidths must be a list of numbers, 1 or more; got []": RunConfig(drift=DriftConfig(bandwidths=[])),
+    "drift.bandwidths must be more than 0; got [-0.1, 0.2]": RunConfig(drift=DriftConfig(bandwidths=[0.2, -0.1])),
+    "drift.positives=condition needs optim.samples_per_condition of 2 or more": RunConfig(
+        drift=DriftConfig(positives="condition"), optim=OptimConfig(samples_per_condition=1)
     ),
     "drift.cls=only is for transformers; this track's backbone is EfficientNet-Lite0": RunConfig(
         drift=DriftConfig(cls="only")
@@ -64,14 +64,11 @@ WRONG = {
     "drift.resize=224 is of drift.space=feature": RunConfig(drift=DriftConfig(space="pixel", blocks=[], resize=224)),
     "start.embedding_noise must be in [0, 1); got 1.0": RunConfig(start=StartConfig(embedding_noise=1.0)),
     "start.top_p must be in (0, 1]; got 0.0": RunConfig(start=StartConfig(top_p=0.0)),
-    "drift.samples_per_condition=7 does not divide optim.batch=64": RunConfig(
-        drift=DriftConfig(samples_per_condition=7)
+    "optim.samples_per_condition=7 does not divide optim.batch=64": RunConfig(
+        optim=OptimConfig(samples_per_condition=7)
     ),
     "need 2 or more drafts to compare; got optim.batch=1": RunConfig(
-        drift=DriftConfig(samples_per_condition=1, negatives="self_masked"), optim=OptimConfig(batch=1)
-    ),
-    "drift.space=pixel has no blocks; got drift.blocks=[0, 1, 2, 3]. Write drift.blocks=[]": RunConfig(
-        drift=DriftConfig(space="pixel")
+        drift=DriftConfig(negatives="self_masked"), optim=OptimConfig(batch=1, samples_per_condition=1)
     ),
     "drift.grid=3 does not divide a 32 x 32 image": RunConfig(drift=DriftConfig(space="pixel", blocks=[], grid=3)),
     "drift.grid=5 does not divide the 16 x 16 map of block 0. For these blocks choose 0 or one of 1, 2, 4, 8, 16.": (
@@ -109,19 +106,24 @@ def test_what_cannot_work_is_refused(message):
         RunConfig(drift=DriftConfig(space="pixel", blocks=[], grid=0)),
         RunConfig(drift=DriftConfig(shifts=7, layer_weights=[0.25] * 4, scale="none", equalise="running")),
         RunConfig(drift=DriftConfig(space="pixel", blocks=[], layer_weights=[2])),
-        RunConfig(drift=DriftConfig(samples_per_condition=1)),  # the whole batch is one group
+        RunConfig(optim=OptimConfig(samples_per_condition=1)),  # the whole batch is one group
         RunConfig(start=StartConfig(1.0), track=TrackConfig(preset="large"), drift=DriftConfig(grid=3)),
-        RunConfig(drift=DriftConfig(samples_per_condition=1, negatives="roll"), optim=OptimConfig(batch=1)),
+        RunConfig(drift=DriftConfig(negatives="roll"), optim=OptimConfig(batch=1, samples_per_condition=1)),
     ],
 )
 def test_what_works_is_let_through(right):
     check(right)
 
 
-def test_the_rules_speak_of_fields_that_exist():
-    assert set(CHOICES) | set(RANGES) <= set(leaves())
-
-
-def test_every_number_has_a_range():
+def test_every_field_says_what_it_means_and_every_number_has_a_range():
+    assert [name for name, field in leaves().items() if not field.metadata["says"]] == []
     numbers = {name for name, field in leaves().items() if field.type in (int, float)}
-    assert numbers - set(RANGES) <= {"dimo.jeffreys_beta"}
+    assert {name for name in numbers if not leaves()[name].metadata["within"]} == {"dimo.jeffreys_beta"}
+
+
+def test_a_check_looks_at_no_file_and_what_is_missing_is_told_apart(monkeypatch):
+    monkeypatch.delenv("FPD_WEIGHTS", raising=False)
+    paper = RunConfig(track=TrackConfig("maskgen"), drift=DriftConfig(blocks=[2, 5]))
+    check(paper)
+    with pytest.raises(AssetError, match="track.name=maskgen needs track 'maskgen', which needs its"):
+        require_files(paper)

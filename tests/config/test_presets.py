@@ -98,7 +98,6 @@ WRONG = {
     "several grids: [[drift.preset=...], [...]]": ["drift.preset=choice(official)"],
     "Unknown drift.preset 'offical' in the command line. Did you mean 'official'?": ["drift.preset=offical"],
     "Unknown field 'drift.prest' in the command line. Did you mean 'drift.preset'?": ["drift.prest=official"],
-    "'drift.preset' is given more than once in the command line": [OFFICIAL, "drift.preset='official'"],
 }
 
 

@@ -9,7 +9,7 @@ from fpd_bench.registry import methods
 
 SMALL = [
     "track.preset=coarse", "drift.space=pixel", "drift.blocks=[]", "drift.grid=4", "optim.steps=4", "optim.batch=8",
-    "optim.warmup=0", "drift.samples_per_condition=4", "execution.grid_every=0", "execution.log_every=1",
+    "optim.warmup=0", "optim.samples_per_condition=4", "execution.grid_every=0", "execution.log_every=1",
 ]  # fmt: skip
 
 
@@ -25,7 +25,7 @@ class Setup:
 
     def backward(self):
         """(what is logged, gradient [all parameters]) of one step, the method's own networks not yet trained."""
-        per_prompt = self.config.drift.samples_per_condition
+        per_prompt = self.config.optim.samples_per_condition
         prompts = self.track.draw_conditions(self.config.optim.batch // per_prompt, self.streams["conditions"])
         self.condition = prompts.repeat(per_prompt)
         self.optimizer.zero_grad()

@@ -5,7 +5,7 @@ import torch
 
 from fpd_bench.registry import drafts
 
-NAMES = drafts.names()
+NAMES = drafts.known()
 
 
 def drawn(name, seed=0):

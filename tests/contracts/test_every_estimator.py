@@ -5,7 +5,7 @@ import torch
 
 from fpd_bench.registry import estimators
 
-NAMES = estimators.names()
+NAMES = estimators.known()
 
 
 @pytest.fixture

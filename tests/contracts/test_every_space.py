@@ -6,7 +6,7 @@ import torch
 from fpd_bench.config.schema import DriftConfig
 from fpd_bench.registry import spaces
 
-NAMES = spaces.names()
+NAMES = spaces.known()
 
 
 def build(name, track, grid):

@@ -11,7 +11,7 @@ from fpd_bench.errors import UnknownName
 from fpd_bench.models.compute import computing, network, through
 
 SMALL = [
-    "track.preset=coarse", "optim.steps=2", "optim.batch=8", "optim.warmup=0", "drift.samples_per_condition=4",
+    "track.preset=coarse", "optim.steps=2", "optim.batch=8", "optim.warmup=0", "optim.samples_per_condition=4",
     "drift.blocks=[1,2]", "execution.grid_every=0",
 ]  # fmt: skip
 METHODS = [

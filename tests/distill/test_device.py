@@ -15,14 +15,14 @@ from fpd_bench.runs.perform.suite_images import run_images
 from tests.distill.elsewhere import GPU, Machine, Remote
 
 SMALL = [
-    "track.preset=coarse", "optim.steps=2", "optim.batch=4", "optim.warmup=0", "drift.samples_per_condition=2",
+    "track.preset=coarse", "optim.steps=2", "optim.batch=4", "optim.warmup=0", "optim.samples_per_condition=2",
     "drift.blocks=[1,2]", "execution.grid_every=0",
 ]  # fmt: skip
 VARIANTS = [
     ["gan.weight=1"],
     ["estimator=soft", "draft=random", "execution.micro_batch=2"],
     ["method=dimo"],
-    ["drift.space=pixel", "drift.blocks=[]", "drift.samples_per_condition=1"],
+    ["drift.space=pixel", "drift.blocks=[]", "optim.samples_per_condition=1"],
 ]
 
 

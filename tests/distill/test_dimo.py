@@ -7,7 +7,7 @@ from fpd_bench.config.compose import compose
 from fpd_bench.distill.peers.dimo import DiMO, token_gradient
 from fpd_bench.models.streams import Streams
 
-SMALL = ["method=dimo", "track.preset=coarse", "optim.batch=8", "drift.samples_per_condition=4"]
+SMALL = ["method=dimo", "track.preset=coarse", "optim.batch=8", "optim.samples_per_condition=4"]
 
 
 def logits(seed):

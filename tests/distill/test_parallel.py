@@ -4,26 +4,28 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from socket import socket
 
 import pytest
 import torch
 
+from fpd_bench import registry
 from fpd_bench.distill import parallel
 from fpd_bench.distill.trainer import Training
 from fpd_bench.errors import ConfigError
 from tests.distill import one_rank
 
 CASES = [
-    ["estimator=ste", "drift.samples_per_condition=1"],
-    ["estimator=ste", "drift.samples_per_condition=8"],
-    ["estimator=soft", "drift.samples_per_condition=1"],
-    ["estimator=soft", "drift.samples_per_condition=8", "execution.micro_batch=4"],
-    ["draft=random", "drift.samples_per_condition=4", "gan.weight=1"],
+    ["estimator=ste", "optim.samples_per_condition=1"],
+    ["estimator=ste", "optim.samples_per_condition=8"],
+    ["estimator=soft", "optim.samples_per_condition=1"],
+    ["estimator=soft", "optim.samples_per_condition=8", "execution.micro_batch=4"],
+    ["draft=random", "optim.samples_per_condition=4", "gan.weight=1"],
     ["method=dimo"],
-    ["drift.samples_per_condition=4", "drift.positives=condition", "drift.memory=24", "refine.confident=0.5"],
-    ["drift.samples_per_condition=8", "start.embedding_noise=0.2", "start.sampling=gumbel", "execution.micro_batch=4"],
+    ["optim.samples_per_condition=4", "drift.positives=condition", "drift.memory=24", "refine.confident=0.5"],
+    ["optim.samples_per_condition=8", "start.embedding_noise=0.2", "start.sampling=gumbel", "execution.micro_batch=4"],
     ["method=dimo", "start.embedding_noise=0.2", "start.top_p=0.8", "refine.sampling=categorical"],
 ]
 PROGRAM = Path(one_rank.__file__)
@@ -74,9 +76,8 @@ def test_one_process_is_a_team_of_its_own():
 
 
 def test_a_method_that_has_not_learned_to_share_is_refused(small_track, monkeypatch):
-    from fpd_bench.distill.fpd import FixedPointDistillation
-
-    monkeypatch.setattr(FixedPointDistillation, "data_parallel", False)
+    alone = replace(registry.methods.declaration("fpd"), data_parallel=False)
+    monkeypatch.setitem(registry.methods._declared, "fpd", alone)
     monkeypatch.setattr(parallel, "ranks", lambda: 2)
     with pytest.raises(ConfigError, match="method=fpd cannot share a batch among processes"):
         Training(one_rank.compose(one_rank.SMALL), small_track)

@@ -26,7 +26,7 @@ def build(track, **options):
 
 
 def test_both_spaces_are_registered():
-    assert spaces.names() == ["feature", "pixel"]
+    assert spaces.known() == ["feature", "pixel"]
     with pytest.raises(UnknownName, match="pixel"):
         spaces.get("pixels")
 

@@ -3,15 +3,15 @@
 import pytest
 import torch
 
-from fpd_bench.config.check import CHOICES
 from fpd_bench.config.compose import compose
+from fpd_bench.config.fields import choices, leaves
 from fpd_bench.distill import drift
 from fpd_bench.distill.drafting import SAMPLING
 from fpd_bench.distill.trainer import Training
 
 BASE = [
     "track.preset=coarse", "drift.space=pixel", "drift.blocks=[]", "drift.grid=4", "optim.steps=4", "optim.batch=8",
-    "optim.warmup=0", "drift.samples_per_condition=4", "optim.clip=0", "start.temperature=1", "refine.temperature=1",
+    "optim.warmup=0", "optim.samples_per_condition=4", "optim.clip=0", "start.temperature=1", "refine.temperature=1",
     "execution.grid_every=0",
 ]  # fmt: skip
 FEATURES = ["drift.space=feature", "drift.blocks=[0,1]"]
@@ -80,11 +80,11 @@ def test_a_switch_changes_the_training(switch, small_track, unchanged):
 
 
 def test_no_choice_of_the_drift_is_left_out():
-    for field in (name for name in CHOICES if name.startswith(("start.", "refine.", "drift."))):
+    for field in (name for name in leaves() if choices(name) and name.startswith(("start.", "refine.", "drift."))):
         tried = {switch.partition("=")[2] for switch in SWITCHES if switch.startswith(f"{field}=")}
         default = {str(getattr(compose([]), field.partition(".")[0]).__dict__[field.partition(".")[2]])}
         elsewhere = {"only", "also"} if field == "drift.cls" else set()  # of transformers: test_spaces.py
-        assert tried | default | elsewhere >= set(CHOICES[field]), field
+        assert tried | default | elsewhere >= set(choices(field)), field
 
 
 def test_the_configuration_knows_the_choices_that_the_code_makes():
@@ -99,4 +99,4 @@ def test_the_configuration_knows_the_choices_that_the_code_makes():
         "drift.norm": drift.NORM,
         "start.sampling": SAMPLING,
     }
-    assert {name: set(CHOICES[name]) for name in code} == {name: set(names) for name, names in code.items()}
+    assert {name: set(choices(name)) for name in code} == {name: set(names) for name, names in code.items()}

@@ -13,7 +13,7 @@ from fpd_bench.errors import Diverged, Interrupted
 
 SMALL = [
     "track.preset=coarse", "drift.space=pixel", "drift.blocks=[]", "drift.grid=4", "optim.steps=6", "optim.batch=8",
-    "optim.warmup=2", "drift.samples_per_condition=4", "execution.grid_every=0", "execution.log_every=1",
+    "optim.warmup=2", "optim.samples_per_condition=4", "execution.grid_every=0", "execution.log_every=1",
 ]  # fmt: skip
 
 

@@ -11,7 +11,7 @@ PLUGIN = Path(__file__).parent
 ROOT = PLUGIN.parents[1]
 BASE = [
     "track.name=tiny", "drift.space=pixel", "drift.blocks=[]", "drift.grid=2", "optim.steps=30", "optim.batch=8",
-    "optim.warmup=2", "drift.samples_per_condition=4", "execution.checkpoint_every=5", "execution.log_every=1",
+    "optim.warmup=2", "optim.samples_per_condition=4", "execution.checkpoint_every=5", "execution.log_every=1",
     "execution.grid_every=1000", "evaluation.images_per_prompt=2",
 ]  # fmt: skip
 SWEEP = """\

@@ -74,7 +74,7 @@ def check_teacher_sampling(track):
 
 def distil(track, *overrides):
     """Two steps; returns the recorder and the student's uint8 images."""
-    options = ["optim.steps=2", "optim.batch=4", "drift.samples_per_condition=2", "drift.blocks=[2,11]", *overrides]
+    options = ["optim.steps=2", "optim.batch=4", "optim.samples_per_condition=2", "drift.blocks=[2,11]", *overrides]
     config, recorder = compose([*options, "execution.log_every=1", "execution.grid_every=2"]), Recorder()
     before = {name: value.clone() for name, value in track.teacher.state_dict().items()}
     weights = train(config, track, recorder)

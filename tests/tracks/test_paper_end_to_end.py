@@ -17,7 +17,7 @@ name: tiny
 title: The paper's profile, small
 metric: {metric}
 profiles:
-  paper: [track.name={track}, optim.steps=2, optim.batch=4, drift.samples_per_condition=2, "drift.blocks=[2,5,8,11]",
+  paper: [track.name={track}, optim.steps=2, optim.batch=4, optim.samples_per_condition=2, "drift.blocks=[2,5,8,11]",
           evaluation.split=validation, evaluation.images_per_prompt={images}, evaluation.fidelity={fidelity},
           execution.processes={processes}, execution.log_every=1]
 tables:

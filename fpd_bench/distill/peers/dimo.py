@@ -18,6 +18,7 @@ from fpd_bench.distill import parallel
 from fpd_bench.distill.drafting import Start, draft_logits, draw_start
 from fpd_bench.distill.method import Clock, draft_statistics, micro_batches
 from fpd_bench.distill.refinement import draw_codes, refine
+from fpd_bench.distill.work import Networks, Work, draft_calls, repair_sampling, teacher_calls
 from fpd_bench.models.condition import Condition
 from fpd_bench.models.masking import damage, draw_ratios
 from fpd_bench.models.sampling import truncated
@@ -39,12 +40,9 @@ def token_gradient(auxiliary: Tensor, teacher: Tensor, beta: float) -> Tensor:
     return (1 - beta) * forward + beta * p * (gap - (p * gap).sum(-1, keepdim=True))
 
 
-@methods.register("dimo", version=1)
+@methods.register("dimo")
 class DiMO:
     """Student against auxiliary and teacher; the auxiliary is trained in turn on fresh drafts."""
-
-    auxiliary = True
-    data_parallel = True
 
     def __init__(self, config: RunConfig, track: Track, streams: Streams):
         self.config, self.track, self.streams = config, track, streams
@@ -97,6 +95,19 @@ class DiMO:
             parallel.sum_gradients(self.network.parameters())
             self.optimizer.step()
         return {"auxiliary_loss": loss} | clock.seconds
+
+    @staticmethod
+    def cost(config: RunConfig, networks: Networks) -> Work:
+        """Count a draft more than FPD's, and the auxiliary network: it looks once and is trained once."""
+        student = networks.student
+        flops = {
+            "student": (draft_calls(config) + 1) * student.forward + student.backward,
+            "teacher": teacher_calls(config) * student.forward,
+            "auxiliary": 2 * student.forward + student.backward,
+        }
+        drafting = "argmax" if config.start.sampling == "argmax" else config.refine.sampling
+        noise = 2 * networks.numbers(drafting) + networks.numbers(repair_sampling(config))
+        return Work(flops, noise, student.alive, student.kept)
 
     def state_dict(self) -> dict[str, Any]:
         return {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict()}

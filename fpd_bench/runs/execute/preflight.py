@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from fpd_bench.config.identity import generated
+from fpd_bench.config.identity import generated, reads
 from fpd_bench.config.schema import RunConfig
 from fpd_bench.errors import ConfigError
 from fpd_bench.tracks.shapes import files
@@ -38,4 +38,4 @@ def check_machine(configs: Iterable[RunConfig], here: bool, devices: Path = Path
 
 
 def _names_phi(config: RunConfig) -> bool:
-    return config.method == "fpd" and bool(config.drift.backbone)
+    return bool(config.drift.backbone) and "drift.backbone" in reads(config)

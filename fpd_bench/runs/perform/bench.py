@@ -8,8 +8,9 @@ import torch
 from fpd_bench import registry
 from fpd_bench.assets.published import discriminator_file
 from fpd_bench.bench import Track
-from fpd_bench.config.check import check, judged_by_file
-from fpd_bench.config.identity import generated, trains
+from fpd_bench.config.availability import needs_discriminator, require_files
+from fpd_bench.config.check import check
+from fpd_bench.config.identity import generated
 from fpd_bench.config.schema import RunConfig
 from fpd_bench.generators.base import Generator
 from fpd_bench.models import devices
@@ -65,7 +66,7 @@ class Source:
 def assets_of(config: RunConfig, source: Source) -> dict[str, str]:
     """Hashes of all files of weights and data that decide the run's numbers."""
     found = source.assets | backbone_assets(config.drift.backbone)
-    if trains(config) and judged_by_file(config):
+    if needs_discriminator(config):
         found["discriminator"] = sha256(discriminator_file())
     return found
 
@@ -74,6 +75,7 @@ def prepared(config: RunConfig, bench: Bench) -> tuple[Source | None, Exception 
     """The checked run's source, or why there is none; the attempt that tells so has yet to begin."""
     try:
         check(config)
+        require_files(config)
         torch.set_num_threads(config.execution.threads)
         torch.manual_seed(config.seed)  # everything draws from named streams; this is for what forgets to
         if generated(config):

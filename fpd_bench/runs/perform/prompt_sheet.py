@@ -11,11 +11,13 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from fpd_bench.bench import Item, Suite, Track
+from fpd_bench.config.availability import require_files
 from fpd_bench.config.check import check
-from fpd_bench.config.identity import TEACHER, generated
+from fpd_bench.config.identity import generated, trains
 from fpd_bench.config.schema import EvaluationConfig, RunConfig, TrackConfig
 from fpd_bench.errors import AssetError, ConfigError
 from fpd_bench.records import layout
+from fpd_bench.registry import TEACHER
 from fpd_bench.runs.folder.rundir import RunDir
 from fpd_bench.runs.perform.stages import Bench, student_of
 from fpd_bench.runs.perform.suite_images import run_images
@@ -40,6 +42,7 @@ def teacher(track: str, preset: str, steps: int) -> Source:
     evaluation = EvaluationConfig(teacher_steps=steps)
     config = RunConfig(track=TrackConfig(track, preset), method=TEACHER, evaluation=evaluation)
     check(config)
+    require_files(config)
     return Source(config, Bench().track(config), None)
 
 
@@ -49,7 +52,7 @@ def trained(run: RunDir) -> Source:
     Raises ConfigError if there is no student yet, AssetError if its file is not what the run wrote.
     """
     config = run.config()
-    if config.method == TEACHER:
+    if not trains(config) and not generated(config):
         return Source(config, Bench().track(config), None)
     if generated(config):
         raise ConfigError(f"Run {run.run_id} has no student to draw with: its images are of method={config.method}.")

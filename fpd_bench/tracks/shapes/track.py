@@ -26,7 +26,7 @@ RADIUS_GATE = 0.9, 1.1  # objects the detector accepts, relative to the radius: 
 GUIDANCE, CONFIDENCE_NOISE = 2.0, 4.5  # of the teacher's own sampler, chosen on validation prompts
 
 
-@tracks.register("shapes", version=1)
+@tracks.register("shapes")
 class ShapesTrack:
     """Teacher and codebook come from the preset's assets; everything else is drawn."""
 

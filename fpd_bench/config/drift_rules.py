@@ -1,0 +1,95 @@
+"""Rules between the fields of a drift (Eq. 6-7): who is compared, and on which maps of the backbone. Needs no torch."""
+
+from fpd_bench.config.schema import DriftConfig, RunConfig
+from fpd_bench.config.tracks import facts
+from fpd_bench.errors import ConfigError
+
+
+def check_drift(config: RunConfig) -> None:
+    """Raise ConfigError if the drift cannot be computed as written."""
+    drift, batch, per_prompt = config.drift, config.optim.batch, config.optim.samples_per_condition
+    if drift.positives == "condition" and per_prompt == 1:
+        raise ConfigError(
+            "drift.positives=condition needs optim.samples_per_condition of 2 or more: with 1, a draft is alone with "
+            "its prompt, which is drift.positives=own."
+        )
+    alone = per_prompt == 1 or drift.positives == "condition"  # no prompt by itself is compared
+    group = batch if alone else per_prompt
+    if group < 2 and (drift.negatives == "self_masked" or drift.positives == "others"):
+        raise ConfigError(
+            f"drift.negatives={drift.negatives}, drift.positives={drift.positives} need 2 or more drafts to compare; "
+            f"got optim.batch={batch}. Raise optim.batch, or use drift.negatives=roll drift.positives=all."
+        )
+    if drift.shifts and (drift.negatives != "roll" or drift.shifts >= group):
+        raise ConfigError(
+            f"drift.shifts={drift.shifts} needs drift.negatives=roll (got {drift.negatives}) and fewer shifts than the "
+            f"{group} drafts that are compared. 0 = all of them."
+        )
+    _space(config)
+    _layer_weights(config)
+
+
+def _layer_weights(config: RunConfig) -> None:
+    weights = config.drift.layer_weights
+    sets = len(config.drift.blocks) if config.drift.space == "feature" else 1
+    if weights and (len(weights) != sets or min(weights) < 0 or max(weights) == 0):
+        raise ConfigError(
+            f"drift.layer_weights={weights} must be {sets} numbers of 0 or more, not all 0: one for each of "
+            f"drift.blocks={config.drift.blocks}. [] = 1 each."
+        )
+
+
+def _space(config: RunConfig) -> None:
+    if config.drift.space == "pixel":
+        _pixels(config)
+    if config.drift.space == "feature":
+        _features(config)
+
+
+def _pixels(config: RunConfig) -> None:
+    drift, default, sizes = config.drift, DriftConfig(), facts(config.track.name, config.track.preset)
+    for name in ("resize", "last_norm", "cls"):
+        if getattr(drift, name) != getattr(default, name):
+            raise ConfigError(f"drift.{name}={getattr(drift, name)} is of drift.space=feature; pixels have none.")
+    if drift.backbone:
+        raise ConfigError(f"drift.space=pixel has no backbone; got drift.backbone={drift.backbone}.")
+    if sizes and drift.grid and sizes.pixels % drift.grid:
+        side = sizes.pixels
+        raise ConfigError(f"drift.grid={drift.grid} does not divide a {side} x {side} image. Choose a divisor, or 0.")
+
+
+def _features(config: RunConfig) -> None:
+    """What is known of the track's own backbone; one that is named is looked at by runs/execute/backbone_check.py."""
+    drift, sizes = config.drift, facts(config.track.name, config.track.preset)
+    if not drift.blocks:
+        raise ConfigError(f"drift.blocks={drift.blocks} are not blocks of a backbone. Name one or more blocks.")
+    if sizes is None or drift.backbone:
+        return
+    if not set(drift.blocks) <= set(sizes.blocks):
+        raise ConfigError(
+            f"drift.blocks={drift.blocks} are not blocks of track '{config.track.name}'. Choose one or more of "
+            f"{list(sizes.blocks)}."
+        )
+    if sizes.patch and drift.resize % sizes.patch:
+        raise ConfigError(f"drift.resize={drift.resize} must be a multiple of {sizes.patch}, the patch of Phi in px.")
+    if not sizes.patch:
+        _convolutional(drift)
+    maps = sizes.maps(drift.blocks, drift.resize)
+    uneven = [block for block, side in maps.items() if side % min(drift.grid or 1, side)]
+    if uneven and drift.cls != "only":
+        side = maps[uneven[0]]
+        right = [g for g in range(1, max(maps.values()) + 1) if all(side % min(g, side) == 0 for side in maps.values())]
+        raise ConfigError(
+            f"drift.grid={drift.grid} does not divide the {side} x {side} map of block {uneven[0]}. For these blocks "
+            f"choose 0 or one of {', '.join(map(str, right))}."
+        )
+
+
+def _convolutional(drift: DriftConfig) -> None:
+    """The embedded tracks' own backbone has neither a class token nor a last norm."""
+    for name, needed in (("cls", "none"), ("last_norm", False)):
+        if getattr(drift, name) != needed:
+            raise ConfigError(
+                f"drift.{name}={getattr(drift, name)} is for transformers; this track's backbone is EfficientNet-Lite0."
+                " Name one (drift.backbone=vit_..., drift.blocks=[...]), or leave it out."
+            )
