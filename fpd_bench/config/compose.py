@@ -71,7 +71,7 @@ def compose(overrides: Sequence[str], base: RunConfig | None = None) -> RunConfi
 
 def _copied(config: RunConfig) -> RunConfig:
     """A configuration whose fields can be set without touching the first; several times faster than deepcopy."""
-    groups = {name: copy.copy(node) for name, node in vars(config).items() if is_dataclass(node)}
+    groups: dict[str, Any] = {name: copy.copy(node) for name, node in vars(config).items() if is_dataclass(node)}
     own = {name: copy.copy(settings) for name, settings in config.plugin.items()}
     return replace(config, **groups, plugin=own)
 

@@ -40,7 +40,7 @@ def exactly(count: int) -> Range:
 
 def span(low: float, high: float) -> Range:
     """The numbers from low to high, both included."""
-    return Range(f"from {low:g} to {high:g}", lambda x: low <= x <= high)
+    return Range(f"from {low} to {high}", lambda x: low <= x <= high)
 
 
 def or_minus_one(what: str) -> Range:

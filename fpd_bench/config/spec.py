@@ -6,94 +6,26 @@ compares with is not the command line's to change. An axis that no grid of a tab
 copy of the table per value. Rows whose choice the command line has made meaningless are left out.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
 from difflib import get_close_matches
-from itertools import product
 from pathlib import Path
-from typing import Any
 
 from fpd_bench.config.availability import require_files
-from fpd_bench.config.check import check
+from fpd_bench.config.cells import Cell, Row, Sweep, Table
 from fpd_bench.config.compose import Override, compose, parse
-from fpd_bench.config.fields import EXECUTION, canonical, check_name, value
-from fpd_bench.config.identity import reads, run_id
-from fpd_bench.config.presets import PRESETS
-from fpd_bench.config.schema import RunConfig
+from fpd_bench.config.fields import check_name
+from fpd_bench.config.identity import reads
 from fpd_bench.config.sweep_file import (
     DEFAULT_PROFILE,
     Claim,
-    RowSpec,
     SweepFile,
-    TableSpec,
     check_seeds,
     read_sweep_file,
 )
+from fpd_bench.config.table_builder import TableBuilder, refuse_execution_axis, refuse_seed
 from fpd_bench.errors import ConfigError, UnknownName
 
 __all__ = ["Cell", "Claim", "Row", "Sweep", "Table", "load_sweep"]
-
-MOST = 8  # configurations that a message lists
-
-
-@dataclass(frozen=True)
-class Row:
-    """A line of a table. where: {field: value} of its cells, None for a row of published numbers only.
-
-    published: the paper's number of the sweep's metric; numbers: all its numbers by metric; shown: columns of words.
-    """
-
-    id: str
-    label: str
-    where: dict[str, Any] | None
-    published: float | None = None
-    numbers: dict[str, float] = field(default_factory=dict)
-    shown: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One row at one seed, and the run that fills it."""
-
-    table_id: str
-    row_id: str
-    seed: int
-    config: RunConfig
-    run_id: str
-
-
-@dataclass(frozen=True)
-class Table:
-    """Rows in order, and their cells, row by row and seed by seed."""
-
-    id: str
-    caption: str
-    rows: tuple[Row, ...]
-    baseline: str | None
-    claims: tuple[Claim, ...]
-    cells: tuple[Cell, ...]
-
-
-@dataclass(frozen=True)
-class Sweep:
-    """Everything a sweep file asks for under one profile."""
-
-    name: str
-    title: str
-    metric: str
-    seeds: tuple[int, ...]
-    profile: str
-    tables: tuple[Table, ...]
-    path: Path
-
-    @property
-    def cells(self) -> list[Cell]:
-        return [cell for table in self.tables for cell in table.cells]
-
-    def runs(self) -> dict[str, RunConfig]:
-        """{run id: configuration}: every distinct run once, seed by seed, so that each row soon has a first number."""
-        ordered = sorted(self.cells, key=lambda cell: self.seeds.index(cell.seed))
-        return {cell.run_id: cell.config for cell in ordered}
 
 
 def load_sweep(path: str | Path, overrides: Sequence[str] = (), here: bool = True) -> Sweep:
@@ -109,10 +41,10 @@ def load_sweep(path: str | Path, overrides: Sequence[str] = (), here: bool = Tru
     given = [override for override in given if override.key not in ("profile", "seeds")]
     for override in given:
         check_name(override.key, "the command line")
-        _refuse_seed(override.key, "the command line", "seeds=[0,1]")
-        _refuse_execution_axis(override, "the command line")
+        refuse_seed(override.key, "the command line", "seeds=[0,1]")
+        refuse_execution_axis(override, "the command line")
     base = compose(_base(file, profile))
-    builders = [_Builder(file, spec, profile, base, given, seeds) for spec in file.tables]
+    builders = [TableBuilder(file, spec, profile, base, given, seeds) for spec in file.tables]
     tables = tuple(table for builder in builders for table in builder.tables())
     sweep = Sweep(file.name, file.title, file.metric, seeds, profile, tables, file.path)
     _refuse_unread_axes(sweep, [override.key for override in given if override.is_axis])
@@ -165,220 +97,7 @@ def _base(file: SweepFile, profile: str) -> list[str]:
     overrides = parse(file.profiles.get(profile, []), where)
     for override in overrides:
         check_name(override.key, where)
-        _refuse_seed(override.key, where, "seeds: [0, 1]")
+        refuse_seed(override.key, where, "seeds: [0, 1]")
         if override.is_axis:
             raise ConfigError(f"{where}: '{override.key}' has several values. Only a grid may vary a field.")
     return [override.texts[0] for override in overrides]
-
-
-def _refuse_seed(key: str, where: str, instead: str) -> None:
-    if key == "seed":
-        raise ConfigError(f"'seed' is not a choice to compare, and {where} sets it. Write {instead}.")
-
-
-def _refuse_execution_axis(override: Override, where: str) -> None:
-    if override.is_axis and override.key.startswith(f"{EXECUTION}."):
-        raise ConfigError(f"'{override.key}' in {where} cannot be an axis: it changes no result. Give it one value.")
-
-
-@dataclass(frozen=True)
-class _Found:
-    """A configuration of a table's grids at the first seed. words: the axis values that chose it, as they are read."""
-
-    words: str
-    config: RunConfig
-    read: set[str]
-
-
-class _Builder:
-    """Works out one table of the file: its grids under the profile and the command line, its cells and its rows."""
-
-    def __init__(
-        self,
-        file: SweepFile,
-        spec: TableSpec,
-        profile: str,
-        base: RunConfig,
-        given: list[Override],
-        seeds: tuple[int, ...],
-    ):
-        self.spec, self.profile, self.base, self.given, self.seeds = spec, profile, base, given, seeds
-        self.profiles, self.metric = {DEFAULT_PROFILE, *file.profiles}, file.metric
-        self.where = f"{file.path}, table {spec.id}"
-        self.grids = self._grids()
-
-    def tables(self) -> list[Table]:
-        """One table, or one per value of the command line's own axes."""
-        shared = set.intersection(*({axis.key for axis in grid} for grid in self.grids))
-        extra = [override for override in self.given if override.is_axis and override.key not in shared]
-        made = [self._table(pinned) for pinned in product(*(override.texts for override in extra))]
-        if len({tuple(cell.run_id for cell in table.cells) for table in made}) == 1:  # nothing here reads those fields
-            return [self._renamed(made[0])]
-        return made
-
-    def _grids(self) -> list[list[Override]]:
-        grid = self.spec.grid
-        if isinstance(grid, dict):
-            if self.profile not in grid:
-                raise UnknownName("profile", self.profile, grid, f"{self.where}, grid")
-            grid = grid[self.profile]
-        if not isinstance(grid, list) or not grid or not all(grid):
-            raise ConfigError(
-                f"{self.where}: the grid is empty. Write at least one override, like [estimator=soft,ste]."
-            )
-        parts = grid if isinstance(grid[0], list) else [grid]
-        strange = next((part for part in parts if not isinstance(part, list)), None)
-        if strange is not None:
-            raise ConfigError(f"{self.where}: a grid is one list of overrides or several; got {strange!r} among lists.")
-        grids = [parse(part, self.where) for part in parts]
-        for override in (override for part in grids for override in part):
-            check_name(override.key, self.where)
-            _refuse_seed(override.key, self.where, "seeds: [0, 1]")
-            _refuse_execution_axis(override, self.where)
-        return grids
-
-    def _table(self, pinned: tuple[str, ...]) -> Table:
-        found = self._configs(pinned)
-        index = _Index(found)
-        rows: list[Row] = []
-        picked: dict[str, str] = {}  # run id (at the first seed) -> row id
-        for row in self.spec.rows:
-            made = self._row(row, index, picked)
-            rows += [made] if made else []
-        for ident, one in found.items():
-            if ident not in picked:
-                rows.append(Row(one.words, one.words, {}))
-                picked[ident] = one.words
-        members: dict[str, list[str]] = {}
-        for ident in found:
-            members.setdefault(picked[ident], []).append(ident)
-        suffix = f"@{','.join(pinned)}" if pinned else ""
-        cells = [
-            self._cell(suffix, row, seed, found[ident].config, ident)
-            for row in rows
-            for ident in members.get(row.id, [])
-            for seed in self.seeds
-        ]
-        kept = {row.id for row in rows}
-        return Table(
-            self.spec.id + suffix,
-            ", ".join([self.spec.caption, *pinned]),
-            tuple(rows),
-            self.spec.baseline if self.spec.baseline in kept else None,
-            tuple(claim for claim in self.spec.claims if {claim.better, claim.worse} <= kept),
-            tuple(cells),
-        )
-
-    def _configs(self, pinned: tuple[str, ...]) -> dict[str, _Found]:
-        """{run id at the first seed: configuration} of all grids; equal ones once."""
-        found: dict[str, _Found] = {}
-        replaced = {override.key: override for override in self.given}
-        for grid in self.grids:
-            own = [axis.key for axis in grid if axis.key == "method" and not axis.is_axis]
-            axes = [axis if axis.key in own else replaced.get(axis.key, axis) for axis in grid]
-            fixed = [one.texts[0] for one in self.given if not one.is_axis and one.key not in own]
-            here: list[_Found] = []
-            for combination in product(*(axis.texts for axis in axes)):
-                words = {axis.key: axis.preset or text for axis, text in zip(axes, combination, strict=True)}
-                here.append(self._found([*combination, *fixed, *pinned], words, fixed))
-                found.setdefault(run_id(here[-1].config), here[-1])
-            self._refuse_unread(axes, here)
-        return found
-
-    def _found(self, overrides: list[str], words: dict[str, str], fixed: list[str]) -> _Found:
-        label = ", ".join(dict.fromkeys(words.values()))
-        try:
-            config = compose(overrides, self.base)
-            config.seed = self.seeds[0]
-            check(config)
-        except ConfigError as error:
-            error.args = (f"{error} [{self.where}: {label}]",)
-            raise
-        read = reads(config)
-        meant = dict.fromkeys(text for key, text in words.items() if key in read or key in PRESETS)
-        return _Found(", ".join(meant) or ", ".join(fixed) or label, config, read)
-
-    def _refuse_unread(self, axes: list[Override], here: list[_Found]) -> None:
-        """An axis that none of its own configurations reads compares nothing; one that the command line has made
-        meaningless is passed over."""
-        for axis in axes:
-            if axis.is_axis and not self.given and not any(axis.key in one.read for one in here):
-                methods = ", ".join(sorted({one.config.method for one in here}))
-                raise ConfigError(
-                    f"{self.where}: no configuration of this grid reads '{axis.key}' (method={methods}), so its values "
-                    "make no difference. Leave it out."
-                )
-
-    def _row(self, row: RowSpec, index: "_Index", picked: dict[str, str]) -> Row | None:
-        where, place = row.where, f"{self.where}, row {row.id}"
-        if where and set(where) <= self.profiles:
-            if self.profile not in where:
-                raise UnknownName("profile", self.profile, where, place)
-            where = where[self.profile]
-        if where is None:  # nobody can run it under this profile: published numbers, or nothing
-            return self._named(row, None) if row.published else None
-        if not isinstance(where, dict):
-            raise ConfigError(f"{place}: 'where' must be a mapping of field: value; got {where!r}.")
-        for name in where:
-            check_name(name, place)
-            _refuse_seed(name, place, "seeds: [0, 1]")
-        mine = index.matching({name: canonical(name, target) for name, target in where.items()})
-        if not mine and self._taken_away(where, index):
-            return None
-        if len(mine) != 1:
-            raise ConfigError(f"{place}: {self._why_not_one(row, mine, where, index)}")
-        if mine[0] in picked:
-            raise ConfigError(f"{self.where}: rows '{picked[mine[0]]}' and '{row.id}' select the same configuration.")
-        picked[mine[0]] = row.id
-        return self._named(row, where)
-
-    def _taken_away(self, where: dict[str, Any], index: "_Index") -> bool:
-        """Whether it is the command line that has left the row without cells."""
-        set_there = {override.key for override in self.given} & set(where)
-        return bool(self.given) and (bool(set_there) or not index.reading(where))
-
-    def _why_not_one(self, row: RowSpec, mine: list[str], where: dict[str, Any], index: "_Index") -> str:
-        said = f"row '{row.id}' selects {len(mine)} configurations, it must be one."
-        if mine:
-            return f"{said} It matches: {'; '.join(index.found[one].words for one in mine[:MOST])}."
-        unread = [name for name in where if not index.reading({name: None})]
-        if unread:
-            return f"{said} No configuration of the table reads '{unread[0]}'."
-        return f"{said} The grid has: {'; '.join(one.words for one in [*index.found.values()][:MOST])}."
-
-    def _named(self, row: RowSpec, where: dict[str, Any] | None) -> Row:
-        number = row.published.get(self.metric)
-        return Row(row.id, row.label, where, number, row.published, row.shown)
-
-    def _cell(self, suffix: str, row: Row, seed: int, config: RunConfig, first: str) -> Cell:
-        """first: the run id at the first seed."""
-        config = replace(config, seed=seed)
-        ident = first if seed == self.seeds[0] else run_id(config)
-        return Cell(self.spec.id + suffix, row.id, seed, config, ident)
-
-    def _renamed(self, table: Table) -> Table:
-        cells = tuple(replace(cell, table_id=self.spec.id) for cell in table.cells)
-        return replace(table, id=self.spec.id, caption=self.spec.caption, cells=cells)
-
-
-class _Index:
-    """A table's configurations by the values of the fields that rows ask for; a field that is not read has none."""
-
-    def __init__(self, found: dict[str, _Found]):
-        self.found = found
-        self._by: dict[tuple[str, ...], dict[str, list[str]]] = {}
-
-    def matching(self, wanted: dict[str, Any]) -> list[str]:
-        """Ids of the configurations that read all of these fields and have these values."""
-        names = tuple(sorted(wanted))
-        if names not in self._by:
-            groups: dict[str, list[str]] = {}
-            for ident, one in self.found.items():
-                if one.read.issuperset(names):
-                    groups.setdefault(repr([value(one.config, name) for name in names]), []).append(ident)
-            self._by[names] = groups
-        return self._by[names].get(repr([wanted[name] for name in names]), [])
-
-    def reading(self, names: Iterable[str]) -> bool:
-        """Whether any configuration reads all of these fields."""
-        return any(one.read.issuperset(names) for one in self.found.values())

@@ -44,7 +44,7 @@ def needs(words: Sequence[str]) -> Needs:
     if not files:
         raise ConfigError("No sweep files in 'sweeps/', so no run would be needed. Name those whose runs must stay.")
     for path in files:
-        for profile in [DEFAULT_PROFILE, *(set(read_sweep_file(path).profiles) - {DEFAULT_PROFILE})]:
+        for profile in read_sweep_file(path).profiles or [DEFAULT_PROFILE]:
             _add(found, path, profile, overrides)
     return found
 

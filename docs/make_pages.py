@@ -1,0 +1,95 @@
+"""Write the pages that are made from the code: rooms.md, fields.md and exceptions.md. A test holds them up to date.
+
+python docs/make_pages.py
+"""
+
+import ast
+import tomllib
+from pathlib import Path
+
+from fpd_bench.config.describe import described, groups
+
+ROOT = Path(__file__).parent.parent
+NOTE = "<!-- Made by docs/make_pages.py from the code: change it there. -->\n"
+
+
+def rooms() -> str:
+    """What each room is for, from the first lines of its `__init__.py`, under the order of the layers."""
+    lines = [NOTE, "# Rooms", ""]
+    lines += ["Imports go down this list and never up or sideways; `make lint` checks it, without exceptions.", ""]
+    lines += [f"{n + 1}. {', '.join(f'`{name}`' for name in layer)}" for n, layer in enumerate(_layers())]
+    lines += ["", "Beside the layers:", "", *(f"- {name}" for name in _other_contracts()), ""]
+    lines += ["The first layer are the front doors, a command each; they parse, call and print."]
+    for init in sorted((ROOT / "fpd_bench").rglob("__init__.py")):
+        text = ast.get_docstring(ast.parse(init.read_text()))
+        if text and init.parent != ROOT / "fpd_bench":
+            lines += ["", f"## {init.parent.relative_to(ROOT / 'fpd_bench')}", "", text.replace("\nDoor: ", "\nDoor: ")]
+    lines += ["", "## Single files", ""]
+    for path in sorted((ROOT / "fpd_bench").glob("*.py")):
+        text = ast.get_docstring(ast.parse(path.read_text()))
+        if text and path.stem != "__init__":
+            lines.append(f"- `{path.stem}`: {_first_sentence(text)}")
+    return "\n".join(lines) + "\n"
+
+
+def fields() -> str:
+    """Every field of a configuration, with default, values and meaning."""
+    lines = [NOTE, "# Fields", ""]
+    lines += [
+        "What a configuration is made of. Set a field in a sweep's profile or grid, or on the command line: "
+        "`optim.steps=2000`. A field counts in a run's name only where the run reads it "
+        "([decision 8](adr/0008-a-run-is-named-by-what-it-reads.md)). On a terminal: "
+        "`python -m fpd_bench.sweep --fields drift`.",
+    ]
+    for group, about in groups().items():
+        lines += ["", f"## {group or 'run'}", "", _first_paragraph(about), ""]
+        lines += ["| field | default | values | meaning |", "|---|---|---|---|"]
+        for one in described(group):
+            says = one.says + (f" (read where {one.when})" if one.when else "")
+            lines.append(f"| `{one.name}` | `{one.default}` | {_cell(one.holds)} | {_cell(says)} |")
+    return "\n".join(lines) + "\n"
+
+
+def exceptions() -> str:
+    """The tree of exceptions, from the top of errors.py."""
+    text = ast.get_docstring(ast.parse((ROOT / "fpd_bench" / "errors.py").read_text())) or ""
+    return "\n".join(
+        [NOTE, "# Exceptions", "", text.partition("\n\n")[0], "", "```", text.partition("\n\n")[2], "```\n"]
+    )
+
+
+PAGES = {"rooms.md": rooms, "fields.md": fields, "exceptions.md": exceptions}
+
+
+def _contracts() -> list[dict]:
+    return tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+
+
+def _layers() -> list[list[str]]:
+    (order,) = (contract["layers"] for contract in _contracts() if contract["type"] == "layers")
+    return [[name.strip(" ()") for name in layer.split("|") if _exists(name.strip(" ()"))] for layer in order]
+
+
+def _exists(name: str) -> bool:
+    return (ROOT / "fpd_bench" / name).is_dir() or (ROOT / "fpd_bench" / f"{name}.py").is_file()
+
+
+def _other_contracts() -> list[str]:
+    return [contract["name"] for contract in _contracts() if contract["type"] != "layers"]
+
+
+def _first_sentence(text: str) -> str:
+    return text.partition("\n\n")[0].replace("\n", " ")
+
+
+def _first_paragraph(text: str) -> str:
+    return " ".join(text.partition("\n\n")[0].split())
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+if __name__ == "__main__":
+    for name, make in PAGES.items():
+        (ROOT / "docs" / name).write_text(make())

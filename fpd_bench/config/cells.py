@@ -1,0 +1,68 @@
+"""A sweep worked out: tables of rows, and the cells behind them, each with its RunConfig."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fpd_bench.config.schema import RunConfig
+from fpd_bench.config.sweep_file import Claim
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of a table. where: {field: value} of its cells, None for a row of published numbers only.
+
+    published: the paper's number of the sweep's metric; numbers: all its numbers by metric; shown: columns of words.
+    """
+
+    id: str
+    label: str
+    where: dict[str, Any] | None
+    published: float | None = None
+    numbers: dict[str, float] = field(default_factory=dict)
+    shown: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One row at one seed, and the run that fills it."""
+
+    table_id: str
+    row_id: str
+    seed: int
+    config: RunConfig
+    run_id: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows in order, and their cells, row by row and seed by seed."""
+
+    id: str
+    caption: str
+    rows: tuple[Row, ...]
+    baseline: str | None
+    claims: tuple[Claim, ...]
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Everything a sweep file asks for under one profile."""
+
+    name: str
+    title: str
+    metric: str
+    seeds: tuple[int, ...]
+    profile: str
+    tables: tuple[Table, ...]
+    path: Path
+
+    @property
+    def cells(self) -> list[Cell]:
+        return [cell for table in self.tables for cell in table.cells]
+
+    def runs(self) -> dict[str, RunConfig]:
+        """{run id: configuration}: every distinct run once, seed by seed, so that each row soon has a first number."""
+        ordered = sorted(self.cells, key=lambda cell: self.seeds.index(cell.seed))
+        return {cell.run_id: cell.config for cell in ordered}

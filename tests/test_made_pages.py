@@ -1,0 +1,31 @@
+"""The pages that are made from the code say what the code says."""
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+from fpd_bench.config.fields import leaves
+
+ROOT = Path(__file__).parent.parent
+spec = importlib.util.spec_from_file_location("make_pages", ROOT / "docs" / "make_pages.py")
+make_pages = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(make_pages)
+
+
+@pytest.mark.parametrize("name", make_pages.PAGES)
+def test_a_made_page_is_up_to_date(name):
+    page = ROOT / "docs" / name
+    assert page.read_text() == make_pages.PAGES[name](), f"Make {name} anew: python docs/make_pages.py"
+
+
+def test_every_room_says_what_it_is_for_its_door_and_what_it_never_does():
+    for init in (ROOT / "fpd_bench").rglob("*/__init__.py"):
+        text = init.read_text()
+        assert "Door: " in text, f"{init}: no door"
+        assert 3 <= text.count("\n") <= 8, f"{init}: three to six lines"
+
+
+def test_every_field_is_on_its_page():
+    page = make_pages.fields()
+    assert [name for name in leaves() if f"| `{name}` |" not in page] == []
