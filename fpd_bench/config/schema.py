@@ -101,7 +101,7 @@ class DriftConfig:
 
     space: str = knob("feature", "where drafts and refinements are compared, of registry `spaces`")
     backbone: str = knob("", "any timm model as Phi, its stages or blocks named by drift.blocks; '' = the track's own")
-    blocks: list[int] = knob([0, 1, 2, 3], "stages or blocks of Phi; [] for pixel", is_set=True)
+    blocks: list[int] = knob([0, 1, 2, 3], "stages or blocks of Phi", is_set=True)
     grid: int = knob(4, "patch grid G x G on each block; 0 = one globally pooled vector", within=NOT_NEGATIVE)
     bandwidths: list[float] = knob(
         [0.5, 1.0, 2.0], "kernel widths h, for distances whose mean is 1", within=POSITIVE, length=COUNT, is_set=True

@@ -91,10 +91,8 @@ class PixelSpace:
 
     @classmethod
     def build(cls, drift: DriftConfig, track: Track) -> "PixelSpace":
-        """Raises ConfigError for a negative grid or if blocks are named: pixels have none."""
+        """Raises ConfigError for a negative grid. Blocks are of backbones; pixels have none."""
         _check_grid(drift.grid)
-        if drift.blocks:
-            raise ConfigError(f"drift.space=pixel has no blocks; got {list(drift.blocks)}. Write drift.blocks=[].")
         return cls(drift.grid)
 
     def __call__(self, images: Tensor) -> dict[str, Tensor]:

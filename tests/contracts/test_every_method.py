@@ -5,8 +5,15 @@ import io
 import pytest
 import torch
 
+from fpd_bench.config.check import check
+from fpd_bench.config.compose import compose
+from fpd_bench.config.fields import assign, choices, leaf, leaves, value
+from fpd_bench.config.identity import reads, run_id
 from fpd_bench.distill.trainer import train
+from fpd_bench.distill.work import Cost, Networks
+from fpd_bench.errors import ConfigError
 from fpd_bench.registry import methods
+from tests.contracts.conftest import SMALL
 
 NAMES = [name for name in methods.known() if methods.declaration(name).trains]
 ADVERSARIAL = ["gan.weight=0.1", "optim.batch=4"]
@@ -80,14 +87,65 @@ def test_it_says_whether_it_trains_a_second_network(name, setup):
     assert methods.declaration(name).auxiliary == ("optimizer" in method.state_dict())
 
 
-@pytest.mark.parametrize("extra", [[], ["estimator=soft"], ["gan.weight=0.1"]], ids=label)
+@pytest.mark.parametrize(("name", "extra"), [*VARIANTS, ("fpd", ["gan.weight=0.1"])], ids=label)
 @pytest.mark.parametrize("size", [2, 3])
-def test_micro_batches_change_the_memory_and_not_the_gradient(size, extra, setup):
-    row, whole = setup(*extra).backward()
-    again, pieces = setup(f"execution.micro_batch={size}", *extra).backward()
+def test_micro_batches_change_the_memory_and_not_the_gradient(size, name, extra, setup):
+    row, whole = setup(f"method={name}", *extra).backward()
+    again, pieces = setup(f"method={name}", f"execution.micro_batch={size}", *extra).backward()
     assert again["loss"] == pytest.approx(row["loss"], rel=1e-4)
     if not extra or "gan" not in extra[0]:  # each piece has augmentations of its own
         torch.testing.assert_close(pieces, whole, rtol=1e-3, atol=1e-4 * float(whole.abs().max()))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_processes_that_cannot_share_its_batch_are_refused_before_work(name):
+    config = compose([*SMALL, f"method={name}", "execution.processes=2"])
+    if methods.declaration(name).data_parallel:
+        check(config)  # tests/distill/test_parallel.py trains it on two
+    else:
+        with pytest.raises(ConfigError, match=f"method={name} cannot share a batch among processes"):
+            check(config)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_tells_what_a_step_costs(name):
+    one = Cost(forward=100.0, backward=200.0, kept=30.0, alive=20.0)
+    networks = Networks(one, one, one, Cost(), Cost(), tokens=4, codes=8)
+    work = methods.get(name).cost(compose([*SMALL, f"method={name}"]), networks)
+    pieces = methods.get(name).cost(compose([*SMALL, f"method={name}", "execution.micro_batch=2"]), networks)
+    assert min(work.flops.values()) >= 0 and work.flops["student"] >= one.forward + one.backward
+    assert sum(pieces.flops.values()) >= sum(work.flops.values()) and work.noise >= 0 and work.graph >= one.kept
+    if methods.declaration(name).auxiliary:
+        assert work.flops["auxiliary"] >= one.forward + one.backward
+
+
+@pytest.mark.parametrize(("name", "extra"), [*VARIANTS, ("fpd", ADVERSARIAL)], ids=label)
+def test_what_it_does_not_declare_to_read_changes_nothing(name, extra, setup):
+    """All undeclared fields set to other values at once: the same gradients and weights, bit for bit."""
+    plain, changed = setup(f"method={name}", *extra), setup(f"method={name}", *extra)
+    unread = set(leaves()) - reads(plain.config)
+    for field in unread:
+        if not field.startswith("execution."):
+            assign(changed.config, field, other_value(field, value(changed.config, field)))
+    assert run_id(plain.config) == run_id(changed.config) and len(unread) > 20
+    built = methods.get(name)(changed.config, changed.track, changed.streams)
+    changed.method = built
+    for _ in range(2):
+        (_, gradient), (_, same) = plain.step(), changed.step()
+        assert torch.equal(gradient, same)
+    torch.testing.assert_close(plain.method.state_dict(), built.state_dict(), rtol=0, atol=0)
+
+
+def other_value(field, found):
+    """A value of the same type that is another one."""
+    words = [word for word in choices(field) if word != found]
+    if words:
+        return words[0]
+    if isinstance(found, bool):
+        return not found
+    if isinstance(found, list):
+        return [1.0, 3.0] if leaf(field).type == list[float] else [1, 2]
+    return f"{found}x" if isinstance(found, str) else found + 1
 
 
 class Memory:

@@ -23,7 +23,7 @@ CASES = [
     ["estimator=soft", "optim.samples_per_condition=1"],
     ["estimator=soft", "optim.samples_per_condition=8", "execution.micro_batch=4"],
     ["draft=random", "optim.samples_per_condition=4", "gan.weight=1"],
-    ["method=dimo"],
+    *([f"method={name}"] for name in registry.methods.known() if registry.methods.declaration(name).data_parallel),
     ["optim.samples_per_condition=4", "drift.positives=condition", "drift.memory=24", "refine.confident=0.5"],
     ["optim.samples_per_condition=8", "start.embedding_noise=0.2", "start.sampling=gumbel", "execution.micro_batch=4"],
     ["method=dimo", "start.embedding_noise=0.2", "start.top_p=0.8", "refine.sampling=categorical"],

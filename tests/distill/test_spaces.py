@@ -73,8 +73,6 @@ def test_gradients_reach_the_images(track, options):
 
 
 def test_contradictions_are_refused(track):
-    with pytest.raises(ConfigError, match="no blocks"):
-        build(track, space="pixel", blocks=[1])
     with pytest.raises(ConfigError, match=r"\[0, 1, 2, 3, 4\]"):
         build(track, blocks=[7])
     with pytest.raises(ConfigError, match="Choose one or more"):
