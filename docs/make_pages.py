@@ -1,4 +1,4 @@
-"""Write the pages that are made from the code: rooms.md, fields.md and exceptions.md. A test holds them up to date.
+"""Write the pages that are made from the code: rooms, plugins, fields, exceptions. A test holds them up to date.
 
 python docs/make_pages.py
 """
@@ -7,6 +7,7 @@ import ast
 import tomllib
 from pathlib import Path
 
+from fpd_bench import registry
 from fpd_bench.config.describe import described, groups
 
 ROOT = Path(__file__).parent.parent
@@ -50,6 +51,27 @@ def fields() -> str:
     return "\n".join(lines) + "\n"
 
 
+def plugins() -> str:
+    """Every registered plugin of this tree: name, version, what it is, which fields it reads."""
+    lines = [
+        NOTE,
+        "# Plugins",
+        "",
+        "What a run is made of, by registry. [Adding things](adding.md) says how to add one.",
+        "",
+    ]
+    fields_of = {names.kind: field for field, names in registry.AXES.items()} | {"generator": "method"}
+    for names in (*registry.AXES.values(), registry.generators):
+        lines += [f"## {names.kind}s", "", f"Field: `{fields_of[names.kind]}`.", ""]
+        lines += ["| name | version | what | reads |", "|---|---|---|---|"]
+        for name in names.in_this_tree:
+            one = names.declaration(name)
+            reads = ", ".join(f"`{pattern}`" for pattern in one.reads)
+            lines.append(f"| `{name}` | {one.version} | {_cell(one.says)} | {reads} |")
+        lines.append("")
+    return "\n".join(lines)
+
+
 def exceptions() -> str:
     """The tree of exceptions, from the top of errors.py."""
     text = ast.get_docstring(ast.parse((ROOT / "fpd_bench" / "errors.py").read_text())) or ""
@@ -58,7 +80,7 @@ def exceptions() -> str:
     )
 
 
-PAGES = {"rooms.md": rooms, "fields.md": fields, "exceptions.md": exceptions}
+PAGES = {"rooms.md": rooms, "plugins.md": plugins, "fields.md": fields, "exceptions.md": exceptions}
 
 
 def _contracts() -> list[dict]:

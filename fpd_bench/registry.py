@@ -33,12 +33,13 @@ class Refusal:
 class Declaration:
     """What is known of a plugin before its code is imported.
 
-    module: registers the plugin when it is imported. version: part of every run id that uses the plugin; raise it when
-    its maths changes. reads: fields of the configuration that can change what it computes, as patterns (`drift.*`); no
+    module: registers the plugin when it is imported. says: what it is, in one line. version: part of every run id that
+    uses the plugin; raise it when its maths changes. reads: fields of the configuration that can change what it computes, as patterns (`drift.*`); no
     others name its runs. settings: a dataclass of knobs, which become the fields `plugin.<name>.<field>`.
     """
 
     module: str = ""
+    says: str = ""
     version: int = 1
     reads: tuple[str, ...] = EVERYTHING
     refuses: tuple[Refusal, ...] = ()
@@ -189,22 +190,40 @@ _BACKBONE = ("drift.backbone", "drift.blocks", "drift.grid", "drift.resize", "dr
 estimators: Registry[Any] = Registry(
     "estimator",
     {
-        "ste": Declaration("fpd_bench.distill.estimators", reads=()),
-        "soft": Declaration("fpd_bench.distill.estimators", reads=()),
+        "ste": Declaration(
+            "fpd_bench.distill.estimators",
+            "straight-through: the drafted code's exact embedding forward, the gradient of the expected one backward",
+            reads=(),
+        ),
+        "soft": Declaration(
+            "fpd_bench.distill.estimators",
+            "the expected embedding, forward and backward: no sample, off the codebook",
+            reads=(),
+        ),
     },
 )
 drafts: Registry[Any] = Registry(
     "draft",
     {
-        "student": Declaration("fpd_bench.distill.drafts", reads=()),
-        "random": Declaration("fpd_bench.distill.drafts", reads=()),
+        "student": Declaration(
+            "fpd_bench.distill.drafts", "the student's own one-step sample, as in the paper", reads=()
+        ),
+        "random": Declaration(
+            "fpd_bench.distill.drafts",
+            "uniform random codes: the repair knows the prompt but not the draft",
+            reads=(),
+        ),
     },
 )
 spaces: Registry[Any] = Registry(
     "space",
     {
-        "feature": Declaration("fpd_bench.distill.spaces", reads=_BACKBONE),
-        "pixel": Declaration("fpd_bench.distill.spaces", reads=("drift.grid",)),
+        "feature": Declaration(
+            "fpd_bench.distill.spaces", "stages of a frozen backbone, on a grid of patches", reads=_BACKBONE
+        ),
+        "pixel": Declaration(
+            "fpd_bench.distill.spaces", "raw pixels, cut into a grid of patches", reads=("drift.grid",)
+        ),
     },
 )
 methods: Registry[Any] = Registry(
@@ -212,34 +231,56 @@ methods: Registry[Any] = Registry(
     {
         "fpd": MethodDeclaration(
             "fpd_bench.distill.fpd",
+            "Fixed-Point Distillation: pull drafts towards their repairs, push them from each other",
             reads=(*_TRAINED, "estimator", "draft", "refine.*", *_DRIFT, "gan.*"),
             data_parallel=True,
         ),
         "dimo": MethodDeclaration(
             "fpd_bench.distill.peers.dimo",
+            "Di[M]O (Zhu et al. 2025): an auxiliary model of the student gives token-level gradients",
             reads=(*_TRAINED, "refine.*", "dimo.*"),
             auxiliary=True,
             data_parallel=True,
         ),
         # The teacher's own sampler, which the stages call directly: it has no code of its own.
-        TEACHER: MethodDeclaration(reads=("evaluation.teacher_*",), trains=False),
+        TEACHER: MethodDeclaration(
+            says="trains nothing: the teacher's own sampler, as a yardstick",
+            reads=("evaluation.teacher_*",),
+            trains=False,
+        ),
     },
     MethodDeclaration,
 )
 generators: Registry[Any] = Registry(
     "generator",
     {
-        "folder": GeneratorDeclaration("fpd_bench.generators.folder", reads=("generator.source",), draws=False),
-        "diffusers": GeneratorDeclaration("fpd_bench.generators.pipelines"),
+        "folder": GeneratorDeclaration(
+            "fpd_bench.generators.folder",
+            "images made elsewhere: GenEval's folders, or a flat folder in the suite's order",
+            reads=("generator.source",),
+            draws=False,
+        ),
+        "diffusers": GeneratorDeclaration(
+            "fpd_bench.generators.pipelines", "any text-to-image pipeline of diffusers, by hub name or local path"
+        ),
     },
     GeneratorDeclaration,
 )
 tracks: Registry[Any] = Registry(
     "track",
     {
-        "shapes": TrackDeclaration("fpd_bench.tracks.shapes.track"),
-        "maskgen": TrackDeclaration("fpd_bench.tracks.maskgen"),
-        "maskgit": TrackDeclaration("fpd_bench.tracks.maskgit"),
+        "shapes": TrackDeclaration(
+            "fpd_bench.tracks.shapes.track",
+            "coloured shapes on white with GenEval's six tasks; trains and scores on a laptop, offline",
+        ),
+        "maskgen": TrackDeclaration(
+            "fpd_bench.tracks.maskgen",
+            "the paper's text-to-image track: MaskGen-L, TA-TiTok, CLIP, DINOv3, GenEval; needs published weights",
+        ),
+        "maskgit": TrackDeclaration(
+            "fpd_bench.tracks.maskgit",
+            "the paper's ImageNet track: MaskGIT-pytorch v1, its VQGAN, DINOv3, scored by FID; needs published weights",
+        ),
     },
     TrackDeclaration,
 )

@@ -96,12 +96,17 @@ def check_name(name: str, where: str = "") -> None:
     raise UnknownName("field", name, known, where, LIST)
 
 
+def own_settings(config: RunConfig, name: str) -> Any:
+    """The settings of a plugin's own in this configuration, with their defaults; None for a plugin without any."""
+    settings: Any = settings_of(name)
+    return config.plugin.get(name) or (settings() if settings else None)
+
+
 def value(config: RunConfig, name: str) -> Any:
     """The value of the leaf `name`, in canonical form (see `canonical`)."""
     if name.startswith(f"{PLUGIN}."):
         _, plugin, field = name.split(".")
-        own = config.plugin.get(plugin)
-        return canonical(name, getattr(settings_of(plugin)() if own is None else own, field))  # type: ignore[misc]
+        return canonical(name, getattr(own_settings(config, plugin), field))
     return canonical(name, attrgetter(name)(config))
 
 

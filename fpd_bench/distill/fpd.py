@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from fpd_bench.bench import Condition, Track
+from fpd_bench.config.fields import own_settings
 from fpd_bench.config.schema import RunConfig
 from fpd_bench.distill import parallel
 from fpd_bench.distill.adversary import Adversary, Views
@@ -36,15 +37,21 @@ class Draft:
     features: dict[str, Tensor]
 
 
+def _settings(config: RunConfig, name: str) -> list[Any]:
+    """What a plugin is made with: its own settings, if it has any."""
+    own = own_settings(config, name)
+    return [] if own is None else [own]
+
+
 @methods.register("fpd")
 class FixedPointDistillation:
     """Draft, repair, drift. Teacher, decoder and feature space never change; the discriminator is optional."""
 
     def __init__(self, config: RunConfig, track: Track, streams: Streams):
         self.config, self.track, self.streams = config, track, streams
-        self.estimator = estimators.get(config.estimator)()
-        self.source = drafts.get(config.draft)()
-        self.space = spaces.get(config.drift.space).build(config.drift, track)
+        self.estimator = estimators.get(config.estimator)(*_settings(config, config.estimator))
+        self.source = drafts.get(config.draft)(*_settings(config, config.draft))
+        self.space = spaces.get(config.drift.space).build(config.drift, track, *_settings(config, config.drift.space))
         self.running: dict[str, Running] = {}  # per layer; used by drift.scale and drift.equalise = running
         self.memory: dict[str, Memory] = {}  # per layer; empty unless drift.memory
         self.adversary = None
