@@ -34,8 +34,9 @@ class Declaration:
     """What is known of a plugin before its code is imported.
 
     module: registers the plugin when it is imported. says: what it is, in one line. version: part of every run id that
-    uses the plugin; raise it when its maths changes. reads: fields of the configuration that can change what it computes, as patterns (`drift.*`); no
-    others name its runs. settings: a dataclass of knobs, which become the fields `plugin.<name>.<field>`.
+    uses the plugin; raise it when its maths changes. reads: fields of the configuration that can change what it
+    computes, as patterns (`drift.*`); no others name its runs. settings: a dataclass of knobs, which become the fields
+    `plugin.<name>.<field>`.
     """
 
     module: str = ""
@@ -148,7 +149,11 @@ class Registry(Generic[T]):
         """A plugin of another package: its entry point is a Declaration, or what registers it."""
         if name in self._entries:  # put there by hand, without a declaration
             return self._form()
-        (point, *_) = _announced(self._group).select(name=name)
+        points = [*_announced(self._group).select(name=name)]
+        if len(points) > 1:
+            whose = " and ".join(sorted(f"'{one.dist.name if one.dist else one.value}'" for one in points))
+            raise PluginError(f"{self.kind} '{name}' is announced by packages {whose}. Uninstall all but one.")
+        (point,) = points
         found = _guarded(self.kind, name, point.load, point)
         if isinstance(found, Declaration):
             return found if found.module else replace(found, module=point.module)

@@ -1,29 +1,32 @@
 """Where the numbers of an attempt come from: code, packages, assets, machine, seeds, command. Secrets are masked."""
 
 import hashlib
+import importlib.util
 import json
 import os
 import platform
 import re
 import socket
-import subprocess
 import sys
+from collections.abc import Iterable
 from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import fpd_bench
+from fpd_bench.config.identity import plugins
 from fpd_bench.config.schema import RunConfig
+from fpd_bench.registry import AXES, generators
 from fpd_bench.runs.folder.claims import batch_job
+from fpd_bench.runs.folder.code_state import code_state
 from fpd_bench.runs.folder.rundir import now
 from fpd_bench.secrets_mask import mask
 
 PACKAGES = ("torch", "torchvision", "timm", "numpy", "scipy", "safetensors", "hydra-core", "omegaconf")
 ENVIRONMENT = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "CUDA_VISIBLE_DEVICES", "CUBLAS_WORKSPACE_CONFIG")
-LONGEST_DIFF = 400_000  # characters; a longer one is cut, its hash is of the whole
 _PACKAGE = Path(fpd_bench.__file__).parent
-KEPT = "code.json"  # beside a copy of the package: what `code` said of the original
+KEPT = "code.json"  # beside a copy of the code: what was said of the original
 
 
 def record(config: RunConfig, assets: dict[str, str]) -> dict[str, Any]:
@@ -31,8 +34,9 @@ def record(config: RunConfig, assets: dict[str, str]) -> dict[str, Any]:
     return {
         "start": now(),
         "code": code(),
+        "plugin_packages": plugin_packages(config),
         "packages": packages(),
-        "installed_sha256": _hash(installed().encode()),  # of attempts/<n>.packages.txt
+        "installed_sha256": hashlib.sha256(installed().encode()).hexdigest(),  # of attempts/<n>.packages.txt
         "assets": assets,
         "host": socket.gethostname(),
         "job": batch_job(),
@@ -53,27 +57,43 @@ def record(config: RunConfig, assets: dict[str, str]) -> dict[str, Any]:
 
 @cache  # as the code was when this process loaded it
 def code() -> dict[str, Any]:
-    """The package's version and file hashes; inside a git checkout also its commit and what differs from it."""
+    """Version, file hashes and git state of this package: of the original, where this is a copy for jobs."""
+    kept = _kept()
+    return kept["code"] if kept else {"version": fpd_bench.__version__} | code_state(_PACKAGE)
+
+
+def plugin_packages(config: RunConfig) -> dict[str, Any]:
+    """{package: version, file hashes and git state} of other packages whose plugins the run uses."""
+    kept, found = _kept(), plugin_code(config)
+    if kept:
+        return {package: kept["plugin_packages"].get(package, {}) for package in found}
+    return {package: {"version": metadata.version(package)} | code_state(place) for package, place in found.items()}
+
+
+def plugin_code(config: RunConfig) -> dict[str, Path]:
+    """{package: its folder or file} of other packages whose plugins the run uses."""
+    found = {}
+    for key in plugins(config):
+        kind, _, name = key.partition(":")
+        registry = next(one for one in (*AXES.values(), generators) if one.kind == kind)
+        package, module = registry.package(name), registry.declaration(name).module
+        top = importlib.util.find_spec(module.partition(".")[0]) if package else None
+        if top and top.origin:
+            found[package] = Path(top.origin).parent if top.submodule_search_locations else Path(top.origin)
+    return found
+
+
+def keep(folder: Path, configs: Iterable[RunConfig]) -> None:
+    """Write what is said of the code beside a copy of it, which is no checkout any more."""
+    theirs: dict[str, Any] = {}
+    for config in configs:
+        theirs |= plugin_packages(config)
+    (folder / KEPT).write_text(json.dumps({"code": code(), "plugin_packages": theirs}, indent=1))
+
+
+def _kept() -> dict[str, Any] | None:
     kept = _PACKAGE.parent / KEPT
-    if kept.exists():
-        return dict(json.loads(kept.read_text()))
-    files = {path.relative_to(_PACKAGE).as_posix(): _hash(path.read_bytes()) for path in sorted(_PACKAGE.rglob("*.py"))}
-    listing = "".join(f"{digest}  {name}\n" for name, digest in files.items())
-    found: dict[str, Any] = {"version": fpd_bench.__version__, "files_sha256": _hash(listing.encode())}
-    sha = _git("rev-parse", "HEAD")
-    if sha is None or _git("ls-files", "--error-unmatch", str(_PACKAGE / "__init__.py")) is None:
-        return found | {"files": files}
-    diff = _git("diff", "HEAD", "--", str(_PACKAGE)) or ""
-    new = _git("ls-files", "--others", "--exclude-standard", "--", str(_PACKAGE)) or ""
-    untracked = {name: files[name] for name in files if any(path.endswith(name) for path in new.splitlines())}
-    git = {
-        "sha": sha.strip(),
-        "dirty": bool(diff or untracked),
-        "remote": mask((_git("remote", "-v") or "").split("\n")[0]),
-    }
-    if diff:
-        git |= {"diff_sha256": _hash(diff.encode()), "diff": mask(diff[:LONGEST_DIFF])}
-    return found | {"git": git | ({"untracked": untracked} if untracked else {})}
+    return dict(json.loads(kept.read_text())) if kept.exists() else None
 
 
 @cache
@@ -115,18 +135,3 @@ def _cpu() -> str:
     except OSError:
         found = None
     return found[1] if found else platform.processor()
-
-
-def _git(*arguments: str) -> str | None:
-    """Output of a git command on this checkout; None without git, or if it fails."""
-    try:
-        done = subprocess.run(
-            ["git", *arguments], cwd=_PACKAGE, capture_output=True, text=True, timeout=20, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout if done.returncode == 0 else None
-
-
-def _hash(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()

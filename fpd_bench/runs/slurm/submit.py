@@ -38,7 +38,7 @@ class Wish:
 def submit(wishes: list[Wish], results: Path, executor: Executor) -> list[RunDir]:
     """Submit the runs that nobody has yet, in arrays of equal resources; gives those submitted. Raises ConfigError."""
     done = []
-    code = code_snapshot.take(results)
+    code = code_snapshot.take(results, [wish.run.config() for wish in wishes])
     size = array_size(executor) * executor.cells_per_job
     groups: dict[tuple[str, int], list[Wish]] = {}
     for wish in wishes:

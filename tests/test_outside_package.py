@@ -1,0 +1,141 @@
+"""A package outside this tree adds an estimator, a method, a track and a metric: run, reported, recorded, hashed.
+
+Only its entry points say that it is there (tests/outside); no file of this tree names it.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+SMALL = ["optim.steps=3", "optim.batch=8", "optim.samples_per_condition=4", "execution.grid_every=0"]
+SWEEP = """
+name: outside
+metric: bright_share
+seeds: [0]
+profiles:
+  embedded: [track.name=outside, drift.space=pixel, drift.grid=2, evaluation.images_per_prompt=1]
+tables:
+  - id: estimators
+    grid: ["estimator=ste,sharp"]
+    rows:
+      - {id: ste, label: STE, where: {estimator: ste}}
+      - {id: sharp, label: Sharp, where: {estimator: sharp}}
+  - id: methods
+    grid: ["method=imitate", "plugin.imitate.target=soft,hard"]
+    rows:
+      - {id: soft, label: Probabilities, where: {plugin.imitate.target: soft}}
+      - {id: hard, label: Codes, where: {plugin.imitate.target: hard}}
+"""
+
+
+class Outside:
+    """The package in a git checkout of its own, and commands that see it."""
+
+    def __init__(self, folder):
+        self.folder, self.package = folder, folder / "theirs"
+        shutil.copytree(ROOT / "tests" / "outside", self.package, ignore=shutil.ignore_patterns("__pycache__"))
+        self.git("init", "-q")
+        self.git("add", ".")
+        self.git("-c", "user.name=x", "-c", "user.email=x@y", "commit", "-qm", "first")
+        (folder / "outside.yaml").write_text(SWEEP)
+
+    def git(self, *arguments):
+        subprocess.run(["git", *arguments], cwd=self.package, check=True, capture_output=True)
+
+    def run(self, door, *arguments, code=0):
+        path = os.pathsep.join([str(self.package), str(ROOT)])
+        command = [sys.executable, "-m", f"fpd_bench.{door}", *arguments]
+        environment = os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
+        done = subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    def sweep(self, *overrides, code=0):
+        return self.run("sweep", "outside.yaml", *SMALL, *overrides, code=code)
+
+    def runs(self):
+        """{id: (configuration's meaning, first attempt)}"""
+        folders = sorted((self.folder / "results" / "runs").iterdir())
+        return {
+            one.name: (
+                json.loads((one / "run.json").read_text()),
+                json.loads((one / "attempts" / "1.json").read_text()),
+            )
+            for one in folders
+        }
+
+
+@pytest.fixture(scope="module")
+def outside(tmp_path_factory):
+    made = Outside(tmp_path_factory.mktemp("outside"))
+    (made.package / "fpd_outside" / "method.py").open("a").write("# a change that is not committed\n")
+    made.told = made.sweep()
+    return made
+
+
+def test_its_runs_are_made_and_named_by_its_own_settings_and_versions(outside):
+    meanings = [meaning for meaning, _ in outside.runs().values()]
+    assert len(meanings) == 4
+    imitating = [one for one in meanings if one["semantic"]["method"] == "imitate"]
+    assert {one["semantic"]["plugin.imitate.target"] for one in imitating} == {"soft", "hard"}
+    assert imitating[0]["plugins"] == {"track:outside": 1, "method:imitate": 1}
+    assert "estimator" not in imitating[0]["semantic"] and "drift.bandwidths" not in imitating[0]["semantic"]
+    (sharp,) = [one for one in meanings if one["semantic"].get("estimator") == "sharp"]
+    assert sharp["semantic"]["plugin.sharp.temperature"] == 0.5 and sharp["plugins"]["estimator:sharp"] == 1
+
+
+def test_its_metric_is_reported_with_its_digits(outside):
+    outside.run("report", "outside.yaml", *SMALL, "--no-figures")
+    table = next((outside.folder / "reports").glob("*methods.md")).read_text()
+    assert "Bright" in table and "Probabilities" in table
+    import re
+
+    assert re.search(r"\b0\.\d{4}\b", table), table
+
+
+def test_an_attempt_records_its_package_and_what_is_not_committed(outside):
+    attempts = [attempt for meaning, attempt in outside.runs().values() if meaning["semantic"]["method"] == "imitate"]
+    theirs = attempts[0]["plugin_packages"]["fpd-outside"]
+    assert theirs["version"] == "1.2" and theirs["git"]["dirty"]
+    assert "a change that is not committed" in theirs["git"]["diff"]
+    assert len(theirs["files_sha256"]) == 64
+
+
+def test_its_settings_are_typed_and_checked_like_ours(outside):
+    told = outside.sweep("plugin.imitate.weight=-1", "--dry-run", code=2)
+    assert "plugin.imitate.weight must be more than 0; got -1.0" in told
+    told = outside.sweep("plugin.imitate.wieght=1", "--dry-run", code=2)
+    assert "Did you mean 'plugin.imitate.weight'?" in told
+    told = outside.sweep("plugin.imitat.weight=1", "--dry-run", code=2)
+    assert "Unknown plugin 'imitat'. Did you mean 'imitate'?" in told
+
+
+def test_a_second_call_finds_everything_done_and_another_version_makes_new_runs(outside):
+    assert "4 done, 0 to do" in outside.sweep("--dry-run")
+    declared = outside.package / "fpd_outside" / "declared.py"
+    text = declared.read_text()
+    declared.write_text(text.replace("reads=(), settings", "reads=(), version=2, settings"))
+    assert "3 done, 1 to do" in outside.sweep("--dry-run")
+    declared.write_text(text)
+
+
+def test_the_copy_for_batch_jobs_holds_its_code_and_remembers_the_original(outside):
+    code = (
+        "import sys; from pathlib import Path; from fpd_bench.config.compose import compose;"
+        "from fpd_bench.runs.slurm.code_snapshot import take;"
+        "print(take(Path('results'), [compose(['method=imitate', 'track.name=outside'])]))"
+    )
+    path = os.pathsep.join([str(outside.package), str(ROOT)])
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=outside.folder, env=os.environ | {"PYTHONPATH": path}, capture_output=True,
+        text=True, check=True,
+    )  # fmt: skip
+    copy = Path(done.stdout.strip())
+    assert (copy / "fpd_outside" / "method.py").is_file() and (copy / "fpd_bench" / "sweep.py").is_file()
+    assert json.loads((copy / "code.json").read_text())["plugin_packages"]["fpd-outside"]["git"]["dirty"]
