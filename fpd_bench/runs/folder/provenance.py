@@ -15,6 +15,7 @@ from typing import Any
 
 import fpd_bench
 from fpd_bench.config.schema import RunConfig
+from fpd_bench.records.layout import sha256
 from fpd_bench.runs.folder.claims import batch_job
 from fpd_bench.runs.folder.rundir import now
 from fpd_bench.secrets_mask import mask
@@ -32,7 +33,7 @@ def record(config: RunConfig, assets: dict[str, str]) -> dict[str, Any]:
         "start": now(),
         "code": code(),
         "packages": packages(),
-        "installed_sha256": _hash(installed().encode()),  # of attempts/<n>.packages.txt
+        "installed_sha256": hashlib.sha256(installed().encode()).hexdigest(),  # of attempts/<n>.packages.txt
         "assets": assets,
         "host": socket.gethostname(),
         "job": batch_job(),
@@ -57,9 +58,12 @@ def code() -> dict[str, Any]:
     kept = _PACKAGE.parent / KEPT
     if kept.exists():
         return dict(json.loads(kept.read_text()))
-    files = {path.relative_to(_PACKAGE).as_posix(): _hash(path.read_bytes()) for path in sorted(_PACKAGE.rglob("*.py"))}
+    files = {path.relative_to(_PACKAGE).as_posix(): sha256(path) for path in sorted(_PACKAGE.rglob("*.py"))}
     listing = "".join(f"{digest}  {name}\n" for name, digest in files.items())
-    found: dict[str, Any] = {"version": fpd_bench.__version__, "files_sha256": _hash(listing.encode())}
+    found: dict[str, Any] = {
+        "version": fpd_bench.__version__,
+        "files_sha256": hashlib.sha256(listing.encode()).hexdigest(),
+    }
     sha = _git("rev-parse", "HEAD")
     if sha is None or _git("ls-files", "--error-unmatch", str(_PACKAGE / "__init__.py")) is None:
         return found | {"files": files}
@@ -72,7 +76,7 @@ def code() -> dict[str, Any]:
         "remote": mask((_git("remote", "-v") or "").split("\n")[0]),
     }
     if diff:
-        git |= {"diff_sha256": _hash(diff.encode()), "diff": mask(diff[:LONGEST_DIFF])}
+        git |= {"diff_sha256": hashlib.sha256(diff.encode()).hexdigest(), "diff": mask(diff[:LONGEST_DIFF])}
     return found | {"git": git | ({"untracked": untracked} if untracked else {})}
 
 
@@ -126,7 +130,3 @@ def _git(*arguments: str) -> str | None:
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout if done.returncode == 0 else None
-
-
-def _hash(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
