@@ -15,6 +15,7 @@ from fpd_bench.config.cells import Cell, Row, Sweep, Table
 from fpd_bench.config.compose import Override, compose, parse
 from fpd_bench.config.fields import check_name
 from fpd_bench.config.identity import reads
+from fpd_bench.config.metric_check import check_metric
 from fpd_bench.config.sweep_file import (
     DEFAULT_PROFILE,
     Claim,
@@ -47,6 +48,7 @@ def load_sweep(path: str | Path, overrides: Sequence[str] = (), here: bool = Tru
     builders = [TableBuilder(file, spec, profile, base, given, seeds) for spec in file.tables]
     tables = tuple(table for builder in builders for table in builder.tables())
     sweep = Sweep(file.name, file.title, file.metric, seeds, profile, tables, file.path)
+    check_metric(sweep)
     _refuse_unread_axes(sweep, [override.key for override in given if override.is_axis])
     if here:
         for cell in sweep.cells:

@@ -4,13 +4,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from fpd_bench import metrics
 from fpd_bench.config.schema import MOST_SEED
 from fpd_bench.config.written import Written, read_yaml
 from fpd_bench.errors import ConfigError, UnknownName
 
-OF_ALL_IMAGES = ("fid", "is", "precision", "recall", "kid")  # one number for a run's images together
-LOWER_IS_BETTER = ("fid", "kid")
-METRICS = ("overall", "single_object", "two_object", "counting", "colors", "position", "color_attr", *OF_ALL_IMAGES)
 DEFAULT_PROFILE = "embedded"
 REQUIRED: Any = object()
 
@@ -66,9 +64,8 @@ class SweepFile:
 def read_sweep_file(path: Path) -> SweepFile:
     """Raises ConfigError, one line, for a missing file, for what is not YAML or not a sweep, and for unknown keys."""
     top = _Reader(_load(path), str(path))
-    metric = top.text("metric", "overall")
-    if metric not in METRICS:
-        raise UnknownName("metric", metric, METRICS, str(path))
+    metric = top.text("metric", metrics.OVERALL)
+    metrics.get(metric, str(path))
     profiles = top.get("profiles", dict, {})
     for name, overrides in profiles.items():
         if not isinstance(name, str):
@@ -147,8 +144,7 @@ def _published(given: Any, where: str, metric: str) -> dict[str, float]:
     """A number is of the sweep's metric; a mapping names the metrics."""
     numbers = given if isinstance(given, dict) else {metric: given}
     for name, number in numbers.items():
-        if name not in METRICS:
-            raise UnknownName("metric", name, METRICS, f"{where}, published")
+        metrics.check(name, f"{where}, published")
         if isinstance(number, bool) or not isinstance(number, int | float):
             raise ConfigError(f"{where}: published {name} must be a number; got {number!r}.")
     return numbers

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from fpd_bench.assets import published
 from fpd_bench.errors import AssetError, UnknownName
+from fpd_bench.metrics import FIDELITY, GENEVAL
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ FACTS: dict[str, dict[str, TrackFacts]] = {
     "maskgen": {"default": TrackFacts(128, 256, _DINO, patch=16)},
     "maskgit": {"default": TrackFacts(256, 256, _DINO, patch=16)},
 }
+EVALUATIONS = {"shapes": (GENEVAL,), "maskgen": (GENEVAL,), "maskgit": (FIDELITY,)}  # of a track's suites
 PAPER_TRACKS = tuple(published.PUBLISHED)
 
 

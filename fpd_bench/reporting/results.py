@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from fpd_bench import metrics
 from fpd_bench.errors import ConfigError, UnknownName
 from fpd_bench.evals import statistics
 from fpd_bench.evals.statistics import Estimate, Scores
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from fpd_bench.config.spec import Cell, Row, Sweep, Table
 
 TEACHER_STEPS = 16  # the paper's teacher, whose score a student should keep
-TASKS = ("single_object", "two_object", "counting", "colors", "position", "color_attr")
 
 
 def table_result(sweep: "Sweep", table: "Table", store: Store) -> TableResult:
@@ -134,10 +134,10 @@ def _state(seeds: list[SeedResult]) -> str:
 
 
 def _select(scores: Scores, metric: str) -> Scores:
-    if metric == "overall":
+    if metric == metrics.OVERALL:
         return scores
     if metric not in scores.tasks:
-        raise UnknownName("metric", metric, {"overall", *scores.tasks}, "the sweep")
+        raise UnknownName("metric", metric, {metrics.OVERALL, *scores.tasks}, "the sweep")
     return scores.of_task(metric)
 
 
@@ -179,7 +179,7 @@ def _interval(scores: Scores, rng: np.random.Generator) -> Estimate:
 
 
 def _ordered(tasks: tuple[str, ...]) -> list[str]:
-    return sorted(set(tasks), key=lambda task: (TASKS.index(task) if task in TASKS else len(TASKS), task))
+    return metrics.ordered(tasks)
 
 
 def _task_estimate(scores: Scores, rng: np.random.Generator) -> Estimate:

@@ -5,8 +5,6 @@ nothing without its protocol (evaluator, features, reference, number of images):
 printed with a note, and never compared.
 """
 
-import hashlib
-import json
 import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -14,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import stats
 
-from fpd_bench.config.sweep_file import LOWER_IS_BETTER, OF_ALL_IMAGES
+from fpd_bench import metrics
 from fpd_bench.errors import ConfigError
 from fpd_bench.evals.statistics import LEVEL, Comparison, Estimate
+from fpd_bench.records.scores import protocol_id
 from fpd_bench.reporting.model import RowResult, SeedResult, TableResult
 from fpd_bench.store.query import Run, Store
 
@@ -28,12 +27,12 @@ Numbers = dict[str, dict[str, tuple[float, int, str]]]  # run id -> metric -> (v
 
 def of_all_images(metric: str) -> bool:
     """Whether the metric is one number for all images of a run."""
-    return metric in OF_ALL_IMAGES
+    return metrics.shown(metric).of_set
 
 
 def sign(metric: str) -> int:
     """1 if higher is better, -1 if lower is."""
-    return -1 if metric in LOWER_IS_BETTER else 1
+    return metrics.shown(metric).sign
 
 
 def numbers_of(store: Store, run_ids: Sequence[str], suite: str) -> tuple[Numbers, dict[str, dict[str, Any]]]:
@@ -52,12 +51,6 @@ def numbers_of(store: Store, run_ids: Sequence[str], suite: str) -> tuple[Number
     return numbers, kept
 
 
-def protocol_id(protocol: dict[str, Any]) -> str:
-    """12 hex digits of what decides comparability; the reference's file name does not. As evals/fidelity prints it."""
-    meaning = {key: value for key, value in protocol.items() if key != "reference"}
-    return hashlib.sha256(json.dumps(meaning, sort_keys=True).encode()).hexdigest()[:12]
-
-
 def row_result(row: "Row", cells: dict[int, "Cell"], runs: dict[str, Run], numbers: Numbers, metric: str) -> RowResult:
     """The row's numbers by seed; its mean, if all its seeds have the number under one protocol."""
     seeds = []
@@ -74,7 +67,7 @@ def row_result(row: "Row", cells: dict[int, "Cell"], runs: dict[str, Run], numbe
         result.state = "several protocols"
         return result
     result.protocol, result.counted = protocols.pop(), sum(each[metric][1] for each in mine)
-    for name in OF_ALL_IMAGES:
+    for name in metrics.known():
         if all(name in each for each in mine):
             result.tasks[name] = over_seeds([each[name][0] for each in mine])
     result.score = result.tasks[metric]
@@ -125,11 +118,18 @@ def protocol_notes(table: TableResult, protocols: dict[str, dict[str, Any]]) -> 
     for name in sorted({row.protocol for row in table.rows if row.protocol}):
         found = protocols[name]
         rows = ", ".join(row.label for row in table.rows if row.protocol == name)
-        reference = f"{found.get('reference')} (sha256 {str(found.get('reference_sha256'))[:12]})"
-        notes.append(
-            f"Protocol {name}: {found.get('preset')}, {found.get('evaluator')}, {found.get('extractor')}, "
-            f"{found.get('images')} images against {reference}, resize: {found.get('resize')}. Rows: {rows}."
-        )
+        notes.append(f"Protocol {name}: {_in_words(found)}. Rows: {rows}.")
     if len(notes) > 1:
         notes.append("Rows of different protocols are not ranked together.")
     return notes
+
+
+def _in_words(protocol: dict[str, Any]) -> str:
+    """A sentence for FID and its kin, else all that the evaluation says of itself."""
+    if "evaluator" not in protocol:
+        return ", ".join(f"{key} {value}" for key, value in sorted(protocol.items()))
+    reference = f"{protocol.get('reference')} (sha256 {str(protocol.get('reference_sha256'))[:12]})"
+    return (
+        f"{protocol.get('preset')}, {protocol.get('evaluator')}, {protocol.get('extractor')}, "
+        f"{protocol.get('images')} images against {reference}, resize: {protocol.get('resize')}"
+    )

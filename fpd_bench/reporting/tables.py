@@ -5,35 +5,20 @@ import re
 
 import pandas as pd
 
-from fpd_bench.config.sweep_file import OF_ALL_IMAGES
+from fpd_bench import metrics
 from fpd_bench.evals.statistics import Estimate
 from fpd_bench.reporting import set_metrics
 from fpd_bench.reporting.latex import to_latex
 from fpd_bench.reporting.model import RowResult, TableResult
-from fpd_bench.reporting.results import TASKS
 
 NONE = "–"
-LABELS = {
-    "overall": "Overall",
-    "single_object": "Single",
-    "two_object": "Two",
-    "counting": "Count.",
-    "colors": "Colors",
-    "position": "Pos.",
-    "color_attr": "Color attr.",
-    "fid": "FID ↓",
-    "is": "IS ↑",
-    "precision": "Prec. ↑",
-    "recall": "Rec. ↑",
-    "kid": "KID ↓",
-}
 OTHER_BENCH = (
     "Published numbers come from the paper's benches (MaskGen on GenEval, MaskGIT on ImageNet). Ours come from this "
     "profile's own bench, so the two stand side by side but are not expected to be equal: compare the differences "
     "between rows, not the scores."
 )
 READING_OF_ALL = (
-    "FID, IS, precision, recall and KID are one number a run: their intervals and tests are Student's over seeds, "
+    "FID and other numbers of all images together are one a run: their intervals and tests are Student's over seeds, "
     "paired by seed. They are only compared under one protocol, and the paper does not say its own."
 )
 READING = (
@@ -51,6 +36,7 @@ def heading(table: TableResult) -> str:
 
 def main_frame(table: TableResult) -> pd.DataFrame:
     """The table itself: one row per row, text cells. Columns without any entry are left out."""
+    metric = metrics.shown(table.metric)
     versus = f"Δ to {table.baseline}" if table.baseline else "Δ"
     columns = list(dict.fromkeys(name for row in table.rows for name in row.shown))
     rows = []
@@ -58,34 +44,35 @@ def main_frame(table: TableResult) -> pd.DataFrame:
         cells = {
             "Row": row.label,
             **{name: row.shown.get(name, NONE) for name in columns},
-            LABELS.get(table.metric, table.metric): score_text(row),
-            "SD seeds": NONE if row.spread is None else f"{row.spread:.3f}",
+            metric.heading: score_text(row, metric.digits),
+            "SD seeds": NONE if row.spread is None else f"{row.spread:.{metric.digits}f}",
             "Seeds": str(sum(seed.score is not None for seed in row.seeds)),
             "Images": str(row.images) if row.images else NONE,
-            versus: _delta(row, table),
+            versus: _delta(row, table, metric.digits),
             "p": p_text(row.delta.p) if row.delta else NONE,
             "Of teacher": NONE if row.kept is None else f"{row.kept:.0%}",
-            "Published": _published(row.published),
-            "Published Δ": _published(row.published_delta, "+.2f"),
+            "Published": _published(row.published, metric.published_digits),
+            "Published Δ": _published(row.published_delta, metric.published_digits, "+"),
         }
         if table.comparable:
-            cells["Ours - published"] = _difference(row)
+            cells["Ours - published"] = _difference(row, metric.digits)
         rows.append(cells)
     frame = pd.DataFrame(rows, dtype=object)
-    always = {"Row", LABELS.get(table.metric, table.metric), "Seeds", "Images"}
+    always = {"Row", metric.heading, "Seeds", "Images"}
     return frame[[name for name in frame.columns if name in always or (frame[name] != NONE).any()]]
 
 
-def score_text(row: RowResult) -> str:
+def score_text(row: RowResult, places: int = 3) -> str:
     """'0.432 [0.410, 0.455]', or why there is no number."""
-    return estimate_text(row.score) if row.score else row.state
+    return estimate_text(row.score, places=places) if row.score else row.state
 
 
-def estimate_text(estimate: Estimate, sign: str = "") -> str:
-    """Mean and interval with three decimals; sign='+' for differences. Without bounds, the mean alone."""
+def estimate_text(estimate: Estimate, sign: str = "", places: int = 3) -> str:
+    """Mean and interval with so many decimals; sign='+' for differences. Without bounds, the mean alone."""
+    form = f"{sign}.{places}f"
     if math.isinf(estimate.low):
-        return f"{estimate.value:{sign}.3f}"
-    return f"{estimate.value:{sign}.3f} [{estimate.low:{sign}.3f}, {estimate.high:{sign}.3f}]"
+        return f"{estimate.value:{form}}"
+    return f"{estimate.value:{form}} [{estimate.low:{form}}, {estimate.high:{form}}]"
 
 
 def p_text(p: float) -> str:
@@ -93,31 +80,32 @@ def p_text(p: float) -> str:
     return "<0.001" if p < 0.001 else f"{p:.3f}"
 
 
-def _delta(row: RowResult, table: TableResult) -> str:
+def _delta(row: RowResult, table: TableResult, places: int) -> str:
     if row.delta:
-        return estimate_text(row.delta.difference, "+")
+        return estimate_text(row.delta.difference, "+", places)
     return "baseline" if row.label == table.baseline else NONE
 
 
-def _published(value: float | None, form: str = ".2f") -> str:
-    return NONE if value is None else f"{value:{form}}"
+def _published(value: float | None, places: int, sign: str = "") -> str:
+    return NONE if value is None else f"{value:{sign}.{places}f}"
 
 
-def _difference(row: RowResult) -> str:
+def _difference(row: RowResult, places: int) -> str:
     if row.score is None or row.published is None:
         return NONE
     flag = " (outside our interval)" if row.score.excludes(row.published) else ""
-    return f"{row.score.value - row.published:+.3f}{flag}"
+    return f"{row.score.value - row.published:+.{places}f}{flag}"
 
 
 def claims_frame(table: TableResult) -> pd.DataFrame:
     """The paper's claims: published difference, ours, test and verdict."""
+    metric = metrics.shown(table.metric)
     return pd.DataFrame(
         [
             {
                 "Claim": claim.text,
-                "Published Δ": _published(claim.published, "+.2f"),
-                "Ours Δ": estimate_text(claim.ours.difference, "+") if claim.ours else NONE,
+                "Published Δ": _published(claim.published, metric.published_digits, "+"),
+                "Ours Δ": estimate_text(claim.ours.difference, "+", metric.digits) if claim.ours else NONE,
                 "p": p_text(claim.ours.p) if claim.ours else NONE,
                 "Verdict": claim.verdict,
             }
@@ -130,7 +118,11 @@ def claims_frame(table: TableResult) -> pd.DataFrame:
 def tasks_frame(table: TableResult) -> pd.DataFrame:
     """Score of each task with its interval; rows without a score are left out."""
     rows = [
-        {"Row": row.label} | {LABELS.get(task, task): estimate_text(value) for task, value in row.tasks.items()}
+        {"Row": row.label}
+        | {
+            metric.heading: estimate_text(value, places=metric.digits)
+            for metric, value in ((metrics.shown(task), value) for task, value in row.tasks.items())
+        }
         for row in table.rows
         if row.tasks
     ]
@@ -139,13 +131,12 @@ def tasks_frame(table: TableResult) -> pd.DataFrame:
 
 def published_frame(table: TableResult) -> pd.DataFrame:
     """All numbers that the paper gives, if they are more than the table's own metric."""
-    names = list(dict.fromkeys(name for row in table.rows for name in row.numbers))
-    if len(names) < 2:
+    given = [metrics.shown(name) for name in dict.fromkeys(name for row in table.rows for name in row.numbers)]
+    if len(given) < 2:
         return pd.DataFrame()
-    places = {"is": 0}  # as printed; all else has two
     rows = [
         {"Row": row.label}
-        | {LABELS[name]: _published(row.numbers.get(name), f".{places.get(name, 2)}f") for name in names}
+        | {metric.heading: _published(row.numbers.get(metric.name), metric.published_digits) for metric in given}
         for row in table.rows
         if row.numbers
     ]
@@ -169,12 +160,13 @@ def novelty_frame(table: TableResult) -> pd.DataFrame:
 
 def seeds_frame(table: TableResult) -> pd.DataFrame:
     """Every run behind the table: row, seed, run id, score or status."""
+    places = metrics.shown(table.metric).digits + 1
     rows = [
         {
             "Row": row.label,
             "Seed": str(seed.seed),
             "Run": seed.run_id,
-            "Score": seed.status if seed.score is None else f"{seed.score:.4f}",
+            "Score": seed.status if seed.score is None else f"{seed.score:.{places}f}",
         }
         for row in table.rows
         for seed in row.seeds
@@ -184,6 +176,8 @@ def seeds_frame(table: TableResult) -> pd.DataFrame:
 
 def numbers_frame(table: TableResult) -> pd.DataFrame:
     """The same as numbers, one line per row, for the CSV; empty cells where there is no number."""
+    evaluation = metrics.FIDELITY if set_metrics.of_all_images(table.metric) else metrics.GENEVAL
+    parts = metrics.ordered([*metrics.parts(evaluation), *(part for row in table.rows for part in row.tasks)])
     rows = []
     for row in table.rows:
         delta = row.delta.difference if row.delta else None
@@ -207,7 +201,7 @@ def numbers_frame(table: TableResult) -> pd.DataFrame:
             numbers |= {f"published_{name}": value for name, value in row.numbers.items()}
         if set_metrics.of_all_images(table.metric):
             numbers["protocol"] = row.protocol
-        for task in OF_ALL_IMAGES if set_metrics.of_all_images(table.metric) else TASKS:
+        for task in parts:
             numbers |= _columns(task, row.tasks.get(task))
         if any(other.novelty for other in table.rows):
             numbers |= _columns("novel", row.novelty.novel if row.novelty else None)
@@ -238,7 +232,7 @@ def notes(table: TableResult) -> list[str]:
     if tasks := sorted({task for row in table.rows if row.novelty for task in row.novelty.tasks}):
         said.append(
             "Novel compositions: prompts with a composition (colour on shape, relation) that training withheld, "
-            f"against the other prompts of the same tasks ({', '.join(LABELS.get(task, task) for task in tasks)}). "
+            f"against the other prompts of the same tasks ({', '.join(metrics.shown(task).label for task in tasks)}). "
             "Training scenes of other tasks may show a withheld relation without naming it."
         )
     said += table.notes
@@ -248,7 +242,8 @@ def notes(table: TableResult) -> list[str]:
 
 def bold_cells(table: TableResult) -> list[tuple[int, str]]:
     """(row number, column) of the scores set in bold."""
-    return [(n, LABELS.get(table.metric, table.metric)) for n, row in enumerate(table.rows) if row.best]
+    heading = metrics.shown(table.metric).heading
+    return [(n, heading) for n, row in enumerate(table.rows) if row.best]
 
 
 def to_markdown(table: TableResult) -> str:

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from fpd_bench.errors import StoreError
 from fpd_bench.records import layout
+from fpd_bench.records.status import has_result
 from fpd_bench.store import address, reader, schema
 from fpd_bench.store.batch import Batch, delete
 from fpd_bench.store.lock import Writer, one_writer
@@ -164,7 +165,7 @@ def _known(engine: sa.Engine, root: str) -> tuple[list[str], dict[str, reader.St
             present.append(run_id)
             if where == root:
                 known[run_id] = {}
-            elif status in ("done", "diverged"):
+            elif has_result(status):
                 others.add(run_id)
         for run_id, path, size, mtime in connection.execute(sa.select(schema.ingested)):
             if run_id in known:

@@ -15,7 +15,8 @@ from pathlib import Path
 import yaml
 
 from fpd_bench.records import layout
-from fpd_bench.store.rows import ENDINGS, Row, attempts, items, measured, metrics, series
+from fpd_bench.records.status import ENDINGS, has_result
+from fpd_bench.store.rows import Row, attempts, items, measured, metrics, series
 
 _Yaml = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's is ten times as fast; not every build has it
 
@@ -116,8 +117,8 @@ def _config(path: Path) -> Row | None:
 
 
 def _status(folder: Path, done: Row, events: list[Row]) -> tuple[str, str | None]:
-    last = next((event for event in reversed(events) if event.get("kind") in ENDINGS | {"attempt_started"}), {})
-    if done.get("run_id") == folder.name and done.get("status") in ("done", "diverged"):
+    last = next((event for event in reversed(events) if event.get("kind") in (*ENDINGS, "attempt_started")), {})
+    if done.get("run_id") == folder.name and has_result(done.get("status", "")):
         wrong = [name for name, digest in (done.get("files") or {}).items() if not _intact(folder, name, digest)]
         if wrong:
             return "corrupt", f"not as DONE says: {', '.join(sorted(wrong))}"

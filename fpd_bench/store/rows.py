@@ -1,14 +1,15 @@
 """Lines of a run's files -> rows of the index: attempts, thinned training curves, items and their metrics."""
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
-from fpd_bench.records import layout
+from fpd_bench.metrics import OVERALL
+from fpd_bench.records import layout, scores
+from fpd_bench.records.status import ENDINGS
 
 SERIES_POINTS = 200  # per run and name: enough for a curve
-ENDINGS = {"finished", "failed", "diverged", "interrupted"}
 
 _PLAIN = (str, int, bool, type(None))
 
@@ -98,14 +99,12 @@ def items(path: Path) -> list[Row]:
 
 def metrics(suite: str, scored: list[Row]) -> list[Row]:
     """Each task's mean over images, and `overall`, the plain mean of the task means (GenEval's rule)."""
-    scores: dict[str, list[float]] = defaultdict(list)
-    for item in scored:
-        scores[item["task"]].append(item["score"])
-    means = {task: math.fsum(values) / len(values) for task, values in sorted(scores.items())}
-    rows = [{"suite": suite, "metric": task, "value": mean, "n": len(scores[task])} for task, mean in means.items()]
+    means = scores.task_means((item["task"], item["score"]) for item in scored)
+    images = Counter(item["task"] for item in scored)
+    rows = [{"suite": suite, "metric": task, "value": mean, "n": images[task]} for task, mean in means.items()]
     if means:
-        overall = math.fsum(means.values()) / len(means)
-        rows.append({"suite": suite, "metric": "overall", "value": overall, "n": len(scored)})
+        overall = scores.overall(means.values())
+        rows.append({"suite": suite, "metric": OVERALL, "value": overall, "n": len(scored)})
     return rows
 
 

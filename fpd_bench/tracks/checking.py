@@ -4,7 +4,6 @@ First what costs nothing (files, hashes, tables of contents, data, memory), with
 models are loaded, run once and made to draw a picture. Findings come one by one, in the order they are made.
 """
 
-import hashlib
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from fpd_bench.assets.published import DEIT, OPTIONAL, PUBLISHED, Published, cap
 from fpd_bench.assets.weight_files import contents, refuse_foreign
 from fpd_bench.config.fidelity_files import ADM_TRACKS, inception_file
 from fpd_bench.errors import AssetError, FpdError
+from fpd_bench.records.layout import sha256
 from fpd_bench.tracks.memory import available_bytes
 
 PROMPTS = {
@@ -184,8 +184,7 @@ def _scored(track, images) -> Finding:
 def _hash(file: Published, folder: Path) -> str:
     """Size and sha256 of a file, held against what the hub said when it was downloaded."""
     path = file.path(folder)
-    with path.open("rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    digest = sha256(path)
     words = f"{path.stat().st_size / 1e6:,.1f} MB, sha256 {digest[:12]}"
     record = folder / file.repository.partition("/")[2]
     record = record / ".cache/huggingface/download" / f"{path.relative_to(record)}.metadata"

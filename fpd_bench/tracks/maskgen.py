@@ -24,10 +24,11 @@ from fpd_bench.models.perturbation import Perturbation
 from fpd_bench.models.published_sizes import clip_shape, maskgen_score, maskgen_shape, tatitok_shape
 from fpd_bench.models.tatitok import TaTiTok
 from fpd_bench.models.text import ClipText
+from fpd_bench.records.layout import sha256
 from fpd_bench.registry import tracks
 from fpd_bench.tracks.captions import open_captions
 from fpd_bench.tracks.geneval import GenEvalSuites
-from fpd_bench.tracks.paper import load_backbone, paths_of, sha256
+from fpd_bench.tracks.paper import load_backbone, paths_of
 from fpd_bench.tracks.pictures import RealImages
 
 ENCODED_AT_ONCE = 64  # prompts

@@ -26,8 +26,9 @@ from fpd_bench.models.maskgit_sampler import ItemDraws, MaskGitSampling, sample
 from fpd_bench.models.perturbation import Perturbation
 from fpd_bench.models.published_sizes import maskgit_shape, vqgan_shape
 from fpd_bench.models.vqgan import Vqgan
+from fpd_bench.records.layout import sha256
 from fpd_bench.registry import tracks
-from fpd_bench.tracks.paper import load_backbone, paths_of, sha256
+from fpd_bench.tracks.paper import load_backbone, paths_of
 from fpd_bench.tracks.pictures import RealImages
 
 

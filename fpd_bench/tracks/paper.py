@@ -1,6 +1,5 @@
 """What the paper's two tracks share: files and their hashes, and the DINOv3 backbone."""
 
-import hashlib
 from pathlib import Path
 
 from fpd_bench.assets.published import DINO, PUBLISHED, Published
@@ -9,12 +8,6 @@ from fpd_bench.models.backbones import FeatureBackbone
 from fpd_bench.models.published_sizes import read_config
 
 DINO_NAME = "vit_base_patch16_dinov3"
-
-
-def sha256(path: Path) -> str:
-    """Of the content of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def file_of(track: str, role: str) -> Published:

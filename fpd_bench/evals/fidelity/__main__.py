@@ -16,11 +16,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from fpd_bench import metrics
 from fpd_bench.cli import leave
 from fpd_bench.errors import ConfigError, FpdError
 from fpd_bench.evals.fidelity.presets import PRESETS, preset
-
-LABELS = {"fid": "FID ↓", "is": "IS ↑", "precision": "Precision ↑", "recall": "Recall ↑", "kid": "KID ↓"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -52,7 +51,8 @@ def _measure(args: argparse.Namespace) -> None:
         print(json.dumps(written, indent=1))
         return
     for name, value in found.values.items():
-        print(f"{LABELS[name]:12} {value:.4f}")
+        metric = metrics.shown(name)
+        print(f"{metric.heading:12} {value:.{metric.digits}f}")
     protocol = found.protocol
     print(f"{protocol['images']} images, {protocol['evaluator']}, {protocol['extractor']}, protocol {found.id}")
     for note in found.notes:

@@ -4,7 +4,6 @@ Inception's weights are not part of any package: torch-fidelity downloads them a
 first, named if they are missing, and read without executing what a pickle may carry.
 """
 
-import hashlib
 import pickle
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from fpd_bench.errors import AssetError
 from fpd_bench.evals.fidelity.presets import LITE0, Preset
 from fpd_bench.models import devices
 from fpd_bench.models.backbones import EMBEDDED, LITE0_SHA256, embedded_weights
+from fpd_bench.records.layout import sha256
 
 LITE0_SIDE = 128
 
@@ -84,16 +84,14 @@ def open_extractor(preset: Preset, weights: Path | None, device: str) -> nn.Modu
 def weights_hash(preset: Preset, weights: Path | None) -> str:
     """sha256 of the weights behind the preset; '' for an extractor that brings its own unnamed ones."""
     if weights is not None:
-        with weights.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return sha256(weights)
     return LITE0_SHA256 if preset.extractor == LITE0.extractor else ""
 
 
 def _refuse_foreign(weights: Path) -> None:
     """torch-fidelity unpickles the file; so it must be one that needs no code, and whole if it has the known name."""
     wanted = INCEPTION_FILE.removesuffix(".pth").rpartition("-")[2]
-    with weights.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
+    found = sha256(weights)
     if weights.name == INCEPTION_FILE and not found.startswith(wanted):
         raise AssetError(f"'{weights}' has sha256 {found[:8]}..., expected {wanted}... Fetch it again: {INCEPTION_URL}")
     try:

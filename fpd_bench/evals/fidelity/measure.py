@@ -1,9 +1,7 @@
 """Images and a reference -> FID, Inception Score, precision, recall, KID, with the protocol behind them."""
 
-import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +18,7 @@ from fpd_bench.evals.fidelity.features import Features, extract
 from fpd_bench.evals.fidelity.images import Images
 from fpd_bench.evals.fidelity.presets import Preset
 from fpd_bench.evals.fidelity.reference import Reference, Statistics, features_of
+from fpd_bench.records.scores import protocol_id
 
 SHUFFLE_SEED = 2020
 ROWS = 1000  # of distances at once: of 50,000 images .2 GB and a few copies; the library's 10,000 took 10 GB
@@ -42,12 +41,6 @@ class Fidelity:
         """One line per number, as an evaluation stores it."""
         n = self.protocol["images"]
         return [{"metric": m, "value": v, "n": n, "protocol": self.protocol} for m, v in self.values.items()]
-
-
-def protocol_id(protocol: dict[str, Any]) -> str:
-    """12 hex digits of what decides comparability; file names do not."""
-    meaning = {key: value for key, value in protocol.items() if key != "reference"}
-    return sha256(json.dumps(meaning, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def measure(

@@ -4,7 +4,6 @@ ADM's VIRTUAL_imagenet256_labeled.npz holds both: mu and sigma of its whole trai
 `arr_0` that serve precision and recall only.
 """
 
-import hashlib
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from fpd_bench.errors import AssetError
 from fpd_bench.evals.fidelity.features import Features
 from fpd_bench.evals.fidelity.images import KEYS, Images, open_images
+from fpd_bench.records.layout import sha256
 
 Statistics = tuple[NDArray[np.float64], NDArray[np.float64]]  # mu [D], sigma [D, D]
 
@@ -49,9 +49,7 @@ def open_reference(path: Path) -> Reference:
     images = open_images(path) if names & set(KEYS) else None
     if statistics is None and images is None:
         raise AssetError(f"The reference '{path}' has {', '.join(sorted(names))}; it needs mu and sigma, or arr_0.")
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return Reference(path.name, digest, statistics and _checked(statistics, path), images)
+    return Reference(path.name, sha256(path), statistics and _checked(statistics, path), images)
 
 
 def _checked(statistics: Statistics, path: Path) -> Statistics:

@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 
+from fpd_bench import metrics
 from fpd_bench.errors import AssetError, UnknownName
 
 Row = dict[str, Any]
 
-TASKS = ("single_object", "two_object", "counting", "colors", "position", "color_attr")
+TASKS = metrics.parts(metrics.GENEVAL)
 COLOURS = ("red", "orange", "yellow", "green", "blue", "purple", "pink", "brown", "black", "white")
 RELATIONS = ("left of", "right of", "above", "below")
 NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")

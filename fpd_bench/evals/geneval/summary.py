@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fpd_bench.errors import ConfigError
+from fpd_bench.records.scores import overall
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Summary:
     @property
     def overall(self) -> float:
         """The plain mean of the task accuracies, however many images each has."""
-        return sum(right / n for right, n in self.tasks.values()) / len(self.tasks)
+        return overall([right / n for right, n in self.tasks.values()])
 
     def as_dict(self) -> dict[str, Any]:
         """{"overall", "tasks": {task: accuracy}, "images", "prompts", "correct_images", "correct_prompts"}."""

@@ -8,11 +8,12 @@ from pathlib import Path
 from fpd_bench.config.spec import Sweep
 from fpd_bench.errors import ConfigError
 from fpd_bench.records import layout
+from fpd_bench.records.status import RESULTS
 from fpd_bench.runs.execute.local import Tell, run_inline, run_local
 from fpd_bench.runs.execute.options import Executor, split_executor
 from fpd_bench.runs.folder.failures import DiskFull, Patience, need_space
 from fpd_bench.runs.folder.rundir import RunDir
-from fpd_bench.runs.watch.state import RESULTS, RunState, state_of, with_scheduler
+from fpd_bench.runs.watch.state import RunState, state_of, with_scheduler
 
 __all__ = ["Plan", "carry_out", "check_results", "open_run", "plan", "split_executor"]
 

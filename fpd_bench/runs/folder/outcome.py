@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from fpd_bench.records.status import has_result
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -14,4 +16,4 @@ class Outcome:
     @property
     def finished(self) -> bool:
         """Whether the run has its result."""
-        return self.status in ("done", "diverged")
+        return has_result(self.status)

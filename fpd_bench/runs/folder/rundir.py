@@ -21,6 +21,7 @@ from fpd_bench.config.schema import RunConfig
 from fpd_bench.config.yaml_text import from_yaml, to_yaml
 from fpd_bench.errors import ConfigError, RunError
 from fpd_bench.records import layout
+from fpd_bench.records.status import has_result
 
 Row = dict[str, Any]
 LEFT_SECONDS = 60  # a temporary file so old is nobody's; beside config and claim others write, too, but shortly
@@ -157,7 +158,7 @@ class RunDir:
     def done(self) -> Row | None:
         """What DONE says; None if it is not there or torn, or speaks of files that are gone."""
         done = layout.read_json(self.path / layout.DONE)
-        if done is None or done.get("run_id") != self.run_id or done.get("status") not in ("done", "diverged"):
+        if done is None or done.get("run_id") != self.run_id or not has_result(done.get("status", "")):
             return None
         files = done.get("files")
         return done if isinstance(files, dict) and all((self.path / name).exists() for name in files) else None

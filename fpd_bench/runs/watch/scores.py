@@ -1,12 +1,13 @@
 """Scores straight from run directories, for the line at the end of a sweep. The report has intervals and tests."""
 
-from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import mean
 from typing import Any
 
 from fpd_bench.config.spec import Sweep, Table
+from fpd_bench.metrics import OVERALL, shown
+from fpd_bench.records.scores import overall, task_means
 from fpd_bench.runs.folder.rundir import RunDir
 
 
@@ -26,15 +27,14 @@ class RowScore:
 
 def run_score(run: RunDir, metric: str) -> float | None:
     """A task's mean over images, or `overall`, the plain mean of the task means; None if there is no such number."""
-    tasks: dict[str, list[float]] = defaultdict(list)
-    for row in (row for rows in run.scores().values() for row in rows):
+    rows = [row for rows in run.scores().values() for row in rows]
+    for row in rows:
         if row.get("metric") == metric:  # of all images together
             return float(row["value"])
-        if "task" in row:
-            tasks[row["task"]].append(row["score"])
-    if metric != "overall":
-        return mean(tasks[metric]) if tasks[metric] else None
-    return mean(map(mean, tasks.values())) if tasks else None
+    means = task_means((row["task"], row["score"]) for row in rows if "task" in row)
+    if metric != OVERALL:
+        return means.get(metric)
+    return overall(means.values()) if means else None
 
 
 def row_scores(sweep: Sweep, open_run: Callable[[str], RunDir]) -> list[RowScore]:
@@ -58,11 +58,12 @@ def _row(table: Table, row: Any, ends: dict[str, tuple[str, float | None]]) -> R
 def render(scores: list[RowScore], metric: str) -> str:
     """The scores as lines of text."""
     width = max((len(row.label) for row in scores), default=0)
+    how = shown(metric)
     lines = [f"{'table':9} {'row':{width}} {metric:>9} {'published':>9}  seeds"]
     for row in scores:
         none = "diverged" if row.diverged else "missing" if row.of else "-"
-        score = none if row.score is None else f"{row.score:.3f}"
-        published = "" if row.published is None else f"{row.published:.2f}"
+        score = none if row.score is None else f"{row.score:.{how.digits}f}"
+        published = "" if row.published is None else f"{row.published:.{how.published_digits}f}"
         seeds = f"{row.seeds} of {row.of}" if row.seeds < row.of else str(row.of)
         lines.append(f"{row.table_id:9} {row.label:{width}} {score:>9} {published:>9}  {seeds}")
     return "\n".join(lines)

@@ -3,14 +3,11 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
+from fpd_bench.records import status
 from fpd_bench.runs.folder import claims, heartbeat, submissions
 from fpd_bench.runs.folder.rundir import RunDir
 from fpd_bench.runs.slurm import scheduler
 
-ENDINGS = ("finished", "failed", "diverged", "interrupted")
-RESULTS = ("done", "diverged")
-ALIVE = ("running", "queued")
-TROUBLE = ("failed", "stale", "corrupt")
 SILENT_TOLD_MIN = 5  # without a heartbeat from another host, before people are told
 Row = dict[str, Any]
 
@@ -42,7 +39,7 @@ class RunState:
     @property
     def has_result(self) -> bool:
         """Whether tables can use the run; `diverged` is a result."""
-        return self.state in RESULTS
+        return status.has_result(self.state)
 
     @property
     def fraction(self) -> float:
@@ -85,9 +82,7 @@ def _with_beat(state: RunState, beat: heartbeat.Beat | None, run: RunDir) -> Run
 
 def with_scheduler(states: dict[str, RunState], runs: dict[str, RunDir]) -> dict[str, RunState]:
     """`states` with what the scheduler says of the runs in its jobs; without an answer they are as alive as told."""
-    asked = {
-        name: submissions.read(runs[name]) for name, state in states.items() if state.state in ("queued", "running")
-    }
+    asked = {name: submissions.read(runs[name]) for name, state in states.items() if state.state in status.ALIVE}
     given = {name: submission for name, submission in asked.items() if submission}
     signs = {submission.token: submissions.last_sign(runs[name]) for name, submission in given.items()}
     notes = next((runs[name].path.parent.parent / submissions.LOGS for name in given), None)
@@ -116,7 +111,7 @@ def _state(run: RunDir, events: list[Row]) -> tuple[str, str, str]:
     submission = submissions.read(run)
     if submission:
         return "queued", str(submission), ""
-    end = _last(events, *ENDINGS)
+    end = _last(events, *status.ENDINGS)
     if end.get("kind") == "failed":
         return "failed", f"{end.get('failure_class')}: {end.get('message')}", end.get("traceback") or ""
     if end.get("kind") == "interrupted":

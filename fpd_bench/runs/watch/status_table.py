@@ -8,9 +8,10 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from fpd_bench.records.status import ALIVE, TROUBLE
 from fpd_bench.runs.execute.sweep_plan import Plan
 from fpd_bench.runs.watch.live_view import duration
-from fpd_bench.runs.watch.state import ALIVE, TROUBLE, RunState
+from fpd_bench.runs.watch.state import RunState
 
 HEAD = ("run", "state", "cell", "step", "left", "attempt", "host", "last word")
 LONGEST = 160  # characters of a last word; `status RUN` and --json have all of them

@@ -1,0 +1,18 @@
+"""Name the states that a run can be in, and which of them mean what: the one list for files, index, views and reports.
+
+planned (only its configuration is there), queued (a batch job has it), running, interrupted (on request; the same
+command continues), failed, stale (its process is gone), corrupt (its files are not what DONE says), diverged, done.
+"""
+
+RESULTS = ("done", "diverged")  # what DONE can say: a run that has ended for good; `diverged` is a result
+ALIVE = ("running", "queued")
+TROUBLE = ("failed", "stale", "corrupt")
+WAITING = ("planned", "interrupted")
+STATES = (*WAITING, *ALIVE, *TROUBLE, *RESULTS)
+
+ENDINGS = ("finished", "failed", "diverged", "interrupted")  # kinds of events that end an attempt
+
+
+def has_result(state: str) -> bool:
+    """Tell whether tables can use a run in this state."""
+    return state in RESULTS
