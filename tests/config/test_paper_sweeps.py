@@ -143,19 +143,22 @@ def test_images_from_elsewhere_need_the_scorers_weights_only(tmp_path, monkeypat
 
 
 @pytest.mark.parametrize(
-    ("track", "scorer", "get"),
+    ("track", "metric", "scorer", "get"),
     [
         (
             "maskgen",
+            "overall",
             "facebook/mask2former-swin-small-coco-instance, timm/vit_large_patch14_clip_224.openai",
             "hf downl",
         ),
-        ("maskgit", "ADM's reference", "curl -o WEIGHTS/VIRTUAL_imagenet256_labeled.npz"),
+        ("maskgit", "fid", "ADM's reference", "curl -o WEIGHTS/VIRTUAL_imagenet256_labeled.npz"),
     ],
 )
-def test_without_weights_images_from_elsewhere_name_their_scorers_only(tmp_path, monkeypatch, track, scorer, get):
+def test_without_weights_images_from_elsewhere_name_their_scorers_only(
+    tmp_path, monkeypatch, track, metric, scorer, get
+):
     monkeypatch.delenv("FPD_WEIGHTS", raising=False)
-    (tmp_path / "mine.yaml").write_text(MINE.replace("FOLDER", str(tmp_path)))
+    (tmp_path / "mine.yaml").write_text(MINE.replace("FOLDER", str(tmp_path)).replace("overall", metric))
     with pytest.raises(ConfigError) as told:
         load_sweep(tmp_path / "mine.yaml", [f"track.name={track}"])
     message = str(told.value)

@@ -16,7 +16,7 @@ SWEEP = """
 name: table2
 metric: fid
 seeds: [0, 1, 2]
-profiles: {paper: [optim.steps=77]}
+profiles: {embedded: [evaluation.fidelity=lite0], paper: [evaluation.fidelity=lite0, optim.steps=77]}
 tables:
   - id: a
     caption: FID

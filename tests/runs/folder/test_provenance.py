@@ -9,7 +9,7 @@ import pytest
 from fpd_bench.assets import published
 from fpd_bench.config.compose import compose
 from fpd_bench.config.schema import RunConfig
-from fpd_bench.runs.folder import provenance
+from fpd_bench.runs.folder import code_state, provenance
 from fpd_bench.secrets_mask import mask
 
 
@@ -48,7 +48,7 @@ def test_code_is_told_by_commit_and_difference_or_by_its_files():
 
 
 def test_outside_a_checkout_every_file_is_hashed(monkeypatch):
-    monkeypatch.setattr(provenance, "_git", lambda *arguments: None)
+    monkeypatch.setattr(code_state, "_git", lambda *arguments: None)
     code = provenance.code.__wrapped__()
     assert "git" not in code and len(code["files"]["runs/folder/provenance.py"]) == 64
 
