@@ -57,6 +57,7 @@ def _sweep(asked: argparse.Namespace) -> int:
     from fpd_bench.assets.published import rehearsal
     from fpd_bench.config.spec import load_sweep
     from fpd_bench.costs import report as costs
+    from fpd_bench.costs.card import split_plan
     from fpd_bench.runs.execute import sweep_plan
     from fpd_bench.runs.execute.options import fitted
     from fpd_bench.runs.execute.preflight import check_machine
@@ -66,7 +67,7 @@ def _sweep(asked: argparse.Namespace) -> int:
     from fpd_bench.runs.watch.scores import run_score
 
     executor, overrides = sweep_plan.split_executor(asked.overrides)
-    priced, overrides = costs.split_plan(overrides)
+    priced, overrides = split_plan(overrides)
     sweep = load_sweep(asked.file, overrides, here=not asked.dry_run)
     if asked.detach and executor.name != "slurm":
         raise ConfigError(f"--detach needs executor=slurm; the executor is '{executor.name}'.")
@@ -118,7 +119,7 @@ def _sweep(asked: argparse.Namespace) -> int:
 
 
 def _conclude(asked: argparse.Namespace, sweep: "Sweep") -> int:
-    from fpd_bench.costs import report as costs
+    from fpd_bench.costs.card import split_plan
     from fpd_bench.runs.execute import sweep_plan
     from fpd_bench.runs.watch.scores import render, row_scores
 
@@ -136,7 +137,7 @@ def _conclude(asked: argparse.Namespace, sweep: "Sweep") -> int:
             place = shlex.quote(str(asked.results))
             print(f"Details: python -m fpd_bench.status {run_id} --results {place}", file=sys.stderr)
         return 1
-    words = [asked.file, *costs.split_plan(sweep_plan.split_executor(asked.overrides)[1])[1]]
+    words = [asked.file, *split_plan(sweep_plan.split_executor(asked.overrides)[1])[1]]
     words += [] if asked.results == RESULTS else ["--results", str(asked.results)]
     words += [f"store.url={address.shown(asked.url)}"] if asked.url else []
     print(f"Report: python -m fpd_bench.report {shlex.join(words)}", file=sys.stderr)

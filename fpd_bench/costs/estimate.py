@@ -1,6 +1,6 @@
 """What one run will cost on a named GPU: memory, seconds of a step, GPU-hours.
 
-Counted FLOPs (arithmetic.py, for a pipeline of diffusers drawing.py) over the card's published dense peak times the
+Counted FLOPs (step.py, for a pipeline of diffusers pipelines.py) over the card's published dense peak times the
 utilisation, which is an assumption that the user can change; on top of that, noise drawn on the CPU. Memory is that of
 float32 tensors, an upper limit for bf16. torch is imported only when something is counted.
 """
@@ -14,6 +14,7 @@ from fpd_bench import registry
 from fpd_bench.assets.published import weights_folder
 from fpd_bench.config.identity import generated, trains
 from fpd_bench.config.schema import RunConfig
+from fpd_bench.costs.card import Asked, Gpu
 from fpd_bench.errors import AssetError, ConfigError
 
 if TYPE_CHECKING:
@@ -21,26 +22,6 @@ if TYPE_CHECKING:
     from fpd_bench.costs.step import StepCost
 
 
-@dataclass(frozen=True)
-class Gpu:
-    """Memory in GB and dense peaks in TFLOP/s, by what the products are computed in; from the makers' data sheets."""
-
-    memory_gb: float
-    fp32: float
-    tf32: float
-    bf16: float
-
-
-GPUS = {
-    "A100-40GB": Gpu(40, 19.5, 156, 312),
-    "A100-80GB": Gpu(80, 19.5, 156, 312),
-    "A6000": Gpu(48, 38.7, 77.4, 154.8),
-    "H100": Gpu(80, 67, 494, 989),
-    "H200": Gpu(141, 67, 494, 989),
-    "L40S": Gpu(48, 91.6, 183, 362),
-    "RTX4090": Gpu(24, 82.6, 82.6, 165),
-}
-UTILISATION = 0.35  # of the peak; public trainings of transformers of this size reach 0.3 to 0.5
 OVERHEAD_GB = 2.5  # CUDA's context, libraries, workspaces, fragmentation
 NUMBER_SECONDS = 16e-9  # of a core for one exponential number; benchmarks/plan_check.py measures it
 SUITE_ITEMS = {"maskgen": {"test": 553, "validation": 100}, "maskgit": {"test": 1000, "validation": 1000}}
@@ -48,15 +29,6 @@ SCORED = ("maskgen",)  # tracks whose images GenEval's networks look at: Mask2Fo
 SCORING = 2 * 313e9  # FLOPs of the former for one image (its paper's table: 313 GMAC)
 EVALUATION = "its evaluation takes that much, whatever the micro-batch"
 SCORERS_GB = 4 * (69e6 + 428e6) / 1e9  # parameters of both, float32
-
-
-@dataclass(frozen=True)
-class Asked:
-    """gpu: "" = none named. precision "" = as the run computes."""
-
-    gpu: str = ""
-    utilisation: float = UTILISATION
-    precision: str = ""
 
 
 @dataclass(frozen=True)

@@ -1,61 +1,28 @@
-"""What a sweep will cost on a named GPU, in words: its runs one by one, and the GPU-hours of all (estimates.py).
-
-`plan.gpu=H100 plan.utilisation=0.35` on the command line of a --dry-run.
-"""
+"""What a sweep will cost on a named GPU, in words: its runs one by one, and the GPU-hours of all (estimate.py)."""
 
 import re
 import textwrap
 from collections.abc import Callable, Iterable, Mapping
 
-from fpd_bench.config.compose import parse
 from fpd_bench.config.schema import RunConfig
-from fpd_bench.costs.estimate import GPUS, UTILISATION, Asked, Estimate, Gpu, estimate, precision_of
-from fpd_bench.errors import ConfigError, UnknownName
+from fpd_bench.costs.card import GPUS, Asked, Gpu
+from fpd_bench.costs.estimate import Estimate, estimate, precision_of
+from fpd_bench.errors import ConfigError
 
 DEFAULT = "A100-80GB"
-PRECISIONS = ("fp32", "tf32", "bf16")
-KNOWN = ("plan.gpu", "plan.utilisation", "plan.precision")
 WIDTH = 140
 HEADS = ("memory", "steps", "TFLOP/step", "s/step", "TFLOP/image", "GPU-h")
 
 
-def split_plan(overrides: Iterable[str]) -> tuple[Asked, list[str]]:
-    """(plan.gpu=NAME plan.utilisation=X as an Asked, all other overrides). Raises ConfigError, UnknownName."""
-    texts = list(overrides)
-    mine = [text for text in texts if text.partition("=")[0].partition(".")[0] == "plan"]
-    given = {}
-    for one in parse(mine, "the command line"):
-        if one.key not in KNOWN:
-            raise UnknownName("field", one.key, KNOWN, "the command line")
-        values = [text.partition("=")[2] for text in one.texts]
-        if len(values) > 1:
-            raise ConfigError(f"{one.key} takes one value; got {','.join(values)}. Ask for one after the other.")
-        given[one.key] = values[0]
-    gpu, precision = given.get("plan.gpu", ""), given.get("plan.precision", "")
-    if gpu and gpu not in GPUS:
-        raise UnknownName("plan.gpu", gpu, GPUS)
-    if precision and precision not in PRECISIONS:
-        raise UnknownName("plan.precision", precision, PRECISIONS)
-    share = given.get("plan.utilisation", str(UTILISATION))
-    try:
-        right = 0 < float(share) <= 1
-    except ValueError:
-        right = False
-    if not right:
-        raise ConfigError(f"plan.utilisation must be in (0, 1]; got '{share}'.")
-    return Asked(gpu, float(share), precision), [text for text in texts if text not in mine]
-
-
 def report(runs: Mapping[str, RunConfig], labels: Mapping[str, str], asked: Asked) -> str:
     """The plan of `runs` {run id: configuration} as lines of text."""
-    name = asked.gpu or DEFAULT
-    gpu = GPUS[name]
+    name, gpu = asked.gpu or DEFAULT, asked.card or GPUS[DEFAULT]
     found = {run_id: estimate(config, gpu, asked) for run_id, config in runs.items()}
     kinds = {asked.precision} if asked.precision else {"fp32", *map(precision_of, runs.values())}
     peaks = ", ".join(f"{kind} {getattr(gpu, kind):g} TFLOP/s" for kind in sorted(kinds))
     lines = [
         f"Estimate for {name}: {gpu.memory_gb:g} GB, {peaks}, assumed utilisation {asked.utilisation:g} "
-        "(plan.gpu=, plan.precision=, plan.utilisation=)."
+        "(plan.gpu=, plan.precision=, plan.utilisation=; another card: plan.memory_gb= plan.tflops=)."
     ]
     width = max((len(label) for label in labels.values()), default=0)
     lines.append(f"{'run':12}  {'':{width}}  {_cells(HEADS)}")
@@ -69,12 +36,15 @@ def report(runs: Mapping[str, RunConfig], labels: Mapping[str, str], asked: Aske
 
 def refuse_too_big(runs: Mapping[str, RunConfig], labels: Mapping[str, str], asked: Asked) -> None:
     """Raises ConfigError, before anything is queued, for the first run that does not fit the card that was named."""
-    for run_id, config in runs.items() if asked.gpu else ():
-        one = estimate(config, GPUS[asked.gpu], asked)
+    card = asked.card
+    if card is None:
+        return
+    for run_id, config in runs.items():
+        one = estimate(config, card, asked)
         if not one.fits:
             raise ConfigError(
                 f"Run {run_id} ({labels[run_id]}) needs about {figure(one.memory_gb)} GB; {asked.gpu} has "
-                f"{GPUS[asked.gpu].memory_gb:g} GB: {_way_out(one)}. Without plan.gpu= nothing is compared."
+                f"{card.memory_gb:g} GB: {_way_out(one)}. Without plan.gpu= nothing is compared."
             )
 
 

@@ -12,9 +12,10 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from fpd_bench import sweep
 from fpd_bench.config.compose import compose
-from fpd_bench.costs.estimate import GPUS, NUMBER_SECONDS, SCORERS_GB, SUITE_ITEMS, Asked, Gpu, estimate
+from fpd_bench.costs.card import GPUS, Asked, Gpu, split_plan
+from fpd_bench.costs.estimate import NUMBER_SECONDS, SCORERS_GB, SUITE_ITEMS, estimate
 from fpd_bench.costs.meter import look
-from fpd_bench.costs.report import figure, refuse_too_big, report, split_plan
+from fpd_bench.costs.report import figure, refuse_too_big, report
 from fpd_bench.costs.step import Memory, step_cost
 from fpd_bench.distill import drafting, refinement
 from fpd_bench.distill.trainer import Training
@@ -214,6 +215,14 @@ def test_the_words_of_the_command_line():
     assert (asked, rest) == (Asked("H200", 0.5, "tf32"), ["seeds=[0]"])
     with pytest.raises(UnknownName, match="Did you mean 'H100'"):
         split_plan(["plan.gpu=H10"])
+    with pytest.raises(ConfigError, match="plan.gpu=A100 is not one card: choose A100-40GB or A100-80GB."):
+        split_plan(["plan.gpu=A100"])
+    with pytest.raises(UnknownName, match="Another card is given by its numbers: plan.memory_gb=48 plan.tflops=90"):
+        split_plan(["plan.gpu=B300"])
+    with pytest.raises(ConfigError, match="plan.memory_gb= and plan.tflops= together; plan.tflops is missing"):
+        split_plan(["plan.memory_gb=96"])
+    own = split_plan(["plan.memory_gb=96", "plan.tflops=400"])[0].card
+    assert (own.memory_gb, own.bf16, own.fp32) == (96, 400, 400)
     with pytest.raises(UnknownName, match="plan.utilisation"):
         split_plan(["plan.utilization=0.3"])
     for wrong in ("0", "1.5", "much"):
