@@ -40,7 +40,7 @@ class UnknownName(ConfigError):
     """A name that is not among the known ones."""
 
     def __init__(self, kind: str, name: str, known: Iterable[str], where: str = "", listing: str = ""):
-        """listing: how to see all names, where there are too many to be listed here."""
+        """listing: how to see or to add more; a sentence without its full stop."""
         names = sorted(known)
         close = difflib.get_close_matches(str(name), names, n=NEAREST)
         hint = f" Did you mean '{close[0]}'?" if close else ""
@@ -48,7 +48,7 @@ class UnknownName(ConfigError):
         listed = ", ".join(names) or "none"
         if len(names) > MANY:
             listed = f"{len(names)} names, the nearest: {', '.join(close)}" if close else f"{len(names)} names"
-            listed += f". {listing}" if listing else ""
+        listed += f". {listing}" if listing else ""
         super().__init__(f"Unknown {kind} '{name}'{place}.{hint} Available: {listed}.")
 
 

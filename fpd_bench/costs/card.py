@@ -1,4 +1,4 @@
-"""The GPU that a plan is made for, by its name or by its numbers: `plan.gpu=H100`, `plan.memory_gb=48 plan.tflops=90`."""
+"""The GPU that a plan is made for, by its name or by its numbers: `plan.gpu=H100`, `plan.memory_gb=48`."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

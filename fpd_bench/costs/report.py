@@ -22,7 +22,7 @@ def report(runs: Mapping[str, RunConfig], labels: Mapping[str, str], asked: Aske
     peaks = ", ".join(f"{kind} {getattr(gpu, kind):g} TFLOP/s" for kind in sorted(kinds))
     lines = [
         f"Estimate for {name}: {gpu.memory_gb:g} GB, {peaks}, assumed utilisation {asked.utilisation:g} "
-        "(plan.gpu=, plan.precision=, plan.utilisation=; another card: plan.memory_gb= plan.tflops=)."
+        "(plan.gpu=, plan.precision=, plan.utilisation=)."
     ]
     width = max((len(label) for label in labels.values()), default=0)
     lines.append(f"{'run':12}  {'':{width}}  {_cells(HEADS)}")
