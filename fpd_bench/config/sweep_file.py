@@ -11,6 +11,7 @@ from fpd_bench.errors import ConfigError, UnknownName
 
 DEFAULT_PROFILE = "embedded"
 REQUIRED: Any = object()
+COLUMNS = ("Row", "SD seeds", "Seeds", "Images", "p", "Of teacher", "Published", "Published Δ", "Ours - published")
 
 
 @dataclass(frozen=True)
@@ -122,11 +123,19 @@ def _row(entry: Any, where: str, metric: str) -> RowSpec:
     ident = reader.text("id")
     published = _published(reader.get("published", (int, float, dict), {}), where, metric)
     shown = {as_written(name): _word(word, f"{where}, shown") for name, word in reader.get("shown", dict, {}).items()}
+    taken = sorted({name for name in shown if name in COLUMNS or name.startswith("Δ")} | (set(shown) & _headings()))
+    if taken:
+        raise ConfigError(f"{where}, shown: '{taken[0]}' is a column of every table. Give yours another name.")
     row = RowSpec(ident, reader.text("label", ident), reader.get("where", dict, None), published, shown)
     reader.finish()
     if row.where is None and not published:
         raise ConfigError(f"{where} lacks 'where', and has no published numbers to show without it.")
     return row
+
+
+def _headings() -> set[str]:
+    """What tables write over the numbers of a metric."""
+    return {word for name in metrics.known() for word in (metrics.shown(name).label, metrics.shown(name).heading)}
 
 
 def _word(found: Any, where: str) -> str:

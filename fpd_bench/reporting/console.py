@@ -7,6 +7,7 @@ from rich.text import Text
 
 from fpd_bench.reporting import tables
 from fpd_bench.reporting.model import TableResult
+from fpd_bench.reporting.words import one_line
 
 WIDE = 170  # columns in a log file, so that no cell is broken
 
@@ -23,10 +24,10 @@ def show(result: TableResult) -> None:
 
 
 def _drawn(title: str, frame: pd.DataFrame, bold: set[tuple[int, str]]) -> Table:
-    drawn = Table(title=title, title_justify="left", title_style="bold")
+    drawn = Table(title=Text(one_line(title), "bold"), title_justify="left")  # a Text is never read as markup
     for n, name in enumerate(frame.columns):
-        drawn.add_column(str(name), justify="left" if n == 0 else "right")
+        drawn.add_column(Text(one_line(str(name))), justify="left" if n == 0 else "right")
     for n, row in enumerate(frame.itertuples(index=False)):
         cells = zip(frame.columns, row, strict=True)
-        drawn.add_row(*(Text(str(cell), "bold" if (n, name) in bold else "") for name, cell in cells))
+        drawn.add_row(*(Text(one_line(str(cell)), "bold" if (n, name) in bold else "") for name, cell in cells))
     return drawn

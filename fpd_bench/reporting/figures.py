@@ -17,6 +17,7 @@ import seaborn as sns
 from matplotlib.figure import Figure
 
 from fpd_bench import metrics
+from fpd_bench.reporting import words
 from fpd_bench.reporting.model import RowResult, TableResult
 from fpd_bench.reporting.tables import heading
 from fpd_bench.store.query import Store
@@ -36,7 +37,13 @@ sns.set_theme(
     context="paper",
     style="ticks",
     font_scale=1.1,
-    rc={"axes.spines.right": False, "axes.spines.top": False, "figure.dpi": 150, "savefig.dpi": 150},
+    rc={
+        "axes.spines.right": False,
+        "axes.spines.top": False,
+        "figure.dpi": 150,
+        "savefig.dpi": 150,
+        "text.parse_math": False,  # a label with dollar signs is a label
+    },
 )
 
 
@@ -76,7 +83,7 @@ def scores(table: TableResult, stem: Path) -> Path | None:
     axes.set_xlabel(f"{metrics.shown(table.metric).heading} score")
     axes.grid(axis="x", color="#e4e6ea", linewidth=0.8)
     axes.set_axisbelow(True)
-    figure.suptitle(heading(table), x=0.01, ha="left", fontweight="bold", fontsize=11)
+    figure.suptitle(words.figure(heading(table)), x=0.01, ha="left", fontweight="bold", fontsize=11)
     handles, texts = axes.get_legend_handles_labels()
     order = sorted(range(len(texts)), key=lambda n: not texts[n].startswith("ours"))
     figure.legend(
@@ -86,7 +93,7 @@ def scores(table: TableResult, stem: Path) -> Path | None:
 
 
 def _tick(row: RowResult) -> str:
-    label = textwrap.fill(row.label, 34)
+    label = textwrap.fill(words.figure(row.label), 34)
     return label if row.score else f"{label}\n{row.state}"
 
 
@@ -114,9 +121,9 @@ def images(table: TableResult, store: Store, stem: Path) -> Path | None:
             for spine in axes.spines.values():
                 spine.set_visible(False)
             if line == 0:
-                words = prompts.prompt.iloc[column].removeprefix("a photo of ")
-                axes.set_title(textwrap.fill(words, 15), fontsize=6.5, pad=3)
-        name = textwrap.fill(label, 20)
+                prompt = words.figure(prompts.prompt.iloc[column].removeprefix("a photo of "))
+                axes.set_title(textwrap.fill(prompt, 15), fontsize=6.5, pad=3)
+        name = textwrap.fill(words.figure(label), 20)
         grid[line, 0].set_ylabel(name, rotation=0, ha="right", va="center", labelpad=6, fontsize=8)
     figure.subplots_adjust(
         left=1.75 / width, right=1 - 0.05 / width, top=1 - 0.5 / height, bottom=0.05 / height, wspace=0.05, hspace=0.05
@@ -153,12 +160,12 @@ def _columns(frames: list[pd.DataFrame]) -> pd.DataFrame:
 
 def curves(table: TableResult, store: Store, stem: Path) -> Path | None:
     """Training curves by row: mean over seeds, band of one standard deviation."""
-    labels = {seed.run_id: row.label for row in table.rows for seed in row.seeds}
-    frame = _with_drift(store.frame("series", list(labels)))
+    rows = {seed.run_id: str(n) for n, row in enumerate(table.rows) for seed in row.seeds}  # a label may be anything
+    frame = _with_drift(store.frame("series", list(rows)))
     names = [name for name in CURVES if name in set(frame.name)]
     if not names:
         return None
-    frame = frame.assign(row=frame.run_id.map(labels))
+    frame = frame.assign(row=frame.run_id.map(rows))
     figure = Figure(figsize=(3.6 * len(names), 3.1), layout="constrained")
     for axes, name in zip(np.atleast_1d(figure.subplots(1, len(names))), names, strict=True):
         sns.lineplot(
@@ -166,7 +173,7 @@ def curves(table: TableResult, store: Store, stem: Path) -> Path | None:
             x="step",
             y="value",
             hue="row",
-            hue_order=list(dict.fromkeys(labels.values())),
+            hue_order=list(dict.fromkeys(rows.values())),
             errorbar="sd",
             ax=axes,
             palette="colorblind",
@@ -175,7 +182,9 @@ def curves(table: TableResult, store: Store, stem: Path) -> Path | None:
         axes.set(xlabel="Training step", ylabel=CURVES[name])
         handles, texts = axes.get_legend_handles_labels()
         axes.get_legend().remove()
-    figure.legend(handles, texts, loc="outside lower center", ncols=min(4, len(texts)), frameon=False)
+    legend = figure.legend(handles, texts, loc="outside lower center", ncols=min(4, len(texts)), frameon=False)
+    for drawn, number in zip(legend.get_texts(), texts, strict=True):
+        drawn.set_text(textwrap.fill(words.figure(table.rows[int(number)].label), 34))
     return _save(figure, stem)
 
 

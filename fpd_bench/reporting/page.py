@@ -10,6 +10,7 @@ import pandas as pd
 from fpd_bench import __version__
 from fpd_bench.reporting import tables
 from fpd_bench.reporting.model import TableResult
+from fpd_bench.reporting.words import markdown
 
 CSS = """
 :root { --ink: #1c2330; --quiet: #667085; --line: #e4e7ec; --accent: #1f5fa8; --paper: #ffffff; }
@@ -135,7 +136,7 @@ def _markdown(written: list[Written], content: str) -> str:
         verdicts = [claim.verdict for claim in one.table.claims]
         rows.append(
             {
-                "Table": f"[{tables.heading(one.table)}]({one.table.name}.md)",
+                "Table": f"[{markdown(tables.heading(one.table))}]({one.table.name}.md)",
                 "Runs": f"{finished} of {planned}",
                 **{name.capitalize(): str(verdicts.count(name)) for name in (*VERDICTS, "not tested")},
             }

@@ -3,6 +3,7 @@
 Rows are complete or they have no mean: a missing, diverged or unequal run is named, never averaged away.
 """
 
+import hashlib
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -22,6 +23,7 @@ from fpd_bench.store.query import Run, Store
 if TYPE_CHECKING:
     from fpd_bench.config.spec import Cell, Row, Sweep, Table
 
+LONGEST_NAME = 80  # letters of a file name, to which kinds of pictures and files are added
 TEACHER_STEPS = 16  # the paper's teacher, whose score a student should keep
 
 
@@ -44,7 +46,7 @@ def table_result(sweep: "Sweep", table: "Table", store: Store) -> TableResult:
         row.numbers, row.shown = spec.numbers, spec.shown
         row.state = _state(row.seeds) if row.state == "ok" else row.state
     result = TableResult(
-        _file_name(sweep.name, table.id),
+        file_name(sweep.name, table.id),
         sweep.title,
         table.caption,
         sweep.metric,
@@ -68,10 +70,16 @@ def table_result(sweep: "Sweep", table: "Table", store: Store) -> TableResult:
     return result
 
 
-def _file_name(sweep: str, table: str) -> str:
-    """A table's files and links: table3a, table3-reference, smoke-a; a@optim.lr=0.1 gives table3a_optim.lr_0.1."""
+def file_name(sweep: str, table: str) -> str:
+    """Name a table's files and links: table3a, table3-reference, smoke-a; a@optim.lr=0.1 gives table3a_optim.lr_0.1.
+
+    A name of letters that no file name can hold, or longer than one may be, ends in a hash of itself.
+    """
     joint = "" if sweep[-1:].isdigit() and re.match(r"\w(@|$)", table) else "-"
-    return re.sub(r"[^\w.-]+", "_", sweep + joint + table).strip("_")
+    name = re.sub(r"[^\w.-]+", "_", sweep + joint + table, flags=re.ASCII).strip("_.-")
+    if len(name) > LONGEST_NAME or not name:
+        name = f"{name[:LONGEST_NAME]}_{hashlib.sha256((sweep + joint + table).encode()).hexdigest()[:8]}".lstrip("_")
+    return name
 
 
 def _suite(store: Store, run_ids: list[str]) -> str | None:

@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Collection
 
 import pandas as pd
 
@@ -10,6 +11,7 @@ from fpd_bench.evals.statistics import Estimate
 from fpd_bench.reporting import set_metrics
 from fpd_bench.reporting.latex import to_latex
 from fpd_bench.reporting.model import RowResult, TableResult
+from fpd_bench.reporting.words import markdown
 
 NONE = "–"
 OTHER_BENCH = (
@@ -248,13 +250,11 @@ def bold_cells(table: TableResult) -> list[tuple[int, str]]:
 
 def to_markdown(table: TableResult) -> str:
     """The whole report of one table as Markdown."""
-    frame = main_frame(table).copy()
-    for row, column in bold_cells(table):
-        frame.at[row, column] = f"**{frame.at[row, column]!s}**"
-    parts = [f"# {heading(table)}", table.title, _pipes(frame)]
+    main = _pipes(main_frame(table), bold_cells(table))
+    parts = [f"# {markdown(heading(table))}", markdown(table.title), main]
     for title, extra in sections(table):
         parts += [f"## {title}", _pipes(extra)]
-    parts += ["## Notes", "\n".join(f"- {note}" for note in reading([table]) + notes(table))]
+    parts += ["## Notes", "\n".join(f"- {markdown(note)}" for note in reading([table]) + notes(table))]
     return "\n\n".join(parts) + "\n"
 
 
@@ -279,6 +279,9 @@ def table_latex(table: TableResult) -> str:
     return text
 
 
-def _pipes(frame: pd.DataFrame) -> str:
-    escaped = frame.map(lambda cell: str(cell).replace("|", "\\|"))
+def _pipes(frame: pd.DataFrame, bold: Collection[tuple[int, str]] = ()) -> str:
+    escaped = frame.map(lambda cell: markdown(str(cell)))
+    for row, column in bold:
+        escaped.at[row, column] = f"**{escaped.at[row, column]!s}**"
+    escaped.columns = [markdown(str(name)) for name in frame.columns]
     return escaped.to_markdown(index=False, disable_numparse=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from fpd_bench.errors import ConfigError
 from fpd_bench.reporting import page, tables
 from fpd_bench.reporting.model import TableResult
-from fpd_bench.reporting.results import table_result
+from fpd_bench.reporting.results import file_name, table_result
 from fpd_bench.store.query import Store
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ def write_report(
 
     All of it, or none: files take their places when the last one is made. Raises ConfigError if they cannot.
     """
+    _refuse_equal_names(sweeps)
     with told(folder), tempfile.TemporaryDirectory(prefix=PART, dir=made(folder)) as name:
         _forget_the_killed(folder)
         part = Path(name)
@@ -47,6 +48,20 @@ def write_report(
             else:
                 path.replace(target)
     return [one.table for one in written], [folder / path.relative_to(part) for path in paths]
+
+
+def _refuse_equal_names(sweeps: "list[Sweep]") -> None:
+    """Raise ConfigError if two tables would write the same files: names that differ in letters no file name holds."""
+    taken: dict[str, str] = {}
+    for sweep in sweeps:
+        for table in sweep.tables:
+            name, who = file_name(sweep.name, table.id), f"table '{table.id}' of {sweep.path}"
+            if name.lower() in taken:
+                raise ConfigError(
+                    f"{taken[name.lower()]} and {who} would both be written to {name}.md. Give one of them another "
+                    "name: or id:, or report them apart, with --out."
+                )
+            taken[name.lower()] = who
 
 
 def _forget_the_killed(folder: Path) -> None:

@@ -180,7 +180,7 @@ def test_the_page_is_one_file_that_links_only_to_what_was_written(written):
 
 def test_latex_is_escaped_and_knows_our_symbols(written):
     text = (written[1] / "table3a.tex").read_text()
-    assert r"Soft Emb. $<$50\%\_a\textbar{}b" in text and r"STE + $\lambda$" in text
+    assert r"Soft Emb. \ensuremath{<}50\%\_a\textbar{}b" in text and r"STE + \ensuremath{\lambda}" in text
     assert r"\toprule" in text and r"\caption{Routing \& the adversarial term}" in text
     assert len(re.findall(r"\\textbf\{0\.\d", text)) == 2
     assert not set("Δλ–") & set(text)

@@ -100,7 +100,7 @@ def test_rows_without_runs_stand_beside_the_others(project, tmp_path):
     )
     frame = pd.read_csv(tmp_path / "out/table2a.csv").set_index("row")
     assert frame.protocol.nunique() == 2 and frame.published_is["soft"] == 200
-    assert r"FID $\downarrow$" in (tmp_path / "out/table2a.tex").read_text()
+    assert r"FID {\textdownarrow}" in (tmp_path / "out/table2a.tex").read_text()
 
 
 def test_seeds_under_two_protocols_have_no_mean(project):

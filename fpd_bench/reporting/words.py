@@ -1,0 +1,45 @@
+"""A user's text in each medium: labels, captions and titles come out as they were written, whatever they hold."""
+
+import logging
+import re
+from functools import cache
+from typing import Any
+
+MARKDOWN = re.compile(r"([\\`*_<>~$|&#])")
+SHORT = 70  # characters of a label in a figure
+LATEX = {"|": r"\textbar{}", "✓": r"$\checkmark$"}  # what pylatexenc leaves, and pdflatex prints as something else
+
+
+def one_line(text: str) -> str:
+    """The text without line breaks and tabs, which no cell of a table can hold."""
+    return re.sub(r"[\r\n\t\x0b\x0c\x1c-\x1e\x85\u2028\u2029]+", " ", text)
+
+
+def markdown(text: str) -> str:
+    """Text that Markdown shows as it is: what would be markup is escaped."""
+    return MARKDOWN.sub(r"\\\1", one_line(text))
+
+
+def latex(text: str) -> str:
+    """Text that pdflatex sets as it is. A character without a LaTeX form, such as an emoji, is told by its number."""
+    found: str = _latex_encoder().unicode_to_latex(one_line(text))
+    for character, command in LATEX.items():
+        found = found.replace(character, command)
+    if found.startswith("["):  # at the beginning of a row it would be an argument of the line break
+        found = f"{{[}}{found[1:]}"
+    return re.sub(r"(?<!\w)-(?=\d)", "$-$", found)
+
+
+def figure(text: str) -> str:
+    """Text of a figure, on one line and shortened. Matplotlib is told not to read it as mathematics."""
+    line = one_line(text)
+    return line if len(line) <= SHORT else f"{line[: SHORT - 1]}…"
+
+
+@cache
+def _latex_encoder() -> Any:
+    from pylatexenc.latexencode import RULE_DICT, UnicodeToLatexConversionRule, UnicodeToLatexEncoder
+
+    logging.getLogger("pylatexenc").setLevel(logging.ERROR)  # it logs each character that it does not know
+    kept = UnicodeToLatexConversionRule(RULE_DICT, {ord(character): character for character in LATEX})
+    return UnicodeToLatexEncoder(conversion_rules=[kept, "defaults"], unknown_char_policy="unihex")
