@@ -13,7 +13,8 @@ def to_latex(frame: pd.DataFrame, caption: str, label: str, bold: Collection[tup
     """A table float with booktabs rules. `bold` lists (row number, column) to set in bold."""
     cells = frame.reset_index(drop=True).map(lambda cell: latex(str(cell)))
     for row, column in bold:
-        cells.loc[row, column] = f"\\textbf{{{cells.loc[row, column]}}}"
+        place = list(frame.columns).index(column)
+        cells.iat[row, place] = rf"\textbf{{{cells.iat[row, place]!s}}}"
     cells.columns = [latex(str(name)) for name in frame.columns]
     text: str = cells.style.hide(axis="index").to_latex(
         hrules=True,
