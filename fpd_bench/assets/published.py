@@ -14,6 +14,7 @@ from pathlib import Path
 from fpd_bench.assets import hub
 from fpd_bench.assets.weight_files import refuse_foreign
 from fpd_bench.errors import AssetError
+from fpd_bench.files.folders import IMAGES
 
 VARIABLE = "FPD_WEIGHTS"
 DATA_VARIABLE = "FPD_DATA"  # folder of captions and pictures; by default `data` in $FPD_WEIGHTS
@@ -21,7 +22,6 @@ CAPTION_FILES = ("captions.txt", "captions*.parquet", "*.tar")
 
 REFERENCE = "VIRTUAL_imagenet256_labeled.npz"  # ADM's: statistics of ImageNet 256 x 256 and 10,000 of its images
 REFERENCE_URL = "https://openaipublic.blob.core.windows.net/diffusion/jul-2021/ref_batches/imagenet/256/"
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 
 
 @dataclass(frozen=True)
@@ -205,7 +205,7 @@ def no_captions(data: Path) -> str:
 def no_images(data: Path) -> str:
     """What to say without real images."""
     return (
-        f"The discriminator needs real images: put some ({', '.join(IMAGE_SUFFIXES)}, or WebDataset shards *.tar) "
+        f"The discriminator needs real images: put some ({', '.join(IMAGES)}, or WebDataset shards *.tar) "
         f"below '{data / 'images'}', name another folder with {DATA_VARIABLE}, or train without it (gan.weight=0)."
     )
 

@@ -3,25 +3,25 @@
 GenEval's:  <source>/00000/metadata.jsonl and <source>/00000/samples/00000.png, one numbered folder per prompt, matched
             by the prompt's text, so that their order does not matter.
 flat:       <source>/*.png, sorted by name; the first `images_per_prompt` belong to the suite's first prompt, and so on.
+            Numbers must have the same number of digits: by name 10.png comes before 2.png.
 """
 
 import hashlib
-import json
+import re
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 
-import numpy as np
 import torch
-from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from fpd_bench.bench import Suite
 from fpd_bench.config.schema import RunConfig
 from fpd_bench.errors import AssetError, ConfigError
+from fpd_bench.files.folders import IMAGES, files_below
+from fpd_bench.files.images import read_rgb
+from fpd_bench.files.text import read_json
 from fpd_bench.registry import generators
-
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 
 
 @generators.register("folder")
@@ -37,7 +37,7 @@ class FolderGenerator:
     def assets(self) -> dict[str, str]:
         """One hash over names and contents of all images."""
         whole = hashlib.sha256()
-        for path in sorted(found for found in self.root.rglob("*") if found.suffix.lower() in SUFFIXES):
+        for path in files_below(self.root, IMAGES):
             whole.update(f"{path.relative_to(self.root).as_posix()}\n".encode())
             whole.update(hashlib.sha256(path.read_bytes()).digest())
         return {"folder/images": whole.hexdigest()}
@@ -47,7 +47,7 @@ class FolderGenerator:
         files = self._files(suite, replicates)
         expected: tuple[int, ...] | None = None
         for path in [files[0], *files[begin:]]:  # all are compared with the first, also when a run goes on
-            image = _read(path)
+            image = torch.from_numpy(read_rgb(path)).permute(2, 0, 1)
             if expected is not None:
                 yield image
             expected = expected or tuple(image.shape)
@@ -59,7 +59,7 @@ class FolderGenerator:
 
     def _files(self, suite: Suite, replicates: int) -> list[Path]:
         numbered = [path for path in self.root.iterdir() if path.is_dir() and path.name.isdigit()]
-        files = self._by_prompt(suite, replicates, numbered) if numbered else _sorted(self.root)
+        files = self._by_prompt(suite, replicates, numbered) if numbered else _by_name(self.root)
         wanted = len(suite.items) * replicates
         if len(files) != wanted:
             raise ConfigError(
@@ -78,7 +78,7 @@ class FolderGenerator:
             found[prompt] = folder
         files: list[Path] = []
         for item in suite.items:
-            images = _sorted(found[item.prompt] / "samples") if item.prompt in found else []
+            images = _by_number(found[item.prompt] / "samples") if item.prompt in found else []
             if len(images) < replicates:
                 raise ConfigError(
                     f"'{self.root}' has {len(images)} images of '{item.prompt}', suite '{suite.name}' needs "
@@ -88,21 +88,37 @@ class FolderGenerator:
         return files
 
 
-def _sorted(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.glob("*") if path.suffix.lower() in SUFFIXES and path.stem != "grid")
+def _files(folder: Path) -> list[Path]:
+    """All images but the sheet that GenEval's generator may put beside them."""
+    return [path for path in files_below(folder, IMAGES, deep=False) if path.stem != "grid"]
+
+
+def _by_number(folder: Path) -> list[Path]:
+    """GenEval's 00000.png, 00001.png, ..., however many digits they have."""
+    return sorted(_files(folder), key=lambda path: (int(path.stem) if path.stem.isdecimal() else -1, path.name))
+
+
+def _by_name(folder: Path) -> list[Path]:
+    """Raises ConfigError where the order of the names is not the order of the numbers in them."""
+    files = _files(folder)
+    natural = sorted(files, key=lambda path: _parts(path.name))
+    if files != natural:
+        wrong = next(n for n, pair in enumerate(zip(files, natural, strict=True)) if pair[0] != pair[1])
+        raise ConfigError(
+            f"'{folder}' is read by name, and by name '{files[wrong].name}' comes before '{natural[wrong].name}': the "
+            "images would go to other prompts. Give all numbers the same number of digits, such as 00002.png."
+        )
+    return files
+
+
+def _parts(name: str) -> list[tuple[int, str]]:
+    """'a10.png' -> [(-1, 'a'), (10, ''), (-1, '.png')], which sorts numbers by value."""
+    found = re.findall(r"[0-9]+|[^0-9]+", name)
+    return [(int(part), "") if part[0] in "0123456789" else (-1, part) for part in found]
 
 
 def _prompt(path: Path) -> str:
-    try:
-        return str(json.loads(path.read_text(encoding="utf-8"))["prompt"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise AssetError(f"'{path}' must hold one JSON object with a prompt: {error}.") from error
-
-
-def _read(path: Path) -> Tensor:
-    try:
-        with Image.open(path) as image:
-            pixels = np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
-    except (OSError, UnidentifiedImageError) as error:
-        raise AssetError(f"Cannot read the image '{path}': {error}. Make it again.") from error
-    return torch.from_numpy(pixels.copy()).permute(2, 0, 1)
+    row = read_json(path)
+    if not isinstance(row.get("prompt"), str):
+        raise AssetError(f"'{path}' must hold one JSON object with a prompt, a text; it has {row.get('prompt')!r:.60}.")
+    return row["prompt"]

@@ -5,7 +5,6 @@ the captions that an uninterrupted one would have drawn.
 """
 
 import hashlib
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,6 +13,7 @@ import torch
 
 from fpd_bench.assets.published import caption_files, no_captions
 from fpd_bench.errors import AssetError, ConfigError
+from fpd_bench.files.text import parse, read_text
 from fpd_bench.tracks.shards import Shards
 
 COLUMNS = ("caption", "text", "prompt")  # of a Parquet table or of a shard's .json, in any case
@@ -49,11 +49,7 @@ class TextCaptions:
 
     def __init__(self, paths: list[Path]):
         self.path = paths[0]
-        try:
-            lines = self.path.read_text(encoding="utf-8").splitlines()
-        except UnicodeDecodeError as error:
-            raise AssetError(f"'{self.path}' is not UTF-8 text: {error}.") from error
-        self._lines = [line for text in lines if (line := _plain(text))]
+        self._lines = [line for text in read_text(self.path).splitlines() if (line := _plain(text))]
         if not self._lines:
             raise AssetError(f"'{self.path}' holds no captions.")
         self.digest = hashlib.sha256("\n".join(self._lines).encode()).hexdigest()
@@ -80,7 +76,7 @@ class ParquetCaptions:
         for path in paths:
             try:
                 parts.append(_column(parquet.ParquetFile(path), path))
-            except (arrow.ArrowException, OSError) as error:
+            except (arrow.ArrowException, OSError, UnicodeDecodeError) as error:
                 raise AssetError(f"'{path}' cannot be read as Parquet: {error}. Fetch it again.") from error
         self._column = arrow.chunked_array([chunk for part in parts for chunk in part.chunks], type=arrow.string())
         self._column = self._column.drop_null()
@@ -132,13 +128,18 @@ def _caption(content: bytes, where: Path, suffixes: tuple[str, ...]) -> str:
     try:
         if suffixes == (".txt",):
             return _plain(content.decode("utf-8"))
-        fields = {name.lower(): value for name, value in json.loads(content).items()}
-    except (ValueError, AttributeError) as error:
-        raise AssetError(f"A caption in '{where}' cannot be read: {error}.") from error
+    except UnicodeDecodeError as error:
+        raise AssetError(f"A caption in '{where}' is not UTF-8 text: {error}.") from error
+    found = parse(content, f"A caption in '{where}'")
+    if not isinstance(found, dict):
+        raise AssetError(f"A caption in '{where}' must be a JSON object; got a {type(found).__name__}.")
+    fields = {name.lower(): value for name, value in found.items()}
     name = next((name for name in COLUMNS if name in fields), None)
     if name is None:
         raise AssetError(f"A .json in '{where}' has fields {', '.join(fields)}; captions need {' or '.join(COLUMNS)}.")
-    return _plain(str(fields[name]))
+    if not isinstance(fields[name], str):
+        raise AssetError(f"A .json in '{where}' has {name} {fields[name]!r:.60}; a caption is a text.")
+    return _plain(fields[name])
 
 
 def _plain(text: str) -> str:

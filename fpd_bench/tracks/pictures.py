@@ -1,7 +1,6 @@
 """Real images from the user's data folder, for the discriminator and for FID's statistics: loose files or shards."""
 
 import hashlib
-import io
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,11 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from torch import Tensor
 
-from fpd_bench.assets.published import IMAGE_SUFFIXES, no_images
+from fpd_bench.assets.published import no_images
 from fpd_bench.errors import AssetError
+from fpd_bench.files.folders import IMAGES, files_below
+from fpd_bench.files.images import read_rgb, rgb_of
 from fpd_bench.tracks.shards import Shards
 
 READERS = 8  # threads; decoding leaves Python's lock
@@ -29,10 +30,12 @@ class RealImages:
 
     def __init__(self, data: Path, side: int):
         self.folder, self.side = data / "images", side
-        here = sorted(_below(self.folder)) if self.folder.is_dir() else sorted(data.glob("*.tar"))
-        self.files = [path for path in here if path.suffix.lower() in IMAGE_SUFFIXES]
+        here = files_below(self.folder, (*IMAGES, ".tar")) if self.folder.is_dir() else sorted(data.glob("*.tar"))
         shards = [path for path in here if path.suffix.lower() == ".tar"]
-        self.shards = Shards(shards, IMAGE_SUFFIXES, "images") if shards and not self.files else None
+        self.files = [path for path in here if path.suffix.lower() != ".tar"]
+        if shards and self.files:
+            raise AssetError(f"'{self.folder}' holds images and shards, such as '{shards[0]}'. Keep one of the two.")
+        self.shards = Shards(shards, IMAGES, "images") if shards else None
 
     def __bool__(self) -> bool:
         return bool(self.files or self.shards)
@@ -49,17 +52,17 @@ class RealImages:
         self.require()
         if self.shards:
             contents = self.shards.draw(n, generator)
-            return torch.stack(list(self._readers.map(lambda raw: self._read(io.BytesIO(raw), self.folder), contents)))
+            return torch.stack(list(self._readers.map(self._unpack, contents)))
         chosen = [self.files[i] for i in torch.randint(len(self.files), (n,), generator=generator).tolist()]
-        return torch.stack(list(self._readers.map(lambda path: self._read(path, path), chosen)))
+        return torch.stack(list(self._readers.map(self._read, chosen)))
 
     def __iter__(self) -> Iterator[Tensor]:
         """Every image once, [3, side, side] in [0, 1], in a fixed order."""
         self.require()
         if self.shards:
-            yield from (self._read(io.BytesIO(raw), self.folder) for raw in self.shards)
+            yield from (self._unpack(content) for content in self.shards)
         else:
-            yield from (self._read(path, path) for path in self.files)
+            yield from (self._read(path) for path in self.files)
 
     def describe(self) -> str:
         """How many, from where."""
@@ -76,13 +79,11 @@ class RealImages:
     def _readers(self) -> ThreadPoolExecutor:
         return ThreadPoolExecutor(min(READERS, os.cpu_count() or 1), thread_name_prefix="images")
 
-    def _read(self, source: Path | io.BytesIO, where: Path) -> Tensor:
-        try:
-            with Image.open(source) as file:
-                image = file.convert("RGB")
-        except (OSError, UnidentifiedImageError) as error:
-            raise AssetError(f"Image '{where}' cannot be read: {error}. Remove it or fetch it again.") from error
-        return square(image, self.side)
+    def _read(self, path: Path) -> Tensor:
+        return square(Image.fromarray(read_rgb(path, turn="ignore")), self.side)
+
+    def _unpack(self, content: bytes) -> Tensor:
+        return square(Image.fromarray(rgb_of(content, f"{self.folder}, in a shard", turn="ignore")), self.side)
 
 
 def open_images(data: Path, side: int) -> RealImages:
@@ -101,8 +102,3 @@ def square(image: Image.Image, side: int) -> Tensor:
     left, top = ((length - side) // 2 for length in size)
     pixels = np.asarray(image.crop((left, top, left + side, top + side)), dtype=np.float32)
     return torch.from_numpy(pixels).permute(2, 0, 1) / 255
-
-
-def _below(folder: Path) -> Iterator[Path]:
-    for place, _, names in os.walk(folder, followlinks=True):
-        yield from (Path(place, name) for name in names)

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from fpd_bench.errors import AssetError
+from fpd_bench.files.folders import IMAGES, OTHER_IMAGES
 
 
 class Shards:
@@ -51,12 +52,38 @@ class Shards:
         """(offset, size) of each member [n, 2]. Raises AssetError for a shard that is damaged or has none."""
         if shard not in self._tables:
             path = self.paths[shard]
-            try:
-                with tarfile.open(path, "r:") as archive:
-                    members = [m for m in archive if m.isfile() and m.name.lower().endswith(self.suffixes)]
-            except (tarfile.TarError, OSError) as error:
-                raise AssetError(f"Shard '{path}' cannot be read: {error}. Fetch it again.") from error
-            if not members:
+            members = [m for m in _members(path) if m.isfile()]
+            wanted = [m for m in members if m.name.lower().endswith(self.suffixes)]
+            if not wanted:
                 raise AssetError(f"Shard '{path}' holds no {self.what} (members {', '.join(self.suffixes)}).")
-            self._tables[shard] = np.array([(m.offset_data, m.size) for m in members], dtype=np.int64)
+            odd = [m.name for m in members if m.name.lower().endswith(tuple(OTHER_IMAGES))]
+            if odd and set(IMAGES) <= set(self.suffixes):
+                raise AssetError(f"Shard '{path}' holds '{odd[0]}', which is not read. Convert it to JPEG or PNG.")
+            self._tables[shard] = np.array([(m.offset_data, m.size) for m in wanted], dtype=np.int64)
         return self._tables[shard]
+
+
+def _members(path: Path) -> list[tarfile.TarInfo]:
+    """All of them. Raises AssetError where tarfile would take a damaged header for the end of the file."""
+    try:
+        if not path.is_file():  # opening a pipe would wait for ever
+            raise AssetError(f"Shard '{path}' is no regular file.")
+        with tarfile.open(path, "r:") as archive:
+            members = list(archive)
+            end = archive.offset
+        with path.open("rb") as file:
+            file.seek(end)
+            rest = file.read(tarfile.BLOCKSIZE)
+            whole = len(rest) == tarfile.BLOCKSIZE
+            while whole and rest:
+                whole, rest = not any(rest), file.read(tarfile.RECORDSIZE)
+        if not whole:
+            raise AssetError(
+                f"Shard '{path}' cannot be read: it is damaged, cut off, or several in one from byte {end:,} on. Fetch "
+                "it again."
+            )
+        return members
+    except AssetError:
+        raise
+    except Exception as error:  # tarfile raises ValueError and others for damaged headers, too
+        raise AssetError(f"Shard '{path}' cannot be read: {error}. Fetch it again.") from error

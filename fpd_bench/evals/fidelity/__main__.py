@@ -30,6 +30,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except FpdError as error:
         print(error, file=sys.stderr)
         return error.exit_code
+    except OSError as error:
+        print(f"Cannot write or read: {error}. Name another file or folder.", file=sys.stderr)
+        return 2
     return 0
 
 

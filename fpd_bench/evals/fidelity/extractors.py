@@ -76,8 +76,9 @@ def open_extractor(preset: Preset, weights: Path | None, device: str) -> nn.Modu
     network = FEATURE_EXTRACTORS_REGISTRY[preset.extractor]
     try:
         opened = network(preset.extractor, [preset.features, preset.logits], **options)
-    except (RuntimeError, KeyError) as error:
-        raise AssetError(f"'{weights}' does not fit '{preset.extractor}': {str(error).splitlines()[0]}") from error
+    except (RuntimeError, KeyError, TypeError, AttributeError) as error:
+        said = (str(error).splitlines() or [type(error).__name__])[0]
+        raise AssetError(f"'{weights}' does not fit '{preset.extractor}': {said}") from error
     return opened.eval().requires_grad_(False).to(devices.require(device))
 
 
@@ -96,5 +97,8 @@ def _refuse_foreign(weights: Path) -> None:
         raise AssetError(f"'{weights}' has sha256 {found[:8]}..., expected {wanted}... Fetch it again: {INCEPTION_URL}")
     try:
         torch.load(weights, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
-        raise AssetError(f"'{weights}' is not a file of weights: {str(error).splitlines()[0]}") from error
+    except pickle.UnpicklingError as error:
+        raise AssetError(f"'{weights}' is not a file of weights: it is damaged, or wants to run code.") from error
+    except Exception as error:  # zip and pickle raise a dozen kinds over damaged bytes
+        said = (str(error).splitlines() or [type(error).__name__])[0]
+        raise AssetError(f"'{weights}' is not a file of weights: {said}") from error

@@ -9,15 +9,16 @@ from pathlib import Path
 
 import torch
 import torch_fidelity
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from fpd_bench.errors import ConfigError
+from fpd_bench.errors import AssetError, ConfigError
 from fpd_bench.evals.fidelity.images import Images
 from fpd_bench.evals.fidelity.presets import Preset
 
 BATCH = 64
+SEAL = "sha256"  # of the tensors, in the file's metadata
 Progress = Callable[[int, int], None]
 
 
@@ -47,7 +48,8 @@ def extract(
 ) -> Features:
     """Of every image, in order. network: opens the extractor, only asked for if the cache has no answer.
 
-    cache: folder; None = do not keep. Nothing but tensors is read from it.
+    cache: folder; None = do not keep. Nothing but tensors is read from it, and only as they were written.
+    Raises AssetError for features that are no numbers.
     """
     digest = images.digest
     key = [digest, preset.extractor, preset.features, preset.logits, weights_sha256, torch_fidelity.__version__]
@@ -57,10 +59,12 @@ def extract(
     if kept:
         return Features(kept["vectors"], kept["logits"], _pair(kept["size"]), digest)
     vectors, logits, size = _through(images, network(), device, progress)
+    _refuse_no_numbers(vectors, logits, preset)
     if path:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f".{path.name}.{os.getpid()}")
-        save_file({"vectors": vectors, "logits": logits, "size": torch.tensor(size)}, temporary)
+        found = {"vectors": vectors, "logits": logits, "size": torch.tensor(size)}
+        save_file(found, temporary, metadata={SEAL: _seal(found)})
         os.replace(temporary, path)
     return Features(vectors, logits, size, digest)
 
@@ -83,14 +87,37 @@ def _through(
     return torch.cat(vectors), torch.cat(logits), size
 
 
+def _refuse_no_numbers(vectors: Tensor, logits: Tensor, preset: Preset) -> None:
+    fine = vectors.isfinite().all(dim=1) & logits.isfinite().all(dim=1)
+    if not fine.all():
+        wrong = (~fine).nonzero().flatten().tolist()
+        raise AssetError(
+            f"Network '{preset.extractor}' gives features that are no numbers for {len(wrong)} of {len(fine)} images, "
+            f"first for number {wrong[0] + 1}. Its weights are damaged or not its own: fetch them again."
+        )
+
+
 def _kept(path: Path | None) -> dict[str, Tensor] | None:
+    """What an earlier call kept; None if it did not, or if the file is not what it wrote: then it is made again."""
     if path is None or not path.is_file():
         return None
     try:
-        return load_file(path)
-    except (SafetensorError, OSError):  # torn by a full disk or a crash: compute it again
-        path.unlink(missing_ok=True)
-        return None
+        with safe_open(path, framework="pt") as file:
+            found = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (not a mapping)
+            if (file.metadata() or {}).get(SEAL) == _seal(found):
+                return found
+    except (SafetensorError, OSError):
+        pass
+    path.unlink(missing_ok=True)
+    return None
+
+
+def _seal(tensors: dict[str, Tensor]) -> str:
+    whole = hashlib.sha256()
+    for name, tensor in sorted(tensors.items()):
+        whole.update(f"{name} {list(tensor.shape)} {tensor.dtype}\n".encode())
+        whole.update(tensor.contiguous().numpy())
+    return whole.hexdigest()
 
 
 def _pair(size: Tensor) -> tuple[int, int]:

@@ -1,5 +1,6 @@
 """Images and a reference -> FID, Inception Score, precision, recall, KID, with the protocol behind them."""
 
+import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch_fidelity
+from torch import Tensor
 from torch_fidelity.metric_fid import KEY_METRIC_FID, fid_features_to_statistics, fid_statistics_to_metric
 from torch_fidelity.metric_isc import KEY_METRIC_ISC_MEAN, isc_features_to_metric
 from torch_fidelity.metric_kid import KEY_METRIC_KID_MEAN, kid_features_to_metric
@@ -21,6 +23,7 @@ from fpd_bench.evals.fidelity.reference import Reference, Statistics, features_o
 from fpd_bench.records.scores import protocol_id
 
 SHUFFLE_SEED = 2020
+UNSAID = ("name", "needs_weights", "size", "split_images", "papers")  # of a preset: they follow from what is said
 ROWS = 1000  # of distances at once: of 50,000 images .2 GB and a few copies; the library's 10,000 took 10 GB
 
 
@@ -56,11 +59,7 @@ def measure(
 
     Raises ConfigError for too few images or a wrong size, AssetError for missing weights or a foreign reference.
     """
-    if len(images) < 2 * preset.splits:
-        raise ConfigError(
-            f"{len(images)} images are too few: preset '{preset.name}' splits them into {preset.splits} for the "
-            f"Inception Score and needs {2 * preset.splits} or more (papers use 50,000)."
-        )
+    _enough(images, reference, preset)
     weights = weights_file(preset, weights)
     digest = weights_hash(preset, weights)
 
@@ -70,10 +69,14 @@ def measure(
     made, real = features(images), features_of(reference, features)
     _same_size(made, real, preset)
     values, notes = _values(made, real, reference, preset)
+    wrong = [name for name, value in values.items() if not math.isfinite(value)]
+    if wrong:
+        raise AssetError(f"{', '.join(wrong)} of these images is no number: the reference or the weights are damaged.")
     protocol = {
         "preset": preset.name,
         "evaluator": f"torch-fidelity {torch_fidelity.__version__}",
-        **{k: v for k, v in asdict(preset).items() if k not in ("name", "needs_weights", "size")},
+        **{k: v for k, v in asdict(preset).items() if k not in UNSAID},
+        "splits": len(preset.split_sizes(len(made.vectors))),
         "weights_sha256": digest,
         "reference": reference.name,
         "reference_sha256": reference.digest,
@@ -82,6 +85,20 @@ def measure(
         "pixels": list(made.size),
     }
     return Fidelity(values, protocol, notes)
+
+
+def _enough(images: Images, reference: Reference, preset: Preset) -> None:
+    """Raises ConfigError where a number would not be defined."""
+    if len(images) < preset.least:
+        raise ConfigError(
+            f"{len(images)} images are too few: preset '{preset.name}' needs {preset.least} or more, for the splits of "
+            f"the Inception Score and for {preset.neighbours} neighbours of each (papers use 50,000)."
+        )
+    if reference.images is not None and len(reference.images) <= preset.neighbours:
+        raise ConfigError(
+            f"The reference '{reference.name}' has {len(reference.images)} images: precision and recall take "
+            f"{preset.neighbours} neighbours of each, so they need {preset.neighbours + 1} or more."
+        )
 
 
 def _same_size(made: Features, real: Features | None, preset: Preset) -> None:
@@ -104,8 +121,14 @@ def _values(
         )
     statistics = reference.statistics or _statistics(real)
     values = {"fid": frechet(_statistics(made), statistics)}
-    split = isc_features_to_metric(made.logits, preset.splits, True, SHUFFLE_SEED)
-    values["is"] = split[KEY_METRIC_ISC_MEAN]
+    values["is"] = inception_score(made.logits, preset)
+    if preset.papers and len(made.vectors) != preset.papers:
+        sizes = preset.split_sizes(len(made.vectors))
+        last = f", the last of {sizes[-1]:,}" if sizes[-1] != sizes[0] else ""
+        notes.append(
+            f"{len(made.vectors):,} images, papers use {preset.papers:,}: FID and Inception Score depend on the number "
+            f"(splits here: {len(sizes)} of {sizes[0]:,} images{last})."
+        )
     if real is None:
         notes.append("The reference has no images: no precision, recall or KID.")
         return values, notes
@@ -117,6 +140,16 @@ def _values(
     subset = min(preset.kid_subset, len(made.vectors), len(real.vectors))
     kid = kid_features_to_metric(made.vectors, real.vectors, kid_subset_size=subset, **quiet)
     return values | {"kid": kid[KEY_METRIC_KID_MEAN]}, notes
+
+
+def inception_score(logits: Tensor, preset: Preset) -> float:
+    """exp of the mean divergence of p(y|x) from p(y), averaged over splits of the shuffled images; logits [N, C]."""
+    order = np.random.RandomState(SHUFFLE_SEED).permutation(len(logits))
+    scores = [
+        isc_features_to_metric(part, 1, False)[KEY_METRIC_ISC_MEAN]
+        for part in logits[order].split(preset.split_sizes(len(logits)))
+    ]
+    return float(np.mean(scores))
 
 
 def _statistics(features: Features | None) -> Statistics:

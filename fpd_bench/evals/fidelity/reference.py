@@ -4,7 +4,6 @@ ADM's VIRTUAL_imagenet256_labeled.npz holds both: mu and sigma of its whole trai
 `arr_0` that serve precision and recall only.
 """
 
-import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,10 +13,14 @@ from numpy.typing import NDArray
 
 from fpd_bench.errors import AssetError
 from fpd_bench.evals.fidelity.features import Features
-from fpd_bench.evals.fidelity.images import KEYS, Images, open_images
+from fpd_bench.evals.fidelity.images import Images, open_images
+from fpd_bench.evals.fidelity.packed import KEYS
+from fpd_bench.files import arrays
 from fpd_bench.records.layout import sha256
 
 Statistics = tuple[NDArray[np.float64], NDArray[np.float64]]  # mu [D], sigma [D, D]
+WIDEST = 1 << 16  # dimensions of features; a header that asks for more is damaged
+ASYMMETRY = 1e-3  # of sigma, against its largest value: more than float32 makes
 
 
 @dataclass(frozen=True)
@@ -32,30 +35,39 @@ class Reference:
 
 def open_reference(path: Path) -> Reference:
     """A folder of images or an .npz. Raises AssetError for a file without either, ConfigError for an empty folder."""
-    if path.suffix != ".npz":
+    if path.suffix.lower() != ".npz" or path.is_dir():
         folder = open_images(path)
         return Reference(path.name, folder.digest, None, folder)
-    if not path.is_file():
+    if not path.exists():
         raise AssetError(
             f"There is no reference '{path}'. ADM's is VIRTUAL_imagenet256_labeled.npz of "
             "https://github.com/openai/guided-diffusion/tree/main/evaluations."
         )
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            names = set(file.files)
-            statistics = (file["mu"], file["sigma"]) if {"mu", "sigma"} <= names else None
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
-        raise AssetError(f"The reference '{path}' cannot be read: {error}. Fetch it again.") from error
+    names = set(arrays.names(path))
+    if ("mu" in names) != ("sigma" in names):
+        raise AssetError(f"The reference '{path}' has {', '.join(sorted(names))}: of mu and sigma only one.")
     images = open_images(path) if names & set(KEYS) else None
+    statistics = _statistics(path) if "mu" in names else None
     if statistics is None and images is None:
         raise AssetError(f"The reference '{path}' has {', '.join(sorted(names))}; it needs mu and sigma, or arr_0.")
-    return Reference(path.name, sha256(path), statistics and _checked(statistics, path), images)
+    return Reference(path.name, sha256(path), statistics, images)
 
 
-def _checked(statistics: Statistics, path: Path) -> Statistics:
-    mu, sigma = (np.asarray(part, dtype=np.float64) for part in statistics)
-    if mu.ndim != 1 or sigma.shape != (len(mu), len(mu)):
-        raise AssetError(f"The reference '{path}' has mu {list(mu.shape)} and sigma {list(sigma.shape)}.")
+def _statistics(path: Path) -> Statistics:
+    """Raises AssetError for what cannot be a mean and a covariance."""
+    of_mu, of_sigma = (arrays.header(path, name) for name in ("mu", "sigma"))
+    sizes = f"mu {of_mu.dtype} {list(of_mu.shape)} and sigma {of_sigma.dtype} {list(of_sigma.shape)}"
+    d = of_mu.shape[0] if len(of_mu.shape) == 1 else 0
+    floats = of_mu.dtype.kind == of_sigma.dtype.kind == "f"
+    if not (floats and 0 < d <= WIDEST and of_sigma.shape == (d, d)):
+        raise AssetError(f"The reference '{path}' has {sizes}; a mean is float [D], a covariance float [D, D].")
+    mu, sigma = (arrays.load(path, name).astype(np.float64) for name in ("mu", "sigma"))
+    for name, values in (("mu", mu), ("sigma", sigma)):
+        wrong = int((~np.isfinite(values)).sum())
+        if wrong:
+            raise AssetError(f"The reference '{path}' has {wrong} values in {name} that are no numbers.")
+    if (np.diag(sigma) < 0).any() or np.abs(sigma - sigma.T).max() > ASYMMETRY * np.abs(sigma).max():
+        raise AssetError(f"The reference '{path}' has a sigma that is no covariance: it must be symmetric, >= 0.")
     return mu, sigma
 
 

@@ -1,0 +1,95 @@
+"""Arrays in an .npz, held against their headers before they are read, and against their checksums while they are."""
+
+import math
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fpd_bench.errors import AssetError, FpdError
+
+READERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+
+
+@dataclass(frozen=True)
+class Header:
+    """What an array says of itself."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    fortran: bool  # first index fastest
+
+
+def names(path: Path) -> list[str]:
+    """Of all arrays. Raises AssetError."""
+    with _in_one_line(path), zipfile.ZipFile(path) as archive:
+        return [name.removesuffix(".npy") for name in archive.namelist()]
+
+
+def header(path: Path, name: str) -> Header:
+    """Raises AssetError if there is no such array, or if it is shorter or longer than it says."""
+    with _opened(path, name) as (found, _):
+        return found
+
+
+def chunks(path: Path, name: str, size: int) -> Iterator[bytes]:
+    """The array's bytes, `size` at a time. Raises AssetError, at the latest with the last of them, for damage."""
+    with _opened(path, name) as (found, stream):
+        left = math.prod(found.shape) * found.dtype.itemsize
+        while left:
+            piece = stream.read(min(size, left))
+            if len(piece) < min(size, left):
+                raise AssetError(f"'{path}' ends in the middle of '{name}'. Fetch it again.")
+            left -= len(piece)
+            if not left:
+                stream.read(1)  # at its end the archive compares checksums
+            yield piece
+
+
+def load(path: Path, name: str) -> NDArray[Any]:
+    """The whole array; look at its header first. Raises AssetError."""
+    found = header(path, name)
+    if found.dtype.hasobject:
+        raise AssetError(f"'{name}' in '{path}' holds Python objects, which may run code. They are not loaded.")
+    content = b"".join(chunks(path, name, 1 << 24))
+    flat: NDArray[Any] = np.frombuffer(content, dtype=found.dtype)
+    return flat.reshape(found.shape, order="F" if found.fortran else "C")
+
+
+@contextmanager
+def _opened(path: Path, name: str) -> Iterator[tuple[Header, IO[bytes]]]:
+    with _in_one_line(path), zipfile.ZipFile(path) as archive:
+        member = archive.getinfo(f"{name}.npy")
+        if archive.namelist().count(member.filename) > 1:
+            raise AssetError(f"'{path}' holds two arrays '{name}'. Save it with the one that is meant.")
+        with archive.open(member) as stream:
+            version = np.lib.format.read_magic(stream)
+            if version not in READERS:
+                raise AssetError(f"'{name}' in '{path}' is of numpy's format {version}, which is not read.")
+            shape, fortran, dtype = READERS[version](stream)
+            found = Header(shape, dtype, fortran)
+            size = math.prod(found.shape) * found.dtype.itemsize
+            if min(found.shape, default=0) < 0 or stream.tell() + size != member.file_size:
+                raise AssetError(
+                    f"'{name}' in '{path}' says it is {found.dtype} {list(found.shape)}, and has "
+                    f"{member.file_size - stream.tell():,} bytes. Fetch it again."
+                )
+            yield found, stream
+
+
+@contextmanager
+def _in_one_line(path: Path) -> Iterator[None]:
+    try:
+        if path.exists() and not path.is_file():  # opening a pipe would wait for ever
+            raise AssetError(f"'{path}' is no regular file.")
+        yield
+    except FpdError:
+        raise
+    except Exception as error:  # zipfile, zlib and numpy raise a dozen kinds over damaged bytes
+        said = " ".join(str(error).split()) or type(error).__name__
+        raise AssetError(f"'{path}' cannot be read as .npz: {said}. Fetch it again.") from error

@@ -1,0 +1,83 @@
+"""Which files of a folder are meant: all of the wanted kinds, or a word about the one that is in doubt."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from fpd_bench.errors import AssetError
+
+IMAGES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")  # the names of what `images.read_rgb` reads
+# What may lie beside images without being one. Anything else is looked into.
+BESIDE = (
+    ".txt .json .jsonl .csv .tsv .md .yaml .yml .toml .xml .html .log .out .err .py .sh .ini .db .parquet .pkl .mat"
+).split()
+# Images that are not read, as tools disagree about them or need more than Pillow; files that hold many.
+OTHER_IMAGES = (
+    ".gif .tif .tiff .jfif .jpe .apng .avif .heic .heif .jxl .jp2 .j2k .ppm .pgm .pbm .pnm .pfm .tga .ico .svg .exr "
+    ".hdr .dds .psd .qoi"
+).split()
+PACKED = ".npy .npz .pt .tar .tgz .zip .h5 .hdf5 .tfrecord".split()
+LINK = "a link to nothing"
+
+
+def files_below(root: Path, suffixes: tuple[str, ...], *, deep: bool = True) -> list[Path]:
+    """Files whose names end in one of `suffixes`, sorted; links are followed, hidden names (.x) left out.
+
+    deep: in all folders below `root`, too. Raises AssetError for an image of another kind, for a folder named like an
+    image, for anything that cannot be read, and for a folder that is met twice (its images would count twice).
+    """
+    files = []
+    for path, kind in _walk(root, deep, {}):
+        suffix = path.suffix.lower()
+        if kind == LINK:
+            raise AssetError(f"'{path}' is a link to nothing. Remove it, or put back what it leads to.")
+        if kind == "folder":
+            if suffix in suffixes:
+                raise AssetError(f"'{path}' is a folder named like a file. Rename it, or move it out of '{root}'.")
+        elif suffix in suffixes:
+            if kind != "file":
+                raise AssetError(f"'{path}' is {kind}. Remove it.")
+            files.append(path)
+        elif kind == "file" and _is_image(path, suffix):
+            raise AssetError(
+                f"'{path}' may hold images, and is none of {', '.join(suffixes)}. Convert it, or move it out of "
+                f"'{root}': nothing is left out silently."
+            )
+    return sorted(files)
+
+
+def _walk(folder: Path, deep: bool, seen: dict[tuple[int, int], Path]) -> Iterator[tuple[Path, str]]:
+    """(path, "file", "folder", LINK or "no regular file") of all that is not hidden."""
+    try:
+        known = folder.stat()
+        first = seen.setdefault((known.st_dev, known.st_ino), folder)
+        if first is not folder:
+            raise AssetError(f"'{folder}' leads to '{first}' again: its images would count twice. Remove the link.")
+        with os.scandir(folder) as entries:
+            for entry in [entry for entry in entries if not entry.name.startswith(".")]:
+                path = folder / entry.name
+                if entry.is_dir():
+                    yield path, "folder"
+                    if deep:
+                        yield from _walk(path, deep, seen)
+                elif entry.is_file():
+                    yield path, "file"
+                else:
+                    yield path, "no regular file" if path.exists() else LINK
+    except OSError as error:
+        raise AssetError(f"'{folder}' cannot be read: {error.strerror or error}.") from error
+
+
+def _is_image(path: Path, suffix: str) -> bool:
+    """By its name, else by its first bytes: a half-written 'x.png.part' counts, too."""
+    if suffix in OTHER_IMAGES or suffix in PACKED:
+        return True
+    if suffix in BESIDE:
+        return False
+    from PIL import Image  # takes a moment, and few folders hold such files
+
+    try:
+        with Image.open(path):
+            return True
+    except Exception:  # not an image, or not one that anybody could read
+        return False

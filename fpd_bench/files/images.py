@@ -1,0 +1,68 @@
+"""Image files: the pixels that were saved, or a refusal in one line.
+
+What Pillow would decide by itself is refused: 16-bit files (it clips them or drops half the bits), several frames (it
+takes the first), see-through pixels (it shows the colour hidden under them). The checksums of a PNG are verified, which
+Pillow by itself does not do for pixels. JPEG, WebP and BMP have none: there, damage that leaves a whole picture of the
+same size cannot be told from a picture.
+"""
+
+import io
+import stat
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from fpd_bench.errors import AssetError, FpdError
+
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP")
+Turn = Literal["upright", "refuse", "ignore"]  # what to do where an EXIF tag turns a picture
+ORIENTATION, DEPTH = 0x0112, 24  # the EXIF tag; the byte of a PNG that says how many bits a sample has
+
+
+def read_rgb(path: Path, turn: Turn = "upright") -> NDArray[np.uint8]:
+    """RGB uint8 [H, W, 3]. turn: tools differ in whether they follow an EXIF tag. Raises AssetError."""
+    try:
+        mode = path.stat().st_mode
+        if not stat.S_ISREG(mode):  # opening a pipe would wait for ever
+            raise AssetError(f"'{path}' is {'a folder' if stat.S_ISDIR(mode) else 'no regular file'}, not an image.")
+        content = path.read_bytes()
+    except OSError as error:
+        raise AssetError(f"Cannot read the image '{path}': {error.strerror or error}.") from error
+    return rgb_of(content, str(path), turn)
+
+
+def rgb_of(content: bytes, where: str, turn: Turn = "upright") -> NDArray[np.uint8]:
+    """As `read_rgb`, of a file's bytes; where: its name in messages."""
+    try:
+        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+            _refuse_guesses(image, content, where, turn)
+            if image.format == "PNG":
+                Image.open(io.BytesIO(content), formats=("PNG",)).verify()
+            return np.array(
+                ImageOps.exif_transpose(image).convert("RGB") if turn == "upright" else image.convert("RGB")
+            )
+    except FpdError:
+        raise
+    except UnidentifiedImageError as error:
+        problem = "it is no PNG, JPEG, WebP or BMP file" if content else "it is empty"
+        raise AssetError(f"Cannot read the image '{where}': {problem}. Make it again, or remove it.") from error
+    except Exception as error:  # a decoder may raise anything over damaged bytes, and each kind is the same for a user
+        said = " ".join(str(error).split()) or type(error).__name__
+        raise AssetError(f"Cannot read the image '{where}': {said}. Make it again, or remove it.") from error
+
+
+def _refuse_guesses(image: Image.Image, content: bytes, where: str, turn: Turn) -> None:
+    """Raises AssetError where one file may be read as several pictures."""
+    deep = image.mode.startswith(("I", "F")) or (image.format == "PNG" and content[DEPTH] > 8)
+    if deep:
+        raise AssetError(f"'{where}' has more than 8 bits a channel. Convert it: how it is scaled changes the numbers.")
+    frames = getattr(image, "n_frames", 1)
+    if frames > 1 and image.format != "MPO":  # an MPO is a camera's JPEG with previews behind it
+        raise AssetError(f"'{where}' holds {frames} frames. Save the one that is meant.")
+    if image.has_transparency_data and image.convert("RGBA").getchannel("A").getextrema() != (255, 255):
+        raise AssetError(f"'{where}' has see-through pixels. Put it on a background first: it changes the numbers.")
+    if turn == "refuse" and image.getexif().get(ORIENTATION, 1) != 1:
+        raise AssetError(f"'{where}' is turned by an EXIF tag, which tools follow or not. Save it upright first.")

@@ -1,0 +1,72 @@
+"""Text and JSON that somebody else wrote, and seals that tell whether our own is still what we wrote."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from fpd_bench.errors import AssetError
+
+SEAL = "seal"
+
+
+def read_text(path: Path) -> str:
+    """UTF-8, with or without a byte order mark. Raises AssetError."""
+    try:
+        if path.exists() and not path.is_file():  # opening a pipe would wait for ever
+            raise AssetError(f"'{path}' is no regular file.")
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise AssetError(f"'{path}' is not UTF-8 text: {error}. Save it as UTF-8.") from error
+    except OSError as error:
+        raise AssetError(f"Cannot read '{path}': {error.strerror or error}.") from error
+
+
+def parse(text: str | bytes, where: str) -> Any:
+    """The JSON document in `text`. Raises AssetError, also for a key that is there twice and for NaN."""
+    try:
+        return json.loads(text, object_pairs_hook=_once, parse_constant=_no_number)
+    except RecursionError:
+        raise AssetError(f"{where} is not JSON that can be read: it is nested too deeply.") from None
+    except ValueError as error:
+        raise AssetError(f"{where} is not JSON: {error}.") from error
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The one JSON object that a file holds. Raises AssetError."""
+    found = parse(read_text(path), f"'{path}'")
+    if not isinstance(found, dict):
+        raise AssetError(f"'{path}' must hold one JSON object; it holds a {type(found).__name__}.")
+    return found
+
+
+def sealed(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The row with a checksum of all its other values."""
+    bare = {key: value for key, value in row.items() if key != SEAL}
+    return bare | {SEAL: _seal(bare)}
+
+
+def unsealed(row: dict[str, Any], where: str) -> dict[str, Any]:
+    """The row without its seal; rows without one, as other programs write, pass. Raises AssetError."""
+    bare = {key: value for key, value in row.items() if key != SEAL}
+    if SEAL in row and row[SEAL] != _seal(bare):
+        raise AssetError(f"{where} is no longer what was written: its checksum differs. Restore it, or make it again.")
+    return bare
+
+
+def _seal(bare: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(bare, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the key {twice!r:.60} is there twice")
+    return found
+
+
+def _no_number(word: str) -> Any:
+    raise ValueError(f"{word} is not a number")
