@@ -11,16 +11,22 @@ from fpd_bench.errors import AssetError
 SEAL = "seal"
 
 
-def read_text(path: Path) -> str:
-    """UTF-8, with or without a byte order mark. Raises AssetError."""
+def read_bytes(path: Path) -> bytes:
+    """Raises AssetError."""
     try:
         if path.exists() and not path.is_file():  # opening a pipe would wait for ever
             raise AssetError(f"'{path}' is no regular file.")
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise AssetError(f"'{path}' is not UTF-8 text: {error}. Save it as UTF-8.") from error
+        return path.read_bytes()
     except OSError as error:
         raise AssetError(f"Cannot read '{path}': {error.strerror or error}.") from error
+
+
+def read_text(path: Path) -> str:
+    """UTF-8, with or without a byte order mark. Raises AssetError."""
+    try:
+        return read_bytes(path).decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        raise AssetError(f"'{path}' is not UTF-8 text: {error}. Save it as UTF-8.") from error
 
 
 def parse(text: str | bytes, where: str) -> Any:

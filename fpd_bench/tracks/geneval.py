@@ -70,7 +70,7 @@ class GenEvalSuites:
         pictures = list(images.permute(0, 2, 3, 1).contiguous().cpu().numpy())
         records = []
         for picture, seen, item in zip(pictures, detector.see(pictures, [i.id for i in items]), items, strict=True):
-            classify = colours.for_image(picture) if colours else known_colours(seen.colours or {})
+            classify = colours.for_image(picture) if colours else known_colours(seen.answers())
             verdict = evaluate_image(seen.detections, item.metadata, classify, Options())
             detail = {"reason": verdict.reason, "objects": verdict.details, "detector": detector.identity}
             records.append({"score": float(verdict.correct), "task": item.metadata["tag"], "detail": detail})

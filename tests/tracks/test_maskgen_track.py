@@ -31,7 +31,7 @@ class SeesOne:
     def see(self, images, keys):
         height, width = images[0].shape[:2]
         box, mask = np.array([0, 0, width, height, 0.99], dtype=np.float32), np.ones((height, width), dtype=bool)
-        return [Seen({name: [(box, mask)] for name in CLASSES}, {box.tobytes(): "red"}) for _ in images]
+        return [Seen({name: [(box, mask)] for name in CLASSES}, {name: ["red"] for name in CLASSES}) for _ in images]
 
 
 @pytest.fixture(scope="module")

@@ -116,7 +116,7 @@ def _seal(tensors: dict[str, Tensor]) -> str:
     whole = hashlib.sha256()
     for name, tensor in sorted(tensors.items()):
         whole.update(f"{name} {list(tensor.shape)} {tensor.dtype}\n".encode())
-        whole.update(tensor.contiguous().numpy())
+        whole.update(tensor.contiguous().numpy().data)
     return whole.hexdigest()
 
 

@@ -12,8 +12,10 @@ from fpd_bench.errors import ConfigError, FpdError
 from fpd_bench.evals.geneval import prompts, scorer, selftest
 from fpd_bench.evals.geneval.arguments import parser
 from fpd_bench.evals.geneval.detectors import Backend, Colours, backend
-from fpd_bench.evals.geneval.folder import read_folder, read_rows
+from fpd_bench.evals.geneval.folder import read_folder
 from fpd_bench.evals.geneval.manifest import FLOOR, Manifest
+from fpd_bench.evals.geneval.precomputed import PrecomputedBackend
+from fpd_bench.evals.geneval.rows import read_rows
 from fpd_bench.evals.geneval.scoring import Options
 from fpd_bench.evals.geneval.summary import summarise
 
@@ -48,10 +50,12 @@ def _score(args: argparse.Namespace) -> None:
     suite = _suite(args)
     everything = read_folder(args.folder, suite, args.images_per_prompt, partial=args.partial)
     pictures = scorer.shard_of(everything, args.shard)
-    out = args.out if args.shard == "1/1" else args.out.with_suffix(f".{args.shard.replace('/', '-of-')}.jsonl")
+    out = scorer.shard_file(args.out, args.shard)
     options = _options(args)
     floor = min(FLOOR, options.threshold, options.counting_threshold)
     detector, colours = _detector(args, floor), _colours(args)
+    if isinstance(detector, PrecomputedBackend):
+        detector.require(pictures, options)
     if args.self_test:
         print(f"self-test passed: {selftest.check(detector, args.self_test)} objects as expected", file=sys.stderr)
     manifest = Manifest(
@@ -69,6 +73,7 @@ def _score(args: argparse.Namespace) -> None:
     scorer.score_folder(
         pictures, detector, out, manifest, colours=colours, batch=args.batch,
         progress=lambda done, total: print(f"\r{done} / {total}", end="", file=sys.stderr),
+        warn=lambda words: print(words, file=sys.stderr),
     )  # fmt: skip
     print(file=sys.stderr)
     if args.shard == "1/1":

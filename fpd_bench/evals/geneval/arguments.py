@@ -52,7 +52,7 @@ def parser(commands_of: Mapping[str, Callable[[argparse.Namespace], None]]) -> a
     sub.add_argument("folder", type=Path, help="the image folder")
     sub.add_argument("--out", type=Path, required=True, metavar="FILE", help="results.jsonl, appended to")
     sub.add_argument("--shard", default="1/1", metavar="I/N", help="do only this share of the prompts (default 1/1)")
-    sub.add_argument("--batch", type=int, default=8, metavar="N", help="images per detector call (default 8)")
+    sub.add_argument("--batch", type=_from_1, default=8, metavar="N", help="images per detector call (default 8)")
     sub.add_argument("--self-test", type=Path, metavar="FILE", help="check the detector against FILE first")
     sub.add_argument("--rewritten", action="store_true", help="record that a language model rewrote the prompts")
     for add in (_add_suite, _add_detector, _add_clip, _add_options):
@@ -75,11 +75,17 @@ def parser(commands_of: Mapping[str, Callable[[argparse.Namespace], None]]) -> a
     return top
 
 
+def _from_1(word: str) -> int:
+    if not word.isdecimal() or int(word) < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number from 1; got '{word}'")
+    return int(word)
+
+
 def _add_suite(sub: argparse.ArgumentParser) -> None:
     group = sub.add_argument_group("suite")
     group.add_argument("--metadata", type=Path, metavar="FILE", help="another suite's rows (default: official 553)")
-    group.add_argument("--images-per-prompt", type=int, default=4, metavar="N", help="default 4")
-    group.add_argument("--partial", action="store_true", help="accept missing prompts and images")
+    group.add_argument("--images-per-prompt", type=_from_1, default=4, metavar="N", help="default 4")
+    group.add_argument("--partial", action="store_true", help="accept missing prompts and images, not surplus ones")
 
 
 def _add_detector(sub: argparse.ArgumentParser) -> None:
@@ -95,7 +101,10 @@ def _add_clip(sub: argparse.ArgumentParser) -> None:
     group.add_argument("--clip", action="store_true", help="use CLIP even if the detector brings colours")
     group.add_argument("--clip-model", default="ViT-L-14-quickgelu", metavar="NAME", help="default ViT-L-14-quickgelu")
     group.add_argument("--clip-weights", default="openai", metavar="TAG|FILE", help="default openai (downloaded)")
-    group.add_argument("--amp", action="store_true", help="half precision, as GenEval on CUDA")
+    group.add_argument(
+        "--amp", action=argparse.BooleanOptionalAction, default=True,
+        help="half precision on a GPU: what GenEval does without saying so (default; never on a CPU)",
+    )  # fmt: skip
     group.add_argument("--background", default="#999", help="canvas behind a masked object, or 'original'")
     group.add_argument("--no-crop", action="store_true", help="show CLIP the whole picture")
 

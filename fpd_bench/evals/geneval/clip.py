@@ -1,7 +1,8 @@
 """Colours by CLIP, as GenEval asks for them: open_clip ViT-L-14 with OpenAI weights through clip_benchmark.
 
 OpenAI trained with QuickGELU. Newer open_clip builds plain GELU and at most warns, which is silently another and
-worse classifier; here QuickGELU is forced and checked. amp is off unless asked for, and recorded.
+worse classifier; here QuickGELU is forced and checked. GenEval's code comes down to half precision (amp): it runs on
+CUDA only, and leaves clip_benchmark's default, which is on. So it is here on a GPU; on a CPU it is off. Recorded.
 """
 
 from collections.abc import Sequence
@@ -33,7 +34,8 @@ def templates(name: str) -> list[str]:
 class ClipColours:
     """The ten-colour zero-shot classifier.
 
-    weights: "openai" (downloaded) or a file. background, crop: see object_crop. Raises AssetError without weights.
+    weights: "openai" (downloaded) or a file. amp: half precision where device is a GPU. background, crop: see
+    object_crop. Raises AssetError without weights.
     """
 
     def __init__(
@@ -42,14 +44,14 @@ class ClipColours:
         weights: str | None = "openai",
         *,
         device: str = "cpu",
-        amp: bool = False,
+        amp: bool = True,
         batch: int = 16,
         background: str = GREY,
         crop: bool = True,
     ):
         self._network, self._transform = _load(model, weights, device)
         self._tokenizer = open_clip.get_tokenizer(model)
-        self._device, self._amp, self._batch = device, amp, batch
+        self._device, self._amp, self._batch = device, amp and device.startswith("cuda"), batch
         self._background, self._crop = background, crop
         self._classifiers: dict[str, torch.Tensor] = {}
         self.identity = {
@@ -57,7 +59,7 @@ class ClipColours:
             "model": model,
             "weights_sha256": weights_sha256(self._network),
             "open_clip": open_clip.__version__,
-            "amp": str(amp),
+            "amp": str(self._amp),
             "background": background,
             "crop": str(crop),
         }

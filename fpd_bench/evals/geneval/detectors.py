@@ -20,10 +20,32 @@ Image = NDArray[np.uint8]  # [H, W, 3]
 
 @dataclass(frozen=True)
 class Seen:
-    """All detections of one image, unfiltered, and the colour of each box (by its bytes) where they are known."""
+    """All detections of one image, unfiltered, and the colour of each where they are known.
+
+    colours: per class one for each of its detections, in their order; None for an unknown one.
+    floor: detections that score no more are missing, because somebody else did not keep them.
+    """
 
     detections: Detections
-    colours: Mapping[bytes, str] | None = None
+    colours: Mapping[str, Sequence[str | None]] | None = None
+    floor: float = 0.0
+
+    def answers(self) -> "Answers":
+        """The known colours, each of the detection it belongs to."""
+        return {
+            key_of(name, detection): colour
+            for name, named in (self.colours or {}).items()
+            for detection, colour in zip(self.detections[name], named, strict=True)
+            if colour
+        }
+
+
+Answers = dict[tuple[str, int], str]
+
+
+def key_of(name: str, detection: Detection) -> tuple[str, int]:
+    """What a colour belongs to: this detection of this class. Another one may have the same box."""
+    return name, id(detection)
 
 
 class Backend(Protocol):
@@ -46,17 +68,17 @@ class Colours(Protocol):
         ...
 
 
-def known_colours(colours: Mapping[bytes, str]) -> ColourClassifier:
-    """A classifier that looks colours up by the bytes of the box. Raises ConfigError for a box without a colour."""
+def known_colours(answers: Answers) -> ColourClassifier:
+    """A classifier that looks colours up. Raises ConfigError for a detection without one."""
 
     def classify(detections: Sequence[Detection], name: str) -> list[str]:
-        missing = [box for box, _ in detections if box.tobytes() not in colours]
+        missing = [detection for detection in detections if key_of(name, detection) not in answers]
         if missing:
             raise ConfigError(
-                f"The colour of the {name} at {_words(missing[0])} is not known: the detector or the stored results "
+                f"The colour of the {name} at {_words(missing[0][0])} is not known: the detector or the stored results "
                 "do not tell it. Score the images with the CLIP colour classifier (score --clip)."
             )
-        return [colours[box.tobytes()] for box, _ in detections]
+        return [answers[key_of(name, detection)] for detection in detections]
 
     return classify
 
@@ -99,7 +121,7 @@ def score_images(
     options = Options(threshold=threshold, counting_threshold=counting_threshold)
     records = []
     for seen, row in zip(detector.see(list(images), [str(i) for i in range(len(images))]), metadata, strict=True):
-        verdict = evaluate_image(seen.detections, row, known_colours(seen.colours or {}), options)
+        verdict = evaluate_image(seen.detections, row, known_colours(seen.answers()), options)
         detail = {"reason": verdict.reason, "objects": verdict.details}
         records.append({"score": float(verdict.correct), "task": row["tag"], "detail": detail})
     return records

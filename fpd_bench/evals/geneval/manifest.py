@@ -9,8 +9,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from fpd_bench.errors import ConfigError
+from fpd_bench.errors import AssetError, ConfigError
 from fpd_bench.evals.geneval.scoring import Options
+from fpd_bench.files.text import read_json, sealed, unsealed
 
 FLOOR = 0.05  # lower detections are not stored, so no threshold below it can be tried later
 
@@ -41,27 +42,41 @@ def path_of(out: Path) -> Path:
 
 
 def read(out: Path) -> dict[str, Any] | None:
-    """The manifest of a results file; None for files that GenEval itself wrote."""
+    """The manifest of a results file; None for files that GenEval itself wrote. Raises AssetError if it is damaged."""
     path = path_of(out)
-    return json.loads(path.read_text()) if path.exists() else None
+    if not path.exists():
+        return None
+    found = unsealed(read_json(path), f"'{path}'")
+    options, numbers = found.get("options"), ("threshold", "counting_threshold")
+    if not isinstance(options, dict) or not all(_is_number(options.get(name)) for name in numbers):
+        raise AssetError(f"'{path}' is no manifest of results: its options are {options!r:.60}.")
+    if not _is_number(found.get("floor")):
+        raise AssetError(f"'{path}' is no manifest of results: its floor is {found.get('floor')!r:.60}.")
+    return found
 
 
-def claim(out: Path, manifest: Manifest) -> None:
-    """Put the manifest down, or check that the one there is ours."""
+def require_ours(out: Path, manifest: Manifest, rows: int) -> None:
+    """Raise ConfigError unless `out`, which holds so many rows, may be continued under this manifest.
+
+    A file without a row binds nobody: a command that failed before its first one can be corrected.
+    """
     if not path_of(out).exists():
-        if out.exists():
+        if out.exists() and out.stat().st_size:
             raise ConfigError(f"{out} exists without {path_of(out).name}: choose another --out.")
-        out.parent.mkdir(parents=True, exist_ok=True)
-        write(out, manifest.as_dict())
-        return
-    require_same(read(out), manifest.as_dict(), f"{out} and this command", also=("shard",))
+    elif rows:
+        require_same(read(out), manifest.as_dict(), f"{out} and this command", also=("shard",))
 
 
 def write(out: Path, content: dict[str, Any]) -> None:
     path = path_of(out)
+    path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
-    part.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
+    part.write_text(json.dumps(sealed(content), indent=1, sort_keys=True) + "\n", encoding="utf-8")
     part.replace(path)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def require_same(a: dict[str, Any] | None, b: dict[str, Any] | None, what: str, also: tuple[str, ...] = ()) -> None:

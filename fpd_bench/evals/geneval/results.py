@@ -1,8 +1,9 @@
 """results.jsonl: one line per image, GenEval's seven columns first and, behind them, all that rescoring needs.
 
 GenEval's columns: filename, tag, prompt, correct, reason, metadata (JSON string), details (JSON string).
-Ours: image_sha256, detections (JSON string: every box above the floor, not only the kept ones) and colours (JSON
-string: a colour or null for each of those boxes). Files without them, as the original writes, are read as well.
+Ours: image_sha256, floor (detections that score no more are not stored), detections (JSON string: every box above the
+floor, not only the kept ones), colours (JSON string: a colour or null for each of those boxes) and seal (a checksum of
+the line). Files without them, as the original writes, are read as well.
 """
 
 import hashlib
@@ -12,33 +13,36 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from fpd_bench.errors import AssetError
-from fpd_bench.evals.geneval.detectors import Seen
+from fpd_bench.evals.geneval.detectors import Answers, Seen, key_of
 from fpd_bench.evals.geneval.folder import Picture
 from fpd_bench.evals.geneval.scoring import Detection, Verdict
+from fpd_bench.files.text import parse, read_bytes, sealed, unsealed
 
 Result = dict[str, Any]
+TEXTS = ("filename", "tag", "prompt", "metadata", "details")  # columns that must be texts
 
 
 def sha256(path: Path) -> str:
-    """Of a file's bytes."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    """Of a file's bytes. Raises AssetError."""
+    return hashlib.sha256(read_bytes(path)).hexdigest()
 
 
-def result(picture: Picture, verdict: Verdict, seen: Seen, colours: Mapping[bytes, str], floor: float) -> Result:
+def result(picture: Picture, verdict: Verdict, seen: Seen, colours: Answers, floor: float) -> Result:
     """The line of one scored picture; boxes that score `floor` or less are not stored."""
-    stored = {
-        name: [box for box, _ in found if box[4] > floor]
-        for name, found in seen.detections.items()
-        if any(box[4] > floor for box, _ in found)
-    }
+    stored: dict[str, list[Detection]] = {}
+    for name, found in seen.detections.items():
+        above = [detection for detection in found if detection[0][4] > floor]
+        if above:
+            stored[name] = above
+    boxes = {name: [[float(v) for v in box] for box, _ in found] for name, found in stored.items()}
+    named = {name: [colours.get(key_of(name, detection)) for detection in found] for name, found in stored.items()}
     return {
         **verdict_columns(picture.name, picture.row, verdict),
         "image_sha256": sha256(picture.path) if picture.path.exists() else "",
-        "detections": json.dumps({name: [[float(v) for v in box] for box in boxes] for name, boxes in stored.items()}),
-        "colours": json.dumps({n: [colours.get(box.tobytes()) for box in boxes] for n, boxes in stored.items()}),
+        "floor": max(floor, seen.floor),
+        "detections": json.dumps(boxes),
+        "colours": json.dumps(named),
     }
 
 
@@ -55,24 +59,15 @@ def verdict_columns(name: str, row: Mapping[str, Any], verdict: Verdict) -> Resu
     }
 
 
-def seen_in(row: Result) -> Seen:
-    """What the detector saw, from a stored line; from GenEval's own files only the kept boxes, without colours."""
-    boxes = json.loads(row["detections"] if "detections" in row else row["details"])
-    named = json.loads(row.get("colours", "{}"))
-    detections: dict[str, list[Detection]] = {}
-    colours = {}
-    for name, found in boxes.items():
-        arrays = [np.array(box, dtype=np.float32) for box in found]
-        detections[name] = [(box, None) for box in arrays]
-        colours.update(
-            {b.tobytes(): c for b, c in zip(arrays, named.get(name, [None] * len(arrays)), strict=True) if c}
-        )
-    return Seen(detections, colours)
+def read(path: Path, *, whole: bool = False) -> list[Result]:
+    """All lines of a results file. A torn last line, as a kill leaves it, is left out.
 
-
-def read(path: Path) -> list[Result]:
-    """All lines of a results file; a torn last line is left out. Raises AssetError."""
-    return _parse(path)[0]
+    whole: it is refused, because numbers are made of what is there. Raises AssetError.
+    """
+    rows, good, length = _parse(path)
+    if whole and good < length:
+        raise AssetError(f"The last line of {path} is torn. The command that wrote the file continues it.")
+    return rows
 
 
 def open_to_append(path: Path) -> int:
@@ -89,34 +84,49 @@ def open_to_append(path: Path) -> int:
 
 def append(handle: int, row: Result) -> None:
     """Write one line at once."""
-    os.write(handle, (json.dumps(row) + "\n").encode())
+    os.write(handle, _line(row).encode())
 
 
 def write(path: Path, rows: Iterable[Result]) -> None:
     """Write a whole file, atomically."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
-    part.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    part.write_text("".join(map(_line, rows)), encoding="utf-8")
     part.replace(path)
 
 
-def _parse(path: Path) -> tuple[list[Result], int]:
-    """(the rows, how many bytes of the file they take)."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise AssetError(f"Cannot read the results {path}: {error}.") from error
+def _line(row: Result) -> str:
+    return json.dumps(sealed(row)) + "\n"
+
+
+def _parse(path: Path) -> tuple[list[Result], int, int]:
+    """(the rows, how many bytes of the file they take, how many it has). Only a line without its end may be torn."""
+    data = read_bytes(path)
     rows: list[Result] = []
     good = 0
-    lines = data.splitlines(keepends=True)
-    for i, line in enumerate(lines):
+    for number, line in enumerate(data.splitlines(keepends=True), 1):
         try:
-            row = json.loads(line)
-            _ = row["filename"], row["correct"], row["metadata"]
-        except (ValueError, KeyError, TypeError) as error:
-            if i == len(lines) - 1:
+            row = _row(line, f"Line {number} of {path}")
+        except AssetError:
+            if good + len(line) == len(data) and not line.endswith(b"\n"):
                 break
-            raise AssetError(f"Line {i + 1} of {path} is not a GenEval result ({error}).") from error
+            raise
         rows.append(row)
         good += len(line)
-    return rows, good
+    return rows, good, len(data)
+
+
+def _row(line: bytes, where: str) -> Result:
+    """Raises AssetError for a line that is no result, or is no longer what was written."""
+    row = parse(line, where)
+    if not isinstance(row, dict):
+        raise AssetError(f"{where} is not a GenEval result: it is a {type(row).__name__}.")
+    for name in TEXTS:
+        if not isinstance(row.get(name), str):
+            raise AssetError(f"{where} is not a GenEval result: its {name} is {row.get(name)!r:.60}, not a text.")
+    if row.get("correct") not in (True, False):
+        raise AssetError(f"{where} is not a GenEval result: its correct is {row.get('correct')!r:.60}.")
+    floor = row.get("floor", 0)
+    if isinstance(floor, bool) or not isinstance(floor, int | float) or not 0 <= floor <= 1:
+        raise AssetError(f"{where} is not a GenEval result: its floor is {floor!r:.60}.")
+    return unsealed(row, where) | {"correct": bool(row["correct"])}

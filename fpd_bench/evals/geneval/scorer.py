@@ -1,21 +1,27 @@
 """Score an image folder: in batches, resumable at the image, in shards; and score stored detections again."""
 
-import json
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
+from itertools import chain
 from pathlib import Path
-from typing import Any
 
-from fpd_bench.errors import AssetError, ConfigError
+from fpd_bench.errors import ConfigError
 from fpd_bench.evals.geneval import manifest as manifests
 from fpd_bench.evals.geneval import results
-from fpd_bench.evals.geneval.detectors import Backend, Colours, Image, Seen, known_colours
+from fpd_bench.evals.geneval.detectors import Answers, Backend, Colours, Image, Seen, key_of, known_colours
 from fpd_bench.evals.geneval.folder import Picture, check_complete
-from fpd_bench.evals.geneval.manifest import FLOOR, Manifest
+from fpd_bench.evals.geneval.manifest import Manifest
 from fpd_bench.evals.geneval.prompts import Row
+from fpd_bench.evals.geneval.rows import as_row, key
 from fpd_bench.evals.geneval.scoring import ColourClassifier, Detection, Options, evaluate_image
+from fpd_bench.evals.geneval.stored import require_floor, seen_in
+from fpd_bench.files.text import parse
+
+UNMASKED = (
+    "The detections have no masks: CLIP is shown whole boxes, where GenEval shows objects on grey. Colours may differ."
+)
 
 
 def shard_of(pictures: Sequence[Picture], shard: str) -> list[Picture]:
@@ -28,6 +34,14 @@ def shard_of(pictures: Sequence[Picture], shard: str) -> list[Picture]:
     return [picture for picture in pictures if picture.path.parent in mine]
 
 
+def shard_file(out: Path, shard: str) -> Path:
+    """Where a shard's results go: results.jsonl -> results.2-of-4.jsonl; `out` itself for the whole."""
+    if shard == "1/1":
+        return out
+    stem = out.name.removesuffix(".jsonl")  # any other ending belongs to the name: a.v1 and a.v2 are two files
+    return out.with_name(f"{stem}.{shard.replace('/', '-of-')}.jsonl")
+
+
 def score_folder(
     pictures: Sequence[Picture],
     detector: Backend,
@@ -37,27 +51,48 @@ def score_folder(
     colours: Colours | None = None,
     batch: int = 8,
     progress: Callable[[int, int], None] = lambda done, total: None,
+    warn: Callable[[str], None] = lambda words: None,
 ) -> int:
     """Append a line to `out` for every picture that has none yet; returns how many were scored now.
 
+    progress(done, total): after each batch; warn: told once if CLIP judges boxes without masks.
     Raises ConfigError if `out` was made with other settings or a scored picture has changed since.
     """
-    manifests.claim(out, manifest)
     done = {row["filename"]: row for row in results.read(out)} if out.exists() else {}
+    manifests.require_ours(out, manifest, len(done))
     _check_unchanged(pictures, done)
     todo = [picture for picture in pictures if picture.name not in done]
+    rows = _scored(todo, detector, colours, manifest, batch, lambda n: progress(len(done) + n, len(pictures)), warn)
+    first = next(rows, None)  # what fails before the first row leaves no file behind
+    manifests.write(out, manifest.as_dict())
     handle = results.open_to_append(out)
     try:
-        for start in range(0, len(todo), batch):
-            chunk = todo[start : start + batch]
-            images = [picture.pixels() for picture in chunk]
-            for picture, image, seen in zip(chunk, images, detector.see(images, [p.name for p in chunk]), strict=True):
-                results.append(handle, _score(picture, image, seen, colours, manifest))
-            done.update((picture.name, {}) for picture in chunk)
-            progress(len(done), len(pictures))
+        for row in chain([] if first is None else [first], rows):
+            results.append(handle, row)
     finally:
         os.close(handle)
     return len(todo)
+
+
+def _scored(
+    todo: Sequence[Picture],
+    detector: Backend,
+    colours: Colours | None,
+    manifest: Manifest,
+    batch: int,
+    progress: Callable[[int], None],
+    warn: Callable[[str], None],
+) -> Iterator[results.Result]:
+    warned = colours is None  # colours that come with the detections need no masks
+    for start in range(0, len(todo), batch):
+        chunk = todo[start : start + batch]
+        images = [picture.pixels() for picture in chunk]
+        for picture, image, seen in zip(chunk, images, detector.see(images, [p.name for p in chunk]), strict=True):
+            if not warned and any(mask is None for found in seen.detections.values() for _, mask in found):
+                warn(UNMASKED)
+                warned = True
+            yield _score(picture, image, seen, colours, manifest)
+        progress(start + len(chunk))
 
 
 def rescore(source: Path, out: Path, options: Options) -> list[results.Result]:
@@ -69,11 +104,11 @@ def rescore(source: Path, out: Path, options: Options) -> list[results.Result]:
         raise ConfigError(f"Rescoring would overwrite {source}; choose another --out.")
     manifest = manifests.read(source)
     rows = []
-    for row in results.read(source):
-        metadata = json.loads(row["metadata"])
-        _check_floor(row, metadata.get("tag", ""), options, manifest)
-        seen = results.seen_in(row)
-        verdict = evaluate_image(seen.detections, metadata, known_colours(seen.colours or {}), options)
+    for row in results.read(source, whole=True):
+        metadata = _asked(row)
+        seen = seen_in(row, manifest)
+        require_floor(row["filename"], metadata["tag"], options, seen.floor)
+        verdict = evaluate_image(seen.detections, metadata, known_colours(seen.answers()), options)
         rows.append({**row, **results.verdict_columns(row["filename"], metadata, verdict)})
     results.write(out, rows)
     if manifest:
@@ -87,7 +122,7 @@ def merge(sources: Iterable[Path]) -> list[results.Result]:
     made = {path: manifests.read(path) for path in files}
     for path in files[1:]:
         manifests.require_same(made[files[0]], made[path], f"{files[0]} and {path}")
-    rows = [row for path in files for row in results.read(path)]
+    rows = [row for path in files for row in results.read(path, whole=True)]
     double = [name for name, n in Counter(row["filename"] for row in rows).items() if n > 1]
     if double:
         raise ConfigError(f"{len(double)} images are scored twice, for example {double[0]}. Name each file once.")
@@ -96,12 +131,17 @@ def merge(sources: Iterable[Path]) -> list[results.Result]:
 
 def check_results(rows: Sequence[results.Result], suite: Sequence[Row], images_per_prompt: int, partial: bool) -> None:
     """Raise ConfigError unless the results cover the suite (see folder.check_complete)."""
-    counts = Counter(json.dumps(json.loads(row["metadata"])) for row in rows)
+    counts = Counter(key(_asked(row)) for row in rows)
     check_complete(counts, suite, images_per_prompt, "The results file", partial=partial)
 
 
+def _asked(row: results.Result) -> Row:
+    where = f"The metadata of {row['filename']}"
+    return as_row(parse(row["metadata"], where), where)
+
+
 def _score(picture: Picture, image: Image, seen: Seen, colours: Colours | None, manifest: Manifest) -> results.Result:
-    answers = dict(seen.colours or {})
+    answers = seen.answers()
     classify: ColourClassifier = known_colours(answers)
     if colours is not None:
         answers = {}
@@ -110,12 +150,12 @@ def _score(picture: Picture, image: Image, seen: Seen, colours: Colours | None, 
     return results.result(picture, verdict, seen, answers, manifest.floor)
 
 
-def _remember(classify: ColourClassifier, answers: dict[bytes, str]) -> ColourClassifier:
+def _remember(classify: ColourClassifier, answers: Answers) -> ColourClassifier:
     """The same classifier, which also notes its answers."""
 
     def noting(detections: Sequence[Detection], name: str) -> Sequence[str]:
         named = classify(detections, name)
-        answers.update((box.tobytes(), colour) for (box, _), colour in zip(detections, named, strict=True))
+        answers.update((key_of(name, found), colour) for found, colour in zip(detections, named, strict=True))
         return named
 
     return noting
@@ -126,18 +166,3 @@ def _check_unchanged(pictures: Sequence[Picture], done: dict[str, results.Result
         stored = done.get(picture.name, {}).get("image_sha256")
         if stored and stored != results.sha256(picture.path):
             raise ConfigError(f"{picture.path} has changed since it was scored. Choose another --out.")
-
-
-def _check_floor(row: results.Result, tag: str, options: Options, manifest: dict[str, Any] | None) -> None:
-    """Raise ConfigError if `options` would count detections that the row no longer has."""
-    wanted = options.counting_threshold if tag == "counting" else options.threshold
-    if "detections" in row:
-        floor = (manifest or {}).get("floor", FLOOR)
-    else:
-        used = (manifest or {}).get("options", asdict(Options()))
-        floor = used["counting_threshold"] if tag == "counting" else used["threshold"]
-    if wanted < floor:
-        raise AssetError(
-            f"{row['filename']} has no stored detections between {wanted} and {floor}. Use a threshold of at least "
-            f"{floor} for task {tag}, or score the images again."
-        )

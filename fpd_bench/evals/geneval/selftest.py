@@ -6,6 +6,7 @@ A self-test file is JSON {"image": file beside it, "detector": identity, "object
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +14,10 @@ from fpd_bench.errors import AssetError, RunError
 from fpd_bench.evals.geneval.detectors import Backend
 from fpd_bench.evals.geneval.folder import Picture
 from fpd_bench.evals.geneval.scoring import compute_iou
+from fpd_bench.evals.geneval.stored import as_box
+from fpd_bench.files.text import read_json
 
+RECORD = "Record one with `selftest --record`."
 MIN_SCORE, MIN_IOU, SCORE_TOLERANCE = 0.3, 0.9, 0.02
 
 
@@ -35,11 +39,12 @@ def check(detector: Backend, expected: Path) -> int:
     Each expected object needs one of its class with IoU >= .9 and a score within .02. Scores within .02 of the
     recording threshold may come or go; any other new object is a difference.
     """
-    try:
-        content = json.loads(expected.read_text())
-        wanted, image = content["objects"], expected.parent / content["image"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise AssetError(f"{expected} is not a self-test ({error}). Record one with `selftest --record`.") from error
+    content = read_json(expected)
+    objects, image = content.get("objects"), content.get("image")
+    if not isinstance(image, str) or not isinstance(objects, list) or not objects:
+        raise AssetError(f"{expected} is not a self-test: it lacks an image or objects. {RECORD}")
+    wanted = [_wanted(entry, expected) for entry in objects]
+    image = expected.parent / image
     left = _objects(detector, image)
     for name, *box in wanted:
         match = [o for o in left if o[0] == name and compute_iou(o[1:5], box[:4]) >= MIN_IOU]
@@ -51,12 +56,19 @@ def check(detector: Backend, expected: Path) -> int:
             place = np.round(box[:4], 1).tolist()
             raise RunError(
                 f"Detector self-test failed: expected {name} at {place} with score {box[4]:.3f}, "
-                f"saw {saw}. Scores made here are wrong; compare versions and weights with {content['detector']}."
+                f"saw {saw}. Scores made here are wrong; compare versions and weights with {content.get('detector')}."
             )
     extra = [o for o in left if o[5] > MIN_SCORE + SCORE_TOLERANCE]
     if extra:
         raise RunError(f"Detector self-test failed: unexpected {extra[0][0]} with score {extra[0][5]:.3f}.")
     return len(wanted)
+
+
+def _wanted(entry: Any, expected: Path) -> list[Any]:
+    """[class, x1, y1, x2, y2, score]. Raises AssetError."""
+    if not isinstance(entry, list) or not entry or not isinstance(entry[0], str):
+        raise AssetError(f"{expected} is not a self-test: an object is {entry!r:.60}. {RECORD}")
+    return [entry[0], *as_box(entry[1:], f"{expected}, {entry[0]}").tolist()]
 
 
 def _objects(detector: Backend, image: Path) -> list[list]:

@@ -29,9 +29,9 @@ class ShapesBackend:
 
     def _one(self, image: Image) -> Seen:
         detections: dict[str, list[Detection]] = {name: [] for name in self._detector.shapes}
-        colours = {}
+        colours: dict[str, list[str | None]] = {name: [] for name in self._detector.shapes}
         for thing in self._detector.detect(image):
             box = np.array([*thing["box"], thing["score"]], dtype=np.float32)
             detections[thing["class"]].append((box, thing["mask"]))
-            colours[box.tobytes()] = thing["color"]
+            colours[thing["class"]].append(thing["color"])
         return Seen(detections, colours)

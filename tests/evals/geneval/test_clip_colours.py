@@ -102,7 +102,7 @@ def test_quickgelu_is_there(colours, weights, monkeypatch):
 def test_identity_names_weights_and_settings(colours, weights):
     again = ClipColours(NAME, weights, amp=True)
     assert again.identity["weights_sha256"] == colours.identity["weights_sha256"]
-    assert (again.identity["amp"], colours.identity["amp"]) == ("True", "False")
+    assert (again.identity["amp"], colours.identity["amp"]) == ("False", "False")  # half precision is for a GPU
 
 
 def test_missing_weights_are_an_asset_error(tmp_path):
