@@ -6,13 +6,15 @@ outside this tree announce theirs under the entry point group `fpd_bench.metrics
 for one metric loads no other.
 """
 
+import math
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
+from typing import Any
 
-from fpd_bench.errors import PluginError, UnknownName
+from fpd_bench.errors import ConfigError, PluginError, UnknownName
 
 GROUP = "fpd_bench.metrics"
 OVERALL = "overall"  # the mean of the task means, see records/scores.py
@@ -23,7 +25,7 @@ GENEVAL, FIDELITY = "geneval", "fidelity"  # evaluations: judging each image, co
 class Metric:
     """evaluations: names of those that give it. of_set: one number of all images of a run, not a mean over items.
 
-    digits: behind the point, of our numbers; published_digits: of a paper's.
+    digits: behind the point, of our numbers; published_digits: of a paper's. least, most: that a number of it can be.
     """
 
     name: str
@@ -33,6 +35,8 @@ class Metric:
     lower_is_better: bool = False
     digits: int = 3
     published_digits: int = 2
+    least: float = -math.inf
+    most: float = math.inf
 
     @property
     def sign(self) -> int:
@@ -47,18 +51,19 @@ class Metric:
         return f"{self.label} {'↓' if self.lower_is_better else '↑'}"
 
 
+SHARE: dict[str, Any] = {"least": 0, "most": 1}
 METRICS = (
-    Metric(OVERALL, "Overall", (GENEVAL,)),
-    Metric("single_object", "Single", (GENEVAL,)),
-    Metric("two_object", "Two", (GENEVAL,)),
-    Metric("counting", "Count.", (GENEVAL,)),
-    Metric("colors", "Colors", (GENEVAL,)),
-    Metric("position", "Pos.", (GENEVAL,)),
-    Metric("color_attr", "Color attr.", (GENEVAL,)),
-    Metric("fid", "FID", (FIDELITY,), of_set=True, lower_is_better=True, digits=2),
-    Metric("is", "IS", (FIDELITY,), of_set=True, digits=1, published_digits=0),
-    Metric("precision", "Prec.", (FIDELITY,), of_set=True),
-    Metric("recall", "Rec.", (FIDELITY,), of_set=True),
+    Metric(OVERALL, "Overall", (GENEVAL,), **SHARE),
+    Metric("single_object", "Single", (GENEVAL,), **SHARE),
+    Metric("two_object", "Two", (GENEVAL,), **SHARE),
+    Metric("counting", "Count.", (GENEVAL,), **SHARE),
+    Metric("colors", "Colors", (GENEVAL,), **SHARE),
+    Metric("position", "Pos.", (GENEVAL,), **SHARE),
+    Metric("color_attr", "Color attr.", (GENEVAL,), **SHARE),
+    Metric("fid", "FID", (FIDELITY,), of_set=True, lower_is_better=True, digits=2, least=0),
+    Metric("is", "IS", (FIDELITY,), of_set=True, digits=1, published_digits=0, least=1),
+    Metric("precision", "Prec.", (FIDELITY,), of_set=True, **SHARE),
+    Metric("recall", "Rec.", (FIDELITY,), of_set=True, **SHARE),
     Metric("kid", "KID", (FIDELITY,), of_set=True, lower_is_better=True, digits=5),
 )
 _OURS = {metric.name: metric for metric in METRICS}
@@ -73,6 +78,18 @@ def check(name: str, where: str = "") -> None:
     """Raise UnknownName unless `name` can be asked for; loads nothing."""
     if name not in known():
         raise UnknownName("metric", name, known(), where)
+
+
+def check_number(name: str, number: float, what: str) -> None:
+    """Raise ConfigError unless `number` can be one of metric `name`; of another package's any number can.
+
+    what: how messages call the number.
+    """
+    metric = _OURS.get(name, Metric(name, name, ()))
+    if not (math.isfinite(number) and metric.least <= number <= metric.most):
+        share, least = metric.most == 1, f", {metric.least:g} or more" if math.isfinite(metric.least) else ""
+        wanted = "from 0 to 1, such as 0.38 for 38%" if share else f"finite{least}"
+        raise ConfigError(f"{what} must be {wanted}; got {number!r}.")
 
 
 def get(name: str, where: str = "") -> Metric:

@@ -156,6 +156,7 @@ def _published(given: Any, where: str, metric: str) -> dict[str, float]:
         metrics.check(name, f"{where}, published")
         if isinstance(number, bool) or not isinstance(number, int | float):
             raise ConfigError(f"{where}: published {name} must be a number; got {number!r}.")
+        metrics.check_number(name, number, f"{where}: published {name}")
     return numbers
 
 

@@ -65,7 +65,7 @@ def _walk(folder: Path, deep: bool, seen: dict[tuple[int, int], Path]) -> Iterat
                 else:
                     yield path, "no regular file" if path.exists() else LINK
     except OSError as error:
-        raise AssetError(f"'{folder}' cannot be read: {error.strerror or error}.") from error
+        raise AssetError(f"'{error.filename or folder}' cannot be read: {error.strerror or error}.") from error
 
 
 def _is_image(path: Path, suffix: str) -> bool:

@@ -3,7 +3,6 @@
 On disk: `model_index.json` names the parts, a folder of each part's name holds its configuration.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 
 from fpd_bench.config.generators import INDEX
 from fpd_bench.errors import AssetError
+from fpd_bench.files.text import read_json
 
 NETWORK = "config.json"
 CONFIGS = (NETWORK, "scheduler_config.json", "tokenizer_config.json")  # at most one of them in a part's folder
@@ -40,23 +40,14 @@ def read_layout(folder: Path) -> Layout:
     parts, options = {}, {}
     for name, entry in index.items():
         if isinstance(entry, list):
+            if len(entry) < 2 or not all(word is None or isinstance(word, str) for word in entry[:2]):
+                raise AssetError(f"'{folder / INDEX}': a part is [library, class]; '{name}' is {entry!r:.60}.")
             library, kind = entry[:2]
             if kind:  # [null, null] is a part that the pipeline does without
-                parts[name] = Part(library, kind, _config(folder / name))
+                parts[name] = Part(str(library), kind, _config(folder / name))
         elif not name.startswith("_"):
             options[name] = entry
     return Layout(str(index.get("_class_name", "")), parts, options)
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """Raises AssetError if the file does not hold one JSON object."""
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise AssetError(f"'{path}' cannot be read: {error}.") from error
-    if not isinstance(found, dict):
-        raise AssetError(f"'{path}' must hold one JSON object.")
-    return found
 
 
 def _config(folder: Path) -> dict[str, Any]:

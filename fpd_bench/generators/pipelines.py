@@ -4,6 +4,7 @@ Noise is drawn on the CPU from one generator per image, keyed like everything el
 batch size, restart or device starts from the same noise.
 """
 
+import pickle
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from torch import Tensor
 from fpd_bench.bench import Suite
 from fpd_bench.config.generators import locate
 from fpd_bench.config.schema import GeneratorConfig, RunConfig
-from fpd_bench.errors import AssetError, ConfigError, UnknownName
+from fpd_bench.errors import AssetError, ConfigError, FpdError, UnknownName
 from fpd_bench.models import devices
 from fpd_bench.models.pickled_module import pickled_state
 from fpd_bench.models.streams import generator_of
@@ -89,8 +90,13 @@ def open_pipeline(settings: GeneratorConfig) -> Any:
             pipeline.unet = _unet(locate(settings.unet, ""), pipeline.unet)
         if settings.lora:
             pipeline.load_lora_weights(_weights(_file(locate(settings.lora, ""))))
-    except (OSError, ValueError, AttributeError, RuntimeError) as error:
-        raise AssetError(f"'{source}' cannot be opened as a pipeline: {' '.join(str(error).split())[:300]}") from error
+    except FpdError:
+        raise
+    except Exception as error:  # diffusers, transformers, safetensors and pickle raise many kinds over damaged files
+        said = " ".join(str(error).split())[:300] or type(error).__name__
+        if isinstance(error, pickle.UnpicklingError):  # torch's own words advise to run the file's code
+            said = "a file of weights is damaged, or wants to run code"
+        raise AssetError(f"'{source}' cannot be opened as a pipeline: {said}") from error
     if settings.scheduler:
         pipeline.scheduler = scheduler_class(settings.scheduler, diffusers).from_config(pipeline.scheduler.config)
     if settings.noise_scale:
