@@ -33,7 +33,14 @@ def test_all_images_in_all_folders_and_behind_links(root):
 
 def test_hidden_names_and_companions_do_not_count(root):
     before = found(root)
-    for name in (".ipynb_checkpoints/a-checkpoint.png", "more/._c.jpg", ".x.gif", "README", "Makefile.in", ".git/h.png"):
+    for name in (
+        ".ipynb_checkpoints/a-checkpoint.png",
+        "more/._c.jpg",
+        ".x.gif",
+        "README",
+        "Makefile.in",
+        ".git/h.png",
+    ):
         (root / name).parent.mkdir(exist_ok=True)
         (root / name).write_bytes(encoded(PICTURE) if "png" in name else b"words")
     for suffix in BESIDE:

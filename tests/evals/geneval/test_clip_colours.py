@@ -123,3 +123,26 @@ def test_clip_instead_of_the_detectors_own_colours(tmp_path, weights, colours, c
     assert row["correct"] is (named == "red") and named in COLOURS
     rescored = ["rescore", str(tmp_path / "out.jsonl"), "--out", str(tmp_path / "again.jsonl")]
     assert main(rescored) == 0 and read(tmp_path / "again.jsonl") == [row]
+
+
+def test_boxes_without_masks_are_cropped_whole_and_that_is_said(tmp_path, weights, colours, capsys):
+    image = render([{"shape": "circle", "color": "red", "cx": 16, "cy": 16, "r": 7}], 32, 134)
+    write_prompt(tmp_path / "images", 0, colors("circle", "red"), np.stack([image, image]))
+    (tmp_path / "suite.jsonl").write_text(to_jsonl([colors("circle", "red")]))
+    common = ["score", str(tmp_path / "images"), "--metadata", str(tmp_path / "suite.jsonl"), "--images-per-prompt",
+              "2", "--clip", "--clip-model", NAME, "--clip-weights", weights]  # fmt: skip
+    assert main([*common, "--detector", "shapes", "--out", str(tmp_path / "masked.jsonl")]) == 0
+    assert "no masks" not in capsys.readouterr().err
+    stored = ["--detector", "precomputed", "--weights", str(tmp_path / "masked.jsonl")]
+    assert main([*common, *stored, "--out", str(tmp_path / "whole.jsonl")]) == 0
+    assert capsys.readouterr().err.count("The detections have no masks: CLIP is shown whole boxes") == 1
+    manifest = json.loads((tmp_path / "whole.jsonl.manifest.json").read_text())
+    assert manifest["detector"]["masks"] == "none" and manifest["colours"]["amp"] == "False"
+
+
+def test_half_precision_is_the_default_where_genevals_code_runs(weights, monkeypatch):
+    monkeypatch.setattr(clip, "_load", lambda model, weights, device: (torch.nn.Linear(1, 1), None))
+    asked = {(device, amp): ClipColours(NAME, weights, device=device, amp=amp).identity["amp"]
+             for device in ("cpu", "cuda", "cuda:1") for amp in (True, False)}  # fmt: skip
+    assert asked == {key: str(key[0] != "cpu" and key[1]) for key in asked}
+    assert ClipColours(NAME, weights, device="cuda").identity["amp"] == "True"
