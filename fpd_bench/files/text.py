@@ -30,8 +30,9 @@ def read_text(path: Path) -> str:
 
 
 def parse(text: str | bytes, where: str) -> Any:
-    """The JSON document in `text`. Raises AssetError, also for a key that is there twice and for NaN."""
+    """The JSON document in `text`, UTF-8. Raises AssetError, also for a key that is there twice and for NaN."""
     try:
+        text = text if isinstance(text, str) else text.decode("utf-8-sig")
         return json.loads(text, object_pairs_hook=_once, parse_constant=_no_number)
     except RecursionError:
         raise AssetError(f"{where} is not JSON that can be read: it is nested too deeply.") from None

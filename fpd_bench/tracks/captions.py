@@ -77,7 +77,8 @@ class ParquetCaptions:
             try:
                 parts.append(_column(parquet.ParquetFile(path), path))
             except (arrow.ArrowException, OSError, UnicodeDecodeError) as error:
-                raise AssetError(f"'{path}' cannot be read as Parquet: {error}. Fetch it again.") from error
+                said = " ".join(str(error).split())
+                raise AssetError(f"'{path}' cannot be read as Parquet: {said}. Fetch it again.") from error
         self._column = arrow.chunked_array([chunk for part in parts for chunk in part.chunks], type=arrow.string())
         self._column = self._column.drop_null()
         if not len(self._column):

@@ -71,19 +71,26 @@ def _members(path: Path) -> list[tarfile.TarInfo]:
         with tarfile.open(path, "r:") as archive:
             members = list(archive)
             end = archive.offset
-        with path.open("rb") as file:
-            file.seek(end)
-            rest = file.read(tarfile.BLOCKSIZE)
-            whole = len(rest) == tarfile.BLOCKSIZE
-            while whole and rest:
-                whole, rest = not any(rest), file.read(tarfile.RECORDSIZE)
-        if not whole:
-            raise AssetError(
-                f"Shard '{path}' cannot be read: it is damaged, cut off, or several in one from byte {end:,} on. Fetch "
-                "it again."
-            )
+        _require_end(path, end)
         return members
     except AssetError:
         raise
     except Exception as error:  # tarfile raises ValueError and others for damaged headers, too
-        raise AssetError(f"Shard '{path}' cannot be read: {error}. Fetch it again.") from error
+        said = " ".join(str(error).split()) or type(error).__name__
+        raise AssetError(f"Shard '{path}' cannot be read: {said}. Fetch it again.") from error
+
+
+def _require_end(path: Path, end: int) -> None:
+    """Raises AssetError unless zeros follow from byte `end` on, as many as a tar has behind its last member."""
+    with path.open("rb") as file:
+        file.seek(end)
+        rest = file.read(2 * tarfile.RECORDSIZE)
+    if len(rest) < tarfile.BLOCKSIZE or any(rest):
+        raise AssetError(
+            f"Shard '{path}' cannot be read: it is damaged, cut off, or several in one from byte {end:,} on. Fetch it "
+            "again."
+        )
+    if len(rest) > tarfile.RECORDSIZE:
+        raise AssetError(
+            f"Shard '{path}' is zeros from byte {end:,} on, more than tar writes: half a copy? Fetch it again."
+        )

@@ -1,0 +1,414 @@
+"""Files of every kind that is read, damaged in every way of `made.damages`: one line, or a right reading.
+
+Seeded (tests/conftest.py); FPD_FUZZ=20 tries twenty times as many. Where a format or we keep checksums, a reading must be equal to the undamaged one; where
+there are none (JPEG, WebP, BMP, text, GenEval's own files), it must be well formed. Never a traceback, never a hang.
+"""
+
+import json
+import os
+import signal
+
+import numpy as np
+import pyarrow
+import pyarrow.parquet
+import pytest
+import torch
+import webdataset
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from fpd_bench.errors import AssetError, ConfigError, FpdError
+from fpd_bench.evals.fidelity.extractors import open_extractor
+from fpd_bench.evals.fidelity.features import extract
+from fpd_bench.evals.fidelity.images import open_images
+from fpd_bench.evals.fidelity.presets import ADM, Preset
+from fpd_bench.evals.fidelity.reference import open_reference
+from fpd_bench.evals.geneval.__main__ import main
+from fpd_bench.evals.geneval.folder import write_prompt
+from fpd_bench.evals.geneval.prompts import counting, single_object, to_jsonl
+from fpd_bench.files.images import rgb_of
+from fpd_bench.generators.layout import read_layout
+from fpd_bench.tracks.captions import open_captions
+from fpd_bench.tracks.pictures import open_images as real_images
+from fpd_bench.tracks.shapes.drawing import render
+from tests.files.made import PICTURE, damages, encoded
+
+SECONDS = 20  # for one damaged file
+TIMES = int(os.environ.get("FPD_FUZZ", "1"))
+OFTEN = {"many": 150 * TIMES, "some": 50 * TIMES, "few": 12 * TIMES}
+
+
+def fuzz(often="some", **also):
+    """A test that gets a damage and, as `content`, what it damages."""
+
+    def decorate(test):
+        runs = settings(max_examples=OFTEN[often], suppress_health_check=list(HealthCheck))
+        return runs(given(data=st.data(), **also)(test))
+
+    return decorate
+
+
+@pytest.fixture(autouse=True)
+def in_time():
+    def late(*_):
+        raise TimeoutError(f"more than {SECONDS} s")
+
+    before = signal.signal(signal.SIGALRM, late)
+    signal.alarm(SECONDS)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
+
+
+def damaged(data, content: bytes) -> bytes:
+    signal.alarm(SECONDS)
+    return data.draw(damages(len(content)))(content)
+
+
+def in_one_line(read, *arguments):
+    """What is read, or None for a refusal in one line."""
+    try:
+        return read(*arguments)
+    except FpdError as error:
+        assert "\n" not in str(error) and len(str(error)) > 20
+        return None
+
+
+# ------------------------------------------------------------------------------------------------------------ images
+GREY = Image.fromarray(PICTURE[:, :, 0])
+CHECKED = {"colours": encoded(PICTURE), "grey": encoded(GREY), "palette": encoded(GREY.convert("P"))}
+UNCHECKED = {kind: encoded(PICTURE, kind) for kind in ("JPEG", "WEBP", "BMP")}
+
+
+@fuzz("many", kind=st.sampled_from(sorted(CHECKED)))
+def test_png(data, kind):
+    found = in_one_line(rgb_of, damaged(data, CHECKED[kind]), "a.png")
+    assert found is None or np.array_equal(found, rgb_of(CHECKED[kind], "a.png"))
+
+
+@fuzz("many", kind=st.sampled_from(sorted(UNCHECKED)))
+def test_images_without_checksums(data, kind):
+    found = in_one_line(rgb_of, damaged(data, UNCHECKED[kind]), "a.jpg")
+    assert found is None or (found.dtype == np.uint8 and found.ndim == 3 and found.shape[2] == 3)
+
+
+# ------------------------------------------------------------------------------------------------ .npz, caches, .pth
+PIXELS = np.random.default_rng(0).integers(0, 256, (10, 6, 5, 3), dtype=np.uint8)
+
+
+def stream(path):
+    return torch.cat(list(open_images(path).batches(4)))
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_packed_images(tmp_path_factory, save):
+    path = tmp_path_factory.mktemp("npz") / "x.npz"
+    save(path, arr_0=PIXELS, labels=np.arange(10))
+    content, whole = path.read_bytes(), stream(path)
+
+    @fuzz("many")
+    def check(data):
+        path.write_bytes(damaged(data, content))
+        found = in_one_line(stream, path)
+        assert found is None or torch.equal(found, whole)
+
+    check()
+
+
+def test_references(tmp_path_factory):
+    path = tmp_path_factory.mktemp("npz") / "reference.npz"
+    np.savez_compressed(path, mu=PIXELS.mean((1, 2, 3)), sigma=np.eye(10), arr_0=PIXELS)
+    content, whole = path.read_bytes(), open_reference(path)
+
+    def read(path):
+        found = open_reference(path)
+        return found, None if found.images is None else torch.cat(list(found.images.batches(4)))
+
+    @fuzz("many")
+    def check(data):
+        path.write_bytes(damaged(data, content))
+        found = in_one_line(read, path)
+        if found is not None:
+            reference, images = found
+            assert all(map(np.array_equal, reference.statistics, whole.statistics))
+            assert np.array_equal(images.permute(0, 2, 3, 1), PIXELS)
+
+    check()
+
+
+def test_cached_features_are_made_again(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cache")
+    np.savez(folder / "x.npz", arr_0=PIXELS)
+    images, preset = open_images(folder / "x.npz"), Preset("t", "mean", "vector", "logits", "none")
+
+    def means(batch):
+        return batch.float().mean((2, 3)), batch.float().mean((2, 3))
+
+    def read():
+        return extract(images, preset, lambda: means, "", "cpu", folder / "cache", lambda done, total: None)
+
+    whole = read()
+    (path,) = (folder / "cache").iterdir()
+    content = path.read_bytes()
+
+    @fuzz()
+    def check(data):
+        path.write_bytes(damaged(data, content))
+        found = read()
+        assert torch.equal(found.vectors, whole.vectors) and torch.equal(found.logits, whole.logits)
+        assert found.size == whole.size and len(list((folder / "cache").iterdir())) == 1
+
+    check()
+
+
+def test_weights(tmp_path_factory):
+    path = tmp_path_factory.mktemp("weights") / "x.pth"
+    torch.save({"a": torch.arange(9.0), "b": [1, "x"]}, path)
+    content = path.read_bytes()
+
+    @fuzz("few")
+    def check(data):
+        path.write_bytes(damaged(data, content))
+        with pytest.raises(AssetError) as caught:
+            open_extractor(ADM, path, "cpu")
+        assert "\n" not in str(caught.value) and "weights_only" not in str(caught.value)
+
+    check()
+
+
+# ----------------------------------------------------------------------------------------------------------- GenEval
+ROWS = [single_object("circle"), counting("square", 2)]
+
+
+@pytest.fixture
+def scored(tmp_path, capsys):
+    """A scored folder; the function runs a command and gives its output, or None for one line on stderr."""
+    circle = {"shape": "circle", "color": "red", "cx": 16, "cy": 16, "r": 7}
+    for i, row in enumerate(ROWS):
+        write_prompt(tmp_path / "images", i, row, np.stack([render([circle], 32, 134), render([], 32, 134)]))
+    (tmp_path / "suite.jsonl").write_text(to_jsonl(ROWS))
+    common = ["--metadata", str(tmp_path / "suite.jsonl"), "--images-per-prompt", "2"]
+
+    def run(name, *words):
+        code = main([name, *map(str, words), *(common if name in ("score", "summary") else [])])
+        out, err = capsys.readouterr()
+        if code:
+            lines = [line for line in err.splitlines() if line and " in shard 1/1, results in " not in line]
+            assert out == "" and len(lines) == 1, err
+        return None if code else out
+
+    run("score", tmp_path / "images", "--detector", "shapes", "--out", tmp_path / "ours.jsonl")
+    return tmp_path, run
+
+
+def check_command(path, often, run, *, equal, before=lambda: None):
+    """`run` with a damaged `path` fails in one line, or says what it says of the undamaged one (if `equal`)."""
+    content, whole = path.read_bytes(), run()
+    assert whole
+
+    @fuzz(often)
+    def check(data):
+        before()
+        path.write_bytes(damaged(data, content))
+        found = run()
+        assert found is None or found == whole or not equal
+
+    check()
+
+
+def fresh(folder):
+    for path in folder.glob("new.jsonl*"):
+        path.unlink()
+
+
+def test_results(scored):
+    folder, run = scored
+    check_command(folder / "ours.jsonl", "some", lambda: run("summary", folder / "ours.jsonl"), equal=True)
+
+
+@pytest.mark.parametrize("name", ["ours.jsonl", "ours.jsonl.manifest.json"])
+def test_results_that_are_judged_again(scored, name):
+    folder, run = scored
+    again = ("rescore", folder / "ours.jsonl", "--out", folder / "new.jsonl", "--threshold", "0.4")
+    whole = run(*again)
+
+    def judged():
+        found = run(*again)
+        return found if found is None or "Total images: 4" in found else f"{whole}"
+
+    check_command(folder / name, "some", judged, equal=True, before=lambda: fresh(folder))
+
+
+def test_results_that_are_continued(scored):
+    folder, run = scored
+    again = ("score", folder / "images", "--detector", "shapes", "--out", folder / "ours.jsonl")
+    check_command(folder / "ours.jsonl", "some", lambda: run(*again), equal=True)
+
+
+@pytest.mark.parametrize("name", ["images/00001/metadata.jsonl", "suite.jsonl", "images/00000/samples/00000.png"])
+def test_prompts_and_images(scored, name):
+    folder, run = scored
+    score = ("score", folder / "images", "--detector", "shapes", "--out", folder / "new.jsonl")
+    check_command(folder / name, "some", lambda: run(*score), equal=True, before=lambda: fresh(folder))
+
+
+@pytest.mark.parametrize("name", ["theirs.jsonl", "boxes.json"])
+def test_stored_detections(scored, name):
+    """Without checksums: GenEval's own results, and the JSON of any detector."""
+    folder, run = scored
+    rows = [json.loads(line) for line in (folder / "ours.jsonl").read_text().splitlines()]
+    kept = ("filename", "tag", "prompt", "correct", "reason", "metadata", "details")
+    boxes = {row["filename"]: json.loads(row["details"]) for row in rows}
+    lines = [json.dumps({column: row[column] for column in kept}) + "\n" for row in rows]
+    (folder / name).write_text("".join(lines) if name == "theirs.jsonl" else json.dumps(boxes))
+    score = ("score", folder / "images", "--detector", "precomputed", "--weights", folder / name, "--out",
+             folder / "new.jsonl")  # fmt: skip
+    check_command(folder / name, "some", lambda: run(*score), equal=False, before=lambda: fresh(folder))
+
+
+def test_selftests(scored):
+    folder, run = scored
+    image = folder / "images/00000/samples/00000.png"
+    run("selftest", image.with_suffix(".json"), "--record", image, "--detector", "shapes")
+    test = ("selftest", image.with_suffix(".json"), "--detector", "shapes")
+    check_command(image.with_suffix(".json"), "some", lambda: run(*test), equal=False)
+
+
+# ------------------------------------------------------------------------------------------- shards, captions, others
+def test_shards_of_images(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data")
+    with webdataset.TarWriter(str(folder / "a.tar")) as writer:
+        for i in range(4):  # noise, so that a member is longer than what a tar may have behind its end
+            noise = np.random.default_rng(i).integers(0, 256, (72, 72, 3), dtype=np.uint8)
+            writer.write({"__key__": f"{i}", "png": encoded(noise), "txt": "x"})
+    path, content = folder / "a.tar", (folder / "a.tar").read_bytes()
+
+    def read():
+        return torch.stack(list(real_images(folder, 16)))
+
+    whole = read()
+
+    @fuzz("many")
+    def check(data):
+        path.write_bytes(damaged(data, content))
+        found = in_one_line(read)
+        assert found is None or torch.equal(found, whole)
+
+    check()
+
+
+def test_loose_images(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data")
+    (folder / "images").mkdir()
+    path, content = folder / "images/a.png", CHECKED["colours"]
+    path.write_bytes(content)
+    whole = torch.stack(list(real_images(folder, 8)))
+
+    @fuzz()
+    def check(data):
+        path.write_bytes(damaged(data, content))
+        found = in_one_line(lambda: real_images(folder, 8).draw(1, torch.Generator()))
+        assert found is None or torch.equal(found, whole)
+
+    check()
+
+
+def caption_file(folder, kind):
+    words = ["a cat on a mat", "drei Bären", "五 dogs"]
+    path = folder / {"text": "captions.txt", "table": "captions.parquet", "shard": "a.tar"}[kind]
+    if kind == "text":
+        path.write_text("\n".join(words), encoding="utf-8")
+    elif kind == "table":
+        pyarrow.parquet.write_table(pyarrow.table({"caption": words}), path)
+    else:
+        with webdataset.TarWriter(str(path)) as writer:
+            for i, caption in enumerate(words):
+                writer.write({"__key__": f"{i}", "json": {"caption": caption}})
+    return path
+
+
+@pytest.mark.parametrize("kind", ["text", "table", "shard"])
+def test_captions(tmp_path_factory, kind):
+    path = caption_file(tmp_path_factory.mktemp("captions"), kind)
+    content = path.read_bytes()
+
+    @fuzz()
+    def check(data):
+        path.write_bytes(damaged(data, content))
+        found = in_one_line(lambda: open_captions(path.parent).draw(5, torch.Generator().manual_seed(0)))
+        assert found is None or all(isinstance(caption, str) for caption in found)
+
+    check()
+
+
+def test_layouts_of_pipelines(tmp_path_factory):
+    path = tmp_path_factory.mktemp("pipeline") / "model_index.json"
+    path.write_text(json.dumps({"_class_name": "P", "vae": ["diffusers", "V"], "x": [None, None], "flag": True}))
+    content = path.read_bytes()
+
+    @fuzz()
+    def check(data):
+        path.write_bytes(damaged(data, content))
+        found = in_one_line(read_layout, path.parent)
+        assert found is None or isinstance(found.kind, str)
+
+    check()
+
+
+# --------------------------------------------------------------------------------------- hostile, rather than damaged
+HOSTILE = {
+    "brackets": b"[" * 100_000,
+    "objects": b'{"a":' * 100_000,
+    "not UTF-8": b'{"prompt": "\xff\xfe"}',
+    "UTF-16": '{"prompt": "a"}'.encode("utf-16"),
+    "a long number": b'{"count": ' + b"9" * 5000 + b"}",
+    "not a number": b'{"count": NaN}',
+    "endless": b'{"count": 1e999}',
+    "a list": b"[1, 2]",
+    "a word": b'"x"',
+    "null": b"null",
+    "nothing": b"",
+    "zeros": bytes(1000),
+    "twice": b'{"tag": "a", "tag": "b"}',
+}
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+@pytest.mark.parametrize(
+    ("name", "command"),
+    [
+        ("images/00001/metadata.jsonl", "score"),
+        ("suite.jsonl", "score"),
+        ("boxes.json", "stored"),
+        ("boxes.jsonl", "stored"),
+        ("ours.jsonl.manifest.json", "rescore"),
+        ("test.json", "selftest"),
+    ],
+)
+def test_hostile_json_is_told_in_one_line(scored, name, command, kind):
+    folder, run = scored
+    (folder / name).write_bytes(HOSTILE[kind])
+    detector = (
+        ["--detector", "precomputed", "--weights", folder / name] if command == "stored" else ["--detector", "shapes"]
+    )
+    words = {
+        "score": ["score", folder / "images", "--out", folder / "new.jsonl", *detector],
+        "stored": ["score", folder / "images", "--out", folder / "new.jsonl", *detector],
+        "rescore": ["rescore", folder / "ours.jsonl", "--out", folder / "new.jsonl"],
+        "selftest": ["selftest", folder / name, "--detector", "shapes"],
+    }[command]
+    assert run(*words) is None
+    assert not (folder / "new.jsonl").exists()
+
+
+@pytest.mark.parametrize("kind", [kind for kind in HOSTILE if kind not in ("nothing", "zeros")])
+def test_hostile_captions_and_layouts_are_told_in_one_line(tmp_path, kind):
+    with webdataset.TarWriter(str(tmp_path / "a.tar")) as writer:
+        writer.write({"__key__": "0", "json": HOSTILE[kind]})
+    (tmp_path / "model_index.json").write_bytes(HOSTILE[kind])
+    with pytest.raises(ConfigError):
+        open_captions(tmp_path)
+    if kind != "endless":
+        with pytest.raises(AssetError):
+            read_layout(tmp_path)
