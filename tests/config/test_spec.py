@@ -179,6 +179,28 @@ def test_a_wrong_file_is_told_in_one_line_with_its_name(sweep_file, message):
     assert "demo.yaml" in str(caught.value) or "profile=embedded" in str(caught.value)
 
 
+OUTSIDE = [
+    "38", "1.01", "-0.1", ".nan", ".inf", "-.inf", "1e999", "{overall: 43}", "{precision: 83}", "{recall: .nan}",
+    "{fid: -1}", "{fid: .inf}", "{is: 0.5}", "{is: .nan}", "{kid: -.inf}", "{colors: 1.5}", "{counting: true}",
+    '{fid: "6.9"}',
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("number", OUTSIDE)
+def test_a_published_number_is_on_the_scale_of_ours(sweep_file, number):
+    path = sweep_file(SWEEP, "published: 0.38", f"published: {number}")
+    with pytest.raises(
+        ConfigError, match="demo.yaml, table 1, row 1.* must be (a number|from 0 to 1|finite)"
+    ) as caught:
+        load_sweep(path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("number", ["0", "1", "0.38", "{fid: 0, is: 1, kid: -0.001, recall: 1}", "{fid: 91.35}"])
+def test_a_published_number_at_the_end_of_its_scale_is_read(sweep_file, number):
+    assert load_sweep(sweep_file(SWEEP, "published: 0.38", f"published: {number}"))
+
+
 def test_a_missing_file_names_those_beside_it(sweep_file):
     path = sweep_file()
     with pytest.raises(ConfigError, match="No sweep file '.*demp.yaml'. Available: .*demo.yaml"):

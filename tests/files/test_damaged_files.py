@@ -1,7 +1,8 @@
 """Files of every kind that is read, damaged in every way of `made.damages`: one line, or a right reading.
 
-Seeded (tests/conftest.py); FPD_FUZZ=20 tries twenty times as many. Where a format or we keep checksums, a reading must be equal to the undamaged one; where
-there are none (JPEG, WebP, BMP, text, GenEval's own files), it must be well formed. Never a traceback, never a hang.
+Where a format or we keep checksums, a reading must be equal to the undamaged one; where there are none (JPEG, WebP,
+BMP, text, GenEval's own files), it must be well formed. Never a traceback, never a hang. Seeded (tests/conftest.py);
+FPD_FUZZ=20 tries twenty times as many.
 """
 
 import json

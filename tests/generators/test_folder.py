@@ -1,5 +1,7 @@
 """Images made elsewhere, in GenEval's layout and in a flat folder: the suite's order, complete or refused."""
 
+import os
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -11,6 +13,7 @@ from fpd_bench.errors import AssetError, ConfigError
 from fpd_bench.evals.geneval.folder import write_prompt
 from fpd_bench.generators.folder import FolderGenerator
 from fpd_bench.models.condition import Condition
+from tests.files.made import PICTURE, deep, encoded
 
 PROMPTS = ("a red circle", "two blue squares", "a cat")
 SUITE = Suite("test", tuple(Item(str(i), text, {}) for i, text in enumerate(PROMPTS)), Condition(PROMPTS, {}), None)
@@ -92,3 +95,70 @@ def test_settings_of_a_pipeline_are_refused(flat):
         check_generator(RunConfig(method="folder", generator=GeneratorConfig(source=str(flat), steps=4)))
     with pytest.raises(ConfigError, match="generator.source='nowhere' is not a folder"):
         check_generator(RunConfig(method="folder", generator=GeneratorConfig(source="nowhere")))
+
+
+def test_numbers_are_read_as_numbers_or_refused(tmp_path):
+    for n, shade in enumerate(shade for pair in SHADES for shade in pair):
+        Image.fromarray(grey(shade)).save(tmp_path / f"image-{n + 7}.png")  # 7 8 9 10 11 12: by name 10 comes first
+    with pytest.raises(ConfigError, match="by name 'image-10.png' comes before 'image-7.png'.*same number of digits"):
+        shades(tmp_path)
+    for path in sorted(tmp_path.iterdir()):
+        path.rename(path.with_name(f"image-{int(path.stem[6:]):03}.png"))
+    assert shades(tmp_path) == [0, 1, 10, 11, 20, 21]
+
+
+def test_genevals_numbers_may_have_any_number_of_digits(geneval):
+    for folder in geneval.iterdir():
+        samples = folder / "samples"
+        (samples / "00000.png").rename(samples / "9.png")
+        (samples / "00001.png").rename(samples / "10.png")
+    assert shades(geneval) == [0, 1, 10, 11, 20, 21]
+
+
+@pytest.mark.parametrize("name", ["x.gif", "x.tif", "x.npy", "x.png.part"])
+def test_images_that_are_not_read_are_not_left_out(flat, name):
+    (flat / name).write_bytes((flat / "00000.png").read_bytes())
+    with pytest.raises(AssetError, match=f"{name}' may hold images"):
+        shades(flat)
+
+
+def odd(path, kind):
+    path.unlink()
+    if kind == "folder":
+        path.mkdir()
+    elif kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.write_bytes({"empty": b"", "text": b"x", "16 bits": deep(0, 1), "half": encoded(PICTURE)[:-30]}[kind])
+
+
+@pytest.mark.parametrize("kind", ["folder", "pipe", "empty", "text", "16 bits", "half"])
+@pytest.mark.parametrize("layout", ["flat", "geneval"])
+def test_an_odd_image_is_refused_in_one_line(request, layout, kind):
+    root = request.getfixturevalue(layout)
+    odd(root / ("00003.png" if layout == "flat" else "00001/samples/00000.png"), kind)
+    with pytest.raises(AssetError) as caught:
+        shades(root)
+    assert ".png'" in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_what_a_link_leads_to_counts_in_the_hash_and_hidden_folders_do_not(flat, tmp_path_factory):
+    def digest():
+        return FolderGenerator(RunConfig(method="folder", generator=GeneratorConfig(source=str(flat)))).assets
+
+    before = digest()
+    (flat / ".ipynb_checkpoints").mkdir()
+    Image.fromarray(grey(9)).save(flat / ".ipynb_checkpoints/a.png")
+    assert digest() == before
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    Image.fromarray(grey(9)).save(elsewhere / "a.png")
+    (flat / "linked").symlink_to(elsewhere)
+    assert digest() != before
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe", b"[" * 100_000, b"[]", b'{"prompt": 3}', b'{"prompt": null}', b""])
+def test_a_prompt_that_is_none_is_refused_in_one_line(geneval, content):
+    (geneval / "00001/metadata.jsonl").write_bytes(content)
+    with pytest.raises(AssetError) as caught:
+        shades(geneval)
+    assert "00001/metadata.jsonl" in str(caught.value) and "\n" not in str(caught.value)

@@ -14,6 +14,7 @@ from fpd_bench.config.check import check
 from fpd_bench.config.generators import check_generator, locate
 from fpd_bench.config.schema import ExecutionConfig, GeneratorConfig, RunConfig
 from fpd_bench.errors import AssetError, ConfigError, UnknownName
+from fpd_bench.generators.layout import read_layout
 from fpd_bench.generators.pipelines import DiffusersGenerator, open_pipeline
 from fpd_bench.models.condition import Condition
 from fpd_bench.models.streams import generator_of
@@ -161,3 +162,40 @@ def test_a_broken_pipeline_is_named(pipeline_folder, tmp_path):
     black = replace(config(pipeline_folder), generator=GeneratorConfig(source=str(pipeline_folder), size=33))
     with pytest.raises((ConfigError, ValueError), match="divisible by"):
         list(DiffusersGenerator(black).images(SUITE, 1))
+
+
+class RunsCode:
+    def __reduce__(self):
+        return print, ("code of a file of weights has run",)
+
+
+DAMAGED = {
+    "a torn safetensors": ("x.safetensors", lambda whole: whole[: len(whole) // 2]),
+    "no safetensors": ("x.safetensors", lambda whole: b"words"),
+    "nothing": ("x.safetensors", lambda whole: b""),
+    "a torn pickle": ("x.bin", lambda whole: b"PK\3\4" + whole[:100]),
+    "a pickle with code": ("x.bin", lambda whole: pickle.dumps(RunsCode())),
+    "a torn module": ("x.pkl", lambda whole: pickle.dumps({"ema": 1})[:5]),
+}
+
+
+@pytest.mark.parametrize("how", DAMAGED)
+@pytest.mark.parametrize("field", ["unet", "lora"])
+def test_damaged_weights_are_told_in_one_line_and_run_nothing(pipeline_folder, tmp_path, how, field, capsys):
+    name, damage = DAMAGED[how]
+    whole = (pipeline_folder / "unet/diffusion_pytorch_model.safetensors").read_bytes()
+    (tmp_path / name).write_bytes(damage(whole))
+    with pytest.raises(AssetError) as caught:
+        open_pipeline(GeneratorConfig(source=str(pipeline_folder), **{field: str(tmp_path / name)}))
+    assert "\n" not in str(caught.value) and "weights_only" not in str(caught.value)
+    assert "has run" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "index", ["[1]", "{", '{"unet": ["diffusers"]}', '{"unet": [1, 2]}', '{"unet": [["a"], "b"]}', "[" * 100_000]
+)
+def test_a_damaged_index_is_told_in_one_line(tmp_path, index):
+    (tmp_path / "model_index.json").write_text(index)
+    with pytest.raises(AssetError) as caught:
+        read_layout(tmp_path)
+    assert "model_index.json" in str(caught.value) and "\n" not in str(caught.value)
