@@ -23,7 +23,7 @@ class Shards:
     def __init__(self, paths: Sequence[Path], suffixes: tuple[str, ...], what: str):
         self.paths, self.suffixes, self.what = list(paths), suffixes, what
         sizes = np.array([path.stat().st_size for path in self.paths], dtype=np.float64)
-        self._share = np.cumsum(sizes) / sizes.sum()
+        self._share = np.cumsum(sizes) / max(sizes.sum(), 1)  # empty files are told when they are drawn from
         self._tables: dict[int, np.ndarray] = {}
 
     def draw(self, n: int, generator: torch.Generator) -> list[bytes]:
