@@ -86,7 +86,7 @@ def check_number(name: str, number: float, what: str) -> None:
     what: how messages call the number.
     """
     metric = _OURS.get(name, Metric(name, name, ()))
-    if not (math.isfinite(number) and metric.least <= number <= metric.most):
+    if not (abs(number) <= sys.float_info.max and metric.least <= number <= metric.most):
         share, least = metric.most == 1, f", {metric.least:g} or more" if math.isfinite(metric.least) else ""
         wanted = "from 0 to 1, such as 0.38 for 38%" if share else f"finite{least}"
         raise ConfigError(f"{what} must be {wanted}; got {number!r}.")

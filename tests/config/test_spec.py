@@ -182,7 +182,7 @@ def test_a_wrong_file_is_told_in_one_line_with_its_name(sweep_file, message):
 OUTSIDE = [
     "38", "1.01", "-0.1", ".nan", ".inf", "-.inf", "1e999", "{overall: 43}", "{precision: 83}", "{recall: .nan}",
     "{fid: -1}", "{fid: .inf}", "{is: 0.5}", "{is: .nan}", "{kid: -.inf}", "{colors: 1.5}", "{counting: true}",
-    '{fid: "6.9"}',
+    '{fid: "6.9"}', "{kid: 1" + 400 * "0" + "}",
 ]  # fmt: skip
 
 

@@ -17,6 +17,7 @@ EXAMPLES = {
   {RUN} score images --out results.jsonl --shard 2/4      writes results.2-of-4.jsonl; run all four, then `summary`
   {RUN} score images --out results.jsonl --weights weights/mask2former --clip-weights weights/ViT-L-14.pt
   {RUN} score images --out results.jsonl --detector precomputed --weights detections.json
+  {RUN} score images --out ours.jsonl --detector precomputed --weights theirs.jsonl     what GenEval itself wrote
   {RUN} score images --out results.jsonl --detector shapes --metadata shapes.jsonl
 The images lie in <folder>/00000/samples/00000.png with the prompt's row in <folder>/00000/metadata.jsonl.
 The same command again continues where it stopped.""",

@@ -5,6 +5,7 @@ worse classifier; here QuickGELU is forced and checked. GenEval's code comes dow
 CUDA only, and leaves clip_benchmark's default, which is on. So it is here on a GPU; on a CPU it is off. Recorded.
 """
 
+import pickle
 from collections.abc import Sequence
 from typing import Any
 
@@ -101,9 +102,12 @@ def _load(model: str, weights: str | None, device: str) -> tuple[torch.nn.Module
         network, _, transform = open_clip.create_model_and_transforms(
             model, pretrained=weights, device=device, force_quick_gelu=True
         )
-    except (RuntimeError, OSError) as error:
+    except Exception as error:  # open_clip, safetensors and pickle raise many kinds over damaged files
+        said = " ".join(str(error).split()) or type(error).__name__
+        if isinstance(error, pickle.UnpicklingError):  # torch's own words advise to run the file's code
+            said = "the file is damaged, or wants to run code."
         raise AssetError(
-            f"Cannot load CLIP {model} with weights '{weights}': {error} "
+            f"Cannot load CLIP {model} with weights '{weights}': {said} "
             "On a machine without network pass --clip-weights FILE (OpenAI's ViT-L-14)."
         ) from error
     kinds = {type(part) for part in network.modules()}

@@ -7,7 +7,9 @@ are cropped, then go to the image's size; score = class probability x mean sigmo
 the same recipe with other confidences, so counting (threshold .9) may differ.
 """
 
+import pickle
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -130,15 +132,22 @@ def _box(mask: np.ndarray) -> tuple[int, int, int, int]:
 
 
 def _load(weights: str) -> Mask2FormerForUniversalSegmentation:
+    """Raises AssetError for weights that cannot be read or are not all there: what lacks would be random numbers."""
     try:
         with quiet(), quiet("transformers"):
-            network = Mask2FormerForUniversalSegmentation.from_pretrained(weights)
-    except (OSError, ValueError) as error:
-        said = " ".join(str(error).split())
+            both: Any = Mask2FormerForUniversalSegmentation.from_pretrained(weights, output_loading_info=True)
+    except Exception as error:  # transformers, safetensors and pickle raise many kinds over damaged files
+        said = " ".join(str(error).split()) or type(error).__name__
+        if isinstance(error, pickle.UnpicklingError):  # torch's own words advise to run the file's code
+            said = "a file of weights is damaged, or wants to run code."
         raise AssetError(
             f"Cannot load Mask2Former weights '{weights}': {said} On a machine without network download "
             f"{DEFAULT_WEIGHTS} elsewhere and pass --weights FOLDER."
         ) from error
+    network, told = both
+    lacking = sorted({*told["missing_keys"], *(key for key, *_ in told["mismatched_keys"])})
+    if lacking:
+        raise AssetError(f"Mask2Former weights '{weights}' lack {len(lacking)} tensors, such as {lacking[0]}.")
     if network.config.num_labels != len(CLASSES):
         raise ConfigError(
             f"Mask2Former '{weights}' knows {network.config.num_labels} classes; GenEval needs COCO's {len(CLASSES)}."

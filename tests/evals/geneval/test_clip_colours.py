@@ -146,3 +146,12 @@ def test_half_precision_is_the_default_where_genevals_code_runs(weights, monkeyp
              for device in ("cpu", "cuda", "cuda:1") for amp in (True, False)}  # fmt: skip
     assert asked == {key: str(key[0] != "cpu" and key[1]) for key in asked}
     assert ClipColours(NAME, weights, device="cuda").identity["amp"] == "True"
+
+
+@pytest.mark.parametrize("content", [b"", b"words", b"PK\3\4" + bytes(50), b"\x80\x02cos\nsystem\nX\2\0\0\0ls\x85R."])
+@pytest.mark.parametrize("name", ["tiny.pt", "tiny.safetensors"])
+def test_damaged_weights_are_told_in_one_line(weights, tmp_path, name, content):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(AssetError, match="Cannot load CLIP") as caught:
+        ClipColours(NAME, str(tmp_path / name))
+    assert "\n" not in str(caught.value) and "weights_only" not in str(caught.value)

@@ -1,8 +1,11 @@
 """Mask2Former's read-out against what mmdet's rules say, and a tiny random network through the whole backend."""
 
+import shutil
+
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from transformers import Mask2FormerConfig, Mask2FormerForUniversalSegmentation, SwinConfig
 
 from fpd_bench.errors import AssetError, ConfigError
@@ -136,3 +139,26 @@ def test_weights_that_do_not_fit(tmp_path, monkeypatch):
     tiny(labels=5).save_pretrained(tmp_path / "five")
     with pytest.raises(ConfigError, match="knows 5 classes"):
         backend("mask2former-hf", weights=str(tmp_path / "five"))
+
+
+DAMAGED = {
+    "half a file": lambda path: path.write_bytes(path.read_bytes()[: path.stat().st_size // 2]),
+    "nothing": lambda path: path.write_bytes(b""),
+    "words": lambda path: path.write_bytes(b"words"),
+    "a pickle": lambda path: path.rename(path.with_name("pytorch_model.bin")).write_bytes(b"\x80\x02cos\nsystem\n."),
+    "no configuration": lambda path: path.with_name("config.json").write_text("[1"),
+    "one tensor less": lambda path: save_file(
+        {name: value for name, value in load_file(path).items() if name != "class_predictor.bias"},
+        path, metadata={"format": "pt"},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("how", DAMAGED)
+def test_damaged_weights_are_told_in_one_line(weights, tmp_path, how):
+    shutil.copytree(weights, tmp_path / "net")
+    DAMAGED[how](tmp_path / "net/model.safetensors")
+    with pytest.raises(AssetError) as caught:
+        backend("mask2former-hf", weights=str(tmp_path / "net"))
+    assert "\n" not in str(caught.value) and "weights_only" not in str(caught.value)
+    assert how != "one tensor less" or "lack 1 tensors, such as class_predictor.bias" in str(caught.value)
