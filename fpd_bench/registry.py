@@ -188,7 +188,7 @@ _TRAINED = ("start.*", "optim.*", "evaluation.weights")
 _DRIFT = (
     "drift.space", "drift.bandwidths", "drift.positives", "drift.negatives", "drift.normalise", "drift.floor",
     "drift.repulsion", "drift.shifts", "drift.scale", "drift.equalise", "drift.layer_weights", "drift.layers",
-    "drift.norm", "drift.combine", "drift.memory",
+    "drift.norm", "drift.guards", "drift.combine", "drift.memory",
 )  # fmt: skip
 _BACKBONE = ("drift.backbone", "drift.blocks", "drift.grid", "drift.resize", "drift.last_norm", "drift.cls")
 

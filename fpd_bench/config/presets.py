@@ -23,6 +23,7 @@ PRESETS = {
             "drift.norm=mean",
             "drift.layers=sum",
             "drift.memory=0",
+            "drift.guards=published",
         )
     }
 }

@@ -142,6 +142,14 @@ class DriftConfig:
         "sum", "of the blocks' losses; with drift.layer_weights a weighted mean", choices=("sum", "mean")
     )
     norm: str = knob("mean", "of a squared distance over the D dimensions of a feature", choices=("mean", "sum"))
+    guards: str = knob(
+        "tiny",
+        "least values of what is divided by: 1e-12 and 1e-6, under which features of any size drift, and rounding errors "
+        "of a batch that has collapsed take a full step; or those of the published code (distances 1e-4, their mean "
+        "1e-3, Z_h 1e-4), which keep such a batch where it is",
+        choices=("tiny", "published"),
+        before="tiny",
+    )
     combine: str = knob(
         "losses",
         "a loss for each bandwidth, or one on the sum of V_h / Z_h (published code): the same gradient",

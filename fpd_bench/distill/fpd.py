@@ -178,6 +178,7 @@ class FixedPointDistillation:
             equalise=drift.equalise,
             combine=drift.combine,
             norm=drift.norm,
+            guards=drift.guards,
             memory=memory.features if memory else None,
             running=self.running.setdefault(layer, Running()),
         )
