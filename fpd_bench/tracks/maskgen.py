@@ -41,6 +41,10 @@ class MaskGenTeacher(nn.Module):
         super().__init__()
         self.network, self.score, self.width = network, score, network.shape.width
 
+    def embeddings(self) -> list[nn.Parameter]:
+        """What tokens and their places are read by, and, tied to that, the output layer."""
+        return [self.network.embeddings.weight, self.network.pos_embed]
+
     def forward(self, tokens: Tensor, condition: Condition, perturbation: Perturbation | None = None) -> Tensor:
         text, pooled = condition.tensors["text"], condition.tensors["pooled"]
         score = torch.full((len(text),), self.score, device=text.device)
@@ -101,6 +105,7 @@ class MaskGenTrack:
     """
 
     name = "maskgen"
+    label_smoothing = 0.1  # of the cross-entropy that its teacher was trained with
 
     def __init__(
         self,

@@ -42,6 +42,10 @@ class MaskGitTeacher(nn.Module):
         super().__init__()
         self.network, self.width = network, network.shape.width
 
+    def embeddings(self) -> list[nn.Parameter]:
+        """What tokens and their places are read by, and, tied to that, the output layer."""
+        return [self.network.tok_emb.weight, self.network.pos_emb, self.network.bias]
+
     def forward(self, tokens: Tensor, condition: Condition, perturbation: Perturbation | None = None) -> Tensor:
         label, dropped = condition.tensors["label"], condition.tensors["dropped"]
         return self.network(tokens, label, dropped, perturbation)[..., : self.network.shape.codes]
@@ -72,6 +76,7 @@ class MaskGitTrack:
     """weights, data: folders; by default $FPD_WEIGHTS and $FPD_DATA. Raises AssetError for what is missing."""
 
     name = "maskgit"
+    label_smoothing = 0.1  # of the cross-entropy that its teacher was trained with
 
     def __init__(self, preset_name: str = "default", weights: Path | None = None, data: Path | None = None):
         self.preset = preset_name
