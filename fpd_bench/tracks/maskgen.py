@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from fpd_bench.assets.published import caption_files, data_folder, require
+from fpd_bench.assets.shards import digest
 from fpd_bench.bench import Suite
 from fpd_bench.errors import AssetError, ConfigError
 from fpd_bench.models.backbones import FeatureBackbone
@@ -129,7 +130,7 @@ class MaskGenTrack:
         self.tokenizer = TaTiTokTokenizer(tatitok.eval().requires_grad_(False))
         self._encode = TextEncoder(clip.eval().requires_grad_(False))
         self.n_tokens, self.n_codes = network.shape.tokens, network.shape.codes
-        self.assets = {f"maskgen/{role}": sha256(path) for role, path in self._paths.items()}
+        self.assets = {f"maskgen/{role}": digest(path) for role, path in self._paths.items()}
         self._data = data or data_folder(folder)
         self._images = RealImages(self._data, tatitok.shape.resolution)
         if self._images:

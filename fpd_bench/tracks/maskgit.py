@@ -14,6 +14,7 @@ from timm.data.imagenet_info import ImageNetInfo
 from torch import Tensor, nn
 
 from fpd_bench.assets.published import data_folder, reference_file, require
+from fpd_bench.assets.shards import digest
 from fpd_bench.bench import Item, Suite
 from fpd_bench.errors import AssetError, ConfigError
 from fpd_bench.evals.fidelity.presets import preset
@@ -90,7 +91,7 @@ class MaskGitTrack:
         self.teacher = MaskGitTeacher(network).eval().requires_grad_(False)
         self.tokenizer = VqganTokenizer(vqgan.eval().requires_grad_(False))
         self.n_tokens, self.n_codes = network.shape.tokens, network.shape.codes
-        self.assets = {f"maskgit/{role}": sha256(path) for role, path in self._paths.items()}
+        self.assets = {f"maskgit/{role}": digest(path) for role, path in self._paths.items()}
         self._images = RealImages(data or data_folder(folder), vqgan.shape.resolution)
         if self._images:
             self.assets["maskgit/images"] = self._images.digest

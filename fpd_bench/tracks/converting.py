@@ -1,0 +1,51 @@
+"""`python -m fpd_bench.tracks convert`: an old pickle's weights as .safetensors, read without running any of its code."""
+
+import hashlib
+import os
+from pathlib import Path
+
+from safetensors.torch import save_file
+
+from fpd_bench.assets.weight_files import refuse_text
+from fpd_bench.assets.wrappings import WRAPPERS, hidden_under, without_tensors
+from fpd_bench.errors import AssetError, ConfigError
+from fpd_bench.models.checkpoints import KINDS, identify
+from fpd_bench.models.pickled_module import is_tensor, read, state_of
+
+
+def convert(path: Path, name: str = "", out: Path | None = None) -> str:
+    """Write the weights of `path` beside it, or to `out`; says what was written.
+
+    name: which of several objects in the file, for example ema. Raises AssetError for a file without weights, or
+    without that object, ConfigError for a target that is there already.
+    """
+    target = out or path.with_suffix(".safetensors")
+    if not path.is_file():
+        raise AssetError(f"Weights '{path}': no such file.")
+    if target.exists():
+        raise ConfigError(f"'{target}' is there already. Delete it, or name another file with --out.")
+    refuse_text(path)
+    content = read(path)
+    state = state_of(content, name)
+    if not state:
+        found = hidden_under(content, is_tensor)
+        if name and name not in found:
+            listed = ", ".join(found) or f"none but {', '.join(WRAPPERS)}"
+            raise AssetError(f"Weights '{path}' hold no tensors under '{name}'. Names with tensors: {listed}.")
+        raise AssetError(without_tensors(path, found))
+    with path.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    whole = target.with_name(f".{target.name}.part")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        save_file(
+            {key: value.detach().clone().contiguous() for key, value in state.items()},
+            whole,
+            {"converted_from": path.name, "sha256": digest},
+        )
+        os.replace(whole, target)
+    finally:
+        whole.unlink(missing_ok=True)
+    kind = identify(state)
+    what = f"a {KINDS[kind].title}" if kind else "a model that is not known here"
+    return f"{target}: {len(state)} tensors, {sum(value.numel() for value in state.values()) / 1e6:,.1f} M numbers, {what}"
