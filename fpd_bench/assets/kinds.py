@@ -4,6 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
+
 @dataclass(frozen=True)
 class Kind:
     """A model whose weights can be told from its keys: every mark must begin some key.
@@ -75,4 +76,3 @@ KINDS: dict[str, Kind] = {
 def identify(names: Collection[str]) -> str | None:
     """The name in KINDS of the model whose tensors have these names; None if no marks fit."""
     return next((kind for kind, model in KINDS.items() if model.matches(names)), None)
-

@@ -72,7 +72,8 @@ class Outline:
 class Saved:
     """content: what was saved, tensors as Outline. imports: names that torch's careful loader would refuse.
 
-    dtypes: of all storages, by key. Of a legacy file, without an archive: data, where its numbers begin, in bytes; keys, of its storages in order.
+    dtypes: of all storages, by key. Of a legacy file, without an archive: data, where its numbers begin, in bytes;
+    keys, of its storages in order.
     """
 
     content: Any

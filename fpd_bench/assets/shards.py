@@ -1,10 +1,11 @@
-"""Weights in several .safetensors files with an index that says which tensor lies where, as transformers writes them."""
+"""Weights in several .safetensors files with an index of what lies where, as transformers writes them."""
 
 import hashlib
 import json
 from pathlib import Path
 
 from fpd_bench.errors import AssetError
+from fpd_bench.records.layout import sha256
 
 INDEX = ".safetensors.index.json"
 
@@ -20,10 +21,7 @@ def is_index(path: Path) -> bool:
 
 def digest(path: Path) -> str:
     """sha256 of a file of weights; of an index, over the hashes of its shards in order. Raises AssetError."""
-    found = []
-    for part in parts(path):
-        with part.open("rb") as stream:
-            found.append(hashlib.file_digest(stream, "sha256").hexdigest())
+    found = [sha256(part) for part in parts(path)]
     return hashlib.sha256(" ".join(found).encode()).hexdigest() if is_index(path) else found[0]
 
 

@@ -30,12 +30,15 @@ def check_values(path: Path, ignored: tuple[str, ...] = ()) -> None:
     for part in parts(path):
         try:
             numbers = _safetensors(part) if part.suffix == ".safetensors" else _saved(part)
-            spoilt = [name for name, wrong in numbers if wrong and not (name.endswith(INFINITE) or name.startswith(ignored))]
+            spoilt = [
+                name for name, wrong in numbers if wrong and not (name.endswith(INFINITE) or name.startswith(ignored))
+            ]
         except (zipfile.BadZipFile, struct.error, EOFError, ValueError, OSError) as error:
             raise AssetError(f"Weights '{part}' are damaged ({error}). Fetch them again.") from error
         if spoilt:
             raise AssetError(
-                f"Weights '{part}' hold NaN or infinite numbers, in {len(spoilt)} tensors {some(spoilt)}. Fetch them again."
+                f"Weights '{part}' hold NaN or infinite numbers, in {len(spoilt)} tensors {some(spoilt)}. "
+                "Fetch them again."
             )
 
 

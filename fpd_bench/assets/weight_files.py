@@ -53,7 +53,7 @@ def contents(path: Path) -> Contents:
 
 
 def refuse_foreign(path: Path, kind: str) -> None:
-    """Raises AssetError if the file is damaged, a pickle that wants to run code, without weights, or another model's."""
+    """Raises AssetError if the file is damaged, a pickle that wants to run code, without weights, or another model."""
     found = contents(path)
     if found.imports:
         raise AssetError(pickle_refused(path, found.imports[0]))
@@ -86,8 +86,8 @@ def refuse_text(path: Path) -> None:
 def pickle_refused(path: Path, wants: str) -> str:
     """An old pickle: what it wants to import, and how to get its weights out without that."""
     return (
-        f"Weights '{path}' are a pickle that would run code ({wants}); fpd-bench does not load those. Only read, without "
-        f"any code, convert it once: python -m fpd_bench.tracks convert '{path}'"
+        f"Weights '{path}' are a pickle that would run code ({wants}); fpd-bench does not load those. Only "
+        f"read, without any code, convert it once: python -m fpd_bench.tracks convert '{path}'"
     )
 
 

@@ -9,7 +9,7 @@ from fpd_bench.errors import UnknownName
 
 # drift, official: the published Drifting code, whose bandwidths and features are the user's to choose.
 # dimo, official: yuanzhi-zhu/DiMO@2461374, configs/DIMO_MaskGit.yaml; batch (64 there) and steps are the user's.
-PRESETS = {
+PRESETS: dict[str, dict[str, tuple[str, ...]]] = {
     "drift.preset": {
         "official": (
             "drift.positives=all",

@@ -145,9 +145,9 @@ class DriftConfig:
     norm: str = knob("mean", "of a squared distance over the D dimensions of a feature", choices=("mean", "sum"))
     guards: str = knob(
         "tiny",
-        "least values of what is divided by: 1e-12 and 1e-6, under which features of any size drift, and rounding errors "
-        "of a batch that has collapsed take a full step; or those of the published code (distances 1e-4, their mean "
-        "1e-3, Z_h 1e-4), which keep such a batch where it is",
+        "least values of what is divided by: 1e-12 and 1e-6, under which features of any size drift, and rounding "
+        "errors of a batch that has collapsed take a full step; or those of the published code (distances 1e-4, their "
+        "mean 1e-3, Z_h 1e-4), which keep such a batch where it is",
         choices=("tiny", "published"),
         before="tiny",
     )

@@ -59,7 +59,12 @@ def tatitok_shape(path: Path) -> TaTiTokShape:
     if model is None:
         return TaTiTokShape()
     vq = model.section("vq_model")
-    for key, only in (("use_l2_norm", False), ("quantize_mode", "vq"), ("is_legacy", False), ("finetune_decoder", False)):
+    for key, only in (
+        ("use_l2_norm", False),
+        ("quantize_mode", "vq"),
+        ("is_legacy", False),
+        ("finetune_decoder", False),
+    ):
         vq.expect(key, only)
     patch = vq.count("vit_dec_patch_size")
     vq.expect("vit_enc_patch_size", patch)

@@ -68,7 +68,7 @@ class MaskedTransformer(nn.Module):
         nn.init.normal_(self.token.weight, std=0.02)
         nn.init.normal_(self.word.weight, std=0.02)
 
-    def embeddings(self) -> list[nn.Parameter]:
+    def embeddings(self) -> list[Tensor]:
         """What tokens and their places are read by."""
         return [self.token.weight, self.token_place]
 

@@ -1,6 +1,5 @@
-"""`python -m fpd_bench.tracks convert`: an old pickle's weights as .safetensors, read without running any of its code."""
+"""`python -m fpd_bench.tracks convert`: an old pickle's weights as .safetensors, none of its code run."""
 
-import hashlib
 import os
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from fpd_bench.assets.wrappings import WRAPPERS, hidden_under, without_tensors
 from fpd_bench.errors import AssetError, ConfigError
 from fpd_bench.models.checkpoints import KINDS, identify
 from fpd_bench.models.pickled_module import is_tensor, read, state_of
+from fpd_bench.records.layout import sha256
 
 
 def convert(path: Path, name: str = "", out: Path | None = None) -> str:
@@ -33,19 +33,20 @@ def convert(path: Path, name: str = "", out: Path | None = None) -> str:
             listed = ", ".join(found) or f"none but {', '.join(WRAPPERS)}"
             raise AssetError(f"Weights '{path}' hold no tensors under '{name}'. Names with tensors: {listed}.")
         raise AssetError(without_tensors(path, found))
-    with path.open("rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    origin = {"converted_from": path.name, "sha256": sha256(path)}
     whole = target.with_name(f".{target.name}.part")
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         save_file(
             {key: value.detach().clone().contiguous() for key, value in state.items()},
             whole,
-            {"converted_from": path.name, "sha256": digest},
+            origin,
         )
         os.replace(whole, target)
     finally:
         whole.unlink(missing_ok=True)
     kind = identify(state)
     what = f"a {KINDS[kind].title}" if kind else "a model that is not known here"
-    return f"{target}: {len(state)} tensors, {sum(value.numel() for value in state.values()) / 1e6:,.1f} M numbers, {what}"
+    return (
+        f"{target}: {len(state)} tensors, {sum(value.numel() for value in state.values()) / 1e6:,.1f} M numbers, {what}"
+    )

@@ -25,7 +25,6 @@ from fpd_bench.models.perturbation import Perturbation
 from fpd_bench.models.published_sizes import clip_shape, maskgen_score, maskgen_shape, tatitok_shape
 from fpd_bench.models.tatitok import TaTiTok
 from fpd_bench.models.text import ClipText
-from fpd_bench.records.layout import sha256
 from fpd_bench.registry import tracks
 from fpd_bench.tracks.captions import open_captions
 from fpd_bench.tracks.geneval import GenEvalSuites
@@ -42,7 +41,7 @@ class MaskGenTeacher(nn.Module):
         super().__init__()
         self.network, self.score, self.width = network, score, network.shape.width
 
-    def embeddings(self) -> list[nn.Parameter]:
+    def embeddings(self) -> list[Tensor]:
         """What tokens and their places are read by, and, tied to that, the output layer."""
         return [self.network.embeddings.weight, self.network.pos_embed]
 

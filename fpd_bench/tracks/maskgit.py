@@ -27,7 +27,6 @@ from fpd_bench.models.maskgit_sampler import ItemDraws, MaskGitSampling, sample
 from fpd_bench.models.perturbation import Perturbation
 from fpd_bench.models.published_sizes import maskgit_shape, vqgan_shape
 from fpd_bench.models.vqgan import Vqgan
-from fpd_bench.records.layout import sha256
 from fpd_bench.registry import tracks
 from fpd_bench.tracks.paper import load_backbone, paths_of
 from fpd_bench.tracks.pictures import RealImages
@@ -43,7 +42,7 @@ class MaskGitTeacher(nn.Module):
         super().__init__()
         self.network, self.width = network, network.shape.width
 
-    def embeddings(self) -> list[nn.Parameter]:
+    def embeddings(self) -> list[Tensor]:
         """What tokens and their places are read by, and, tied to that, the output layer."""
         return [self.network.tok_emb.weight, self.network.pos_emb, self.network.bias]
 

@@ -8,7 +8,7 @@ from fpd_bench.distill.trainer import Training
 
 SMALL = [
     "track.preset=coarse", "drift.space=pixel", "drift.blocks=[]", "drift.grid=4", "optim.steps=4", "optim.batch=8",
-    "drift.samples_per_condition=4", "execution.grid_every=0", "refine.ratio=uniform", "refine.low=0.3",
+    "optim.samples_per_condition=4", "execution.grid_every=0", "refine.ratio=uniform", "refine.low=0.3",
     "refine.high=0.3", "start.temperature=1",
 ]  # fmt: skip
 
@@ -26,7 +26,7 @@ def seen_by_the_teacher(track, *overrides):
 
 @pytest.mark.parametrize("estimator", ["ste", "soft"])
 def test_a_random_draft_reaches_the_teacher_whatever_the_decoder_gets(estimator, small_track):
-    """Uniform codes stand where the student's would, not its mixture, which would make the control a draft of its own."""
+    """Uniform codes stand where the student's would; its mixture would make the control a draft of its own."""
     tokens = seen_by_the_teacher(small_track, f"estimator={estimator}", "draft=random")
     assert not tokens.is_floating_point()
     visible = tokens[tokens != small_track.n_codes]

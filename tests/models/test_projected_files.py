@@ -19,7 +19,7 @@ from fpd_bench.models.backbones import FeatureBackbone
 PROJECTED = ["gan.weight=0.1", "gan.discriminator=projected"]
 SMALL = [
     "track.preset=coarse", "drift.space=pixel", "drift.blocks=[]", "drift.grid=4", "optim.steps=4", "optim.batch=4",
-    "optim.warmup=0", "optim.clip=0", "drift.samples_per_condition=2", "execution.grid_every=0",
+    "optim.warmup=0", "optim.clip=0", "optim.samples_per_condition=2", "execution.grid_every=0",
 ]  # fmt: skip
 NARROW = {"embed_dim": 24, "num_heads": 3}
 

@@ -34,7 +34,10 @@ VQGAN = {
         "ch_mult": [1, 1, 2, 2, 4], "num_res_blocks": 2, "attn_resolutions": [16], "dropout": 0.0,
     },
 }  # fmt: skip
-CLIP = {"embed_dim": 768, "text_cfg": {"context_length": 77, "vocab_size": 49408, "width": 768, "heads": 12, "layers": 12}}
+CLIP = {
+    "embed_dim": 768,
+    "text_cfg": {"context_length": 77, "vocab_size": 49408, "width": 768, "heads": 12, "layers": 12},
+}
 CTOR = {
     "img_size": 256, "hidden_dim": 768, "codebook_size": 1024, "f_factor": 16, "depth": 24, "heads": 16,
     "mlp_dim": 3072, "dropout": 0.1, "nclass": 1000,

@@ -212,7 +212,9 @@ def test_a_tokenizer_without_clustering_is_ready(folder, capsys, tmp_path):
     assert check(capsys, "maskgen", folder, "--out", tmp_path / "p.png")[0] == 0
 
 
-MASKGEN_CONFIG, TOKENIZER_CONFIG = (f"{name}/config.json" for name in ("generator_maskgen_vq_l", "tokenizer_tatitok_bl128_vq"))
+MASKGEN_CONFIG, TOKENIZER_CONFIG = (
+    f"{name}/config.json" for name in ("generator_maskgen_vq_l", "tokenizer_tatitok_bl128_vq")
+)
 SETTINGS = {  # file, section, setting, value (None: without it): what is said
     (MASKGEN_CONFIG, "maskgen", "micro_condition", False): "asks for model.maskgen.micro_condition: false",
     (TOKENIZER_CONFIG, "vq_model", "use_l2_norm", True): "asks for model.vq_model.use_l2_norm: true",
