@@ -84,7 +84,7 @@ class Saved:
 
 
 def outline(path: Path) -> Saved:
-    """Raises ValueError, with the reason, for what torch.save did not write, or not to its end."""
+    """Read a file's outline. Raises ValueError, with the reason, for what torch.save did not write, or not whole."""
     try:
         if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as archive:

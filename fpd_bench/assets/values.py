@@ -26,7 +26,7 @@ INFINITE = "mask"  # names that end so may be infinite: attention masks are
 
 
 def check_values(path: Path, ignored: tuple[str, ...] = ()) -> None:
-    """Raises AssetError for damage, or NaN or an infinite number in a tensor whose name does not begin as `ignored`."""
+    """Raises AssetError for damage, NaN and infinite numbers in tensors whose names do not begin as `ignored`."""
     for part in parts(path):
         try:
             numbers = _safetensors(part) if part.suffix == ".safetensors" else _saved(part)

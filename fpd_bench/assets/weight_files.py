@@ -9,7 +9,7 @@ import pickle
 import struct
 import zipfile
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from math import prod
 from pathlib import Path
@@ -33,7 +33,7 @@ class Contents:
 
     shapes: dict[str, tuple[int, ...]]
     imports: tuple[str, ...] = ()
-    under: tuple[str, ...] = field(default=())
+    under: tuple[str, ...] = ()
 
     @property
     def parameters(self) -> int:
@@ -42,7 +42,10 @@ class Contents:
 
 
 def contents(path: Path) -> Contents:
-    """Of a file, or of all shards of an index. Raises AssetError if it is missing, incomplete or no weights file."""
+    """Read the table of contents of a file, or of all shards of an index.
+
+    Raises AssetError if it is missing, incomplete or not a weights file.
+    """
     if not path.is_file():
         raise AssetError(f"Weights '{path}': {'is a folder, not a weights file' if path.is_dir() else 'no such file'}.")
     if is_index(path):
@@ -84,11 +87,23 @@ def refuse_text(path: Path) -> None:
 
 
 def pickle_refused(path: Path, wants: str) -> str:
-    """An old pickle: what it wants to import, and how to get its weights out without that."""
+    """Say what an old pickle wants to import, and how to get its weights out without that."""
     return (
         f"Weights '{path}' are a pickle that would run code ({wants}); fpd-bench does not load those. Only "
         f"read, without any code, convert it once: python -m fpd_bench.tracks convert '{path}'"
     )
+
+
+def refuse_script(path: Path) -> None:
+    """Raises AssetError for TorchScript, whose archives hold code beside the weights."""
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            scripted = any("/code/" in name for name in archive.namelist())
+        if scripted:
+            raise AssetError(
+                f"Weights '{path}' are a TorchScript program that would run code; fpd-bench does not load those. Save "
+                "the state_dict of its module instead."
+            )
 
 
 def some(names: Iterable[str], shown: int = 3) -> str:
@@ -114,7 +129,10 @@ def _safetensors(path: Path, size: int) -> Contents:
 
 
 def table(stream: BinaryIO, size: int) -> tuple[dict[str, Any], int]:
-    """The table of contents of a .safetensors file of `size` bytes, and where its numbers begin. Raises ValueError."""
+    """Read the table of contents of a .safetensors file of `size` bytes; gives also where its numbers begin.
+
+    Raises ValueError if that is beyond its end.
+    """
     (length,) = struct.unpack("<Q", stream.read(8))
     if length > size:
         raise ValueError(f"a table of contents of {length:,} bytes in a file of {size:,}")
@@ -127,10 +145,7 @@ def table(stream: BinaryIO, size: int) -> tuple[dict[str, Any], int]:
 
 
 def _saved(path: Path) -> Contents:
-    if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            if any("/code/" in name for name in archive.namelist()):
-                raise AssetError(pickle_refused(path, "TorchScript code"))
+    refuse_script(path)
     saved = outline(path)
     shapes = {name: found.shape for name, found in unwrapped(saved.content, is_outline).items()}
     return Contents(shapes, saved.imports, tuple(hidden_under(saved.content, is_outline)))

@@ -8,14 +8,14 @@ PREFIXES = ("module.", "model.", "_orig_mod.")  # left by DistributedDataParalle
 
 
 def unwrapped(content: Any, is_tensor: Callable[[Any], bool]) -> dict[str, Any]:
-    """{name: tensor} of what a file holds, at the top or under WRAPPERS, without prefixes; empty if there are none."""
+    """Find {name: tensor} in what a file holds, at the top or under WRAPPERS, without prefixes; may be empty."""
     while isinstance(content, Mapping) and (inside := [name for name in WRAPPERS if _is_dict(content, name)]):
         content = content[inside[0]]
     return bare(_tensors(content, is_tensor))
 
 
 def hidden_under(content: Any, is_tensor: Callable[[Any], bool]) -> list[str]:
-    """The names at the top under which there are tensors, or a pickled module, that `unwrapped` does not look for."""
+    """List the names at the top under which there are tensors, or a module, that `unwrapped` does not look for."""
     if not isinstance(content, Mapping):
         return []
     return [
@@ -26,7 +26,7 @@ def hidden_under(content: Any, is_tensor: Callable[[Any], bool]) -> list[str]:
 
 
 def bare(tensors: Mapping[str, Any]) -> dict[str, Any]:
-    """The same without what all names begin with, if it is one of PREFIXES, as often as there is one, in any order."""
+    """Take off what all names begin with, if it is one of PREFIXES, as often as there is one, in any order."""
     found = dict(tensors)
     while found and (common := [p for p in PREFIXES if all(name.startswith(p) for name in found)]):
         found = {name.removeprefix(common[0]): tensor for name, tensor in found.items()}
@@ -34,7 +34,7 @@ def bare(tensors: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def without_tensors(path: object, under: Iterable[str]) -> str:
-    """What to say of a file in which `unwrapped` finds nothing; under: what `hidden_under` says."""
+    """Say what is the matter with a file in which `unwrapped` finds nothing; under: what `hidden_under` lists."""
     names = list(under)
     looked = f"no tensors inside, nor under {' or '.join(WRAPPERS)}"
     if not names:

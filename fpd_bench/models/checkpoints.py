@@ -31,7 +31,7 @@ SHOWN = 3  # names listed in an error message
 
 
 def load_state(path: str | Path, kind: str = "") -> dict[str, Tensor]:
-    """The tensors of a .safetensors, .pth, .pt, .bin or .ckpt file, unwrapped and without common prefixes, on the CPU.
+    """Read a .safetensors, .pth, .pt, .bin or .ckpt file: its tensors, unwrapped, without common prefixes, on the CPU.
 
     path: a file, the index of safetensors shards, or a hub name: REPOSITORY/FILE, or REPOSITORY alone for the file that
     its kind has there. kind: a name in KINDS, for the message if the file is missing.
@@ -57,7 +57,7 @@ def load_weights(model: nn.Module, path: str | Path, kind: str) -> None:
 
 
 def fitting_state(model: nn.Module, path: str | Path, kind: str) -> dict[str, Tensor]:
-    """What `load_weights` fills `model` with; the model is only looked at, so it may be on the meta device."""
+    """Read what `load_weights` fills `model` with, which is only looked at, so it may be on the meta device."""
     state = load_state(path, _known(kind))
     require_fit(model, shapes_of(state), Path(path), kind)
     state = _completed(model, state, kind)

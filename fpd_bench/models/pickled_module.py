@@ -20,6 +20,7 @@ from torch import Tensor
 from torch.storage import TypedStorage, UntypedStorage
 
 from fpd_bench.assets.outline import LEGACY_MAGIC, Kept
+from fpd_bench.assets.weight_files import refuse_script
 from fpd_bench.assets.wrappings import unwrapped
 from fpd_bench.errors import AssetError
 
@@ -59,7 +60,7 @@ class _StandIns(types.ModuleType):
 
 
 def read(path: str | Path) -> Any:
-    """What a pickle holds, by torch.save or by pickle.dump: tensors, and stand-ins for what other classes would make.
+    """Read a pickle of torch.save or pickle.dump: tensors, and stand-ins for what other classes would make.
 
     Raises AssetError for a file that is no pickle, or not a whole one.
     """
@@ -69,13 +70,14 @@ def read(path: str | Path) -> Any:
                 content = _Unpickler(stream).load()
             if content != LEGACY_MAGIC:
                 return content
+        refuse_script(Path(path))  # torch.load would hand it on to the loader of programs
         return torch.load(path, map_location="cpu", weights_only=False, pickle_module=_StandIns("stand_ins"))
     except UNREADABLE as error:
         raise AssetError(f"Weights '{path}' are no pickled module, or not whole: {error}. Fetch them again.") from error
 
 
 def state_of(content: Any, name: str = "") -> dict[str, Tensor]:
-    """{dotted name: tensor} of a module as `state_dict()` gives it, or of a state, wrapped or not; empty without one.
+    """Find {dotted name: tensor} of a module, as `state_dict()` gives it, or of a state, wrapped or not; may be empty.
 
     name: which of several objects, if the content is a dictionary of them.
     """
@@ -89,7 +91,7 @@ def is_tensor(value: object) -> bool:
 
 
 def pickled_state(path: str | Path, name: str = "ema") -> dict[str, Tensor]:
-    """The state of a pickled module, on the CPU. name: which of several objects in the file.
+    """Read the state of a pickled module, on the CPU. name: which of several objects in the file.
 
     Raises AssetError for a file that holds none.
     """

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from safetensors.torch import save_file
 
+from fpd_bench.assets.values import check_archive
 from fpd_bench.assets.weight_files import refuse_text
 from fpd_bench.assets.wrappings import WRAPPERS, hidden_under, without_tensors
 from fpd_bench.errors import AssetError, ConfigError
@@ -25,6 +26,7 @@ def convert(path: Path, name: str = "", out: Path | None = None) -> str:
     if target.exists():
         raise ConfigError(f"'{target}' is there already. Delete it, or name another file with --out.")
     refuse_text(path)
+    check_archive(path)
     content = read(path)
     state = state_of(content, name)
     if not state:
@@ -37,16 +39,10 @@ def convert(path: Path, name: str = "", out: Path | None = None) -> str:
     whole = target.with_name(f".{target.name}.part")
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
-        save_file(
-            {key: value.detach().clone().contiguous() for key, value in state.items()},
-            whole,
-            origin,
-        )
+        save_file({key: value.detach().clone().contiguous() for key, value in state.items()}, whole, origin)
         os.replace(whole, target)
     finally:
         whole.unlink(missing_ok=True)
-    kind = identify(state)
+    kind, numbers = identify(state), sum(value.numel() for value in state.values())
     what = f"a {KINDS[kind].title}" if kind else "a model that is not known here"
-    return (
-        f"{target}: {len(state)} tensors, {sum(value.numel() for value in state.values()) / 1e6:,.1f} M numbers, {what}"
-    )
+    return f"{target}: {len(state)} tensors, {numbers / 1e6:,.1f} M numbers, {what}"

@@ -35,7 +35,7 @@ META = torch.device("meta")
 
 
 def misfits(track: str, folder: Path) -> Iterator[tuple[Published, str]]:
-    """(file, what is wrong) of every file of the track that is there and does not fit its model."""
+    """Find every file of the track that is there and does not fit its model: (file, what is wrong)."""
     for file in (*PUBLISHED[track], DEIT):
         if not file.absent(folder):
             try:
@@ -55,9 +55,13 @@ def require_fitting(track: str, folder: Path) -> None:
 def _require(file: Published, path: Path) -> None:
     if file.kind:
         return require_fit(MODELS[file.kind](path), contents(path).shapes, path, file.kind)
-    config = read_config(path.with_name("config.json")) or {}
+    beside = path.with_name("config.json")
+    config = read_config(beside) or {}
     name = config.get("architecture", DINO_NAME) if file is DINO else DEIT_NAME
-    network = timm.create_model(name, pretrained=False, num_classes=0, **(config.get("model_args") or {}))
+    try:
+        network = timm.create_model(name, pretrained=False, num_classes=0, **(config.get("model_args") or {}))
+    except (RuntimeError, TypeError, AssertionError) as error:  # timm's ways of refusing a name or a size
+        raise AssetError(f"'{beside}' asks timm for '{name}' in vain: {error}. Fetch it again.") from error
     shapes = {key: shape for key, shape in contents(path).shapes.items() if not key.startswith(HEADS)}
     return check_fit(network.state_dict(), shapes, f"Weights '{path}' ({name})")
 

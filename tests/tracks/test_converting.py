@@ -107,3 +107,17 @@ def test_what_holds_no_weights_is_refused(tmp_path, capsys, content, said):
     assert code == 2 and said in told and not (tmp_path / "a.safetensors").exists()
     code, _, told = convert(capsys, tmp_path / "none.pth")
     assert code == 2 and "no such file" in told
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit:FutureWarning")
+def test_a_program_is_refused_and_so_is_a_damaged_archive(tmp_path, capsys):
+    torch.jit.script(torch.nn.Linear(2, 2)).save(str(tmp_path / "program.pt"))
+    code, _, said = convert(capsys, tmp_path / "program.pt")
+    assert code == 2 and "TorchScript program" in said
+    path = tmp_path / "weights.pth"
+    torch.save({"state_dict": {"a": torch.ones(1000)}}, path)
+    content = bytearray(path.read_bytes())
+    content[1000:1064] = bytes(64)
+    path.write_bytes(content)
+    code, _, said = convert(capsys, path)
+    assert code == 2 and "damaged" in said and not (tmp_path / "weights.safetensors").exists()

@@ -133,7 +133,10 @@ class DiMO:
         self.optimizer.load_state_dict(state["optimizer"])
 
     def _fix_embeddings(self, network: nn.Module) -> None:
-        """As dimo.fixed_embeddings asks: without a gradient they stay what they are. Raises ConfigError."""
+        """Take the gradient from embeddings, so that they stay what they are, if dimo.fixed_embeddings asks for it.
+
+        Raises ConfigError for networks that do not say which they are.
+        """
         if not self.config.dimo.fixed_embeddings:
             return
         embeddings = getattr(network, "embeddings", None)
@@ -146,7 +149,7 @@ class DiMO:
             parameter.requires_grad_(False)
 
     def _set_learning_rate(self, progress: float) -> None:
-        """Of the auxiliary, for this step: the student's warm-up, then constant."""
+        """Set the auxiliary's for this step: the student's warm-up, then constant."""
         optim = self.config.optim
         warm = min(1.0, (round(progress * optim.steps) + 1) / optim.warmup) if optim.warmup else 1.0
         for group in self.optimizer.param_groups:
