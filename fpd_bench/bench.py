@@ -61,14 +61,17 @@ class Suite:
 
 
 class Track(Protocol):
-    """A bench: frozen parts, conditions and suites. Built on the CPU; `to` moves all of it."""
+    """A bench: frozen parts, conditions and suites. Built on the CPU; `to` moves all of it.
+
+    label_smoothing, where it is not 0: of the cross-entropy that the teacher was trained with.
+    """
 
     name: str
     preset: str
     n_tokens: int
     n_codes: int  # mask id = n_codes
     tokenizer: Tokenizer
-    teacher: nn.Module  # (tokens, condition) -> logits [B, L, K]; see models/transformer.py
+    teacher: nn.Module  # (tokens, condition) -> logits [B, L, K], and embeddings(); see models/transformer.py
     backbone: FeatureBackbone  # Phi, all blocks, at the track's input size
     assets: dict[str, str]  # file name -> sha256, recorded in every run
 

@@ -188,7 +188,7 @@ _TRAINED = ("start.*", "optim.*", "evaluation.weights")
 _DRIFT = (
     "drift.space", "drift.bandwidths", "drift.positives", "drift.negatives", "drift.normalise", "drift.floor",
     "drift.repulsion", "drift.shifts", "drift.scale", "drift.equalise", "drift.layer_weights", "drift.layers",
-    "drift.norm", "drift.combine", "drift.memory",
+    "drift.norm", "drift.guards", "drift.combine", "drift.memory",
 )  # fmt: skip
 _BACKBONE = ("drift.backbone", "drift.blocks", "drift.grid", "drift.resize", "drift.last_norm", "drift.cls")
 
@@ -198,6 +198,7 @@ estimators: Registry[Any] = Registry(
         "ste": Declaration(
             "fpd_bench.distill.estimators",
             "straight-through: the drafted code's exact embedding forward, the gradient of the expected one backward",
+            version=2,
             reads=(),
         ),
         "soft": Declaration(
@@ -237,12 +238,14 @@ methods: Registry[Any] = Registry(
         "fpd": MethodDeclaration(
             "fpd_bench.distill.fpd",
             "Fixed-Point Distillation: pull drafts towards their repairs, push them from each other",
+            version=2,
             reads=(*_TRAINED, "estimator", "draft", "refine.*", *_DRIFT, "gan.*"),
             data_parallel=True,
         ),
         "dimo": MethodDeclaration(
             "fpd_bench.distill.peers.dimo",
             "Di[M]O (Zhu et al. 2025): an auxiliary model of the student gives token-level gradients",
+            version=2,
             reads=(*_TRAINED, "refine.*", "dimo.*"),
             auxiliary=True,
             data_parallel=True,

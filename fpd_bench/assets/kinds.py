@@ -4,8 +4,6 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-PREFIXES = ("module.", "model.", "_orig_mod.")  # left by DistributedDataParallel, by wrappers, by torch.compile
-
 
 @dataclass(frozen=True)
 class Kind:
@@ -78,10 +76,3 @@ KINDS: dict[str, Kind] = {
 def identify(names: Collection[str]) -> str | None:
     """The name in KINDS of the model whose tensors have these names; None if no marks fit."""
     return next((kind for kind, model in KINDS.items() if model.matches(names)), None)
-
-
-def without_prefix(name: str) -> str:
-    """The name of a tensor without what trainers put before it."""
-    for prefix in PREFIXES:
-        name = name.removeprefix(prefix)
-    return name

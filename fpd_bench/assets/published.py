@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fpd_bench.assets import hub
+from fpd_bench.assets.shards import index_of
 from fpd_bench.assets.weight_files import refuse_foreign
 from fpd_bench.errors import AssetError
 from fpd_bench.files.folders import IMAGES
@@ -29,6 +30,7 @@ class Published:
     """One file. kind: its name in assets/kinds.py; extras: published beside it, read where they are there.
 
     needed: extras without which the file is of no use. others: names under which the same weights are published too.
+    shards: whether what reads it also takes an index of .safetensors in several parts.
     """
 
     role: str
@@ -39,12 +41,14 @@ class Published:
     note: str = ""
     needed: bool = False
     others: tuple[str, ...] = ()
+    shards: bool = True
 
     def path(self, folder: Path) -> Path:
-        """Where the file belongs; a .safetensors converted from it is taken in its place."""
+        """Where the file belongs; a .safetensors converted from it, or the index of one in parts, is taken instead."""
         path = self.home(folder) / self.file
-        found = (place for place in (path.with_suffix(".safetensors"), *map(path.with_name, self.others)))
-        return next((place for place in found if place.is_file()), path)
+        whole = path.with_suffix(".safetensors")
+        places = [whole, *map(path.with_name, self.others), *([index_of(whole)] if self.shards else [])]
+        return next((place for place in places if place.is_file()), path)
 
     def absent(self, folder: Path) -> Path | None:
         """What is missing of it: the file itself, or an extra that it needs."""
@@ -84,8 +88,9 @@ DETECTOR = Published(
     others=("pytorch_model.bin",),
 )
 COLOURS = Published(
-    "colours", "", "timm/vit_large_patch14_clip_224.openai", "open_clip_model.safetensors", note="GenEval's colours"
-)
+    "colours", "", "timm/vit_large_patch14_clip_224.openai", "open_clip_model.safetensors", note="GenEval's colours",
+    shards=False,
+)  # fmt: skip
 DEIT = Published(
     "discriminator", "", "timm/deit_base_distilled_patch16_224.fb_in1k", "model.safetensors", ("config.json",),
     "for gan.discriminator=projected only; its second network, EfficientNet-Lite0, comes with fpd-bench",
@@ -113,7 +118,7 @@ PUBLISHED: dict[str, tuple[Published, ...]] = {
             "llvictorll/Maskgit-pytorch",
             "pretrained_maskgit/VQGAN/last.ckpt",
             ("pretrained_maskgit/VQGAN/model.yaml",),
-            "an old Lightning pickle: the first use prints how to convert it",
+            "an old Lightning pickle: python -m fpd_bench.tracks convert makes it readable",
         ),
         DINO,
     ),

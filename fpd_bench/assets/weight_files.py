@@ -5,57 +5,68 @@ sure of the rest when it loads the tensors.
 """
 
 import json
-import pickletools
+import pickle
 import struct
 import zipfile
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import lru_cache
 from math import prod
 from pathlib import Path
-from typing import IO
+from typing import Any, BinaryIO
 
-from fpd_bench.assets.kinds import KINDS, identify, without_prefix
+from fpd_bench.assets.kinds import KINDS, identify
+from fpd_bench.assets.outline import Outline, outline
+from fpd_bench.assets.shards import is_index, parts
+from fpd_bench.assets.wrappings import bare, hidden_under, unwrapped, without_tensors
 from fpd_bench.errors import AssetError
 
 SMALL = 4096  # bytes; no weights are that small if they are text
-HARMLESS = {"torch", "collections", "_codecs", "builtins", "__builtin__", "numpy"}  # torch's loader judges the rest
-LEGACY_MAGIC = "119547037146038801333356"  # how torch.save began before version 1.6
-BYTES = {"F64": 8, "I64": 8, "F32": 4, "I32": 4, "F16": 2, "BF16": 2}
 
 
 @dataclass(frozen=True)
 class Contents:
-    """names: of the tensors (of a pickle: all its words). imports: what a pickle asks for. shapes: safetensors only."""
+    """shapes: {name: shape} of the tensors, without what trainers put around and before them.
 
-    names: frozenset[str]
+    Of a pickle: imports, the code that it asks for; under, the names beside them that hold tensors, too.
+    """
+
+    shapes: dict[str, tuple[int, ...]]
     imports: tuple[str, ...] = ()
-    shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    under: tuple[str, ...] = ()
 
     @property
     def parameters(self) -> int:
-        """How many numbers; 0 where the contents do not tell."""
+        """How many numbers."""
         return sum(prod(shape) for shape in self.shapes.values())
 
 
 def contents(path: Path) -> Contents:
-    """Raises AssetError if the file is missing, incomplete or not a weights file."""
+    """Read the table of contents of a file, or of all shards of an index.
+
+    Raises AssetError if it is missing, incomplete or not a weights file.
+    """
     if not path.is_file():
         raise AssetError(f"Weights '{path}': {'is a folder, not a weights file' if path.is_dir() else 'no such file'}.")
+    if is_index(path):
+        shapes = {name: shape for part in parts(path) for name, shape in contents(part).shapes.items()}
+        return Contents(bare(shapes))
     stat = path.stat()
     return _contents(path, stat.st_size, stat.st_mtime_ns)
 
 
 def refuse_foreign(path: Path, kind: str) -> None:
-    """Raises AssetError if the file is damaged, a pickle that wants to run code, or known to hold another model."""
+    """Raises AssetError if the file is damaged, a pickle that wants to run code, without weights, or another model."""
     found = contents(path)
     if found.imports:
         raise AssetError(pickle_refused(path, found.imports[0]))
+    if not found.shapes:
+        raise AssetError(without_tensors(path, found.under))
     if not kind:
         return
-    other = identify({without_prefix(name) for name in found.names})
-    if other != kind and (other or found.shapes):
-        what = f"a {KINDS[other].title}" if other else f"an unknown model (keys {some(found.names)})"
+    other = identify(found.shapes)
+    if other != kind:
+        what = f"a {KINDS[other].title}" if other else f"an unknown model (keys {some(found.shapes)})"
         raise AssetError(f"Weights '{path}' hold {what}, not a {KINDS[kind].title}. {KINDS[kind].how_to_get(path)}")
 
 
@@ -76,20 +87,26 @@ def refuse_text(path: Path) -> None:
 
 
 def pickle_refused(path: Path, wants: str) -> str:
-    """An old pickle: what it wants to import, and how to convert it once where that is acceptable."""
-    target = path.with_suffix(".safetensors")
+    """Say what an old pickle wants to import, and how to get its weights out without that."""
     return (
-        f"Weights '{path}' are a pickle that would run code ({wants}); fpd-bench does not load those. "
-        f"If you trust its source, convert it once and use '{target}': "
-        f'python -c "import torch; from safetensors.torch import save_file; '
-        f"d = torch.load('{path}', map_location='cpu', weights_only=False); "
-        f"d = d.state_dict() if hasattr(d, 'state_dict') else d; "
-        f"d = d.get('model_state_dict', d.get('state_dict', d)); "
-        f"save_file({{k: v.clone() for k, v in d.items() if torch.is_tensor(v)}}, '{target}')\""
+        f"Weights '{path}' are a pickle that would run code ({wants}); fpd-bench does not load those. Only "
+        f"read, without any code, convert it once: python -m fpd_bench.tracks convert '{path}'"
     )
 
 
-def some(names: frozenset[str] | set[str] | dict, shown: int = 3) -> str:
+def refuse_script(path: Path) -> None:
+    """Raises AssetError for TorchScript, whose archives hold code beside the weights."""
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            scripted = any("/code/" in name for name in archive.namelist())
+        if scripted:
+            raise AssetError(
+                f"Weights '{path}' are a TorchScript program that would run code; fpd-bench does not load those. Save "
+                "the state_dict of its module instead."
+            )
+
+
+def some(names: Iterable[str], shown: int = 3) -> str:
     """The first few names, in brackets."""
     ordered = sorted(names)
     return f"({', '.join(ordered[:shown])}{', ...' if len(ordered) > shown else ''})" if ordered else ""
@@ -100,54 +117,42 @@ def _contents(path: Path, size: int, modified: int) -> Contents:
     """size, modified: so that a replaced file is read again."""
     refuse_text(path)
     try:
-        return _safetensors(path, size) if path.suffix == ".safetensors" else _pickle(path)
-    except (ValueError, KeyError, struct.error, zipfile.BadZipFile, EOFError, UnicodeDecodeError) as error:
+        return _safetensors(path, size) if path.suffix == ".safetensors" else _saved(path)
+    except (ValueError, KeyError, struct.error, zipfile.BadZipFile, EOFError, pickle.UnpicklingError) as error:
         raise AssetError(f"Weights '{path}' are incomplete or corrupt ({error}). Fetch them again.") from error
 
 
 def _safetensors(path: Path, size: int) -> Contents:
-    with path.open("rb") as file:
-        (length,) = struct.unpack("<Q", file.read(8))
-        if length > size:
-            raise ValueError(f"a table of contents of {length:,} bytes in a file of {size:,}")
-        table = json.loads(file.read(length))
-    table.pop("__metadata__", None)
-    end = 8 + length + max((entry["data_offsets"][1] for entry in table.values()), default=0)
+    with path.open("rb") as stream:
+        entries, _ = table(stream, size)
+    return Contents(bare({name: tuple(entry["shape"]) for name, entry in entries.items()}))
+
+
+def table(stream: BinaryIO, size: int) -> tuple[dict[str, Any], int]:
+    """Read the table of contents of a .safetensors file of `size` bytes; gives also where its numbers begin.
+
+    Raises ValueError if that is beyond its end.
+    """
+    (length,) = struct.unpack("<Q", stream.read(8))
+    if length > size:
+        raise ValueError(f"a table of contents of {length:,} bytes in a file of {size:,}")
+    entries: dict[str, Any] = json.loads(stream.read(length))
+    entries.pop("__metadata__", None)
+    end = 8 + length + max((entry["data_offsets"][1] for entry in entries.values()), default=0)
     if end > size:
         raise ValueError(f"{size:,} of {end:,} bytes")
-    shapes = {name: tuple(entry["shape"]) for name, entry in table.items()}
-    return Contents(frozenset(shapes), shapes=shapes)
+    return entries, 8 + length
 
 
-def _pickle(path: Path) -> Contents:
-    words: list[str] = []
-    imports: list[str] = []
-    for stream in _streams(path):
-        for opcode, argument, _ in pickletools.genops(stream):
-            if opcode.name == "GLOBAL":
-                imports.append(str(argument).replace(" ", "."))
-            elif opcode.name == "STACK_GLOBAL" and len(words) > 1:
-                imports.append(".".join(words[-2:]))
-            elif isinstance(argument, str):
-                words.append(argument)
-    foreign = [name for name in dict.fromkeys(imports) if name.partition(".")[0] not in HARMLESS]
-    return Contents(frozenset(words), tuple(foreign))
+def _saved(path: Path) -> Contents:
+    refuse_script(path)
+    saved = outline(path)
+    shapes = {name: found.shape for name, found in unwrapped(saved.content, is_outline).items()}
+    return Contents(shapes, saved.imports, tuple(hidden_under(saved.content, is_outline)))
 
 
-def _streams(path: Path) -> Iterator[IO[bytes] | bytes]:
-    """The pickles of a file that torch.save wrote."""
-    if not zipfile.is_zipfile(path):
-        with path.open("rb") as file:
-            first = [argument for _, argument, _ in pickletools.genops(file)]
-            if LEGACY_MAGIC not in map(str, first):
-                raise ValueError("not written by torch.save")
-            yield from (file for _ in range(3))  # protocol, machine, the content itself
-        return
-    with zipfile.ZipFile(path) as archive:
-        names = archive.namelist()
-        if any("/code/" in name for name in names):
-            raise AssetError(pickle_refused(path, "TorchScript code"))
-        yield archive.read(next(name for name in names if name.endswith("data.pkl")))
+def is_outline(value: object) -> bool:
+    return isinstance(value, Outline)
 
 
 def _is_text(start: bytes) -> bool:

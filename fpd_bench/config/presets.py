@@ -7,8 +7,9 @@ from collections.abc import Iterable
 
 from fpd_bench.errors import UnknownName
 
-# official: the published Drifting code (facts/methods.md 7.1), whose bandwidths and features are the user's to choose.
-PRESETS = {
+# drift, official: the published Drifting code, whose bandwidths and features are the user's to choose.
+# dimo, official: yuanzhi-zhu/DiMO@2461374, configs/DIMO_MaskGit.yaml; batch (64 there) and steps are the user's.
+PRESETS: dict[str, dict[str, tuple[str, ...]]] = {
     "drift.preset": {
         "official": (
             "drift.positives=all",
@@ -23,8 +24,29 @@ PRESETS = {
             "drift.norm=mean",
             "drift.layers=sum",
             "drift.memory=0",
+            "drift.guards=published",
         )
-    }
+    },
+    "dimo.preset": {
+        "official": (
+            "dimo.aux_lr=1e-5",
+            "dimo.jeffreys_beta=0",
+            "dimo.label_smoothing=-1",
+            "dimo.fixed_embeddings=true",
+            "start.r_init=0.6",
+            "start.temperature=1",
+            "start.embedding_noise=0.1",
+            "refine.ratio=arccos",
+            "refine.guidance=1",
+            "optim.lr=1e-5",
+            "optim.betas=[0.9,0.999]",
+            "optim.weight_decay=0",
+            "optim.schedule=constant",
+            "optim.warmup=100",
+            "optim.clip=1",
+            "optim.ema=0.9999",
+        )
+    },
 }
 
 

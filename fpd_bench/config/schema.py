@@ -14,6 +14,7 @@ from fpd_bench.config.knobs import (
     NOT_NEGATIVE,
     POSITIVE,
     SHARE,
+    Range,
     When,
     exactly,
     knob,
@@ -142,6 +143,14 @@ class DriftConfig:
         "sum", "of the blocks' losses; with drift.layer_weights a weighted mean", choices=("sum", "mean")
     )
     norm: str = knob("mean", "of a squared distance over the D dimensions of a feature", choices=("mean", "sum"))
+    guards: str = knob(
+        "tiny",
+        "least values of what is divided by: 1e-12 and 1e-6, under which features of any size drift, and rounding "
+        "errors of a batch that has collapsed take a full step; or those of the published code (distances 1e-4, their "
+        "mean 1e-3, Z_h 1e-4), which keep such a batch where it is",
+        choices=("tiny", "published"),
+        before="tiny",
+    )
     combine: str = knob(
         "losses",
         "a loss for each bandwidth, or one on the sum of V_h / Z_h (published code): the same gradient",
@@ -184,10 +193,20 @@ class GanConfig:
 
 @dataclass
 class DimoConfig:
-    """Di[M]O's own settings (Zhu et al. 2025)."""
+    """Di[M]O's own settings (Zhu et al. 2025); `dimo.preset=official` has the published ones, start and optim, too."""
 
     aux_lr: float = knob(2e-4, "learning rate of the auxiliary network", within=POSITIVE)
     jeffreys_beta: float = knob(0.0, "(1 - beta) forward KL + beta reverse KL; the authors also use values below 0")
+    label_smoothing: float = knob(
+        -1.0,
+        "of the auxiliary's cross-entropy; -1 = as the track's teacher was trained (.1 on maskgen and maskgit, 0 on "
+        "shapes), so that equal laws give equal networks",
+        within=Range("in [0, 1), or -1 for the teacher's own", lambda x: 0 <= x < 1 or x == -1),
+        before=-1.0,
+    )
+    fixed_embeddings: bool = knob(
+        False, "token and position embeddings of student and auxiliary stay the teacher's", before=False
+    )
 
 
 @dataclass

@@ -26,19 +26,18 @@ class Memory:
     """Bytes of a training. fixed: whatever the batch.
 
     Of every image of the batch: per_draft, all the time; at_once, while teacher, decoder or discriminator take all of
-    them together. Of every image of a micro-batch: graph, kept for its gradient; judged, what L_gan adds to that.
+    them together. Of every image of a micro-batch: graph, kept for its gradient.
     """
 
     fixed: float
     per_draft: float = 0
     at_once: float = 0
     graph: float = 0
-    judged: float = 0
 
     def of(self, batch: int, micro: int) -> float:
         """At most. A whole batch's graph lies beside what is done at once; parts draft again when that is over."""
-        graph, judged, together = micro * self.graph, micro * self.judged, batch * self.at_once
-        most = graph + max(judged, together) if micro >= batch else max(graph + judged, together)
+        graph, together = micro * self.graph, batch * self.at_once
+        most = graph + together if micro >= batch else max(graph, together)
         return self.fixed + batch * self.per_draft + most
 
 
@@ -90,7 +89,7 @@ def step_cost(config: RunConfig, weights: Path | None) -> StepCost:
     fixed += (TRAINED * trained + AVERAGED) * drawn.parameters
     return StepCost(
         {part: count for part, count in flops.items() if count},
-        Memory(fixed, LOGIT_COPIES * FLOAT * drawn.logits, work.at_once, work.graph, work.judged),
+        Memory(fixed, LOGIT_COPIES * FLOAT * drawn.logits, work.at_once, work.graph),
         work.noise * batch,
         resident + FROZEN * drawn.parameters + _sampling(drawn, BATCH),
         _shares("student", 1, drawn),

@@ -92,10 +92,16 @@ class Adversary:
     def generator_loss(self, fake: Tensor, views: Views | None = None) -> Tensor:
         """L_gan [] of student images [B, 3, H, W], not yet weighted by lambda; the discriminator gets no gradient.
 
-        views: those of these images, out of `draw` for the whole batch; None draws them here.
+        The heads are in training mode, as published: batch norms take the statistics of these images alone, and
+        spectral norms go on with their power iteration. views: of these images; None draws them here.
         """
-        self.discriminator.heads.eval().requires_grad_(False)  # eval: no power iteration of the spectral norms
+        self.discriminator.heads.train().requires_grad_(False)
         return hinge_generator(self._judge(fake, views or self._views(fake)))
+
+    def pull(self, fake: Tensor, views: Views | None = None) -> Tensor:
+        """d L_gan / d images, in the shape of `fake` [B, 3, H, W], which needs no graph."""
+        fake = fake.detach().requires_grad_()
+        return torch.autograd.grad(self.generator_loss(fake, views), fake)[0]
 
     @property
     def blur_sigma(self) -> float:

@@ -1,5 +1,7 @@
 """What the discriminator sees of an image: DiffAugment and a blur (Sec. 3.4), both differentiable.
 
+Both as in StyleGAN-XL, where images lie in [-1, 1]: what comes in from outside, or is cut out, is 0 there, mid-grey.
+
 Random numbers are drawn for a whole batch and can be cut like it, so that neither micro-batches nor ranks change them.
 Letters: B batch, H x W pixels; images lie in [0, 1].
 """
@@ -28,7 +30,7 @@ class Augmentation:
         """For n images of size (H, W)."""
         colour = torch.rand(3, n, 1, 1, 1, generator=generator).flatten(1).T
         shift = [torch.randint(0, 2 * reach + 1, (n, 1), generator=generator) for reach in _reach(size)]
-        hole = [torch.randint(0, side + 1, (n, 1), generator=generator) for side in size]
+        hole = [torch.randint(0, side + 1 - _hole(side) % 2, (n, 1), generator=generator) for side in size]
         return cls(colour, torch.cat(shift, 1), torch.cat(hole, 1))
 
     def __len__(self) -> int:
@@ -54,21 +56,29 @@ def diff_augment(images: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def blur(images: Tensor, sigma: float) -> Tensor:
-    """Gaussian 2^-(k / sigma)^2 over k up to floor(3 sigma) px, edges repeated; below 1/3 px: unchanged."""
+    """Gaussian 2^-(k / sigma)^2 over k up to floor(3 sigma) px, mid-grey around; below 1/3 px: unchanged.
+
+    images [B, 3, H, W] in [0, 1].
+    """
     radius = math.floor(3 * sigma)
     if radius < 1:
         return images
     kernel = torch.exp2(-((torch.arange(-radius, radius + 1, device=images.device) / sigma) ** 2)).to(images.dtype)
     kernel = (kernel / kernel.sum()).expand(images.shape[1], 1, -1)
     channels = images.shape[1]
-    padded = functional.pad(images, (radius,) * 4, mode="replicate")
-    rows = functional.conv2d(padded, kernel[:, :, None, :], groups=channels)
-    return functional.conv2d(rows, kernel[:, :, :, None], groups=channels)
+    rows = functional.conv2d(images * 2 - 1, kernel[:, :, None, :], padding=(0, radius), groups=channels)
+    both = functional.conv2d(rows, kernel[:, :, :, None], padding=(radius, 0), groups=channels)
+    return (both + 1) / 2
 
 
 def _reach(size: tuple[int, int]) -> tuple[int, int]:
     """How far images move: an eighth of each side, in px."""
-    return max(round(size[0] / 8), 1), max(round(size[1] / 8), 1)
+    return int(size[0] / 8 + 0.5), int(size[1] / 8 + 0.5)
+
+
+def _hole(side: int) -> int:
+    """The part of a side that is cut out, a fifth, in px."""
+    return int(side / 5 + 0.5)
 
 
 def _colour(x: Tensor, u: Tensor) -> Tensor:
@@ -92,7 +102,10 @@ def _translate(x: Tensor, shift: Tensor) -> Tensor:
 
 
 def _cutout(x: Tensor, centre: Tensor) -> Tensor:
-    """Zero a square of half the side around a random point, clipped at the border."""
-    inside = [(torch.arange(size) - centre[:, i : i + 1] + 0.5).abs() < size / 4 for i, size in enumerate(x.shape[-2:])]
-    hole = inside[0][:, :, None] & inside[1][:, None, :]
+    """Zero a rectangle of a fifth of each side around a random point, clipped at the border."""
+    inside = []
+    for i, size in enumerate(x.shape[-2:]):
+        past = torch.arange(size) - centre[:, i : i + 1] + _hole(size) // 2  # px from the rectangle's beginning
+        inside.append((past >= 0) & (past < _hole(size)))
+    hole = (inside[0][:, :, None] & inside[1][:, None, :]).to(x.device)
     return x * (~hole)[:, None].to(x)

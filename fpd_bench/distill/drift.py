@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from fpd_bench.distill.affinity import NORMALISE, log_weights
+from fpd_bench.distill.guards import GUARDS, SELF_DISTANCE, Guards
 from fpd_bench.distill.running import Running
 from fpd_bench.errors import ConfigError, UnknownName
 
@@ -27,10 +28,7 @@ SCALE = ("layer", "position", "running", "none")
 EQUALISE = ("layer", "position", "running", "none")
 COMBINE = ("losses", "fields")
 NORM = ("mean", "sum")
-
-_SMALLEST_SCALE = 1e-12
-_SMALLEST_SQUARE = 1e-12  # under V^2 in Z_h; far below the 5e-5 that joint weights reach at h = .02
-_SELF_DISTANCE = 100.0  # added to the self pair by the published code
+_SMALLEST_UNIT = 1e-12  # features are divided by it, whatever the guards
 
 
 @dataclass(frozen=True)
@@ -84,6 +82,7 @@ def drift_field(
     equalise: str = "layer",
     combine: str = "losses",
     norm: str = "mean",
+    guards: str = "tiny",
     memory: Tensor | None = None,
     running: Running | None = None,
 ) -> DriftField:
@@ -110,12 +109,14 @@ def drift_field(
     combine: "losses" adds up a loss per bandwidth; "fields" is one loss on the sum of V_h / Z_h, as in the published
         code. The gradient is the same, the value is not.
     norm: of a squared distance over the D dimensions, "mean" or "sum".
+    guards: of divisions by almost nothing: "tiny" only keeps them finite; "published" are the published Drifting
+        code's, under which drafts and refinements that have collapsed into one another stay where they are.
     memory [M, F, D]: features of earlier drafts, further negatives of every sample.
     running: the means of earlier steps, updated here; needed by "running" only.
     Raises ConfigError and UnknownName for impossible options.
     """
     choices = {"positives": positives, "negatives": negatives, "normalise": normalise, "scale": scale}
-    _check_choices(choices | {"equalise": equalise, "combine": combine, "norm": norm}, floor)
+    _check_choices(choices | {"equalise": equalise, "combine": combine, "norm": norm, "guards": guards}, floor)
     widths = _check_sizes(student, refined, bandwidths, choices, groups, shifts)
     running = running or Running()
     of_prompt = len(student) // groups  # samples
@@ -123,14 +124,18 @@ def drift_field(
     basis = _basis(_problems(student, groups), _problems(refined, groups), memory)
     n = len(student) // groups
     gram = basis[:, : 2 * n] @ basis[:, : 2 * n].mT
-    to_x, to_y = _distances(gram)
-    to_m = torch.cdist(basis[:, :n], basis[:, 2 * n :])
-    unit = _unit(to_x, to_y, to_m, scale, groups, running)
+    least, dims = GUARDS[guards], student.shape[-1]
+    to_x, to_y, to_m = (
+        d.clamp_min(least.distance) for d in (*_distances(gram), torch.cdist(basis[:, :n], basis[:, 2 * n :]))
+    )
+    mean = _unit(to_x, to_y, to_m, scale, groups, running)
+    unit = mean.clamp_min(least.scale)
     to_x, to_y, to_m = to_x / unit, to_y / unit, to_m / unit
     # What a squared length is measured in, so that it is a mean over dimensions: distances to 1 are not divided by D.
-    area = unit.square() * (student.shape[-1] if scale == "none" else 1)
+    smallest = max(least.unit * math.sqrt(dims), _SMALLEST_UNIT)
+    area = unit.square() * dims if scale == "none" else mean.clamp_min(smallest).square()
     length = _Length(basis, gram, area)
-    near = torch.cat([_repelling(to_x, negatives, shifts, _SELF_DISTANCE if floor else math.inf), to_m], -1)
+    near = torch.cat([_repelling(to_x, negatives, shifts, SELF_DISTANCE if floor else math.inf), to_m], -1)
     h = torch.tensor(widths, dtype=gram.dtype, device=gram.device)[:, None, None, None]
     log_neg, log_pos = log_weights(-near / h, -_pulling(to_y, positives, of_prompt) / h, normalise, floor)
     largest = torch.maximum(log_neg.amax((1, 2, 3), keepdim=True), log_pos.amax((1, 2, 3), keepdim=True))
@@ -142,10 +147,10 @@ def drift_field(
     repel = _less_row_sum(torch.cat([a_neg[..., :n], nothing, a_neg[..., n:]], -1))
     v = attract - repulsion * repel
     factor = largest.flatten().exp()
-    square, z = _sizes(length(v), largest.view(-1, 1), equalise, groups, running)
+    square, z = _sizes(length(v), largest.view(-1, 1), equalise, groups, running, least)
     together = (v / z[:, :, None, None]).sum(0)
     value = ((square / z).mean(1) * factor).sum() if combine == "losses" else _mean(length(together[None]))[0]
-    size = student.shape[-1] if norm == "sum" else 1
+    size = dims if norm == "sum" else 1
     gradient = together @ basis * (-2 * size / (area * n * len(basis)))
     ratio = (_mean(length(repel)) / _mean(length(attract)).clamp_min(1e-30)).sqrt()
     stats = _stats(widths, square.mean(1).sqrt() * factor, ratio, to_y, unit)
@@ -205,13 +210,14 @@ def _unit(to_x: Tensor, to_y: Tensor, to_m: Tensor, scale: str, groups: int, run
     if to_m.numel():
         mean = torch.cat([mean, mean, to_m], -1)
     if scale == "position":
-        per_position = mean.unflatten(0, (groups, -1)).mean((0, 2, 3)).clamp_min(_SMALLEST_SCALE)
-        return per_position.repeat(groups)[:, None, None]
-    unit = mean.mean().clamp_min(_SMALLEST_SCALE)
+        return mean.unflatten(0, (groups, -1)).mean((0, 2, 3)).repeat(groups)[:, None, None]
+    unit = mean.mean()
     return running.update("unit", unit) if scale == "running" else unit
 
 
-def _sizes(lengths: Tensor, level: Tensor, equalise: str, groups: int, running: Running) -> tuple[Tensor, Tensor]:
+def _sizes(
+    lengths: Tensor, level: Tensor, equalise: str, groups: int, running: Running, least: Guards
+) -> tuple[Tensor, Tensor]:
     """(mean |V_h|^2, Z_h), both [H, 1] or, per position, [H, P]; both without the factor exp(level [H, 1]) of V_h.
 
     lengths [H, P, n]: |V_h|^2 of each sample.
@@ -222,7 +228,8 @@ def _sizes(lengths: Tensor, level: Tensor, equalise: str, groups: int, running: 
         square = _mean(lengths)[:, None]
     if equalise == "none":
         return square, (-level).exp()
-    z = square.clamp_min(_SMALLEST_SQUARE).sqrt()
+    lowest = (-level).clamp_max(80).exp() if least.whole else 1.0  # finite in float32
+    z = square.sqrt().clamp_min(math.sqrt(least.square) * lowest)
     if equalise == "running":  # of the logarithm: the RMS of a narrow kernel may not fit a float
         z = (running.update("log_z", z.log() + level) - level).exp()
     return square, z
@@ -281,7 +288,8 @@ def _stats(widths: list[float], rms: Tensor, ratio: Tensor, to_y: Tensor, unit: 
 
 def _check_choices(choices: dict[str, str], floor: float) -> None:
     known = {"positives": POSITIVES, "negatives": NEGATIVES, "normalise": NORMALISE, "scale": SCALE}
-    for kind, names in (known | {"equalise": EQUALISE, "combine": COMBINE, "norm": NORM}).items():
+    known |= {"equalise": EQUALISE, "combine": COMBINE, "norm": NORM, "guards": tuple(GUARDS)}
+    for kind, names in known.items():
         if choices[kind] not in names:
             raise UnknownName(f"drift.{kind}", choices[kind], names)
     if not 0 <= floor < 1:

@@ -15,7 +15,7 @@ from fpd_bench.registry import estimators
 @estimators.register("ste")
 @dataclass(frozen=True)
 class StraightThrough:
-    """Codebook rows of the sampled codes forward, gradient of the soft mixture backward (Eq. 8)."""
+    """Codebook rows of the sampled codes forward, bit for bit, gradient of the soft mixture backward (Eq. 8)."""
 
     on_codebook = True
     soft_teacher = False
@@ -23,7 +23,7 @@ class StraightThrough:
     def __call__(self, logits: Tensor, codes: Tensor, codebook: Tensor) -> Tensor:
         """logits [B, L, K], codes [B, L], codebook [K, d] -> embeddings [B, L, d]."""
         soft = logits.softmax(-1) @ codebook
-        return codebook[codes] + soft - soft.detach()
+        return codebook[codes] + (soft - soft.detach())  # the bracket is exactly 0: without it the row is rounded
 
 
 @estimators.register("soft")

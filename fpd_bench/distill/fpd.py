@@ -14,7 +14,7 @@ from fpd_bench.bench import Condition, Track
 from fpd_bench.config.fields import own_settings
 from fpd_bench.config.schema import RunConfig
 from fpd_bench.distill import parallel
-from fpd_bench.distill.adversary import Adversary, Views
+from fpd_bench.distill.adversary import Adversary
 from fpd_bench.distill.drafting import Start, draft_codes, draft_logits, draw_noise, draw_start
 from fpd_bench.distill.drift import DriftField, drift_field
 from fpd_bench.distill.memory import Memory
@@ -72,7 +72,8 @@ class FixedPointDistillation:
             parts = [self._draft(student, start[rows], condition[rows], noise[rows]) for rows in chunks]
         codes, logits = torch.cat([p.codes for p in parts]), torch.cat([p.logits.detach() for p in parts])
         with clock("refine"):
-            soft = logits.softmax(-1) if self.estimator.soft_teacher else None
+            # A mixture stands in for the student's own codes; where the draft has others, the teacher sees those.
+            soft = logits.softmax(-1) if self.estimator.soft_teacher and self.source.of_student else None
             damaged = parallel.mine(self.source(parallel.gather(codes), self.track.n_codes, self.streams["draft"]))
             repaired = refine(self.track, damaged, condition, self.config.refine, self.streams["refine"], soft)
         with clock("target"), torch.inference_mode():
@@ -83,13 +84,14 @@ class FixedPointDistillation:
             features = {layer: torch.cat([p.features[layer].detach() for p in parts]) for layer in targets}
             fields = self._fields(*({k: parallel.gather(v) for k, v in part.items()} for part in (features, targets)))
             pulls = {layer: parallel.mine(field.gradient) for layer, field in fields.items()}
-        stats = self._adversarial_step(torch.cat([p.images.detach() for p in parts]), clock)
-        views = parallel.mine(self.adversary.draw(whole, parts[0].images)) if self.adversary else None
+        drawn = torch.cat([p.images.detach() for p in parts])
+        stats = self._adversarial_step(drawn, clock)
         with clock("backward"):
+            towards_real = self._adversarial_pull(drawn, whole)
             for rows, part in zip(chunks, parts, strict=True):
                 if len(chunks) > 1:
                     part = self._draft(student, start[rows], condition[rows], noise[rows], part.codes)
-                self._pull(part, pulls, rows, views[rows] if views else None, whole).backward()
+                self._pull(part, pulls, towards_real, rows).backward()
         stats |= draft_statistics(logits, codes, repaired.codes, repaired.hidden) | clock.seconds
         stats["loss"] = sum(float(field.value) for field in fields.values())
         return stats | {f"{layer}/{k}": v for layer, field in fields.items() for k, v in field.stats.items()}
@@ -109,9 +111,8 @@ class FixedPointDistillation:
         return Work(
             flops,
             networks.numbers(config.start.sampling) + networks.numbers(repair_sampling(config)),
-            max(student.alive, decoder.alive, backbone.alive, 2 * networks.judge.kept),
+            max(student.alive, decoder.alive, backbone.alive, 2 * networks.judge.kept, networks.critic.kept),
             student.kept + decoder.kept + backbone.kept,
-            networks.critic.kept,
         )
 
     def after_step(self, student: nn.Module, condition: Condition) -> dict[str, float]:
@@ -177,6 +178,7 @@ class FixedPointDistillation:
             equalise=drift.equalise,
             combine=drift.combine,
             norm=drift.norm,
+            guards=drift.guards,
             memory=memory.features if memory else None,
             running=self.running.setdefault(layer, Running()),
         )
@@ -184,13 +186,22 @@ class FixedPointDistillation:
             memory.push(student)
         return field
 
-    def _pull(self, part: Draft, pulls: dict[str, Tensor], rows: slice, views: Views | None, whole: int) -> Tensor:
+    def _pull(self, part: Draft, pulls: dict[str, Tensor], towards_real: Tensor | None, rows: slice) -> Tensor:
         """A scalar whose gradient is that of L_drift + lambda L_gan for these rows of this rank."""
-        total = torch.stack([(part.features[layer] * pull[rows]).sum() for layer, pull in pulls.items()]).sum()
-        if self.adversary:
-            share = len(part.codes) / whole
-            total = total + self.config.gan.weight * share * self.adversary.generator_loss(part.images, views)
-        return total
+        terms = [(part.features[layer] * pull[rows]).sum() for layer, pull in pulls.items()]
+        if towards_real is not None:
+            terms.append((part.images * towards_real[rows]).sum())
+        return torch.stack(terms).sum()
+
+    def _adversarial_pull(self, images: Tensor, whole: int) -> Tensor | None:
+        """d lambda L_gan / d images [b, 3, H, W] of this rank, None without L_gan.
+
+        Of all its images together, whatever the micro-batches: the heads' batch norms look at the batch.
+        """
+        if not self.adversary:
+            return None
+        views = parallel.mine(self.adversary.draw(whole, images))
+        return self.adversary.pull(images, views) * (self.config.gan.weight * len(images) / whole)
 
     def _adversarial_step(self, fake: Tensor, clock: Clock) -> dict[str, float]:
         if not self.adversary:

@@ -45,14 +45,13 @@ class Work:
     """What a method does for an image in a step.
 
     flops: by part; noise: random numbers. Bytes: at_once, alive while teacher, decoder or discriminator take the whole
-    batch together; graph, kept for the gradient; judged, what the discriminator adds to that.
+    batch together; graph, kept for the gradient.
     """
 
     flops: dict[str, float]
     noise: int
     at_once: float
     graph: float
-    judged: float = 0
 
 
 def draft_calls(config: RunConfig) -> int:

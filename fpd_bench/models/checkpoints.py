@@ -5,7 +5,9 @@ AssetError that names the file, what was found in it and the command that gets t
 """
 
 import pickle
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, TypeVar
 
 import torch
 from safetensors import SafetensorError
@@ -13,66 +15,78 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from fpd_bench.assets import hub
-from fpd_bench.assets.kinds import KINDS, PREFIXES, identify
-from fpd_bench.assets.weight_files import pickle_refused, refuse_text, some
+from fpd_bench.assets.kinds import KINDS, identify
+from fpd_bench.assets.shards import parts
+from fpd_bench.assets.values import check_archive
+from fpd_bench.assets.weight_files import pickle_refused, refuse_foreign, some
+from fpd_bench.assets.wrappings import unwrapped
 from fpd_bench.errors import AssetError, UnknownName
+from fpd_bench.models.pickled_module import is_tensor
 
-__all__ = ["KINDS", "check_fit", "fitting_state", "identify", "load_state", "load_weights"]
+__all__ = ["KINDS", "check_fit", "fitting_state", "identify", "load_state", "load_weights", "require_fit"]
 
-WRAPPERS = ("model_state_dict", "state_dict")  # under which training scripts keep the weights
+T = TypeVar("T")
+Shape = tuple[int, ...]
 SHOWN = 3  # names listed in an error message
 
 
 def load_state(path: str | Path, kind: str = "") -> dict[str, Tensor]:
-    """The tensors of a .safetensors, .pth, .pt, .bin or .ckpt file, unwrapped and without common prefixes, on the CPU.
+    """Read a .safetensors, .pth, .pt, .bin or .ckpt file: its tensors, unwrapped, without common prefixes, on the CPU.
 
-    path: a file, or a hub name: REPOSITORY/FILE, or REPOSITORY alone for the file that its kind has there.
-    kind: a name in KINDS, for the message if the file is missing. Raises AssetError if the file is missing,
-    incomplete, not a weights file, or a pickle that wants to run code.
+    path: a file, the index of safetensors shards, or a hub name: REPOSITORY/FILE, or REPOSITORY alone for the file that
+    its kind has there. kind: a name in KINDS, for the message if the file is missing.
+    Raises AssetError if the file is missing, damaged, not a weights file, or a pickle that wants to run code.
     """
     path = _local(path, kind)
     if not path.is_file():
         hint = f" {KINDS[kind].how_to_get(path)}" if kind else ""
         what = "is a folder, not a weights file" if path.is_dir() else "does not exist"
         raise AssetError(f"Weights '{path}': {what}.{hint}")
-    tensors = _unwrap(_read(path))
-    if not tensors:
-        raise AssetError(f"Weights '{path}': no tensors inside, nor under {' or '.join(WRAPPERS)}.")
-    for prefix in PREFIXES:
-        if all(key.startswith(prefix) for key in tensors):
-            tensors = {key.removeprefix(prefix): value for key, value in tensors.items()}
-    return tensors
+    refuse_foreign(path, "")
+    content = {name: value for part in parts(path) for name, value in _read(part).items()}
+    return unwrapped(content, is_tensor)
 
 
 def load_weights(model: nn.Module, path: str | Path, kind: str) -> None:
     """Fill `model` (in place) from a file that must hold a model of `kind`, every tensor of it and no other.
 
-    Tied tensors (`model.tied`: key -> key) may be stored once. Raises AssetError, UnknownName for an unknown kind.
+    Tied tensors (`model.tied`: key -> key) may be stored once; what nothing reads (`model.unread`) may be missing, and
+    stays as it is. Raises AssetError, UnknownName for an unknown kind.
     """
-    model.load_state_dict(fitting_state(model, path, kind))
+    model.load_state_dict(fitting_state(model, path, kind), strict=False)  # which has looked at all names
 
 
 def fitting_state(model: nn.Module, path: str | Path, kind: str) -> dict[str, Tensor]:
-    """What `load_weights` would fill `model` with; the model is only looked at, so it may be on the meta device."""
-    if kind not in KINDS:
-        raise UnknownName("weights kind", kind, [name for name in KINDS if KINDS[name].hub])
-    path, wanted = Path(path), KINDS[kind]
-    state = load_state(path, kind)
-    found = identify(state)
-    if found != kind:
-        other = f"a {KINDS[found].title}" if found else f"an unknown model (keys {some(state)})"
-        raise AssetError(f"Weights '{path}' hold {other}, not a {wanted.title}. {wanted.how_to_get(path)}")
-    state = {key: value for key, value in state.items() if not key.startswith(wanted.ignored or ("\0",))}
-    for pair in getattr(model, "tied", {}).items():
-        for key, twin in (pair, pair[::-1]):
-            if key not in state and twin in state:
-                state[key] = state[twin]
-    check_fit(model.state_dict(), state, f"Weights '{path}' ({wanted.title})")
+    """Read what `load_weights` fills `model` with, which is only looked at, so it may be on the meta device."""
+    state = load_state(path, _known(kind))
+    require_fit(model, shapes_of(state), Path(path), kind)
+    state = _completed(model, state, kind)
+    spoilt = [name for name, value in state.items() if value.is_floating_point() and not value.isfinite().all()]
+    if spoilt:
+        raise AssetError(
+            f"Weights '{path}' hold NaN or infinite numbers, in {len(spoilt)} tensors {some(spoilt)}. Fetch them again."
+        )
     return state
 
 
-def check_fit(ours: dict[str, Tensor], theirs: dict[str, Tensor], subject: str) -> None:
+def require_fit(model: nn.Module, shapes: Mapping[str, Shape], path: Path, kind: str) -> None:
+    """Raises AssetError unless a file whose tensors have these shapes holds a `kind` of the model's size.
+
+    model: may be on the meta device.
+    """
+    found, wanted = identify(shapes), KINDS[_known(kind)]
+    if found != kind:
+        other = f"a {KINDS[found].title}" if found else f"an unknown model (keys {some(shapes)})"
+        raise AssetError(f"Weights '{path}' hold {other}, not a {wanted.title}. {wanted.how_to_get(path)}")
+    theirs, ours = _completed(model, shapes, kind), model.state_dict()
+    for name in getattr(model, "unread", ()):
+        theirs.setdefault(name, tuple(ours[name].shape))
+    check_fit(ours, theirs, f"Weights '{path}' ({wanted.title})")
+
+
+def check_fit(state: Mapping[str, Tensor], theirs: Mapping[str, Tensor] | Mapping[str, Shape], subject: str) -> None:
     """Raises AssetError unless both hold the same keys in the same shapes; subject: what `theirs` is."""
+    ours, theirs = shapes_of(state), shapes_of(theirs)
     missing, extra = ours.keys() - theirs.keys(), theirs.keys() - ours.keys()
     if missing or extra:
         raise AssetError(
@@ -80,12 +94,31 @@ def check_fit(ours: dict[str, Tensor], theirs: dict[str, Tensor], subject: str) 
             f"{len(extra)} unknown {some(extra)}. Is it another size of the model?"
         )
     wrong = [
-        f"{key} {list(theirs[key].shape)} instead of {list(ours[key].shape)}"
-        for key in sorted(ours)
-        if theirs[key].shape != ours[key].shape
+        f"{key} {list(theirs[key])} instead of {list(ours[key])}" for key in sorted(ours) if theirs[key] != ours[key]
     ]
     if wrong:
         raise AssetError(f"{subject} are of another size: {'; '.join(wrong[:SHOWN])} ({len(wrong)} such tensors).")
+
+
+def shapes_of(state: Mapping[str, Tensor] | Mapping[str, Shape]) -> dict[str, Shape]:
+    """The shapes of tensors; shapes stay what they are."""
+    return {name: tuple(getattr(value, "shape", value)) for name, value in state.items()}
+
+
+def _known(kind: str) -> str:
+    if kind not in KINDS:
+        raise UnknownName("weights kind", kind, [name for name in KINDS if KINDS[name].hub])
+    return kind
+
+
+def _completed(model: nn.Module, state: Mapping[str, T], kind: str) -> dict[str, T]:
+    """A state (or its shapes) without what the model has no use for, and with both names of tied tensors."""
+    kept = {key: value for key, value in state.items() if not key.startswith(KINDS[kind].ignored or ("\0",))}
+    for pair in getattr(model, "tied", {}).items():
+        for key, twin in (pair, pair[::-1]):
+            if key not in kept and twin in kept:
+                kept[key] = kept[twin]
+    return kept
 
 
 def _local(path: str | Path, kind: str) -> Path:
@@ -97,20 +130,11 @@ def _local(path: str | Path, kind: str) -> Path:
     return hub.fetch(f"{owner}/{repository}", [file], kind or "weights")
 
 
-def _unwrap(content: object) -> dict[str, Tensor]:
-    for name in WRAPPERS:
-        if isinstance(content, dict) and isinstance(content.get(name), dict):
-            content = content[name]
-    if not isinstance(content, dict):
-        return {}
-    return {key: value for key, value in content.items() if isinstance(key, str) and isinstance(value, Tensor)}
-
-
-def _read(path: Path) -> object:
-    refuse_text(path)
+def _read(path: Path) -> dict[str, Any]:
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
+        check_archive(path)
         return torch.load(path, map_location="cpu", weights_only=True)
     except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, KeyError, ValueError) as error:
         if any(mark in str(error) for mark in ("Unsupported global", "Unsupported class", "TorchScript")):

@@ -24,6 +24,7 @@ from fpd_bench.models.compute import network, recomputing
 from fpd_bench.models.published_sizes import read_config
 from fpd_bench.models.vit import HEADS
 
+DEIT_NAME = "deit_base_distilled_patch16_224"
 SIDE = 224  # pixels the feature networks see
 HEAD_CHANNELS = {8: 512, 16: 256, 32: 128, 64: 64, 128: 64}  # of a head's map, by the map's side
 
@@ -164,7 +165,7 @@ class VitFeatures(nn.Module):
 
 
 NETWORKS: dict[str, type[VitFeatures | ConvFeatures]] = {  # timm's names
-    "deit_base_distilled_patch16_224": VitFeatures,
+    DEIT_NAME: VitFeatures,
     "tf_efficientnet_lite0": ConvFeatures,
 }
 

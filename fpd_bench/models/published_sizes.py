@@ -1,162 +1,169 @@
-"""Sizes of the published models from the configuration files beside their weights; the published sizes without one."""
+"""Sizes of the published models from the configuration files beside their weights; the published sizes without one.
 
-import json
+A setting that our networks do not have is refused, not ignored: the weights would load, and draw something else.
+"""
+
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-import yaml
-
-from fpd_bench.errors import AssetError
 from fpd_bench.models.maskgen import MaskGenShape
 from fpd_bench.models.maskgit import MaskGitShape
+from fpd_bench.models.settings import Settings, read_config
 from fpd_bench.models.tatitok import TaTiTokShape, VitSize
 from fpd_bench.models.text import ClipTextShape
 from fpd_bench.models.vqgan import VqganShape
 
+__all__ = [
+    "clip_shape", "maskgen_score", "maskgen_shape", "maskgit_shape", "read_config", "tatitok_shape", "vqgan_shape",
+]  # fmt: skip
+
 VIT_SIZES = {"small": VitSize(512, 8, 8), "base": VitSize(768, 12, 12), "large": VitSize(1024, 24, 16)}
-
-
-def read_config(path: Path) -> dict[str, Any] | None:
-    """A .json or .yaml mapping; None if there is no such file. Raises AssetError if it is something else."""
-    if not path.is_file():
-        return None
-    try:
-        content = yaml.safe_load(path.read_text())  # JSON is YAML
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise AssetError(f"'{path}' cannot be read: {error} Fetch it again.") from error
-    if not isinstance(content, dict):
-        raise AssetError(f"'{path}' holds no settings but {json.dumps(content)[:60]}. Fetch it again.")
-    return content
+PUBLISHED_SCORE = 6.5  # of MaskGen-L's config.json
+SCORE_WITHOUT = 6.0  # of the published code, where a config.json has none
 
 
 def maskgen_shape(path: Path) -> MaskGenShape:
     """From `config.json` of the hub's generator_maskgen_vq_l. Raises AssetError."""
-    model = _section(path, "model", "maskgen")
+    model = _model(path)
     if model is None:
         return MaskGenShape()
-    vq, generator = model.get("vq_model", {}), model["maskgen"]
-    return _shape(
-        path,
-        lambda: MaskGenShape(
-            codes=vq["codebook_size"],
-            tokens=vq["num_latent_tokens"],
-            width=generator["decoder_embed_dim"],
-            depth=generator["decoder_depth"],
-            heads=generator["decoder_num_heads"],
-            text_width=vq.get("text_embed_dim", 768),
-            score_width=generator["micro_condition_embed_dim"],
-            unused_classes=generator["condition_num_classes"],
-        ),
+    vq, generator = model.section("vq_model"), model.section("maskgen")
+    generator.expect("micro_condition", True)
+    generator.expect("weight_tying", True)
+    generator.expect("mask_schedule_strategy", "arccos")
+    vq.expect("quantize_mode", "vq")
+    return MaskGenShape(
+        codes=vq.count("codebook_size"),
+        tokens=vq.count("num_latent_tokens"),
+        width=generator.count("decoder_embed_dim"),
+        depth=generator.count("decoder_depth"),
+        heads=generator.count("decoder_num_heads"),
+        text_width=vq.count("text_embed_dim", 768),
+        score_width=generator.count("micro_condition_embed_dim"),
+        unused_classes=generator.count("condition_num_classes"),
     )
 
 
 def maskgen_score(path: Path) -> float:
-    """The aesthetic score that MaskGen's `config.json` samples with; 6.5 without one."""
-    model = _section(path, "model", "maskgen")
-    return float(model["maskgen"].get("sample_aesthetic_score", 6.5)) if model else 6.5
+    """The aesthetic score that MaskGen's `config.json` samples with; the published one without a file.
+
+    Raises AssetError.
+    """
+    model = _model(path)
+    return model.section("maskgen").number("sample_aesthetic_score", SCORE_WITHOUT) if model else PUBLISHED_SCORE
 
 
 def tatitok_shape(path: Path) -> TaTiTokShape:
     """From `config.json` of the hub's tokenizer_tatitok_bl128_vq. Raises AssetError."""
-    model = _section(path, "model", "vq_model")
+    model = _model(path)
     if model is None:
         return TaTiTokShape()
-    vq, whole = model["vq_model"], read_config(path) or {}
-    size = whole.get("dataset", {}).get("preprocessing", {}).get("crop_size", whole.get("crop_size", 256))
-    return _shape(
-        path,
-        lambda: TaTiTokShape(
-            codes=vq["codebook_size"],
-            dim=vq["token_size"],
-            tokens=vq["num_latent_tokens"],
-            resolution=size,
-            patch=vq["vit_dec_patch_size"],
-            encoder=_vit(vq["vit_enc_model_size"]),
-            decoder=_vit(vq["vit_dec_model_size"]),
-            text_tokens=vq.get("text_context_length", 77),
-            text_width=vq.get("text_embed_dim", 768),
-        ),
+    vq = model.section("vq_model")
+    for key, only in (
+        ("use_l2_norm", False),
+        ("quantize_mode", "vq"),
+        ("is_legacy", False),
+        ("finetune_decoder", False),
+    ):
+        vq.expect(key, only)
+    patch = vq.count("vit_dec_patch_size")
+    vq.expect("vit_enc_patch_size", patch)
+    return TaTiTokShape(
+        codes=vq.count("codebook_size"),
+        dim=vq.count("token_size"),
+        tokens=vq.count("num_latent_tokens"),
+        resolution=_resolution(path),
+        patch=patch,
+        encoder=_vit(vq, "vit_enc_model_size"),
+        decoder=_vit(vq, "vit_dec_model_size"),
+        text_tokens=vq.count("text_context_length", 77),
+        text_width=vq.count("text_embed_dim", 768),
     )
 
 
 def clip_shape(path: Path) -> ClipTextShape:
     """From `open_clip_config.json`. Raises AssetError."""
-    model = _section(path, "model_cfg", "text_cfg")
-    if model is None:
+    config = read_config(path)
+    if config is None:
         return ClipTextShape()
-    text = model["text_cfg"]
-    return _shape(
-        path,
-        lambda: ClipTextShape(
-            text["context_length"],
-            text["vocab_size"],
-            text["width"],
-            text["heads"],
-            text["layers"],
-            model["embed_dim"],
-        ),
+    whole = Settings(path, config)
+    model = whole.section("model_cfg") if "model_cfg" in config else whole
+    model.expect("quick_gelu", True)  # OpenAI's weights have it; their file does not say so
+    text = model.section("text_cfg")
+    text.expect("hf_model_name", None)
+    return ClipTextShape(
+        text.count("context_length"),
+        text.count("vocab_size"),
+        text.count("width"),
+        text.count("heads"),
+        text.count("layers"),
+        model.count("embed_dim"),
     )
 
 
 def maskgit_shape(path: Path) -> MaskGitShape:
-    """From a .json beside the .pth with v1's constructor arguments; v1 publishes none, so usually the defaults."""
-    ctor = read_config(path)
-    if ctor is None:
+    """From a .json beside the .pth with v1's constructor arguments; v1 publishes none, so usually the defaults.
+
+    Raises AssetError.
+    """
+    config = read_config(path)
+    if config is None:
         return MaskGitShape()
-    return _shape(
-        path,
-        lambda: MaskGitShape(
-            codes=ctor["codebook_size"],
-            grid=ctor["f_factor"],  # v1's name for the side of the token grid
-            classes=ctor["nclass"],
-            width=ctor["hidden_dim"],
-            depth=ctor["depth"],
-            heads=ctor["heads"],
-            hidden=ctor["mlp_dim"],
-            dropout=ctor["dropout"],
-        ),
+    ctor = Settings(path, config)
+    return MaskGitShape(
+        codes=ctor.count("codebook_size"),
+        grid=ctor.count("f_factor"),  # v1's name for the side of the token grid
+        classes=ctor.count("nclass"),
+        width=ctor.count("hidden_dim"),
+        depth=ctor.count("depth"),
+        heads=ctor.count("heads"),
+        hidden=ctor.count("mlp_dim"),
+        dropout=ctor.number("dropout"),
     )
 
 
 def vqgan_shape(path: Path) -> VqganShape:
     """From taming's `model.yaml`. Raises AssetError."""
-    model = _section(path, "model", "params")
+    model = _model(path)
     if model is None:
         return VqganShape()
-    params = model["params"]
-    return _shape(
-        path,
-        lambda: VqganShape(
-            codes=params["n_embed"],
-            dim=params["embed_dim"],
-            channels=params["ddconfig"]["ch"],
-            multipliers=tuple(params["ddconfig"]["ch_mult"]),
-            blocks=params["ddconfig"]["num_res_blocks"],
-            attention=tuple(params["ddconfig"]["attn_resolutions"]),
-            resolution=params["ddconfig"]["resolution"],
-            latent=params["ddconfig"]["z_channels"],
-        ),
+    params = model.section("params")
+    sizes = params.section("ddconfig")
+    for key, only in (("double_z", False), ("in_channels", 3), ("out_ch", 3)):
+        sizes.expect(key, only)
+    return VqganShape(
+        codes=params.count("n_embed"),
+        dim=params.count("embed_dim"),
+        channels=sizes.count("ch"),
+        multipliers=sizes.counts("ch_mult"),
+        blocks=sizes.count("num_res_blocks"),
+        attention=sizes.counts("attn_resolutions"),
+        resolution=sizes.count("resolution"),
+        latent=sizes.count("z_channels"),
     )
 
 
-def _section(path: Path, wrapper: str, needed: str) -> Mapping[str, Any] | None:
-    """The part of a configuration that holds `needed`, inside `wrapper` or at the top; None if there is no file."""
+def _model(path: Path) -> Settings | None:
+    """The section `model`, or the whole file where it has none; None if there is no file."""
     config = read_config(path)
     if config is None:
         return None
-    inner = config.get(wrapper, config)
-    if not isinstance(inner, dict) or not isinstance(inner.get(needed), dict):
-        raise AssetError(f"'{path}' has no section {wrapper}.{needed}: is it another model's? Fetch it again.")
-    return inner
+    whole = Settings(path, config)
+    return whole.section("model") if "model" in config else whole
 
 
-def _vit(size: str | Mapping[str, int]) -> VitSize:
-    return VIT_SIZES[size] if isinstance(size, str) else VitSize(size["width"], size["layers"], size["heads"])
+def _resolution(path: Path) -> int:
+    """Side of TA-TiTok's images, which stands outside its model section."""
+    whole = Settings(path, read_config(path) or {})
+    if "dataset" in whole.content:
+        return whole.section("dataset").section("preprocessing").count("crop_size")
+    return whole.count("crop_size", 256)
 
 
-def _shape(path: Path, build: Any) -> Any:
-    try:
-        return build()
-    except (KeyError, TypeError) as error:
-        raise AssetError(f"'{path}' lacks the setting {error}: is it another model's? Fetch it again.") from error
+def _vit(vq: Settings, key: str) -> VitSize:
+    found = vq.content.get(key)
+    if not isinstance(found, Mapping):
+        size: VitSize = vq.choice(key, VIT_SIZES)
+        return size
+    own = vq.section(key)
+    return VitSize(own.count("width"), own.count("layers"), own.count("heads"))

@@ -5,6 +5,7 @@ P = (H / patch)^2 patches, T text tokens. Images are in [0, 1].
 """
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -120,7 +121,10 @@ class Decoder(_Vit):
 
 
 class ClusteredCodebook(Codebook):
-    """A codebook with the usage statistics of its training (`embed_prob`), kept so that published weights fit."""
+    """A codebook with the usage statistics of its training (`embed_prob`), kept so that published weights fit.
+
+    Nothing here reads them, and weights of a codebook that was trained without (`clustering_vq: False`) have none.
+    """
 
     def __init__(self, codes: int, dim: int):
         super().__init__(codes, dim)
@@ -129,6 +133,8 @@ class ClusteredCodebook(Codebook):
 
 class TaTiTok(nn.Module):
     """Images [B, 3, H, W] in [0, 1] <-> codes [B, L] or code vectors [B, L, d]; decoding needs the caption."""
+
+    unread: ClassVar[tuple[str, ...]] = ("quantize.embed_prob",)  # weights may lack them
 
     def __init__(self, shape: TaTiTokShape = TaTiTokShape()):
         super().__init__()

@@ -68,6 +68,10 @@ class MaskedTransformer(nn.Module):
         nn.init.normal_(self.token.weight, std=0.02)
         nn.init.normal_(self.word.weight, std=0.02)
 
+    def embeddings(self) -> list[Tensor]:
+        """What tokens and their places are read by."""
+        return [self.token.weight, self.token_place]
+
     @network
     def forward(self, tokens: Tensor, condition: Condition, perturbation: Perturbation | None = None) -> Tensor:
         """tokens: ids [B, L] (mask id = K), or weights over codes and mask [B, L, K + 1] -> logits [B, L, K].

@@ -1,13 +1,15 @@
-"""python -m fpd_bench.tracks {build,fetch,check} ...
+"""python -m fpd_bench.tracks {build,fetch,check,convert} ...
 
 `build shapes` rebuilds the embedded track's assets from nothing but code; a killed build goes on where it stood.
 `fetch maskgen` brings the published files of one of the paper's tracks from the hub, those that are not there yet.
 `check maskgen` says whether they are there and work.
+`convert FILE` takes the weights out of an old pickle, without running the code that it names.
 
   python -m fpd_bench.tracks build shapes --preset coarse --steps 200 --out /tmp/assets
   python -m fpd_bench.tracks fetch maskgen --weights ~/fpd-weights
   python -m fpd_bench.tracks check maskgen --weights ~/fpd-weights
   python -m fpd_bench.tracks check maskgit --weights hub --quick
+  python -m fpd_bench.tracks convert ~/fpd-weights/Maskgit-pytorch/pretrained_maskgit/VQGAN/last.ckpt
 """
 
 import argparse
@@ -31,7 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return error.exit_code
     except OSError as error:
-        what = "the assets" if options.command == "build" else "the picture"
+        what = {"build": "the assets", "convert": "the weights"}.get(options.command, "the picture")
         how = "other folders with --work and --out" if options.command == "build" else "another place with --out"
         print(f"Cannot write {what}: {error}. Choose {how}.", file=sys.stderr)
         return 2
@@ -57,10 +59,22 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("track", help="maskgen or maskgit")
     check.add_argument("--weights", type=Path, metavar="DIR", help="or `hub`: fetch first (default: $FPD_WEIGHTS)")
     check.add_argument("--data", type=Path, metavar="DIR", help="captions and images (default: $FPD_DATA, DIR/data)")
-    check.add_argument("--quick", action="store_true", help="files, data and memory only; nothing is loaded")
+    check.add_argument("--quick", action="store_true", help="files, their fit, data and memory; nothing is loaded")
     check.add_argument("--out", type=Path, metavar="PNG", help="the picture (default: check_TRACK.png)")
     check.set_defaults(run=_check)
+    convert = commands.add_parser("convert", help="the weights of an old pickle as .safetensors; none of its code runs")
+    convert.add_argument("file", type=Path, help="written by torch.save or pickle.dump")
+    convert.add_argument("--name", default="", help="which of several objects in the file, for example ema")
+    convert.add_argument("--out", type=Path, metavar="FILE", help="(default: beside it, as .safetensors)")
+    convert.set_defaults(run=_convert)
     return parser
+
+
+def _convert(options: argparse.Namespace) -> int:
+    from fpd_bench.tracks.converting import convert
+
+    print(convert(options.file, options.name, options.out))
+    return 0
 
 
 def _fetch(options: argparse.Namespace) -> int:
@@ -112,6 +126,8 @@ def _check(options: argparse.Namespace) -> int:
     well = say(checking.check_files(options.track, folder))
     if well:
         well = say([checking.check_memory(options.track, folder)])  # before anything big is imported
+    if well:
+        well = say(checking.check_shapes(options.track, folder))
     if well:
         well = say(checking.check_data(options.track, data))
     say(checking.check_fidelity(options.track, folder))  # notes: only FID reads them

@@ -9,7 +9,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from fpd_bench.assets.kinds import KINDS
 from fpd_bench.assets.published import DEIT, OPTIONAL, PUBLISHED, Published, caption_files, files_of, reference_file
+from fpd_bench.assets.shards import parts
+from fpd_bench.assets.values import check_values
 from fpd_bench.assets.weight_files import contents, refuse_foreign
 from fpd_bench.config.fidelity_files import ADM_TRACKS, inception_file
 from fpd_bench.errors import AssetError, FpdError
@@ -63,7 +66,7 @@ def verdict(findings: list[Finding]) -> str:
 
 
 def check_files(track: str, folder: Path) -> Iterator[Finding]:
-    """Every published file: there, whole, the right model, and the one that the hub sent."""
+    """Every published file: there, whole to its last byte, all numbers finite, the right model, as the hub sent it."""
     for file in files_of(track):
         absent = file.absent(folder)
         if absent:
@@ -72,9 +75,21 @@ def check_files(track: str, folder: Path) -> Iterator[Finding]:
             continue
         try:
             refuse_foreign(file.path(folder), file.kind)
-            yield Finding("ok", file.role, f"{file.path(folder)}, {_hash(file, folder)}")
+            said = _hashes(file, folder)
+            check_values(file.path(folder), KINDS[file.kind].ignored if file.kind else ())
+            yield Finding("ok", file.role, f"{file.path(folder)}, {said}")
         except AssetError as error:
             yield Finding("wrong", file.role, str(error))
+
+
+def check_shapes(track: str, folder: Path) -> Iterator[Finding]:
+    """Settings, and the names and shapes of all tensors, against the models that read them; nothing is loaded."""
+    from fpd_bench.tracks.fitting import misfits
+
+    found = list(misfits(track, folder))
+    yield from (Finding("wrong", file.role, text) for file, text in found)
+    if not found:
+        yield Finding("ok", "shapes", "settings, names and shapes of all tensors fit")
 
 
 def check_data(track: str, data: Path) -> Iterator[Finding]:
@@ -106,7 +121,7 @@ def check_fidelity(track: str, folder: Path) -> Iterator[Finding]:
 def check_memory(track: str, folder: Path) -> Finding:
     """Whether the models fit into this machine's memory, in single precision."""
     files = [file.path(folder) for file in PUBLISHED[track] + OPTIONAL if not file.absent(folder)]
-    needed = TORCH_BYTES + sum(4 * contents(path).parameters or path.stat().st_size for path in files)
+    needed = TORCH_BYTES + sum(4 * contents(path).parameters for path in files)
     free = available_bytes()
     words = f"loading needs about {needed / 1e9:.1f} GB"
     if free is None:
@@ -119,7 +134,7 @@ def check_memory(track: str, folder: Path) -> Finding:
 
 
 def check_models(track_name: str, folder: Path, data: Path | None, picture: Path) -> Iterator[Finding]:
-    """Load everything (names and shapes of all tensors), run the teacher, the backbone and the sampler once."""
+    """Load everything, run the teacher, the backbone and the sampler once."""
     import torch
 
     from fpd_bench.registry import tracks
@@ -128,7 +143,7 @@ def check_models(track_name: str, folder: Path, data: Path | None, picture: Path
         began = time.monotonic()
         track = tracks.get(track_name)("default", weights=folder, data=data)
         backbone = track.backbone
-        yield Finding("ok", "shapes", f"all tensors fit ({time.monotonic() - began:.0f} s)")
+        yield Finding("ok", "loaded", f"all models ({time.monotonic() - began:.0f} s)")
         began = time.monotonic()
         condition = track.condition(PROMPTS[track_name])
         hidden = torch.full((len(condition), track.n_tokens), track.n_codes)
@@ -181,12 +196,15 @@ def _scored(track, images) -> Finding:
     return Finding("ok", "scorer", f"{detail['detector']['backend']}, weights {weights} ({_since(began)})")
 
 
-def _hash(file: Published, folder: Path) -> str:
-    """Size and sha256 of a file, held against what the hub said when it was downloaded."""
-    path = file.path(folder)
+def _hashes(file: Published, folder: Path) -> str:
+    """Size and sha256 of a file, or of each of its shards, held against what the hub said when it was downloaded."""
+    return "; ".join(_hash(part, file, folder) for part in parts(file.path(folder)))
+
+
+def _hash(path: Path, file: Published, folder: Path) -> str:
     digest = sha256(path)
     words = f"{path.stat().st_size / 1e6:,.1f} MB, sha256 {digest[:12]}"
-    record = folder / file.repository.partition("/")[2]
+    record = file.home(folder)
     record = record / ".cache/huggingface/download" / f"{path.relative_to(record)}.metadata"
     lines = record.read_text().split() if record.is_file() else []
     if len(lines) < 2 or len(lines[1]) != 64:

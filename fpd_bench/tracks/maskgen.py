@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from fpd_bench.assets.published import caption_files, data_folder, require
+from fpd_bench.assets.shards import digest
 from fpd_bench.bench import Suite
 from fpd_bench.errors import AssetError, ConfigError
 from fpd_bench.models.backbones import FeatureBackbone
@@ -24,7 +25,6 @@ from fpd_bench.models.perturbation import Perturbation
 from fpd_bench.models.published_sizes import clip_shape, maskgen_score, maskgen_shape, tatitok_shape
 from fpd_bench.models.tatitok import TaTiTok
 from fpd_bench.models.text import ClipText
-from fpd_bench.records.layout import sha256
 from fpd_bench.registry import tracks
 from fpd_bench.tracks.captions import open_captions
 from fpd_bench.tracks.geneval import GenEvalSuites
@@ -40,6 +40,10 @@ class MaskGenTeacher(nn.Module):
     def __init__(self, network: MaskGen, score: float):
         super().__init__()
         self.network, self.score, self.width = network, score, network.shape.width
+
+    def embeddings(self) -> list[Tensor]:
+        """What tokens and their places are read by, and, tied to that, the output layer."""
+        return [self.network.embeddings.weight, self.network.pos_embed]
 
     def forward(self, tokens: Tensor, condition: Condition, perturbation: Perturbation | None = None) -> Tensor:
         text, pooled = condition.tensors["text"], condition.tensors["pooled"]
@@ -101,6 +105,7 @@ class MaskGenTrack:
     """
 
     name = "maskgen"
+    label_smoothing = 0.1  # of the cross-entropy that its teacher was trained with
 
     def __init__(
         self,
@@ -124,7 +129,7 @@ class MaskGenTrack:
         self.tokenizer = TaTiTokTokenizer(tatitok.eval().requires_grad_(False))
         self._encode = TextEncoder(clip.eval().requires_grad_(False))
         self.n_tokens, self.n_codes = network.shape.tokens, network.shape.codes
-        self.assets = {f"maskgen/{role}": sha256(path) for role, path in self._paths.items()}
+        self.assets = {f"maskgen/{role}": digest(path) for role, path in self._paths.items()}
         self._data = data or data_folder(folder)
         self._images = RealImages(self._data, tatitok.shape.resolution)
         if self._images:

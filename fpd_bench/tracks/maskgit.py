@@ -14,6 +14,7 @@ from timm.data.imagenet_info import ImageNetInfo
 from torch import Tensor, nn
 
 from fpd_bench.assets.published import data_folder, reference_file, require
+from fpd_bench.assets.shards import digest
 from fpd_bench.bench import Item, Suite
 from fpd_bench.errors import AssetError, ConfigError
 from fpd_bench.evals.fidelity.presets import preset
@@ -26,7 +27,6 @@ from fpd_bench.models.maskgit_sampler import ItemDraws, MaskGitSampling, sample
 from fpd_bench.models.perturbation import Perturbation
 from fpd_bench.models.published_sizes import maskgit_shape, vqgan_shape
 from fpd_bench.models.vqgan import Vqgan
-from fpd_bench.records.layout import sha256
 from fpd_bench.registry import tracks
 from fpd_bench.tracks.paper import load_backbone, paths_of
 from fpd_bench.tracks.pictures import RealImages
@@ -41,6 +41,10 @@ class MaskGitTeacher(nn.Module):
     def __init__(self, network: MaskGit):
         super().__init__()
         self.network, self.width = network, network.shape.width
+
+    def embeddings(self) -> list[Tensor]:
+        """What tokens and their places are read by, and, tied to that, the output layer."""
+        return [self.network.tok_emb.weight, self.network.pos_emb, self.network.bias]
 
     def forward(self, tokens: Tensor, condition: Condition, perturbation: Perturbation | None = None) -> Tensor:
         label, dropped = condition.tensors["label"], condition.tensors["dropped"]
@@ -72,6 +76,7 @@ class MaskGitTrack:
     """weights, data: folders; by default $FPD_WEIGHTS and $FPD_DATA. Raises AssetError for what is missing."""
 
     name = "maskgit"
+    label_smoothing = 0.1  # of the cross-entropy that its teacher was trained with
 
     def __init__(self, preset_name: str = "default", weights: Path | None = None, data: Path | None = None):
         self.preset = preset_name
@@ -85,7 +90,7 @@ class MaskGitTrack:
         self.teacher = MaskGitTeacher(network).eval().requires_grad_(False)
         self.tokenizer = VqganTokenizer(vqgan.eval().requires_grad_(False))
         self.n_tokens, self.n_codes = network.shape.tokens, network.shape.codes
-        self.assets = {f"maskgit/{role}": sha256(path) for role, path in self._paths.items()}
+        self.assets = {f"maskgit/{role}": digest(path) for role, path in self._paths.items()}
         self._images = RealImages(data or data_folder(folder), vqgan.shape.resolution)
         if self._images:
             self.assets["maskgit/images"] = self._images.digest

@@ -115,6 +115,18 @@ def test_the_paper_profile_is_made_for_a_gpu_and_says_which_length_is_ours(numbe
     assert set(load_sweep(path, [*asked, "execution.device=cpu"], here=False).runs()) == set(found)
 
 
+@pytest.mark.parametrize("number", [1, 2])
+def test_dimo_has_its_own_published_settings_and_fpd_its_own(number):
+    """A row of Di[M]O at FPD's settings would be no fair comparison."""
+    found = load_sweep(SWEEPS / f"table{number}.yaml", ["profile=paper", "seeds=[0]"], here=False).runs().values()
+    (dimo,), (fpd,) = ([one for one in found if one.method == method] for method in ("dimo", "fpd"))
+    assert (dimo.dimo.aux_lr, dimo.optim.lr, dimo.optim.betas, dimo.optim.ema) == (1e-5, 1e-5, [0.9, 0.999], 0.9999)
+    assert (dimo.optim.schedule, dimo.optim.warmup, dimo.dimo.fixed_embeddings) == ("constant", 100, True)
+    assert (dimo.start.r_init, dimo.start.embedding_noise, dimo.refine.guidance) == (0.6, 0.1, 1.0)
+    assert (fpd.start.r_init, fpd.start.embedding_noise, fpd.optim.lr) == (0.95, 0.0, 1e-5)
+    assert dimo.optim.batch == fpd.optim.batch and dimo.optim.steps == fpd.optim.steps
+
+
 MINE = """\
 name: mine
 metric: overall

@@ -30,3 +30,10 @@ def test_the_codes_given_are_left_alone(name):
     codes = torch.zeros(2, 3, dtype=torch.int64)
     drafts.get(name)()(codes, 7, torch.Generator().manual_seed(0))
     assert (codes == 0).all()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_says_whether_the_codes_are_the_students(name):
+    given, source = torch.zeros(2, 3, dtype=torch.int64), drafts.get(name)()
+    kept = torch.equal(source(given, 7, torch.Generator().manual_seed(0)), given)
+    assert isinstance(source.of_student, bool) and kept is source.of_student

@@ -102,13 +102,13 @@ def test_a_run_that_does_not_fit_is_priced_with_the_micro_batch_that_does():
 
 
 def test_what_takes_the_whole_batch_at_once_does_not_shrink_with_the_micro_batch():
-    memory = Memory(fixed=100, per_draft=1, at_once=3, graph=10, judged=4)
-    assert memory.of(batch=8, micro=8) == 100 + 8 + 80 + 32  # the graph, and what the discriminator adds to it
-    assert memory.of(batch=8, micro=4) == 100 + 8 + 40 + 16
+    memory = Memory(fixed=100, per_draft=1, at_once=3, graph=10)
+    assert memory.of(batch=8, micro=8) == 100 + 8 + 80 + 24  # the graph, and what is done beside it
+    assert memory.of(batch=8, micro=4) == 100 + 8 + 40
     assert memory.of(batch=8, micro=1) == 100 + 8 + 24  # all at once is more than one image's graph
     gan = "gan.discriminator=projected"
     judged, plain = (step_cost(compose([*PAPER, gan, f"gan.weight={w}"]), None).training for w in (1, 0))
-    assert judged.at_once > 2 * plain.at_once and judged.graph == plain.graph and judged.judged > plain.judged == 0
+    assert judged.at_once > 2 * plain.at_once and judged.graph == plain.graph
 
 
 def test_what_is_alive_at_once_is_the_most_that_lies_between_layers():

@@ -5,6 +5,7 @@ import torch
 
 from fpd_bench.config.compose import compose
 from fpd_bench.distill.peers.dimo import DiMO, token_gradient
+from fpd_bench.distill.trainer import Training
 from fpd_bench.models.streams import Streams
 
 SMALL = ["method=dimo", "track.preset=coarse", "optim.batch=8", "optim.samples_per_condition=4"]
@@ -90,3 +91,34 @@ def test_training_the_auxiliary_leaves_student_and_teacher_alone(small_track):
     assert all(torch.equal(value, teacher[name]) for name, value in student.state_dict().items())
     assert all(parameter.grad is None for parameter in student.parameters())
     assert any(not torch.equal(value, teacher[name]) for name, value in method.network.state_dict().items())
+
+
+def test_the_gradient_is_put_on_the_bare_logits_whatever_the_temperature(small_track):
+    """With argmax drafts the temperature only divides the logits, and must not divide the gradient."""
+    found = []
+    for temperature in (1.0, 0.25):
+        method, student = build(small_track, "start.sampling=argmax", f"start.temperature={temperature}")
+        method.backward(student, small_track.draw_conditions(2, torch.Generator()).repeat(4), 0.0)
+        found.append(torch.cat([p.grad.flatten() for p in student.parameters() if p.grad is not None]))
+    torch.testing.assert_close(found[1], found[0])
+
+
+def test_the_auxiliarys_learning_rate_warms_up_and_stays(small_track):
+    overrides = ["dimo.aux_lr=0.01", "optim.warmup=4", "optim.steps=8", "optim.schedule=cosine"]
+    method, student = build(small_track, *overrides)
+    condition, rates = small_track.draw_conditions(2, torch.Generator()).repeat(4), []
+    for step in range(8):
+        method.backward(student, condition, step / 8)
+        rates.append(method.optimizer.param_groups[0]["lr"])
+    assert rates == pytest.approx([0.0025, 0.005, 0.0075, *[0.01] * 5])
+
+
+def test_fixed_embeddings_stay_the_teachers_in_student_and_auxiliary(small_track):
+    training = Training(compose([*SMALL, "dimo.fixed_embeddings=true", "optim.warmup=0"]), small_track)
+    for _ in range(2):
+        training.advance()
+    teacher = small_track.teacher.state_dict()
+    fixed = {"token.weight", "token_place"}
+    for network in (training.student, training.average, training.method.network):
+        moved = {name for name, value in network.state_dict().items() if not torch.equal(value, teacher[name])}
+        assert moved and not moved & fixed

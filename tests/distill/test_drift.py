@@ -105,6 +105,55 @@ def test_official_setting_of_fpd_loss_points_where_the_published_one_points():
     assert torch.nn.functional.cosine_similarity(ours.flatten(), theirs.flatten(), dim=0) > 1 - 1e-9
 
 
+OFFICIAL = dict(negatives="self_masked", floor=1e-6, combine="fields", guards="published")
+
+
+@pytest.mark.parametrize("spread", [1.0, 1e-2, 1e-4, 1e-6, 1e-9, 0.0])
+@pytest.mark.parametrize("step", [0.5, 1e-5, 0.0])
+def test_official_setting_is_the_published_loss_down_to_full_collapse(spread, step):
+    """Value and gradient, of drafts and refinements that differ by less and less: every floor of it is reached."""
+    x, move = features(f=2, d=16, step=step)
+    x = 2 + spread * (x - 2)
+    y = x + spread * (move - x)
+    gen = x.transpose(0, 1).contiguous().requires_grad_()
+    loss, _ = drifting_loss(gen, y.transpose(0, 1), R_list=WIDTHS)
+    loss.mean().backward()
+    ours = x.clone().requires_grad_()
+    found = drift_loss(ours, y, WIDTHS, **OFFICIAL).loss
+    found.backward()
+    size = gen.grad.abs().max().item()
+    torch.testing.assert_close(ours.grad, gen.grad.transpose(0, 1), rtol=1e-5, atol=1e-5 * size + 1e-7)
+    torch.testing.assert_close(found, loss.mean().detach(), rtol=1e-5, atol=1e-7)
+
+
+def test_a_collapsed_batch_takes_no_giant_step_under_published_guards():
+    g = torch.Generator().manual_seed(0)
+    x = torch.ones(12, 3, 64) + 1e-7 * torch.randn(12, 3, 64, generator=g)  # equal but for float32's rounding
+    tiny, published = (gradient(x, x.flip(0), guards=guards, floor=1e-6).norm() for guards in ("tiny", "published"))
+    assert published < 50 and tiny > 1e4
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_the_published_loss_takes_half_precision(dtype):
+    x, y = (each.transpose(0, 1).to(dtype) for each in features())
+    gen = x.clone().requires_grad_()
+    loss, _ = drifting_loss(gen, y, y[:, :3], weight_neg=torch.ones(3, 3, dtype=dtype))
+    loss.sum().backward()
+    expected, _ = drifting_loss(x.float(), y.float(), y[:, :3].float())
+    torch.testing.assert_close(loss, expected)
+    assert loss.dtype == torch.float32 and gen.grad.dtype == dtype and gen.grad.isfinite().all()
+
+
+@pytest.mark.parametrize("wrong", [-0.5, math.nan, math.inf])
+def test_a_weight_that_no_affinity_can_have_is_refused(wrong):
+    x, y = (each.transpose(0, 1) for each in features())
+    weights = torch.ones(3, 12)
+    weights[1, 4] = wrong
+    with pytest.raises(ConfigError, match=f"weight_pos must be finite and 0 or more, .*; got {wrong}"):
+        drifting_loss(x, y, weight_pos=weights)
+    drifting_loss(x, y, weight_pos=weights.nan_to_num(0, 0).clamp_min(0))
+
+
 @pytest.mark.parametrize("normalise", NORMALISE)
 @pytest.mark.parametrize("positives", POSITIVES)
 @pytest.mark.parametrize("negatives", NEGATIVES)

@@ -19,9 +19,14 @@ def inputs():
     return torch.randn(2, 4, 3, generator=draw), torch.randint(3, (2, 4), generator=draw)
 
 
-def test_straight_through_gives_the_rows_of_the_sampled_codes():
+def test_straight_through_gives_the_rows_of_the_sampled_codes_bit_for_bit():
+    """The decoder sees what it will see at sampling, whatever the mixture: also one of another size than the row."""
     logits, codes = inputs()
-    torch.testing.assert_close(run("ste", logits, codes)[0], CODEBOOK[codes], atol=1e-6, rtol=0)
+    assert torch.equal(run("ste", logits, codes)[0], CODEBOOK[codes])
+    draw = torch.Generator().manual_seed(1)
+    codebook = torch.randn(64, 32, generator=draw) * torch.logspace(-3, 3, 64)[:, None]
+    logits, codes = torch.randn(8, 16, 64, generator=draw), torch.randint(64, (8, 16), generator=draw)
+    assert torch.equal(estimators.get("ste")()(logits, codes, codebook), codebook[codes])
 
 
 def test_the_mixture_is_the_expected_row():

@@ -50,6 +50,7 @@ SWITCHES = {
     "drift.equalise=none": [],
     "drift.combine=fields": [],
     "drift.norm=sum": [],
+    "drift.guards=published": ["drift.bandwidths=[0.01]"],
     "drift.layers=mean": FEATURES,
     "drift.layer_weights=[2,1]": FEATURES,
     "drift.resize=64": FEATURES,
@@ -97,6 +98,7 @@ def test_the_configuration_knows_the_choices_that_the_code_makes():
         "drift.equalise": drift.EQUALISE,
         "drift.combine": drift.COMBINE,
         "drift.norm": drift.NORM,
+        "drift.guards": drift.GUARDS,
         "start.sampling": SAMPLING,
     }
     assert {name: set(choices(name)) for name in code} == {name: set(names) for name, names in code.items()}

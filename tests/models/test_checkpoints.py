@@ -1,5 +1,7 @@
 """Loading published weights: the wrappings they come in, and every way a file can be the wrong one."""
 
+import json
+import shlex
 import subprocess
 import sys
 
@@ -29,9 +31,20 @@ def emptied(model):
     return model
 
 
+def shards(state, folder):
+    """The state in two files, and their index, as transformers writes them."""
+    names = sorted(state)
+    places = {name: f"model-0000{1 + (i % 2)}-of-00002.safetensors" for i, name in enumerate(names)}
+    for file in set(places.values()):
+        save_file({name: state[name] for name in names if places[name] == file}, folder / file)
+    index = folder / "model.safetensors.index.json"
+    index.write_text(json.dumps({"metadata": {"total_size": 1}, "weight_map": places}))
+    return index
+
+
 # ------------------------------------------------------------------------------------------------------ what loads
 @pytest.mark.parametrize("wrap", ["model_state_dict", "state_dict", None])
-@pytest.mark.parametrize("prefix", ["", "module.", "module._orig_mod."])
+@pytest.mark.parametrize("prefix", ["", "module.", "module._orig_mod.", "_orig_mod.module.", "model.module.model."])
 def test_wrapped_and_prefixed_weights_load(small_maskgit, tmp_path, wrap, prefix):
     published = {k: v.clone() for k, v in small_maskgit.state_dict().items()}
     content = {prefix + k: v for k, v in published.items()}
@@ -64,6 +77,31 @@ def test_tokenizer_loads_with_its_statistics(small_tatitok, tmp_path):
     save_file(published, tmp_path / "model.safetensors")
     load_weights(emptied(small_tatitok), tmp_path / "model.safetensors", "tatitok")
     same(small_tatitok.state_dict(), published)
+
+
+def test_tokenizer_of_a_codebook_without_statistics_loads(small_tatitok, tmp_path):
+    """`clustering_vq: False`, as in the published inference settings: nothing reads what is missing."""
+    published = {k: v.clone() for k, v in small_tatitok.state_dict().items() if k != "quantize.embed_prob"}
+    save_file(published, tmp_path / "model.safetensors")
+    load_weights(emptied(small_tatitok), tmp_path / "model.safetensors", "tatitok")
+    found = small_tatitok.state_dict()
+    assert found.pop("quantize.embed_prob").abs().sum() == 0
+    same(found, published)
+    del published["quantize.embedding.weight"]
+    save_file(published, tmp_path / "less.safetensors")
+    refuse(small_tatitok, tmp_path / "less.safetensors", "tatitok", "hold a TA-TiTok with continuous tokens")
+
+
+def test_shards_with_an_index_load(small_maskgen, tmp_path):
+    published = {k: v.clone() for k, v in small_maskgen.state_dict().items() if k != "lm_head.weight"}
+    index = shards(published, tmp_path)
+    load_weights(emptied(small_maskgen), index, "maskgen")
+    same({k: v for k, v in small_maskgen.state_dict().items() if k != "lm_head.weight"}, published)
+    (tmp_path / "model-00002-of-00002.safetensors").unlink()
+    refuse(small_maskgen, index, "maskgen", "1 of 2 shards are missing (model-00002-of-00002.safetensors)")
+    index.write_text('{"metadata": {}}')
+    with pytest.raises(AssetError, match="is no index of safetensors shards"):
+        load_state(index)
 
 
 def test_text_tower_loads_from_a_whole_clip(golden_of, tmp_path):
@@ -162,16 +200,42 @@ def test_pickle_with_code_is_refused_and_its_conversion_works(small_maskgit, tmp
     refuse(small_maskgit, path, "maskgit", "would run code", "torch.nn.modules.linear.Identity", "convert it once")
     with pytest.raises(AssetError) as caught:
         load_state(path)
-    command = str(caught.value).partition('python -c "')[2].removesuffix('"')
-    subprocess.run([sys.executable, "-c", command], check=True)
+    _, _, command = str(caught.value).rpartition("python -m ")
+    subprocess.run([sys.executable, "-m", *shlex.split(command)], check=True)
     load_weights(emptied(small_maskgit), tmp_path / "old.safetensors", "maskgit")
     same(small_maskgit.state_dict(), golden_of("maskgit").part("sd."))
+
+
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+def test_numbers_that_are_none_are_refused(small_maskgit, tmp_path, suffix):
+    state = {k: v.clone() for k, v in small_maskgit.state_dict().items()}
+    state["bias"][3, 2] = float("nan")
+    state["pos_emb"][0, 0, 0] = float("inf")
+    path = tmp_path / f"spoilt{suffix}"
+    torch.save(state, path) if suffix == ".pth" else save_file(state, path)
+    refuse(small_maskgit, path, "maskgit", "hold NaN or infinite numbers, in 2 tensors (bias, pos_emb)")
+
+
+def test_bytes_that_were_changed_on_the_way_are_refused(small_maskgit, tmp_path):
+    path = tmp_path / "weights.pth"
+    torch.save({"model_state_dict": small_maskgit.state_dict()}, path)
+    content = bytearray(path.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 64] = bytes(64)
+    path.write_bytes(content)
+    refuse(small_maskgit, path, "maskgit", "are damaged (bad CRC-32 of ")
 
 
 def test_pickle_of_a_class_that_is_gone_is_refused(tmp_path):
     torch.save({"state_dict": {"a": torch.zeros(1)}, "trainer": OldTrainerState()}, tmp_path / "old.pth")
     with pytest.raises(AssetError, match="would run code .*OldTrainerState"):
         load_state(tmp_path / "old.pth")
+
+
+CUT = {
+    ".pth": r"incomplete or corrupt \(cut off after [\d,]+ bytes: the archive has no end\). Fetch",
+    ".safetensors": r"incomplete or corrupt \([\d,]+ of [\d,]+ bytes\). Fetch",
+}
 
 
 @pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
@@ -183,7 +247,7 @@ def test_truncated_and_foreign_files_are_refused(tmp_path, suffix):
         save_file({"a": torch.zeros(1000)}, whole)
     content = whole.read_bytes()
     for name, damaged, said in [
-        ("cut", content[: len(content) // 2], "incomplete or corrupt"),
+        ("cut", content[: len(content) // 2], CUT[suffix]),
         ("empty", b"", "incomplete or corrupt"),
         ("text", b"Access to model x is restricted.", "a message, not the file: .*gated"),
         ("pointer", b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n", "git lfs pull"),
@@ -199,6 +263,13 @@ def test_file_without_tensors_is_refused(tmp_path):
     torch.save({"epoch": 3}, tmp_path / "none.pth")
     with pytest.raises(AssetError, match="no tensors inside"):
         load_state(tmp_path / "none.pth")
+
+
+def test_weights_under_a_name_of_their_own_are_refused_with_the_way_out(small_maskgit, tmp_path):
+    path = tmp_path / "averaged.pth"
+    torch.save({"step": 3, "ema": small_maskgit.state_dict()}, path)
+    way = f"but under 'ema'. Take those out: python -m fpd_bench.tracks convert '{path}' --name ema"
+    refuse(small_maskgit, path, "maskgit", "no tensors inside, nor under model_state_dict or state_dict", way)
 
 
 def test_unknown_kind(small_maskgit, tmp_path):

@@ -1,13 +1,16 @@
 """`python -m fpd_bench.tracks check`: what is missing, wrong or too big is said before a job is queued."""
 
 import hashlib
+import json
 import shutil
 import subprocess
 import sys
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
+from fpd_bench import sweep
 from fpd_bench.tracks.__main__ import main
 
 TEACHER = "generator_maskgen_vq_l/model.safetensors"
@@ -110,6 +113,130 @@ def test_another_model_and_an_old_pickle(folder, capsys):
     torch.save({"state_dict": {}, "callback": Finder()}, maskgit / "VQGAN/last.ckpt")
     code, lines, _ = check(capsys, "maskgit", folder, "--quick")
     assert code == 2 and "Halton-MaskGIT" in lines[0] and "would run code" in lines[1]
+
+
+MASKGIT = "Maskgit-pytorch/pretrained_maskgit/MaskGIT/MaskGIT_ImageNet_256.pth"
+
+
+def spoil(path, how):
+    """Change a file of torch.save in one of the ways that files go wrong."""
+    saved = torch.load(path, weights_only=True)
+    state = saved["model_state_dict"]
+    if how == "zeroed":
+        content = bytearray(path.read_bytes())
+        content[len(content) // 2 : len(content) // 2 + 64] = bytes(64)
+        path.write_bytes(content)
+        return
+    if how == "cut":
+        path.write_bytes(path.read_bytes()[:-500])
+        return
+    if how == "NaN":
+        state["bias"][0, 0] = float("nan")
+    elif how == "missing":
+        del state["last_layer.4.weight"]
+    elif how == "extra":
+        state["tail.weight"] = torch.ones(3)
+    elif how == "size":
+        state["bias"] = torch.zeros(2, 2)
+    whole = {"ema": {"ema": state}, "module": torch.nn.Linear(2, 2)}
+    torch.save(whole.get(how, saved), path)
+
+
+SPOILT = {
+    "zeroed": "are damaged (Bad CRC-32",
+    "cut": "cut off after",
+    "NaN": "hold NaN or infinite numbers, in 1 tensors (bias)",
+    "missing": "1 tensors missing (last_layer.4.weight), 0 unknown",
+    "extra": "0 tensors missing , 1 unknown (tail.weight)",
+    "size": "bias [2, 2] instead of [17, 36]",
+    "ema": "but under 'ema'. Take those out: python -m fpd_bench.tracks convert",
+    "module": "would run code (torch.nn.modules.linear.Linear)",
+}
+
+
+@pytest.mark.parametrize("how", SPOILT)
+def test_a_quick_look_refuses_what_a_run_would_fail_on(folder, capsys, how):
+    spoil(folder / MASKGIT, how)
+    code, lines, said = check(capsys, "maskgit", folder, "--quick")
+    wrong = [line for line in lines if line.startswith("wrong")]
+    assert code == 2 and "is not ready" in said and len(wrong) == 1 and wrong[0].split()[1] == "teacher"
+    assert SPOILT[how] in wrong[0]
+
+
+@pytest.mark.parametrize("how", ["missing", "extra", "size", "ema", "module", "cut"])
+def test_nothing_is_queued_on_files_that_do_not_fit(published, folder, capsys, monkeypatch, tmp_path, how):
+    spoil(folder / MASKGIT, how)
+    monkeypatch.setenv("FPD_WEIGHTS", str(folder))
+    monkeypatch.setenv("FPD_DATA", str(published.data))
+    path = tmp_path / "mine.yaml"
+    path.write_text(MINE)
+    assert sweep.main([str(path), "--results", str(tmp_path / "r")]) == 2
+    assert SPOILT[how] in capsys.readouterr().err and not list((tmp_path / "r").glob("runs/*"))
+
+
+MINE = """\
+name: mine
+metric: fid
+seeds: [0]
+profiles: {embedded: [track.name=maskgit, evaluation.fidelity=lite0, method=teacher]}
+tables: [{id: a, grid: [evaluation.teacher_steps=2], rows: [{id: a, label: A, where: {method: teacher}}]}]
+"""
+
+
+@pytest.mark.parametrize("prefix", ["_orig_mod.module.", "model.module.", "module.model._orig_mod."])
+def test_prefixes_in_any_order_are_taken_off(folder, capsys, prefix):
+    path = folder / MASKGIT
+    state = torch.load(path, weights_only=True)["model_state_dict"]
+    torch.save({prefix + name: value for name, value in state.items()}, path)
+    assert check(capsys, "maskgit", folder, "--quick")[0] == 0
+
+
+def test_shards_are_read_with_their_index(folder, capsys, tmp_path):
+    path = folder / TEACHER
+    state = load_file(path)
+    places = {name: f"model-0000{1 + i % 2}-of-00002.safetensors" for i, name in enumerate(sorted(state))}
+    for file in set(places.values()):
+        save_file({name: value for name, value in state.items() if places[name] == file}, path.with_name(file))
+    path.unlink()
+    path.with_name("model.safetensors.index.json").write_text(json.dumps({"weight_map": places}))
+    code, lines, _ = check(capsys, "maskgen", folder, "--out", tmp_path / "p.png")
+    assert code == 0 and lines[0].count("sha256") == 2, lines
+    path.with_name("model-00001-of-00002.safetensors").unlink()
+    code, lines, _ = check(capsys, "maskgen", folder, "--quick")
+    assert code == 2 and "1 of 2 shards are missing (model-00001-of-00002.safetensors)" in lines[0]
+
+
+def test_a_tokenizer_without_clustering_is_ready(folder, capsys, tmp_path):
+    path = folder / "tokenizer_tatitok_bl128_vq/model.safetensors"
+    save_file({k: v for k, v in load_file(path).items() if k != "quantize.embed_prob"}, path)
+    assert check(capsys, "maskgen", folder, "--out", tmp_path / "p.png")[0] == 0
+
+
+MASKGEN_CONFIG, TOKENIZER_CONFIG = (
+    f"{name}/config.json" for name in ("generator_maskgen_vq_l", "tokenizer_tatitok_bl128_vq")
+)
+SETTINGS = {  # file, section, setting, value (None: without it): what is said
+    (MASKGEN_CONFIG, "maskgen", "micro_condition", False): "asks for model.maskgen.micro_condition: false",
+    (TOKENIZER_CONFIG, "vq_model", "use_l2_norm", True): "asks for model.vq_model.use_l2_norm: true",
+    (TOKENIZER_CONFIG, "vq_model", "quantize_mode", "vae"): 'asks for model.vq_model.quantize_mode: "vae"',
+    (TOKENIZER_CONFIG, "vq_model", "is_legacy", True): "asks for model.vq_model.is_legacy: true",
+    (TOKENIZER_CONFIG, "vq_model", "token_size", None): "lacks the setting model.vq_model.token_size",
+    (TOKENIZER_CONFIG, "vq_model", "vit_enc_model_size", "huge"): "must be one of small, base, large",
+}
+
+
+@pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting[2])
+def test_settings_that_are_missing_or_not_implemented_are_refused(folder, capsys, setting):
+    file, section, key, value = setting
+    config = json.loads((folder / file).read_text())
+    if value is None:
+        del config["model"][section][key]
+    else:
+        config["model"][section][key] = value
+    (folder / file).write_text(json.dumps(config))
+    code, lines, _ = check(capsys, "maskgen", folder, "--quick")
+    (wrong,) = [line for line in lines if line.startswith("wrong")]
+    assert code == 2 and str(folder / file) in wrong and SETTINGS[setting] in wrong
 
 
 class Finder:

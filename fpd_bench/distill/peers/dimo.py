@@ -1,8 +1,16 @@
-"""Di[M]O (Zhu et al. 2025): one-step distillation by matching token distributions through an auxiliary network.
+"""Di[M]O (Zhu et al. 2025, arXiv:2503.15457): one-step distillation by matching token distributions.
 
-The student's draft is re-masked; where it is hidden, the student's logits move by the difference between the
-auxiliary network, which learns the student's own law, and the frozen teacher. Gradients are exact at the token level
-and never pass a decoder (facts/methods.md, section 10.1). Our own implementation, from the description.
+The student's draft is re-masked; where it is hidden, the student's logits move by the difference between an auxiliary
+network, which learns the student's own law, and the frozen teacher. Gradients are exact at the token level and never
+pass a decoder. Our own implementation, from the description; `dimo.preset=official` is its published setting.
+
+As published: the difference is put on the student's bare logits, whatever temperature drafts are drawn at; the
+auxiliary's cross-entropy is smoothed as the teacher's was in its training (.1 for MaskGIT and MaskGen), or equal laws
+would not give equal networks; its learning rate is constant after the warm-up.
+Otherwise than published: laws are over the K codes, without MaskGIT's logit of the mask id, which is never a target:
+it holds what smoothing leaves to it, .1 / (K + 1), 1e-4 of a law, and a draft that samples it would need a code in its
+place all the same. All networks stay in eval(), without the dropout that the published training leaves on in them
+(its eval() is commented out): with it a step would depend on how the batch is cut.
 """
 
 import copy
@@ -19,11 +27,14 @@ from fpd_bench.distill.drafting import Start, draft_logits, draw_start
 from fpd_bench.distill.method import Clock, draft_statistics, micro_batches
 from fpd_bench.distill.refinement import draw_codes, refine
 from fpd_bench.distill.work import Networks, Work, draft_calls, repair_sampling, teacher_calls
+from fpd_bench.errors import ConfigError
 from fpd_bench.models.condition import Condition
 from fpd_bench.models.masking import damage, draw_ratios
 from fpd_bench.models.sampling import truncated
 from fpd_bench.models.streams import Streams
 from fpd_bench.registry import methods
+
+AS_THE_TEACHER = -1.0  # dimo.label_smoothing: what the track says of its teacher
 
 
 def token_gradient(auxiliary: Tensor, teacher: Tensor, beta: float) -> Tensor:
@@ -46,7 +57,10 @@ class DiMO:
 
     def __init__(self, config: RunConfig, track: Track, streams: Streams):
         self.config, self.track, self.streams = config, track, streams
+        given = config.dimo.label_smoothing
+        self.smoothing = getattr(track, "label_smoothing", 0.0) if given == AS_THE_TEACHER else given
         self.network = copy.deepcopy(track.teacher).requires_grad_(True)
+        self._fix_embeddings(self.network)
         first, second = config.optim.betas
         self.optimizer = torch.optim.AdamW(
             self.network.parameters(), lr=config.dimo.aux_lr, betas=(first, second), weight_decay=0.0
@@ -54,6 +68,8 @@ class DiMO:
 
     def backward(self, student: nn.Module, condition: Condition, progress: float) -> dict[str, float]:
         """The generator's half; see Method. A micro_batch below the batch drafts twice, as in FPD."""
+        self._fix_embeddings(student)
+        self._set_learning_rate(progress)
         clock, start = Clock(), self._start(len(condition))
         chunks = micro_batches(len(condition), self.config.execution.micro_batch)
         with clock("draft"), torch.set_grad_enabled(len(chunks) == 1):
@@ -69,7 +85,7 @@ class DiMO:
         with clock("backward"):
             for rows, part in zip(chunks, parts, strict=True):
                 again = part if len(chunks) == 1 else self._draft(student, start[rows], condition[rows])
-                again.backward(gradient[rows])
+                again.backward(gradient[rows] * self.config.start.temperature)  # `again` is over the temperature
         stats = draft_statistics(logits, codes, repaired.codes, repaired.hidden)
         return stats | clock.seconds | {"loss": float(gradient.abs().sum()) * parallel.ranks()}
 
@@ -89,7 +105,7 @@ class DiMO:
             for rows in micro_batches(len(condition), self.config.execution.micro_batch):
                 gone, true = hidden[rows], codes[rows]
                 predicted = self.network(true.masked_fill(gone, self.track.n_codes), condition[rows])
-                part = F.cross_entropy(predicted[gone], true[gone])
+                part = F.cross_entropy(predicted[gone], true[gone], label_smoothing=self.smoothing)
                 (part * (int(gone.sum()) / everyone)).backward()
                 loss += float(part.detach()) * int(gone.sum()) / int(hidden.sum())
             parallel.sum_gradients(self.network.parameters())
@@ -115,6 +131,29 @@ class DiMO:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.network.load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])
+
+    def _fix_embeddings(self, network: nn.Module) -> None:
+        """Take the gradient from embeddings, so that they stay what they are, if dimo.fixed_embeddings asks for it.
+
+        Raises ConfigError for networks that do not say which they are.
+        """
+        if not self.config.dimo.fixed_embeddings:
+            return
+        embeddings = getattr(network, "embeddings", None)
+        if embeddings is None:
+            raise ConfigError(
+                f"dimo.fixed_embeddings=true: the networks of track '{self.track.name}' do not say which parameters "
+                "their embeddings are. Use false."
+            )
+        for parameter in embeddings():
+            parameter.requires_grad_(False)
+
+    def _set_learning_rate(self, progress: float) -> None:
+        """Set the auxiliary's for this step: the student's warm-up, then constant."""
+        optim = self.config.optim
+        warm = min(1.0, (round(progress * optim.steps) + 1) / optim.warmup) if optim.warmup else 1.0
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.config.dimo.aux_lr * warm
 
     def _draft(self, student: nn.Module, start: Start, condition: Condition) -> Tensor:
         return draft_logits(student, start, condition, self.config.start)

@@ -1,9 +1,13 @@
-"""What a sweep's runs need of a machine, told before anything is made; needs no torch but for a backbone by name."""
+"""What a sweep's runs need of a machine, told before anything is made.
+
+Needs torch for a backbone by name and for the paper's own tracks only, whose weights must fit their models.
+"""
 
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from fpd_bench.assets.published import PUBLISHED, weights_folder
 from fpd_bench.config.identity import generated, reads
 from fpd_bench.config.schema import RunConfig
 from fpd_bench.errors import ConfigError
@@ -28,6 +32,10 @@ def check_machine(configs: Iterable[RunConfig], here: bool, devices: Path = Path
             raise ConfigError(
                 f"execution.device={device}, but this machine has none. Use execution.device=cpu, or executor=slurm."
             )
+    for track in sorted({c.track.name for c in configs if c.track.name in PUBLISHED and not generated(c)}):
+        from fpd_bench.tracks.fitting import require_fitting  # imports torch: for the paper's own tracks only
+
+        require_fitting(track, weights_folder(track))
     named = {(c.drift.backbone, str(c.drift), c.track.name, c.track.preset): c for c in configs if _names_phi(c)}
     for config in named.values():
         from fpd_bench.runs.execute.backbone_check import (

@@ -1,0 +1,56 @@
+"""Di[M]O on a published track: its auxiliary network has the teacher's law when the student has the data's."""
+
+import pytest
+import torch
+
+from fpd_bench.config.compose import compose
+from fpd_bench.distill.peers.dimo import DiMO
+from fpd_bench.models.streams import Streams
+from fpd_bench.tracks.maskgit import MaskGitTrack
+
+SMALL = ["method=dimo", "track.name=maskgit", "optim.batch=64", "start.temperature=1", "dimo.aux_lr=0.02"]
+
+
+def says(network, law):
+    """Make a MaskGIT say `law` [K] everywhere, whatever it sees: its output layer's bias alone speaks."""
+    with torch.no_grad():
+        for parameter in network.network.last_layer[-1].parameters():
+            parameter.zero_()
+        network.network.bias[:, : len(law)] = law.log()
+
+
+@pytest.fixture
+def track(published):
+    """Its teacher has learned data of independent tokens, under label smoothing .1."""
+    track = MaskGitTrack(weights=published.weights, data=published.data)
+    law = torch.softmax(3 * torch.randn(track.n_codes, generator=torch.Generator().manual_seed(0)), 0)
+    says(track.teacher, 0.9 * law + 0.1 / track.n_codes)
+    track.law = law
+    return track
+
+
+def distance(track, *overrides):
+    """L1 of a token between the laws of auxiliary and teacher, once it has seen the right student's drafts."""
+    student = track.new_student()
+    says(student, track.law)
+    method = DiMO(compose([*SMALL, *overrides]), track, Streams(0))
+    condition = track.condition(["1"]).repeat(64)
+    hidden, laws = torch.full((1, track.n_tokens), track.n_codes), []
+    for step in range(200):
+        method.after_step(student, condition)
+        if step >= 100:  # their mean, without the noise of single drafts
+            with torch.no_grad():
+                laws.append(method.network(hidden, condition[:1]).softmax(-1))
+    with torch.no_grad():
+        expected = track.teacher(hidden, condition[:1]).softmax(-1)
+    return float((torch.cat(laws).mean(0) - expected).abs().sum(-1).mean())
+
+
+def test_at_the_right_student_auxiliary_and_teacher_agree(track):
+    assert distance(track) < 0.05
+    assert distance(track, "dimo.label_smoothing=0") > 0.12  # what smoothing took from the likely codes
+
+
+def test_a_track_whose_teacher_knew_no_smoothing_asks_for_none(small_track):
+    assert DiMO(compose(["method=dimo"]), small_track, Streams(0)).smoothing == 0.0
+    assert DiMO(compose(["method=dimo", "dimo.label_smoothing=0.3"]), small_track, Streams(0)).smoothing == 0.3
