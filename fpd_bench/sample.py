@@ -54,7 +54,7 @@ def _sample(asked: argparse.Namespace) -> Path:
     source, name = _source(asked)
     out: Path = asked.out or asked.results / "pictures" / f"{name}_seed{asked.seed}.png"
     _writable(out)
-    from fpd_bench.runs.folder.rundir import write_with
+    from fpd_bench.runs.folder.whole_files import write_with
     from fpd_bench.runs.perform.prompt_sheet import draw, sheet
 
     picture = sheet(asked.prompts, draw(source, asked.prompts, asked.n, asked.seed), asked.scale)

@@ -150,7 +150,8 @@ def _bring_up_to_date(asked: argparse.Namespace) -> None:
         from fpd_bench.store.ingest import ingest
 
         os.environ.pop(address.VARIABLE, None)  # workers and jobs never open it
-        ingest(asked.results, asked.url)
+        for line in ingest(asked.results, asked.url).told():
+            print(line, file=sys.stderr)
 
 
 if __name__ == "__main__":

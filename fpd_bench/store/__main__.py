@@ -82,6 +82,8 @@ def _parser(command: str) -> argparse.ArgumentParser:
 def _rebuild(asked: argparse.Namespace, url: str) -> int:
     _need_runs(asked.results)
     done = ingest.rebuild(asked.results, url)
+    for line in done.told():
+        print(line, file=sys.stderr)
     with Store(asked.results, url) as store:
         print(f"{done.read} runs read into {address.shown(url)}; content {store.content_hash()}")
     return 0

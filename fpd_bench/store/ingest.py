@@ -6,7 +6,7 @@ order, twice, or from nothing gives the same content. Jobs never open the index.
 
 import os
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -22,12 +22,20 @@ from fpd_bench.store.trouble import sqlite_file, told
 
 @dataclass(frozen=True)
 class Ingested:
-    """What one ingest did: runs read, left alone because unchanged, and dropped because their folder is gone."""
+    """What one ingest did: runs read, left alone because unchanged, and dropped because their folder is gone.
+
+    aside: {run id: why} of the runs of this folder that are corrupt: in no table, and in nobody's way.
+    """
 
     read: int = 0
     unchanged: int = 0
     dropped: int = 0
     rebuilt: bool = False
+    aside: dict[str, str] = field(default_factory=dict)
+
+    def told(self) -> list[str]:
+        """A line for each run that was set aside."""
+        return [f"Set aside: run {run_id}: {why}" for run_id, why in sorted(self.aside.items())]
 
 
 def ingest(results: Path, url: str | None = None) -> Ingested:
@@ -101,7 +109,7 @@ def _rebuild(results: Path, url: str, writer: Writer | None) -> Ingested:
         try:
             schema.metadata.drop_all(engine)
             schema.create(engine)
-            return Ingested(_update(engine, results).read, rebuilt=True)
+            return replace(_update(engine, results), rebuilt=True)
         finally:
             engine.dispose()
     target = writer.target
@@ -120,7 +128,7 @@ def _rebuild(results: Path, url: str, writer: Writer | None) -> Ingested:
     finally:
         engine.dispose()
         temporary.unlink(missing_ok=True)
-    return Ingested(counts.read, rebuilt=True)
+    return replace(counts, rebuilt=True)
 
 
 def _flush(path: Path) -> None:
@@ -146,7 +154,11 @@ def _update(engine: sa.Engine, results: Path, place: Path | None = None) -> Inge
     gone = sorted(known.keys() - folders.keys())
     with engine.begin() as connection:
         delete(connection, [schema.runs], gone)
-    return Ingested(batch.written, unchanged, len(gone))
+        corrupt = sa.select(schema.runs.c.run_id, schema.runs.c.message).where(
+            schema.runs.c.status == "corrupt", schema.runs.c.root == root
+        )
+        aside = {run_id: message or "" for run_id, message in connection.execute(corrupt)}
+    return Ingested(batch.written, unchanged, len(gone), aside=aside)
 
 
 def run_folders(results: Path) -> list[Path]:

@@ -118,7 +118,7 @@ def _go_back(run: RunDir, others: list[RunDir]) -> None:
 
 def standing(run: RunDir) -> list[Any]:
     """How far the run's files are: grows with every step that is kept."""
-    steps = [event["step"] for event in run.events() if event.get("kind") == "checkpoint"]
+    steps = [event.get("step") or 0 for event in run.events() if event.get("kind") == "checkpoint"]
     scored = sum(len(run.partial_scores(path.stem)) for path in run.evaluation("x").parent.glob("*.partial"))
     return [max(steps, default=0), run.student.exists(), any(run.samples("x").parent.glob("*.npz")), scored]
 
