@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
-from typing import Any
 
 from fpd_bench.config.identity import semantic
 from fpd_bench.config.schema import RunConfig
@@ -86,7 +85,7 @@ def _spent(run: RunDir) -> tuple[Kind, float, float] | None:
 def _seconds(run: RunDir) -> tuple[Kind, float, float] | None:
     if (run.done() or {}).get("status") != "done" or run.attempts() != [1]:
         return None
-    meaning: Any = (layout.read_json(run.path / layout.IDENTITY) or {}).get("semantic") or {}
+    meaning = layout.identity(run.path)["semantic"]
     finished = [event for event in run.events() if event.get("kind") == "stage_finished"]
     by_stage = {event.get("stage"): float(event.get("seconds") or 0.0) for event in finished}
     training = by_stage.pop("train", 0.0)

@@ -98,7 +98,9 @@ def place(tiny, made, tmp_path, monkeypatch):
 
 
 def names(run):
-    found = {path.relative_to(run.path).as_posix() for path in run.path.rglob("*") if path.is_file()}
+    found = {
+        path.relative_to(run.path).as_posix() for path in run.path.rglob("*") if path.is_file() and path.name[0] != "."
+    }
     return sorted(found - {"checkpoints/step_2.sha256", "checkpoints/step_2.pt"} | set(NEVER))
 
 
@@ -116,11 +118,17 @@ def spoil(run, name, how):
     ODD[how](path)
 
 
+def of_all(name, n):
+    """n kinds of oddities for a file, others for other files, and always the two that cannot be opened as a file."""
+    rest = sorted(set(ODD) - {"a directory", "a fifo"})
+    return ["a directory", "a fifo", *random.Random(name).sample(rest, n - 2)]
+
+
 def look(sweep, results, odd, sound):
     """Every reader of many runs; the sound run is as it was."""
     states = sweep_plan.plan(sweep, results).states
     assert states[sound.run_id].state == "done"
-    assert sweep_plan.everything(results).states.keys() == states.keys()
+    assert sweep_plan.everything(results).states.keys() <= states.keys()
     story(odd)
     past_durations.past(results)
     scores = row_scores(sweep, lambda run_id: sweep_plan.open_run(results, run_id))
@@ -144,7 +152,7 @@ def test_any_file_may_be_anything_and_only_its_run_is_spoilt(place, name):
     kept = results.with_name("kept")
     shutil.copytree(odd.path, kept)
     truth = {row.row_id: row.score for row in row_scores(sweep, lambda one: sweep_plan.open_run(results, one))}
-    for how in ODD:
+    for how in of_all(name, 9):
         spoil(odd, name, how)
         state, indexed, scores = look(sweep, results, odd, sound)
         assert all(row.score in (None, truth[row.row_id]) for row in scores), how
@@ -164,7 +172,7 @@ def test_the_sweep_goes_on_with_whatever_is_in_an_unfinished_run(place, name):
     kept, bench = results.with_name("kept"), Bench()
     shutil.copytree(odd.path, kept)
     expected = layout.sha256(odd.evaluation("test"))
-    for how in random.Random(name).sample(sorted(ODD), 6):
+    for how in of_all(name, 4):
         spoil(odd, name, how)
         if odd.run_id in sweep_plan.plan(sweep, results).todo:
             outcome = perform(odd, bench)
@@ -183,7 +191,7 @@ def test_random_bytes_anywhere_in_a_run(place, seed):
     rng = random.Random(seed)
     texts = [name for name in FILES if (odd.path / name).is_file() and not name.endswith(("npz", "png", "tensors"))]
     originals = {name: (odd.path / name).read_bytes() for name in texts}
-    for _ in range(25):
+    for _ in range(12):
         name = rng.choice(texts)
         data = bytearray(originals[name])
         for _ in range(rng.choice([1, 1, 5, 50])):
