@@ -16,7 +16,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fpd_bench.cli import leave
+from fpd_bench.cli import Parser, leave
 from fpd_bench.errors import ConfigError, FpdError
 from fpd_bench.store import address
 
@@ -39,7 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m fpd_bench.report", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("sweeps", nargs="*", help="sweep files and overrides key=value (default: sweeps/*.yaml)")

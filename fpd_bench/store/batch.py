@@ -70,7 +70,8 @@ class Batch:
         runs = [record.run | {"root": self.root} for record, _ in records]
         ids = [row["run_id"] for row in runs]
         with self.engine.begin() as connection:
-            delete(connection, schema.CHILDREN, [run_id for run_id in ids if run_id in self.present])
+            # One by one all are deleted: another writer may have stored a run since we looked.
+            delete(connection, schema.CHILDREN, [i for i in ids if i in self.present or len(ids) == 1])
             schema.upsert(connection, schema.runs, runs)
             for table in schema.CHILDREN:
                 schema.insert(connection, table, rows[table.name])

@@ -6,6 +6,7 @@ order, twice, or from nothing gives the same content. Jobs never open the index.
 
 import os
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -18,6 +19,9 @@ from fpd_bench.store import address, reader, schema
 from fpd_bench.store.batch import Batch, delete
 from fpd_bench.store.lock import Writer, one_writer
 from fpd_bench.store.trouble import sqlite_file, told
+
+# What PostgreSQL says to the one of two writers that it ends: the key or table is there already, a deadlock, ...
+OVERTAKEN = ("23505", "42P07", "42710", "40001", "40P01", "42P01")
 
 
 @dataclass(frozen=True)
@@ -43,30 +47,48 @@ def ingest(results: Path, url: str | None = None) -> Ingested:
 
     Raises StoreError if the index has a newer schema, belongs to something else, stays locked or cannot be written.
     """
-    url = url or address.default(results)
+    place = url or address.default(results)
+    return _again(lambda: _ingest(results, place), place)
+
+
+def _again(write: Callable[[], Ingested], url: str) -> Ingested:
+    """`write`, once more if the server ended it for the sake of another: an older version takes no lock of ours."""
     with told("write", url):
-        results.mkdir(parents=True, exist_ok=True)
-        with one_writer(sqlite_file(url)) as writer:
-            if _needs_rebuild(url, results, writer):
-                return _rebuild(results, url, writer)
-            engine = schema.connect(url)
+        for last in (False, True):
             try:
-                schema.create(engine)
-                return _update(engine, results)
-            finally:
-                engine.dispose()
-                if writer:
-                    writer.leave()
+                return write()
+            except (sa.exc.IntegrityError, sa.exc.ProgrammingError, sa.exc.OperationalError) as error:
+                if last or getattr(getattr(error, "orig", None), "sqlstate", None) not in OVERTAKEN:
+                    raise
+    raise AssertionError("unreachable")
+
+
+def _ingest(results: Path, url: str) -> Ingested:
+    results.mkdir(parents=True, exist_ok=True)
+    with one_writer(sqlite_file(url), url) as writer:
+        if _needs_rebuild(url, results, writer):
+            return _rebuild(results, url, writer)
+        engine = schema.connect(url)
+        try:
+            schema.create(engine)
+            return _update(engine, results)
+        finally:
+            engine.dispose()
+            if writer:
+                writer.leave()
 
 
 def rebuild(results: Path, url: str | None = None) -> Ingested:
     """Make the index anew from results/runs, whatever it held. Raises StoreError if it belongs to something else."""
-    url = url or address.default(results)
-    with told("write", url):
-        results.mkdir(parents=True, exist_ok=True)
-        with one_writer(sqlite_file(url)) as writer:
-            _refuse_foreign(url)
-            return _rebuild(results, url, writer)
+    place = url or address.default(results)
+    return _again(lambda: _make_anew(results, place), place)
+
+
+def _make_anew(results: Path, url: str) -> Ingested:
+    results.mkdir(parents=True, exist_ok=True)
+    with one_writer(sqlite_file(url), url) as writer:
+        _refuse_foreign(url)
+        return _rebuild(results, url, writer)
 
 
 def _needs_rebuild(url: str, results: Path, writer: Writer | None) -> bool:
@@ -107,8 +129,7 @@ def _rebuild(results: Path, url: str, writer: Writer | None) -> Ingested:
     if writer is None:
         engine = schema.connect(url)
         try:
-            schema.metadata.drop_all(engine)
-            schema.create(engine)
+            schema.create(engine, anew=True)
             return replace(_update(engine, results), rebuilt=True)
         finally:
             engine.dispose()
