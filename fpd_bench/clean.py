@@ -15,7 +15,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from fpd_bench.cli import leave
+from fpd_bench.cli import Parser, leave
 from fpd_bench.errors import ConfigError, FpdError
 from fpd_bench.records import layout
 from fpd_bench.store import address
@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     form = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser("python -m fpd_bench.clean", description=__doc__, formatter_class=form)
+    parser = Parser("python -m fpd_bench.clean", description=__doc__, formatter_class=form)
     parser.add_argument("sweeps", nargs="*", help="sweep files and overrides key=value (default: sweeps/*.yaml)")
     parser.add_argument(
         "--results", type=Path, default=Path("results"), metavar="DIR", help="folder with runs/ (default: results)"

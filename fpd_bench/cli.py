@@ -1,19 +1,44 @@
-"""How every `python -m fpd_bench...` ends."""
+"""How every `python -m fpd_bench...` parses and ends: no password in what it says, one line at Ctrl-C."""
 
+import argparse
 import os
 import sys
+import traceback
 from collections.abc import Callable
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
+
+from fpd_bench.secrets_mask import mask
+
+if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
+
+STOPPED = 130  # exit code of a command that Ctrl-C ended, as shells have it
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse, which quotes a mistyped word in full: also one that holds a password."""
+
+    def _print_message(self, message: str, file: "SupportsWrite[str] | None" = None) -> None:
+        super()._print_message(mask(message), file)
 
 
 def leave(main: Callable[[], int]) -> NoReturn:
-    """Exit with main's code. A reader that has seen enough (`| head`) is no error: the rest is not printed."""
+    """Exit with main's code. A reader that has seen enough (`| head`) is no error: the rest is not printed.
+
+    Ctrl-C is one line and 130. An error of ours is its traceback and 1, without passwords that it may quote.
+    """
     try:
         code: int | str | None = _code(main)
         sys.stdout.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the interpreter's own last flush
         code = 0
+    except KeyboardInterrupt:
+        print("Stopped by Ctrl-C.", file=sys.stderr)
+        code = STOPPED
+    except Exception:
+        sys.stderr.write(mask(traceback.format_exc()))
+        code = 1
     sys.exit(code)
 
 

@@ -7,6 +7,7 @@ FpdError
 │   └── AssetError         a weights or data file that is missing, corrupt or foreign
 ├── RunError               a run that could not finish (exit code 1)
 │   ├── Diverged           NaN or inf in training: a result, not a crash
+│   ├── OddFile            a file of a run directory is not what we write: that run is corrupt, others go on
 │   ├── RankDied           one of the processes that train a run together is gone
 │   └── Interrupted        stopped on request after a checkpoint; the same command continues
 └── StoreError             the index cannot be read or written
@@ -70,6 +71,10 @@ class Diverged(RunError):
     def __init__(self, message: str, step: int | None = None):
         super().__init__(message)
         self.step = step
+
+
+class OddFile(RunError):
+    """A file of a run directory that is not what we write there: a directory, garbage, other types."""
 
 
 class RankDied(RunError):

@@ -10,12 +10,21 @@ page to reports/. Running it again without new results gives the same bytes. It 
 """
 
 import argparse
+import shlex
 import sys
+from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from fpd_bench.cli import leave
+from fpd_bench.cli import Parser, leave
 from fpd_bench.errors import ConfigError, FpdError
 from fpd_bench.store import address
+
+if TYPE_CHECKING:
+    from fpd_bench.config.spec import Sweep
+    from fpd_bench.store.query import Store
+
+RESULTS = Path("results")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -30,11 +39,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m fpd_bench.report", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("sweeps", nargs="*", help="sweep files and overrides key=value (default: sweeps/*.yaml)")
-    parser.add_argument("--results", type=Path, default=Path("results"), help="folder with runs/ (default: results)")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="folder with runs/ (default: results)")
     parser.add_argument("--out", type=Path, default=Path("reports"), help="folder to write to (default: reports)")
     parser.add_argument("--profile", help="the sweep's profile to report on, the same as profile=NAME")
     parser.add_argument("--no-figures", action="store_true", help="tables and page only")
@@ -46,24 +55,53 @@ def _report(options: argparse.Namespace, url: str) -> int:
     from fpd_bench.reporting.console import show
     from fpd_bench.reporting.write import made, write_report
     from fpd_bench.runs.execute.options import split_executor
-    from fpd_bench.store.ingest import ingest
+    from fpd_bench.store.ingest import ingest, run_folders
     from fpd_bench.store.query import Store
 
+    if not run_folders(options.results):
+        raise ConfigError(
+            f"No runs in '{options.results}', so there is nothing to report; nothing was written. "
+            "Name the folder that holds runs/: --results DIR, or make runs: "
+            f"{_sweep_command(options)}"
+        )
     overrides = [word for word in options.sweeps if "=" in word and not Path(word).exists()]
     files = _files([Path(word) for word in options.sweeps if word not in overrides])
     if options.profile:
         overrides.append(f"profile={options.profile}")
     overrides = split_executor(overrides)[1]  # a sweep's words: who carried it out changes no table
     sweeps = [load_sweep(path, overrides, here=False) for path in files]
-    made(options.out)  # told before the index is brought up to date
     done = ingest(options.results, url)
     print(f"{done.read} runs read, {done.unchanged} unchanged, {done.dropped} gone.", file=sys.stderr)
+    for line in done.told():
+        print(line, file=sys.stderr)
     with Store(options.results, url) as store:
+        _need_finished(sweeps, store, options)
+        made(options.out)
         results, paths = write_report(sweeps, store, options.out, pictures=not options.no_figures)
     for result in results:
         show(result)
     print("\n".join(str(path) for path in paths))
     return 0
+
+
+def _need_finished(sweeps: "list[Sweep]", store: "Store", options: argparse.Namespace) -> None:
+    """Raises ConfigError if no run of these tables has a result: a report of nothing would replace one of something."""
+    wanted = [run_id for sweep in sweeps for run_id in sweep.runs()]
+    states = Counter(run.status for run in store.runs(wanted).values())
+    if wanted and not states["done"] + states["diverged"]:
+        seen = ", ".join(f"{n} {status}" for status, n in sorted(states.items())) or "none of them has begun"
+        raise ConfigError(
+            f"None of the {len(set(wanted))} runs of these tables is finished in '{options.results}' ({seen}); nothing "
+            f"was written. To make them: {_sweep_command(options)}"
+        )
+
+
+def _sweep_command(options: argparse.Namespace) -> str:
+    """The command that makes the runs asked for."""
+    given = options.sweeps or [str(path) for path in _files([])[:1]]
+    words = [*given, *([f"profile={options.profile}"] if options.profile else [])]
+    words += [] if options.results == RESULTS else ["--results", str(options.results)]
+    return f"python -m fpd_bench.sweep {shlex.join(words)}"
 
 
 def _files(given: list[Path]) -> list[Path]:

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fpd_bench.cli import leave
+from fpd_bench.cli import Parser, leave
 from fpd_bench.errors import ConfigError, FpdError
 from fpd_bench.store import address
 
@@ -29,7 +29,7 @@ TEACHER_ONLY = {"track": "shapes", "preset": "default", "steps": 16}  # options 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse, call, print."""
     form = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser("python -m fpd_bench.sample", description=__doc__, formatter_class=form)
+    parser = Parser("python -m fpd_bench.sample", description=__doc__, formatter_class=form)
     parser.add_argument("run", metavar="RUN", help="the beginning of a run id, or teacher")
     parser.add_argument("prompts", nargs="+", metavar="PROMPT", help="in the track's own language")
     parser.add_argument("--n", type=int, default=8, help="samples per prompt (default: 8)")
@@ -54,7 +54,7 @@ def _sample(asked: argparse.Namespace) -> Path:
     source, name = _source(asked)
     out: Path = asked.out or asked.results / "pictures" / f"{name}_seed{asked.seed}.png"
     _writable(out)
-    from fpd_bench.runs.folder.rundir import write_with
+    from fpd_bench.runs.folder.whole_files import write_with
     from fpd_bench.runs.perform.prompt_sheet import draw, sheet
 
     picture = sheet(asked.prompts, draw(source, asked.prompts, asked.n, asked.seed), asked.scale)

@@ -13,13 +13,36 @@ SHORTEST = 3  # characters; masking every "a" because it is a password would gar
 _known: set[str] = set()
 
 # A password may hold '/' and ':'; a user alone (https://token@host) holds neither.
-_IN_URL = re.compile(r"(\w[\w+.-]*://)(?:[^/@\s]+|[^/@\s:]*:[^@\s]*)@")
-_NAMED = re.compile(r"(?i)((?:token|password|passwd|secret|api_?key)[\w-]*[=:]\s*)[^\s&;,]*[^\s&;,'\"]")
+_IN_URL = re.compile(r"((?<![\w+.-])\w[\w+.-]{0,30}://)(?:[^/@\s]{1,500}|[^/@\s:]{0,200}:[^@\s]{0,500})@")
+_NAME = (
+    r"(?=[tpscaTPSCA])"  # most letters begin none of these: five times as fast
+    r"(?:token(?!iz)|password|passwd|passphrase|secret|credential|api[_-]?key|access[_-]?key|private[_-]?key)"
+)
+# key=value and key: value of a command line or an environment.
+_NAMED = re.compile(rf"(?i)({_NAME}[\w-]{{0,40}}[=:]\s{{0,9}})(?!\*\*\*)[^\s&;,'\"]*[^\s&;,'\"]")
+# In code: HF_TOKEN = "x", api_key: str = "x", {"token": "x"}, environ["TOKEN"] = 'x', login(token=f"x"), three quotes.
+_QUOTED = re.compile(
+    rf"""(?ix)({_NAME}[\w-]{{0,40}}["']?\]?\s{{0,9}}(?::[^=\n"']{{0,80}}=|[=:]|,)\s{{0,9}}\(?\s{{0,9}}[rbfu]{{0,2}})
+    (\"{{3}}.*?\"{{3}}|'{{3}}.*?'{{3}}|"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')""",
+    re.S,
+)
+# TOKEN = x without quotes, as in .ini and .env: a value of letters and digits that is no name or number.
+_BARE = re.compile(
+    rf"(?i)({_NAME}\w*[ \t]+[=:][ \t]*|{_NAME}\w*[=:][ \t]+)(?=[\w+/-]*\d)(?=[\w+/-]*[a-z])[\w+/=-]{{8,}}(?![\w.(\[])"
+)
+# What says by its form that it is a secret: tokens of hubs and clouds, a bearer header, a private key.
+_FORMS = re.compile(
+    r"\b(?:hf_|gh[pousr]_|github_pat_|glpat-|sk-|xox[abprs]-|AKIA)[A-Za-z0-9_-]{12,}"
+    r"|(?i:(?<=bearer )[\w.+/=-]{8,})"
+    r"|(?s:(?<=PRIVATE KEY-----).+?(?=-----END|\Z))"
+)
 
 
 def mask(text: str) -> str:
     """`text` without passwords in URLs (user:pass@host), values of token=, password= and kin, and known secrets."""
-    text = _NAMED.sub(r"\1***", _IN_URL.sub(r"\1***@", text))
+    text = _FORMS.sub("***", _IN_URL.sub(r"\1***@", text))
+    text = _QUOTED.sub(lambda found: f"{found[1]}{found[2][0]}***{found[2][0]}", text)
+    text = _BARE.sub(r"\1***", _NAMED.sub(r"\1***", text))
     for secret in _known:
         text = text.replace(secret, "***")
     return text

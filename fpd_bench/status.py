@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fpd_bench.cli import leave
+from fpd_bench.cli import Parser, leave
 from fpd_bench.errors import ConfigError, FpdError
 from fpd_bench.store import address
 
@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     form = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser("python -m fpd_bench.status", description=__doc__, formatter_class=form)
+    parser = Parser("python -m fpd_bench.status", description=__doc__, formatter_class=form)
     parser.add_argument("what", nargs="?", help="a sweep file, or the beginning of a run id; default: every run")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="as given to the sweep")
     parser.add_argument("--results", type=Path, default=RESULTS, metavar="DIR", help="default: results")

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fpd_bench.cli import leave
+from fpd_bench.cli import Parser, leave
 from fpd_bench.errors import ConfigError, FpdError
 from fpd_bench.store import address
 
@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     form = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser("python -m fpd_bench.sweep", description=__doc__, formatter_class=form)
+    parser = Parser("python -m fpd_bench.sweep", description=__doc__, formatter_class=form)
     parser.add_argument("file", help="the sweep, for example sweeps/smoke.yaml")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="fields to set, see above")
     parser.add_argument("--dry-run", action="store_true", help="say what would run, and stop")
@@ -150,7 +150,8 @@ def _bring_up_to_date(asked: argparse.Namespace) -> None:
         from fpd_bench.store.ingest import ingest
 
         os.environ.pop(address.VARIABLE, None)  # workers and jobs never open it
-        ingest(asked.results, asked.url)
+        for line in ingest(asked.results, asked.url).told():
+            print(line, file=sys.stderr)
 
 
 if __name__ == "__main__":

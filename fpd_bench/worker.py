@@ -10,7 +10,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from fpd_bench.cli import leave
+from fpd_bench.cli import Parser, leave
 from fpd_bench.errors import FpdError
 from fpd_bench.store import address
 
@@ -18,7 +18,7 @@ from fpd_bench.store import address
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse, call, print."""
     form = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser("python -m fpd_bench.worker", description=__doc__, formatter_class=form)
+    parser = Parser("python -m fpd_bench.worker", description=__doc__, formatter_class=form)
     parser.add_argument("run_dir", metavar="RUN_DIR")
     try:
         asked = parser.parse_args(address.take(arguments)[1])  # a run needs no index

@@ -5,8 +5,12 @@ It lives below `runs` so that the ingester can read run directories without impo
 
 import hashlib
 import json
+import os
 from pathlib import Path
 from typing import Any
+
+from fpd_bench.errors import OddFile
+from fpd_bench.records.odd_files import DEEPEST, content, need_types, parsed
 
 RUNS = "runs"  # results/runs/<run_id>/
 INDEX = "index.sqlite"  # results/index.sqlite
@@ -24,23 +28,69 @@ PICTURES = "pictures"  # step_<n>.png
 SAMPLES = "samples"  # <suite>.npz
 EVAL = "eval"  # <suite>.jsonl
 DONE = "DONE"
+SUBMISSION = "submission.json"  # which batch job has the run; no table needs it
+
+FILES = (CONFIG, IDENTITY, CLAIM, HEARTBEAT, EVENTS, TRAIN, STUDENT, DONE, SUBMISSION)
+FOLDERS = {
+    ATTEMPTS: (".json", ".log", ".txt"),
+    PICTURES: (".png",),
+    SAMPLES: (".npz",),
+    EVAL: (".jsonl", ".partial"),
+    CHECKPOINTS: (),
+}  # a checkpoint that is no file is passed over
+
+EVENT_FIELDS: dict[str, type | tuple[type, ...]] = {
+    "seq": int, "attempt": int, "time": str, "kind": str, "stage": str, "step": int, "steps": int,
+    "seconds": (int, float), "failure_class": str, "message": str, "traceback": str, "micro_batch": int, "job": str,
+}  # fmt: skip
 
 
 def read_jsonl(path: Path) -> list[dict[str, Any]]:
     """The objects of a JSON-lines file; [] if it is not there.
 
-    Lines that do not parse are left out: a killed writer leaves a torn line at the end, and the next attempt
-    appends after it.
+    Lines that are the beginning of an object are left out: a killed writer leaves a torn line at the end, and the
+    next attempt appends after it. Raises OddFile for what no writer of ours leaves, even when it is killed.
     """
     try:
-        lines = [line for line in path.read_bytes().split(b"\n") if line]
+        lines = [line for line in content(path).split(b"\n") if line.strip(b"\0")]  # zeros: the power failed
     except FileNotFoundError:
         return []
-    return _all_at_once(lines) or [row for row in map(_object, lines) if row is not None]
+    return _all_at_once(lines) or _one_by_one(lines, path.name)
+
+
+def read_events(folder: Path) -> list[dict[str, Any]]:
+    """The events of a run. Raises OddFile also for fields of other types than EVENT_FIELDS says."""
+    rows = read_jsonl(folder / EVENTS)
+    for row in rows:
+        need_types(row, EVENT_FIELDS, EVENTS)
+    return rows
+
+
+def read_training(folder: Path) -> list[dict[str, Any]]:
+    """The lines of the training log. Raises OddFile as `read_events`."""
+    rows = read_jsonl(folder / TRAIN)
+    for row in rows:
+        need_types(row, {"step": int}, TRAIN)
+    return rows
+
+
+def _one_by_one(lines: list[bytes], name: str) -> list[dict[str, Any]]:
+    rows = []
+    for line in lines:
+        try:
+            row = parsed(line, name)
+        except ValueError:
+            row = None if line.lstrip(b"\0").startswith(b"{") else line  # torn, or garbage
+        if row is not None and not isinstance(row, dict):
+            raise OddFile(f"{name} holds a line that is no object: {line[:40]!r}")
+        rows += [row] if row is not None else []
+    return rows
 
 
 def _all_at_once(lines: list[bytes]) -> list[dict[str, Any]] | None:
-    """All lines by one call of the parser, three times as fast as one by one; None if any is not an object."""
+    """All lines by one call of the parser, three times as fast as one by one; None if any is not a plain object."""
+    if any(line.count(b"[") + line.count(b"{") > DEEPEST for line in lines):
+        return None
     try:
         rows = json.loads(b"[" + b",".join(lines) + b"]")
     except ValueError:
@@ -49,11 +99,62 @@ def _all_at_once(lines: list[bytes]) -> list[dict[str, Any]] | None:
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
-    """The object in a JSON file, or None if the file is missing, torn or not an object."""
+    """The object in a JSON file, or None if it is missing, torn or not an object. Raises OddFile if it is no file."""
     try:
-        return _object(path.read_bytes())
-    except FileNotFoundError:
+        value = parsed(content(path), path.name)
+    except (FileNotFoundError, ValueError):  # torn JSON, or bytes cut inside a UTF-8 character
         return None
+    return value if isinstance(value, dict) else None
+
+
+def identity(folder: Path) -> dict[str, Any]:
+    """What run.json says, for those who only list or sort runs: {} for one that says nothing, its `semantic` a dict."""
+    try:
+        found = read_json(folder / IDENTITY) or {}
+    except OddFile:
+        found = {}
+    meaning = found.get("semantic")
+    return found | {"semantic": meaning if isinstance(meaning, dict) else {}}
+
+
+def vouched(done: dict[str, Any]) -> dict[str, str] | None:
+    """{file inside the run: sha256} that DONE vouches for; None if it says so in no form of ours."""
+    files = done.get("files")
+    if not isinstance(files, dict) or not all(isinstance(digest, str) for digest in files.values()):
+        return None
+    inside = all(name and not Path(name).is_absolute() and ".." not in Path(name).parts for name in files)
+    return files if inside else None
+
+
+def attempt_numbers(folder: Path) -> list[int]:
+    """Numbers of the attempts of a run that left a record, ascending."""
+    names = [path.stem for path in (folder / ATTEMPTS).glob("*.json")]
+    return sorted(int(name) for name in names if name.isdecimal() and name.isascii() and len(name) < 9)
+
+
+def refuse_odd(folder: Path) -> None:
+    """Raises OddFile if a name of ours is, in a run's folder, another kind of thing: a directory, a fifo, a dead link.
+
+    What has other names is nobody's business.
+    """
+    for entry in _entries(folder):
+        if entry.name in FILES and not entry.is_file():
+            raise OddFile(f"{entry.name} is not a file")
+        if entry.name in FOLDERS and not entry.is_dir():
+            raise OddFile(f"{entry.name} is not a directory")
+        for inside in _entries(folder / entry.name) if FOLDERS.get(entry.name) else ():
+            if inside.name.endswith(FOLDERS[entry.name]) and not (inside.is_file() or inside.name.startswith(".")):
+                raise OddFile(f"{entry.name}/{inside.name} is not a file")
+
+
+def _entries(folder: Path) -> list["os.DirEntry[str]"]:
+    try:
+        with os.scandir(folder) as found:
+            return list(found)
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise OddFile(f"{folder.name} is no folder that can be read: {error.strerror}") from None
 
 
 def is_run_id(name: str) -> bool:
@@ -65,11 +166,3 @@ def sha256(path: Path) -> str:
     """Hex digest of a file's bytes."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _object(text: bytes) -> dict[str, Any] | None:
-    try:
-        value = json.loads(text)
-    except ValueError:  # torn JSON, or bytes cut inside a UTF-8 character
-        return None
-    return value if isinstance(value, dict) else None

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from fpd_bench.cli import leave
+from fpd_bench.cli import Parser, leave
 from fpd_bench.errors import ConfigError, FpdError
 from fpd_bench.records import layout
 from fpd_bench.store import address, check, export, ingest, schema
@@ -61,7 +61,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _top() -> argparse.ArgumentParser:
     form = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser("python -m fpd_bench.store", description=__doc__, formatter_class=form)
+    parser = Parser("python -m fpd_bench.store", description=__doc__, formatter_class=form)
     parser.add_argument("command", choices=[*COMMANDS, "gc"])
     return parser
 
@@ -69,7 +69,7 @@ def _top() -> argparse.ArgumentParser:
 def _parser(command: str) -> argparse.ArgumentParser:
     form = argparse.RawDescriptionHelpFormatter
     name = f"python -m fpd_bench.store {command}"
-    parser = argparse.ArgumentParser(name, description=COMMANDS[command][0], formatter_class=form)
+    parser = Parser(name, description=COMMANDS[command][0], formatter_class=form)
     parser.add_argument(
         "--results", type=Path, default=RESULTS, metavar="DIR", help="folder with runs/ (default: results)"
     )
@@ -82,6 +82,8 @@ def _parser(command: str) -> argparse.ArgumentParser:
 def _rebuild(asked: argparse.Namespace, url: str) -> int:
     _need_runs(asked.results)
     done = ingest.rebuild(asked.results, url)
+    for line in done.told():
+        print(line, file=sys.stderr)
     with Store(asked.results, url) as store:
         print(f"{done.read} runs read into {address.shown(url)}; content {store.content_hash()}")
     return 0

@@ -5,6 +5,7 @@ provenance records and `ps` shows.
 """
 
 import os
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ from fpd_bench.records import layout
 
 KEY = "store.url="
 VARIABLE = "FPD_STORE_URL"
+_IN_QUERY = re.compile(r"[?&](?:password|sslpassword|passwd)=([^&\s]+)")  # postgresql://host/db?password=...
 VALID = "Valid: store.url=sqlite:///FILE or store.url=postgresql+psycopg://HOST/NAME"
 
 
@@ -50,10 +52,10 @@ def shown(url: str) -> str:
 
 
 def _keep_secret(text: str) -> None:
-    password = _user_info(text).partition(":")[2]
-    if password:
-        secrets_mask.remember(password)
-        secrets_mask.blot(password)
+    for password in (_user_info(text).partition(":")[2], *_IN_QUERY.findall(text)):
+        if password:
+            secrets_mask.remember(password)
+            secrets_mask.blot(password)
 
 
 def _user_info(url: str) -> str:

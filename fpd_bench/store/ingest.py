@@ -6,7 +6,8 @@ order, twice, or from nothing gives the same content. Jobs never open the index.
 
 import os
 from collections import defaultdict
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -19,15 +20,26 @@ from fpd_bench.store.batch import Batch, delete
 from fpd_bench.store.lock import Writer, one_writer
 from fpd_bench.store.trouble import sqlite_file, told
 
+# What PostgreSQL says to the one of two writers that it ends: the key or table is there already, a deadlock, ...
+OVERTAKEN = ("23505", "42P07", "42710", "40001", "40P01", "42P01")
+
 
 @dataclass(frozen=True)
 class Ingested:
-    """What one ingest did: runs read, left alone because unchanged, and dropped because their folder is gone."""
+    """What one ingest did: runs read, left alone because unchanged, and dropped because their folder is gone.
+
+    aside: {run id: why} of the runs of this folder that are corrupt: in no table, and in nobody's way.
+    """
 
     read: int = 0
     unchanged: int = 0
     dropped: int = 0
     rebuilt: bool = False
+    aside: dict[str, str] = field(default_factory=dict)
+
+    def told(self) -> list[str]:
+        """A line for each run that was set aside."""
+        return [f"Set aside: run {run_id}: {why}" for run_id, why in sorted(self.aside.items())]
 
 
 def ingest(results: Path, url: str | None = None) -> Ingested:
@@ -35,30 +47,48 @@ def ingest(results: Path, url: str | None = None) -> Ingested:
 
     Raises StoreError if the index has a newer schema, belongs to something else, stays locked or cannot be written.
     """
-    url = url or address.default(results)
+    place = url or address.default(results)
+    return _again(lambda: _ingest(results, place), place)
+
+
+def _again(write: Callable[[], Ingested], url: str) -> Ingested:
+    """`write`, once more if the server ended it for the sake of another: an older version takes no lock of ours."""
     with told("write", url):
-        results.mkdir(parents=True, exist_ok=True)
-        with one_writer(sqlite_file(url)) as writer:
-            if _needs_rebuild(url, results, writer):
-                return _rebuild(results, url, writer)
-            engine = schema.connect(url)
+        for last in (False, True):
             try:
-                schema.create(engine)
-                return _update(engine, results)
-            finally:
-                engine.dispose()
-                if writer:
-                    writer.leave()
+                return write()
+            except (sa.exc.IntegrityError, sa.exc.ProgrammingError, sa.exc.OperationalError) as error:
+                if last or getattr(getattr(error, "orig", None), "sqlstate", None) not in OVERTAKEN:
+                    raise
+    raise AssertionError("unreachable")
+
+
+def _ingest(results: Path, url: str) -> Ingested:
+    results.mkdir(parents=True, exist_ok=True)
+    with one_writer(sqlite_file(url), url) as writer:
+        if _needs_rebuild(url, results, writer):
+            return _rebuild(results, url, writer)
+        engine = schema.connect(url)
+        try:
+            schema.create(engine)
+            return _update(engine, results)
+        finally:
+            engine.dispose()
+            if writer:
+                writer.leave()
 
 
 def rebuild(results: Path, url: str | None = None) -> Ingested:
     """Make the index anew from results/runs, whatever it held. Raises StoreError if it belongs to something else."""
-    url = url or address.default(results)
-    with told("write", url):
-        results.mkdir(parents=True, exist_ok=True)
-        with one_writer(sqlite_file(url)) as writer:
-            _refuse_foreign(url)
-            return _rebuild(results, url, writer)
+    place = url or address.default(results)
+    return _again(lambda: _make_anew(results, place), place)
+
+
+def _make_anew(results: Path, url: str) -> Ingested:
+    results.mkdir(parents=True, exist_ok=True)
+    with one_writer(sqlite_file(url), url) as writer:
+        _refuse_foreign(url)
+        return _rebuild(results, url, writer)
 
 
 def _needs_rebuild(url: str, results: Path, writer: Writer | None) -> bool:
@@ -99,9 +129,8 @@ def _rebuild(results: Path, url: str, writer: Writer | None) -> Ingested:
     if writer is None:
         engine = schema.connect(url)
         try:
-            schema.metadata.drop_all(engine)
-            schema.create(engine)
-            return Ingested(_update(engine, results).read, rebuilt=True)
+            schema.create(engine, anew=True)
+            return replace(_update(engine, results), rebuilt=True)
         finally:
             engine.dispose()
     target = writer.target
@@ -120,7 +149,7 @@ def _rebuild(results: Path, url: str, writer: Writer | None) -> Ingested:
     finally:
         engine.dispose()
         temporary.unlink(missing_ok=True)
-    return Ingested(counts.read, rebuilt=True)
+    return replace(counts, rebuilt=True)
 
 
 def _flush(path: Path) -> None:
@@ -146,7 +175,11 @@ def _update(engine: sa.Engine, results: Path, place: Path | None = None) -> Inge
     gone = sorted(known.keys() - folders.keys())
     with engine.begin() as connection:
         delete(connection, [schema.runs], gone)
-    return Ingested(batch.written, unchanged, len(gone))
+        corrupt = sa.select(schema.runs.c.run_id, schema.runs.c.message).where(
+            schema.runs.c.status == "corrupt", schema.runs.c.root == root
+        )
+        aside = {run_id: message or "" for run_id, message in connection.execute(corrupt)}
+    return Ingested(batch.written, unchanged, len(gone), aside=aside)
 
 
 def run_folders(results: Path) -> list[Path]:

@@ -1,4 +1,4 @@
-"""One writer of an SQLite index at a time, and whether anybody else has touched the file since."""
+"""One writer of an index at a time: a lock file beside an SQLite file, an advisory lock on a server."""
 
 import fcntl
 import time
@@ -6,9 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import sqlalchemy as sa
+
 from fpd_bench.errors import StoreError
+from fpd_bench.store import address, schema
 
 SECONDS = 120
+PAUSE = 0.1
+KEY = 0x6670645F69647831  # 'fpd_idx1': of ours among the advisory locks of a database
 
 
 class Writer:
@@ -43,17 +48,42 @@ def _mark(target: Path) -> str:
 
 
 @contextmanager
-def one_writer(target: Path | None) -> Iterator[Writer | None]:
-    """Hold the lock of an SQLite file while writing; None: a server, which has locks of its own.
+def one_writer(target: Path | None, url: str = "") -> Iterator[Writer | None]:
+    """Hold the lock of an index while writing. target: an SQLite file; None: the server at `url`, which yields None.
 
     Raises StoreError if another writer keeps it for SECONDS. Without locks in the file system, SQLite's must do.
     """
     if target is None:
-        yield None
+        with _on_server(url):
+            yield None
         return
     with _lock_file(target).open("a") as handle:
         _acquire(handle.fileno(), target)
         yield Writer(target)
+
+
+@contextmanager
+def _on_server(url: str) -> Iterator[None]:
+    """Hold PostgreSQL's advisory lock: two that make the same tables or rows at once fail on its catalogue's keys.
+
+    It is a transaction's, so that it ends with its holder and survives a connection pool.
+    """
+    engine = schema.connect(url)
+    try:
+        with engine.connect() as connection:
+            deadline = time.monotonic() + SECONDS
+            while not connection.execute(sa.select(sa.func.pg_try_advisory_xact_lock(KEY))).scalar_one():
+                connection.rollback()
+                if time.monotonic() > deadline:
+                    message = (
+                        f"'{address.shown(url)}' has been locked by another writer for {SECONDS} s. Try again later."
+                    )
+                    raise StoreError(message)
+                time.sleep(PAUSE)
+            yield
+            connection.rollback()
+    finally:
+        engine.dispose()
 
 
 def _acquire(descriptor: int, target: Path) -> None:
@@ -66,6 +96,6 @@ def _acquire(descriptor: int, target: Path) -> None:
             if time.monotonic() > deadline:
                 message = f"'{target}' has been locked by another writer for {SECONDS} s. Try again later."
                 raise StoreError(message) from None
-            time.sleep(0.1)
+            time.sleep(PAUSE)
         except OSError:
             return

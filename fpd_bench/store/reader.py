@@ -9,16 +9,15 @@ import json
 import os
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import yaml
-
-from fpd_bench.records import layout
+from fpd_bench.errors import OddFile
+from fpd_bench.records import layout, odd_files
+from fpd_bench.records.odd_files import need_types
 from fpd_bench.records.status import ENDINGS, has_result
-from fpd_bench.store.rows import Row, attempts, items, measured, metrics, series
-
-_Yaml = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's is ten times as fast; not every build has it
+from fpd_bench.store.rows import Row, attempts, finite, items, measured, metrics, series
 
 Stamp = dict[str, tuple[int, int]]
 KEPT = {layout.ATTEMPTS: ".json", layout.PICTURES: ".png", layout.SAMPLES: ".npz", layout.EVAL: ".jsonl"}
@@ -39,32 +38,56 @@ def stamp(folder: Path) -> Stamp:
     for name, entry in _listed(folder):
         try:
             stat = entry.stat()
-        except FileNotFoundError:  # replaced while we looked; the next ingest sees it
+        except OSError:  # replaced while we looked: the next ingest sees it; or a dead link, which `read` tells
             continue
         found[name] = (stat.st_size, stat.st_mtime_ns)
     return dict(sorted(found.items()))
 
 
 def _listed(folder: Path) -> Iterator[tuple[str, "os.DirEntry[str]"]]:
-    with os.scandir(folder) as entries:
+    with suppress(OSError), os.scandir(folder) as entries:  # no permission: `read` tells
         for entry in entries:
             if entry.name in WHOLE:
                 yield entry.name, entry
             elif entry.name in KEPT and entry.is_dir():
-                with os.scandir(entry.path) as files:
+                with suppress(OSError), os.scandir(entry.path) as files:
                     yield from (
                         (f"{entry.name}/{file.name}", file) for file in files if file.name.endswith(KEPT[entry.name])
                     )
 
 
 def read(folder: Path) -> Record | None:
-    """The record of the run in `folder`; None if there is no readable configuration yet."""
-    config = _config(folder / layout.CONFIG)
-    if config is None:
+    """The record of the run in `folder`; None if there is no configuration yet.
+
+    One that cannot be read is `corrupt`, with the reason, and has no rows but that: the others go on.
+    """
+    try:
+        layout.refuse_odd(folder)
+        return _read(folder)
+    except (OddFile, OSError, RecursionError) as error:
+        return aside(folder.name, str(error))
+
+
+def aside(run_id: str, why: str) -> Record:
+    """The record of a run that cannot be read or stored; `why` in letters that every database takes."""
+    message = why.replace("\0", "").encode("ascii", "backslashreplace").decode()
+    run: Row = {"run_id": run_id, "status": "corrupt", "config": {}, "message": message, "seconds": 0.0}
+    record = Record(run | dict.fromkeys(("config_schema", "method", "track", "seed", "created", "finished")))
+    record.run["content"] = _digest(record)
+    return record
+
+
+def _read(folder: Path) -> Record | None:
+    source = odd_files.text(folder / layout.CONFIG)
+    if source is None:
         return None
+    config = odd_files.parsed_yaml(source, layout.CONFIG)
+    need_types(config, {"method": str, "track": dict, "seed": int}, layout.CONFIG)
     identity = layout.read_json(folder / layout.IDENTITY) or {}
-    events = layout.read_jsonl(folder / layout.EVENTS)
+    need_types(identity, {"run_id": str, "config_schema": int, "created": str}, layout.IDENTITY)
+    events = layout.read_events(folder)
     done = layout.read_json(folder / layout.DONE) or {}
+    need_types(done, {"finished": str}, layout.DONE)
     status, message = _status(folder, done, events)
     if identity.get("run_id") not in (None, folder.name):
         status, message = "corrupt", f"a copy of run {identity['run_id']} under another name"
@@ -72,7 +95,7 @@ def read(folder: Path) -> Record | None:
         {
             "run_id": folder.name,
             "status": status,
-            "config": config,
+            "config": finite(config),
             "config_schema": identity.get("config_schema"),
             "method": config.get("method"),
             "track": (config.get("track") or {}).get("name"),
@@ -84,8 +107,8 @@ def read(folder: Path) -> Record | None:
         }
     )
     record.children["attempts"] = attempts(folder, events)
-    record.children["series"] = series(layout.read_jsonl(folder / layout.TRAIN))
-    record.children["artifacts"] = _artifacts(folder, done.get("files") or {})
+    record.children["series"] = series(layout.read_training(folder))
+    record.children["artifacts"] = _artifacts(folder, layout.vouched(done) or {})
     if status == "done":  # a run that is not done has no metrics, so no table can average it in
         _evaluations(folder, record)
     for rows in record.children.values():
@@ -99,27 +122,24 @@ def _evaluations(folder: Path, record: Record) -> None:
     for path in sorted((folder / layout.EVAL).glob("*.jsonl")):
         try:
             rows, (numbers, protocols) = items(path), measured(path)
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError, OddFile) as error:
             record.children["items"], record.children["metrics"], record.children["protocols"] = [], [], []
-            record.run |= {"status": "corrupt", "message": f"{path.name}: {type(error).__name__} {error}"}
+            record.run |= {"status": "corrupt", "message": f"{path.name}: {_said(error)}"}
             return
         record.children["items"] += rows
         record.children["metrics"] += metrics(path.stem, rows) + numbers
         record.children["protocols"] += protocols
 
 
-def _config(path: Path) -> Row | None:
-    try:
-        value = yaml.load(path.read_text(encoding="utf-8"), Loader=_Yaml)
-    except (FileNotFoundError, yaml.YAMLError, UnicodeDecodeError):
-        return None
-    return value if isinstance(value, dict) else None
+def _said(error: Exception) -> str:
+    return str(error) if isinstance(error, OddFile) else f"{type(error).__name__} {error}"
 
 
 def _status(folder: Path, done: Row, events: list[Row]) -> tuple[str, str | None]:
     last = next((event for event in reversed(events) if event.get("kind") in (*ENDINGS, "attempt_started")), {})
-    if done.get("run_id") == folder.name and has_result(done.get("status", "")):
-        wrong = [name for name, digest in (done.get("files") or {}).items() if not _intact(folder, name, digest)]
+    files = layout.vouched(done)
+    if done.get("run_id") == folder.name and has_result(done.get("status", "")) and files is not None:
+        wrong = [name for name, digest in files.items() if not _intact(folder, name, digest)]
         if wrong:
             return "corrupt", f"not as DONE says: {', '.join(sorted(wrong))}"
         diverged = next((event for event in reversed(events) if event.get("kind") == "diverged"), {})
@@ -136,8 +156,8 @@ def _intact(folder: Path, name: str, digest: str) -> bool:
     """Whether a file is the one DONE vouches for. Only what the tables read is hashed; weights only have to exist."""
     path = folder / name
     if name.startswith(f"{layout.EVAL}/"):
-        return path.exists() and layout.sha256(path) == digest
-    return path.exists()
+        return path.is_file() and layout.sha256(path) == digest
+    return path.is_file()
 
 
 def _sentence(event: Row) -> str | None:

@@ -18,11 +18,11 @@ Row = dict[str, Any]
 
 def attempts(folder: Path, events: list[Row]) -> list[Row]:
     """One row per attempt: its record and how its events say it began and ended."""
-    files = [path for path in (folder / layout.ATTEMPTS).glob("*.json") if path.stem.isdigit()]
-    records = {int(path.stem): layout.read_json(path) or {} for path in files}
+    numbers = layout.attempt_numbers(folder)
+    records = {n: layout.read_json(folder / layout.ATTEMPTS / f"{n}.json") or {} for n in numbers}
     by_attempt: dict[int, list[Row]] = defaultdict(list)
     for event in events:
-        if isinstance(event.get("attempt"), int):
+        if event.get("attempt") is not None:
             by_attempt[event["attempt"]].append(event)
     rows = []
     for n in sorted(records.keys() | by_attempt.keys()):
@@ -55,16 +55,24 @@ def series(log: list[Row]) -> list[Row]:
     """At most SERIES_POINTS of each logged number, evenly spaced, first and last kept; a repeated step counts last."""
     curves: dict[str, dict[int, float]] = defaultdict(dict)
     for row in log:
-        if not isinstance(row.get("step"), int):
+        if row.get("step") is None:
             continue
         for name, value in row.items():
-            if name not in ("step", "time") and isinstance(value, int | float) and math.isfinite(value):
+            if name not in ("step", "time") and isinstance(value, int | float) and _fits(value):
                 curves[name][row["step"]] = float(value)
     return [
         {"name": name, "step": step, "value": curve[step]}
         for name, curve in sorted(curves.items())
         for step in _thin(sorted(curve))
     ]
+
+
+def _fits(value: float) -> bool:
+    """Whether it is a number that a column of floats can hold; 10**400 is none."""
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        return False
 
 
 def _thin(steps: list[int]) -> list[int]:
@@ -74,27 +82,41 @@ def _thin(steps: list[int]) -> list[int]:
 
 
 def items(path: Path) -> list[Row]:
-    """One row per image of eval/<suite>.jsonl. Raises KeyError or ValueError for a line that is not of that form."""
+    """One row per image of eval/<suite>.jsonl.
+
+    Raises KeyError, TypeError or ValueError for a line that is not of that form, or is there twice.
+    """
     rows: list[Row] = []
     positions: dict[str, int] = {}
+    seen: set[tuple[str, int]] = set()
     suite = path.stem
     for line in layout.read_jsonl(path):
         if "metric" in line:
             continue
-        item = str(line["item"])
+        item, replicate = str(line["item"]), int(line["replicate"])
+        if (item, replicate) in seen:
+            raise ValueError(f"item {item}, replicate {replicate} is there twice")
+        seen.add((item, replicate))
         rows.append(
             {
                 "suite": suite,
                 "item_id": item,
-                "replicate": int(line["replicate"]),
+                "replicate": replicate,
                 "position": positions.setdefault(item, len(positions)),
                 "task": str(line["task"]),
                 "prompt": str(line["prompt"]),
-                "score": float(line["score"]),
+                "score": _number(line["score"]),
                 "detail": finite(line.get("detail")),
             }
         )
     return rows
+
+
+def _number(value: Any) -> float:
+    """A finite number. Raises ValueError: what is none would spoil every mean, and databases take no NaN."""
+    if not math.isfinite(float(value)):
+        raise ValueError(f"{value} is no score")
+    return float(value)
 
 
 def metrics(suite: str, scored: list[Row]) -> list[Row]:

@@ -155,9 +155,11 @@ def _set_fresh_pragmas(connection: Any, _record: Any) -> None:
         connection.execute(f"PRAGMA {pragma}")
 
 
-def create(engine: sa.Engine) -> None:
-    """Make the tables that are missing and note the schema version."""
+def create(engine: sa.Engine, anew: bool = False) -> None:
+    """Make the tables that are missing and note the schema version. anew: drop them first, in the same transaction."""
     with engine.begin() as connection:
+        if anew:
+            metadata.drop_all(connection)
         metadata.create_all(connection)
         upsert(connection, meta, [{"key": "schema_version", "value": str(SCHEMA_VERSION)}])
 

@@ -20,7 +20,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from fpd_bench.assets.hub import HUB
-from fpd_bench.cli import leave
+from fpd_bench.cli import Parser, leave
 from fpd_bench.errors import AssetError, ConfigError, FpdError, UnknownName
 
 
@@ -41,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     form = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(prog="python -m fpd_bench.tracks", description=__doc__, formatter_class=form)
+    parser = Parser(prog="python -m fpd_bench.tracks", description=__doc__, formatter_class=form)
     commands = parser.add_subparsers(dest="command", required=True)
     build = commands.add_parser("build", help="train the teacher and write codebook and weights")
     build.add_argument("track", help="shapes")

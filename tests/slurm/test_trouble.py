@@ -1,5 +1,6 @@
 """A cluster that refuses, forgets or falls silent while a sweep is under way."""
 
+import json
 import os
 import shutil
 import signal
@@ -10,6 +11,7 @@ import pytest
 
 from fpd_bench.runs.folder import submissions
 from fpd_bench.runs.slurm import follow
+from fpd_bench.runs.watch.state import state_of
 
 pytestmark = pytest.mark.slow
 
@@ -76,3 +78,58 @@ def test_a_lost_job_is_submitted_again_when_the_grace_has_ended(bench, put_first
     put_first("sacct", "true")
     bench.finish(*bench.one, "executor.grace_min=0")
     assert run.attempt(1)["environment"]["SLURM_JOB_ID"] != first.job_id and run.attempts() == [1]
+
+
+def spoilt(run, **fields):
+    """The run's record with other fields, as a copy from elsewhere or a hostile hand leaves it."""
+    text = json.dumps(json.loads(run.submission.read_text()) | fields)
+    run.submission.unlink()
+    run.submission.write_text(text)
+
+
+@pytest.mark.parametrize("who", ["root", "nobody"])
+def test_cancel_leaves_alone_a_job_that_only_has_the_number_of_ours(bench, ask, who):
+    """The record was copied from another cluster; here its number is somebody's."""
+    theirs = ask("sbatch", "-H", f"--uid={who}", "--parsable", "-J", "theirs", "-o", "/dev/null", "--wrap", "sleep 1")
+    theirs = theirs.strip()
+    (run,) = bench.detach(*bench.one, "executor.sbatch.hold=true")
+    mine = submissions.read(run).job_id
+    try:
+        spoilt(run, job_id=theirs)
+        code, _out, err = bench.sweep(*bench.one, "--cancel")
+        assert code == 2 and f"job {theirs} is 'theirs of {who}' here, not ours" in err
+        assert {theirs, mine} <= set(ask("squeue", "-h", "-o", "%i").split()) and run.submission.exists()
+    finally:
+        ask("scancel", theirs, mine)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"job_id": "--user=root"}, {"job_id": "1 2"}, {"batch": "../../notes"}, {"batch": "--me"}, {"token": "../x/1"},
+     {"job_id": 17}, {"index": "0"}, {"exclude": "n1 --uid=0"}, {"grace_min": "ten"}],
+)  # fmt: skip
+def test_words_that_are_none_of_ours_are_never_options_or_paths(bench, ask, fields):
+    (run,) = bench.detach(*bench.one, "executor.sbatch.hold=true")
+    mine = submissions.read(run).job_id
+    try:
+        spoilt(run, **fields)
+        code, _out, err = bench.sweep(*bench.one, "--cancel")
+        assert code == 2 and "submission.json" in err and "Traceback" not in err
+        assert mine in ask("squeue", "-h", "-o", "%i").split()
+        state = state_of(run)
+        assert state.state == "corrupt" and "submission.json" in state.message
+        assert bench.slurm(*bench.one)[0] == 1 and mine in ask("squeue", "-h", "-o", "%i").split()
+        assert not list(bench.results.rglob("*.unknown")) and not list(bench.results.parent.glob("notes*"))
+    finally:
+        ask("scancel", mine)
+
+
+def test_cancel_without_an_answer_of_slurm_cancels_nothing(bench, ask, put_first):
+    (run,) = bench.detach(*bench.one, "executor.sbatch.hold=true")
+    mine = submissions.read(run).job_id
+    shim = put_first("squeue", "exit 1")
+    code, _out, err = bench.sweep(*bench.one, "--cancel")
+    assert code == 2 and "Nothing was cancelled" in err and run.submission.exists()
+    shim.unlink()
+    assert mine in ask("squeue", "-h", "-o", "%i").split()
+    assert "1 runs taken back" in bench.sweep(*bench.one, "--cancel")[2]

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fpd_bench import metrics
-from fpd_bench.cli import leave
+from fpd_bench.cli import Parser, leave
 from fpd_bench.errors import ConfigError, FpdError
 from fpd_bench.evals.fidelity.presets import PRESETS, preset
 
@@ -67,7 +67,7 @@ def _progress(done: int, total: int) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m fpd_bench.evals.fidelity",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,

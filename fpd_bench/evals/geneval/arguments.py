@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from fpd_bench.cli import Parser
 from fpd_bench.evals.geneval.detectors import BACKENDS
 from fpd_bench.evals.geneval.scoring import Options
 
@@ -35,7 +36,7 @@ The same command again continues where it stopped.""",
 
 def parser(commands_of: Mapping[str, Callable[[argparse.Namespace], None]]) -> argparse.ArgumentParser:
     """The parser; each command sets `command` to its function in `commands_of`."""
-    top = argparse.ArgumentParser(prog=RUN, description="GenEval: prompts, scoring and summary, without mmcv.")
+    top = Parser(prog=RUN, description="GenEval: prompts, scoring and summary, without mmcv.")
     commands = top.add_subparsers(required=True, metavar="{prompts,score,rescore,summary,selftest}")
 
     def command(name: str, what: str) -> argparse.ArgumentParser:

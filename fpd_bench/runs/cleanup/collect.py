@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from fpd_bench.errors import OddFile
 from fpd_bench.records import layout
 from fpd_bench.runs.cleanup.wanted import Needs, needs
 from fpd_bench.runs.folder import claims, submissions
@@ -83,7 +84,12 @@ def plan(results: Path, sweeps: Sequence[str]) -> Plan:
         made.notes.append("Name the sweep files whose runs must stay, to remove the others.")
     for folder in sorted((results / layout.RUNS).iterdir()):
         if folder.is_dir():
-            _look_at(folder, wanted, made)
+            try:
+                layout.refuse_odd(folder)
+                _look_at(folder, wanted, made)
+            except (OddFile, OSError) as error:  # for its owner to judge
+                made.kept["corrupt runs"] += 1
+                made.notes.append(f"{folder} is left alone: {error}.")
     places = [path for path in results.glob("*") if path.name not in (layout.RUNS, TRASH)]
     places += [*(results / "code").glob(".*"), *(results / "export").glob(".*")]
     made.found += _leftovers(path for path in places if _TEMPORARY.fullmatch(path.name))
@@ -93,7 +99,7 @@ def plan(results: Path, sweeps: Sequence[str]) -> Plan:
 
 def _look_at(folder: Path, wanted: Needs, made: Plan) -> None:
     run = RunDir(folder)
-    identity = layout.read_json(folder / layout.IDENTITY) or {}
+    identity = layout.identity(folder)
     if folder.is_symlink() or identity.get("run_id") != folder.name:
         made.kept["folders that are no runs of this place"] += 1
     elif _taken(run):
@@ -144,7 +150,7 @@ def _remove(found: Found, results: Path) -> str:
         if found.kind == "checkpoints" and not _sound(RunDir(found.path.parent)):
             return "the student is not the one that DONE vouches for"
         _delete(found.path)
-    except OSError as error:
+    except (OSError, OddFile) as error:
         return str(error)
     return ""
 
@@ -166,7 +172,7 @@ def _remove_run(run: RunDir, results: Path) -> str:
 
 def _sound(run: RunDir) -> bool:
     """Whether the finished run can do without its checkpoints."""
-    digest = ((run.done() or {}).get("files") or {}).get(layout.STUDENT)
+    digest = (layout.vouched(run.done() or {}) or {}).get(layout.STUDENT)
     return digest is not None and layout.sha256(run.student) == digest
 
 

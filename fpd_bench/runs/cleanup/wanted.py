@@ -27,8 +27,8 @@ class Needs:
 
     def want(self, folder: Path) -> bool:
         """Whether a table may read this run: it asks for it, or would with one seed more."""
-        identity = layout.read_json(folder / layout.IDENTITY) or {}
-        return folder.name in self.runs or _kind(identity.get("semantic") or {}, identity.get("plugins")) in self.kinds
+        identity = layout.identity(folder)
+        return folder.name in self.runs or _kind(identity["semantic"], identity.get("plugins")) in self.kinds
 
 
 def needs(words: Sequence[str]) -> Needs:

@@ -11,26 +11,32 @@ import contextlib
 import fcntl
 import getpass
 import json
+import math
 import os
+import shlex
 import socket
+import time
 import uuid
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
-from fpd_bench.errors import RunError
+from fpd_bench.errors import OddFile, RunError
 from fpd_bench.records import layout
+from fpd_bench.records.odd_files import need_types
 from fpd_bench.runs.folder.rundir import now
 
 SILENT_MIN = 60  # a claim of another host without a heartbeat for so long is nobody's
+AHEAD_MIN = 5  # two hosts' clocks may differ by so much
 
 
 class Claimed(RunError):
     """Another process works on the run."""
 
-    def __init__(self, holder: "Claim"):
+    def __init__(self, holder: "Claim", path: Path):
         self.holder = holder
-        super().__init__(f"already running: {holder}")
+        super().__init__(f"already running: {told(path, holder)}")
 
 
 class LostClaim(RunError):
@@ -65,6 +71,9 @@ class Claim:
         return not self.job or self.job != batch_job()
 
 
+FIELDS: dict[str, type | tuple[type, ...]] = {field.name: field.type for field in fields(Claim)}  # type: ignore[misc]
+
+
 def holder(path: Path) -> Claim | None:
     """Who holds the claim at `path`; None if nobody does or the holder is dead."""
     claim = _read(path)
@@ -76,19 +85,48 @@ def _working(path: Path, claim: Claim) -> bool:
 
 
 def silent_min(path: Path, claim: Claim) -> float:
-    """Minutes since the claim or its heartbeat was written, by this host's clock."""
-    beat = layout.read_json(path.with_name(layout.HEARTBEAT)) or {}
-    last = beat.get("time") if beat.get("token") == claim.token else claim.time
+    """Minutes since the claim or its heartbeat was written, by this host's clock.
+
+    A time that cannot be, none or one in the future, says nothing: then it is how far from now the file was written,
+    so that a clock that was ahead holds no run for as long as it was ahead.
+    """
+    beat = _beat(path)
+    file, said = path, claim.time
+    if beat.get("token") == claim.token:
+        file, said = path.with_name(layout.HEARTBEAT), str(beat.get("time"))
     try:
-        return (datetime.now(UTC) - datetime.fromisoformat(str(last))).total_seconds() / 60
+        silent = (datetime.now(UTC) - datetime.fromisoformat(said)).total_seconds() / 60
     except (ValueError, TypeError):
-        return 0.0
+        silent = -math.inf
+    if silent < -AHEAD_MIN:
+        try:
+            silent = abs(time.time() - file.stat().st_mtime) / 60
+        except OSError:
+            silent = math.inf
+    return max(silent, 0.0)
+
+
+def _beat(path: Path) -> dict[str, Any]:
+    try:
+        return layout.read_json(path.with_name(layout.HEARTBEAT)) or {}
+    except OddFile:
+        return {}
 
 
 def quiet_min(path: Path) -> float:
     """Minutes without a sign of life from a holder on another host; 0 if there is none, or it is of this host."""
     claim = holder(path)
     return silent_min(path, claim) if claim and not claim.here() else 0.0
+
+
+def told(path: Path, claim: Claim) -> str:
+    """Who holds the claim, and if only another host can tell whether it lives: until when it counts, and what to do."""
+    if claim.here():
+        return str(claim)
+    return (
+        f"{claim}; silent for {silent_min(path, claim):.0f} min, counts as running until {SILENT_MIN}. "
+        f"If {claim.host} is gone, or this host's former name, take the run over: rm {shlex.quote(str(path))}"
+    )
 
 
 def acquire(path: Path, attempt: int) -> Claim:
@@ -101,7 +139,8 @@ def acquire(path: Path, attempt: int) -> Claim:
     try:
         mine.write_text(json.dumps(asdict(claim)))
     except OSError:  # a full disk makes the name but not the text
-        mine.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            mine.unlink(missing_ok=True)
         raise
     # Takeovers go one at a time, or the second would remove the claim that the first has just made.
     with path.with_name(f".{path.name}.lock").open("w") as lock:
@@ -110,12 +149,14 @@ def acquire(path: Path, attempt: int) -> Claim:
         try:
             other = _read(path)
             if other and _working(path, other):
-                raise Claimed(other)
+                raise Claimed(other, path)
             path.unlink(missing_ok=True)
             os.link(mine, path)  # fails if it exists, as O_EXCL does, and the claim is never seen half-written
         except FileExistsError:
             other = _read(path)
-            raise Claimed(other) if other else RunError(f"{path} was claimed at the same moment. Try again.") from None
+            raise (
+                Claimed(other, path) if other else RunError(f"{path} was claimed at the same moment. Try again.")
+            ) from None
         finally:
             mine.unlink(missing_ok=True)
     return claim
@@ -149,8 +190,9 @@ def batch_job() -> str:
 def _read(path: Path) -> Claim | None:
     found = layout.read_json(path)
     try:
+        need_types(found or {}, FIELDS, layout.CLAIM)
         return Claim(**found) if found else None
-    except TypeError:  # not a claim of ours: nobody can hold it
+    except (TypeError, OddFile):  # not a claim of ours: nobody can hold it
         return None
 
 

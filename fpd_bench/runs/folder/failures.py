@@ -17,7 +17,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from fpd_bench.errors import ConfigError, RunError
+from fpd_bench.errors import ConfigError, OddFile, RunError
 from fpd_bench.runs.folder.outcome import Outcome
 from fpd_bench.runs.folder.rundir import RunDir
 
@@ -57,7 +57,7 @@ def failure_class(error: BaseException) -> str:
 
 def micro_batch(run: RunDir, configured: int) -> int:
     """The micro-batch to train with: the configured one, or the half that running out of memory has led to."""
-    told = [event["micro_batch"] for event in run.events() if event.get("kind") == "memory"]
+    told = [event["micro_batch"] for event in run.events() if event.get("kind") == "memory" and "micro_batch" in event]
     return min(told[-1], configured or told[-1]) if told else configured
 
 
@@ -104,4 +104,7 @@ def signature(traceback: str) -> str:
 
 
 def _last_failure(run: RunDir) -> dict[str, Any]:
-    return next((event for event in reversed(run.events()) if event.get("kind") == "failed"), {})
+    try:
+        return next((event for event in reversed(run.events()) if event.get("kind") == "failed"), {})
+    except OddFile:  # the outcome tells
+        return {}

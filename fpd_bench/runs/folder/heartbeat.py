@@ -9,11 +9,13 @@ import json
 import os
 import threading
 import time
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from fpd_bench.errors import OddFile
 from fpd_bench.records import layout
+from fpd_bench.records.odd_files import need_types
 from fpd_bench.runs.folder.rundir import RunDir, now
 
 SECONDS = 5.0  # between two beats
@@ -35,13 +37,19 @@ class Beat:
     left_s: float | None = None
 
 
+FIELDS: dict[str, type | tuple[type, ...]] = {
+    "token": str, "attempt": int, "host": str, "pid": int, "job": str, "time": str, "stage": str, "step": int,
+    "steps": int, "left_s": (int, float),
+}  # fmt: skip
+
+
 def read(run: RunDir) -> Beat | None:
-    """The last beat; None if there is none that makes sense."""
-    found = layout.read_json(run.path / layout.HEARTBEAT) or {}
-    known = {field.name for field in fields(Beat)}
+    """The last beat; None if there is none that makes sense: nothing depends on it."""
     try:
-        return Beat(**{name: value for name, value in found.items() if name in known})
-    except TypeError:
+        found = layout.read_json(run.path / layout.HEARTBEAT) or {}
+        need_types(found, FIELDS, layout.HEARTBEAT)
+        return Beat(**{name: value for name, value in found.items() if name in FIELDS})
+    except (TypeError, OddFile):
         return None
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fpd_bench.runs.folder.rundir import write_with
+from fpd_bench.runs.folder import sealed
 
 Images = NDArray[np.uint8]
 MEMBER = "images.npy"  # what numpy calls the array `images` inside an .npz
@@ -25,24 +25,31 @@ def save_shard(folder: Path, first: int, images: Images) -> None:
         with path.open("wb") as file:  # numpy would add .npy to a bare name
             np.save(file, images)
 
-    write_with(_shard(folder, first), write)
+    sealed.write(_shard(folder, first), write)
 
 
 def kept(folder: Path, size: int, total: int, warn: Callable[[str], None]) -> int:
     """How many of `total` images, from the first on, are in sound shards of `size`. Told to `warn`: damaged ones."""
     first = 0
     while first < total:
-        expected = min(size, total - first)
-        try:
-            if len(np.load(_shard(folder, first), mmap_mode="r")) != expected:
-                raise ValueError(f"not {expected} images")
-        except FileNotFoundError:
+        path, expected = _shard(folder, first), min(size, total - first)
+        if not path.exists():
             return first
-        except (ValueError, EOFError) as error:
-            warn(f"shard {_shard(folder, first).name} cannot be read ({error}); drawing on from there")
+        trouble = sealed.trouble(path) or _not_of(expected, path)
+        if trouble:
+            warn(f"shard {path.name} {trouble}; drawing on from there")
             return first
         first += expected
     return total
+
+
+def _not_of(expected: int, path: Path) -> str:
+    """Why the shard is not of so many images; '' if it is."""
+    try:
+        found = np.load(path, mmap_mode="r")
+    except (ValueError, EOFError, OSError) as error:
+        return f"cannot be read ({error})"
+    return "" if found.ndim == 4 and len(found) == expected else f"does not hold {expected} images"
 
 
 def join(folder: Path, path: Path, items: int, replicates: int, size: int) -> None:
@@ -62,7 +69,7 @@ def join(folder: Path, path: Path, items: int, replicates: int, size: int) -> No
                     np.lib.format.write_array_header_1_0(file, header)
                 file.write(np.ascontiguousarray(shard).data)
 
-    write_with(path, write)
+    sealed.write(path, write)
     shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -1,17 +1,12 @@
 """One run's folder: reading and writing every file in it. The names are in records/layout.py, which readers share.
 
-Whole files are written under a temporary name, flushed and renamed, so that they are there whole or not at all. Logs
-grow by one `write` per line, so a kill can only tear the last line.
+How they are written is in whole_files.py; files of a finished stage have their hash beside them (sealed.py).
 """
 
 import difflib
-import errno
 import json
-import os
 import time
-import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import zlib
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,11 +14,14 @@ from typing import Any
 from fpd_bench.config.identity import CONFIG_SCHEMA, plugins, run_id, semantic
 from fpd_bench.config.schema import RunConfig
 from fpd_bench.config.yaml_text import from_yaml, to_yaml
-from fpd_bench.errors import ConfigError, RunError
-from fpd_bench.records import layout
+from fpd_bench.errors import ConfigError, OddFile, RunError
+from fpd_bench.records import layout, odd_files
 from fpd_bench.records.status import has_result
+from fpd_bench.runs.folder import sealed
+from fpd_bench.runs.folder.whole_files import append_line, json_line, write_json, write_text
 
 Row = dict[str, Any]
+CHECKSUM = "crc"  # of a line of an unfinished evaluation
 LEFT_SECONDS = 60  # a temporary file so old is nobody's; beside config and claim others write, too, but shortly
 
 
@@ -39,7 +37,7 @@ class RunDir:
         self.path = Path(path)
         self.run_id = self.path.name
         self.claim = self.path / layout.CLAIM
-        self.submission = self.path / "submission.json"  # which batch job it is given to; no reader needs it
+        self.submission = self.path / layout.SUBMISSION
         self.checkpoints = self.path / layout.CHECKPOINTS
         self.student = self.path / layout.STUDENT
 
@@ -47,10 +45,11 @@ class RunDir:
     def create(cls, results: Path, config: RunConfig) -> "RunDir":
         """The folder of the run that `config` means, made if it is not there; execution fields are brought up to date.
 
-        Raises RunError if the folder holds another configuration.
+        Raises RunError if the folder holds another configuration, OddFile if it holds what is none of ours.
         """
         run = cls(results / layout.RUNS / run_id(config))
         run.path.mkdir(parents=True, exist_ok=True)
+        layout.refuse_odd(run.path)
         identity = layout.read_json(run.path / layout.IDENTITY)
         meaning = json.loads(json.dumps(semantic(config)))
         if identity is not None and identity.get("semantic") != meaning:
@@ -58,23 +57,24 @@ class RunDir:
         if identity is None:
             identity = {"run_id": run.run_id, "config_schema": CONFIG_SCHEMA, "semantic": meaning}
             write_json(run.path / layout.IDENTITY, identity | {"plugins": plugins(config), "created": now()})
-        kept = run._text(layout.CONFIG)  # None: lost on the way from elsewhere
+        kept = _text(run.path / layout.CONFIG)  # None: lost on the way from elsewhere
         if kept is None or (kept != to_yaml(config) and not run.is_done()):
             write_text(run.path / layout.CONFIG, to_yaml(config))
         return run
 
     def config(self) -> RunConfig:
         """Raises ConfigError if there is none, or none that fits this version."""
-        text = self._text(layout.CONFIG)
+        path = self.path / layout.CONFIG
+        text = odd_files.text(path)
         if text is None:
             raise ConfigError(f"'{self.path}' is not a run directory: it has no {layout.CONFIG}.")
-        return from_yaml(text, str(self.path / layout.CONFIG))
+        odd_files.parsed_yaml(text, str(path))  # what OmegaConf could not survive
+        return from_yaml(text, str(path))
 
     # ---------------------------------------------------------------------------------------------- attempts, events
     def attempts(self) -> list[int]:
         """Numbers of the attempts made so far."""
-        files = (self.path / layout.ATTEMPTS).glob("*.json")
-        return sorted(int(path.stem) for path in files if path.stem.isdigit())
+        return layout.attempt_numbers(self.path)
 
     def begin_attempt(self, record: Row) -> int:
         """Note the next attempt; gives its number. Only the holder of the claim may call it."""
@@ -98,19 +98,20 @@ class RunDir:
         return self.path / layout.ATTEMPTS / f"{attempt}.log"
 
     def events(self) -> list[Row]:
-        return layout.read_jsonl(self.path / layout.EVENTS)
+        return layout.read_events(self.path)
 
     def next_event(self, kind: str) -> Row:
         """The beginning of an event that follows the last one, for whoever is not the attempt's recorder."""
-        last = (self.events() or [{}])[-1]
-        return {"seq": last.get("seq", -1) + 1, "attempt": last.get("attempt", 1), "time": now(), "kind": kind}
+        events = self.events() or [{}]
+        seq = max(-1 if event.get("seq") is None else event["seq"] for event in events)
+        return {"seq": seq + 1, "attempt": events[-1].get("attempt") or 1, "time": now(), "kind": kind}
 
     def append_event(self, row: Row) -> None:
         append_line(self.path / layout.EVENTS, row)
 
     # ------------------------------------------------------------------------------------------------ training, images
     def training_log(self) -> list[Row]:
-        return layout.read_jsonl(self.path / layout.TRAIN)
+        return layout.read_training(self.path)
 
     def append_training(self, row: Row) -> None:
         append_line(self.path / layout.TRAIN, row)
@@ -118,9 +119,9 @@ class RunDir:
     def cut_training_log(self, step: int) -> None:
         """Drop rows behind `step`: training resumes there and writes them again."""
         rows = self.training_log()
-        kept = [row for row in rows if row.get("step", 0) <= step]
+        kept = [row for row in rows if (row.get("step") or 0) <= step]
         if kept != rows:
-            write_text(self.path / layout.TRAIN, "".join(_line(row) for row in kept))
+            write_text(self.path / layout.TRAIN, "".join(json_line(row) for row in kept))
 
     def picture(self, step: int) -> Path:
         return self.path / layout.PICTURES / f"step_{step}.png"
@@ -136,15 +137,16 @@ class RunDir:
         return self.path / layout.EVAL / f"{suite}.jsonl"
 
     def partial_scores(self, suite: str) -> list[Row]:
-        """Rows of an evaluation that is not finished."""
-        return layout.read_jsonl(self._partial(suite))
+        """Rows of an evaluation that is not finished; one whose checksum is wrong is left out, to be scored again."""
+        return [row for line in layout.read_jsonl(self._partial(suite)) if (row := _checked(line)) is not None]
 
     def append_score(self, suite: str, row: Row) -> None:
-        append_line(self._partial(suite), row)
+        append_line(self._partial(suite), row | {CHECKSUM: zlib.crc32(json_line(row).encode())})
 
     def finish_evaluation(self, suite: str, rows: list[Row]) -> None:
         """Write the whole evaluation, in order."""
-        write_text(self.evaluation(suite), "".join(_line(row) for row in rows))
+        text = "".join(json_line(row) for row in rows)
+        sealed.write(self.evaluation(suite), lambda path: path.write_text(text, encoding="utf-8"))
         self._partial(suite).unlink(missing_ok=True)
 
     def _partial(self, suite: str) -> Path:
@@ -160,34 +162,30 @@ class RunDir:
         done = layout.read_json(self.path / layout.DONE)
         if done is None or done.get("run_id") != self.run_id or not has_result(done.get("status", "")):
             return None
-        files = done.get("files")
-        return done if isinstance(files, dict) and all((self.path / name).exists() for name in files) else None
+        files = layout.vouched(done)
+        return done if files is not None and all((self.path / name).is_file() for name in files) else None
 
     def is_done(self) -> bool:
         return self.done() is not None
 
     def damaged(self) -> list[str]:
         """Files that tables read and that are no longer what DONE vouches for."""
-        files = ((self.done() or {}).get("files") or {}).items()
+        files = (layout.vouched(self.done() or {}) or {}).items()
         scored = [(name, digest) for name, digest in files if name.startswith(f"{layout.EVAL}/")]
         return [name for name, digest in scored if layout.sha256(self.path / name) != digest]
 
+    def results(self) -> list[Path]:
+        """The files that DONE vouches for: the student, images and evaluations."""
+        parts = ((layout.SAMPLES, "*.npz"), (layout.EVAL, "*.jsonl"))
+        found = [path for part, names in parts for path in sorted((self.path / part).glob(names))]
+        return [path for path in (self.student, *found) if path.is_file()]
+
     def finish(self, status: str) -> None:
-        """Write DONE, vouching for the files that tables and pages read."""
-        paths = [self.student] if self.student.exists() else []
-        paths += [
-            *sorted((self.path / layout.SAMPLES).glob("*.npz")),
-            *sorted((self.path / layout.EVAL).glob("*.jsonl")),
-        ]
-        files = {path.relative_to(self.path).as_posix(): layout.sha256(path) for path in paths}
+        """Write DONE, vouching for the files that tables and pages read by the hashes noted when they were written."""
+        digests = {path: sealed.digest(path) or layout.sha256(path) for path in self.results()}
+        files = {path.relative_to(self.path).as_posix(): digest for path, digest in digests.items()}
         done = {"run_id": self.run_id, "status": status, "finished": now(), "files": files}
         write_json(self.path / layout.DONE, done)
-
-    def _text(self, name: str) -> str | None:
-        try:
-            return (self.path / name).read_text(encoding="utf-8")
-        except FileNotFoundError:
-            return None
 
 
 def find(results: Path, run: str) -> RunDir:
@@ -205,57 +203,18 @@ def find(results: Path, run: str) -> RunDir:
     return RunDir(folder / found[0])
 
 
-@contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path`, flushed to disk and renamed to it if the block succeeds, else removed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
+def _text(path: Path) -> str | None:
+    """The text of a file; None if it is not there, or none of ours, so that it is written again."""
     try:
-        yield temporary
-        _sync(temporary)
-        os.replace(temporary, path)
-        _sync(path.parent)
-    finally:
-        temporary.unlink(missing_ok=True)
+        return odd_files.text(path)
+    except OddFile:
+        return None
 
 
-def write_with(path: Path, write: Callable[[Path], object]) -> None:
-    """`write(temporary)` a file that appears as `path` whole or not at all."""
-    with whole_file(path) as temporary:
-        write(temporary)
-
-
-def write_text(path: Path, text: str) -> None:
-    write_with(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
-
-
-def write_json(path: Path, value: Row) -> None:
-    write_text(path, json.dumps(value, indent=1) + "\n")
-
-
-def append_line(path: Path, row: Row) -> None:
-    """One JSON object as one line in one write. A torn line before it is closed first."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
-    try:
-        size = os.fstat(descriptor).st_size
-        torn = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
-        line = (b"\n" if torn else b"") + _line(row).encode()
-        if os.write(descriptor, line) < len(line):  # the disk took the beginning only
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
-    finally:
-        os.close(descriptor)
-
-
-def _line(row: Row) -> str:
-    return json.dumps(row, default=_plain) + "\n"
-
-
-def _plain(value: Any) -> Any:
-    """Scalars and arrays of numpy and torch as Python's own."""
-    if hasattr(value, "tolist"):
-        return value.tolist()
-    raise TypeError(f"{type(value).__name__} {value!r:.60} is not JSON")
+def _checked(line: Row) -> Row | None:
+    """A row without its checksum; None if it is not the one that was written."""
+    row = {name: value for name, value in line.items() if name != CHECKSUM}
+    return row if zlib.crc32(json_line(row).encode()) == line.get(CHECKSUM) else None
 
 
 def _age(path: Path) -> float:
@@ -264,11 +223,3 @@ def _age(path: Path) -> float:
         return time.time() - path.stat().st_mtime
     except FileNotFoundError:
         return 0.0
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -8,17 +8,27 @@ import contextlib
 import fcntl
 import json
 import os
+import re
 import socket
 import uuid
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
-from fpd_bench.records import layout
+from fpd_bench.errors import OddFile
+from fpd_bench.records import layout, odd_files
+from fpd_bench.records.odd_files import need_types
 from fpd_bench.runs.folder.claims import process_start, user
-from fpd_bench.runs.folder.rundir import RunDir, now, write_text
+from fpd_bench.runs.folder.rundir import RunDir, now
+from fpd_bench.runs.folder.whole_files import write_text
 
 LOGS = "slurm"  # results/slurm/<batch>/: what its jobs print
+
+
+JOB = r"\d{1,18}(_\d{1,9})?"  # a job's number, or that of one in an array
+FORMS = {
+    "batch": r"fpd-\w{1,40}", "token": r"[0-9a-f]{12}/\d{1,9}", "job_id": rf"({JOB})?", "exclude": r"[\w.,\[\]-]*",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -39,6 +49,13 @@ class Submission:
     most_alike: int = 0  # identical failures in the batch after which its jobs start no more runs; 0 = never
     job_id: str = ""
 
+    def __post_init__(self) -> None:
+        """Raises OddFile for what no submitter of ours writes: these words become file names and options of SLURM."""
+        need_types(asdict(self), FIELDS, layout.SUBMISSION)
+        for name, form in FORMS.items():
+            if not re.fullmatch(form, getattr(self, name), re.ASCII):
+                raise OddFile(f"{layout.SUBMISSION}: {name} is {getattr(self, name)[:40]!r}, which is none of ours")
+
     def __str__(self) -> str:
         return f"job {self.job_id or self.batch} of {self.user} since {self.time}"
 
@@ -52,18 +69,23 @@ class Submission:
         return array if self.index < 0 else f"{array}_{self.index}"
 
 
+FIELDS: dict[str, type | tuple[type, ...]] = {field.name: field.type for field in fields(Submission)}  # type: ignore[misc]
+
+
 def new_batch() -> str:
     """A name that no other batch has."""
     return f"fpd-{uuid.uuid4().hex[:10]}"
 
 
 def read(run: RunDir) -> Submission | None:
-    """The run's submission; None if it is given to no batch job."""
+    """The run's submission; None if it is given to no batch job. Raises OddFile if nobody can tell which."""
     found = layout.read_json(run.submission)
+    if found is None and run.submission.exists():
+        raise OddFile(f"{layout.SUBMISSION} is no submission of ours")
     try:
-        return Submission(**found) if found else None
+        return Submission(**found) if found is not None else None
     except TypeError:
-        return None
+        raise OddFile(f"{layout.SUBMISSION} is no submission of ours") from None
 
 
 def claim(
@@ -81,13 +103,13 @@ def claim(
     host, pid = socket.gethostname(), os.getpid()
     mine = Submission(batch, token, index, host, pid, start, user(), now(), tries, exclude, grace_min, most_alike)
     temporary = run.submission.with_name(f".{run.submission.name}.{uuid.uuid4().hex}")
-    temporary.write_text(json.dumps(asdict(mine)))
     try:
+        temporary.write_text(json.dumps(asdict(mine)))
         os.link(temporary, run.submission)
     except FileExistsError:
         return None
     finally:
-        temporary.unlink()
+        temporary.unlink(missing_ok=True)
     return mine
 
 
@@ -138,13 +160,26 @@ def _mistakes(run: RunDir, submission: Submission) -> Path:
 
 def job_output(run: RunDir, job_id: str, stream: str) -> str:
     """What a job of the run has printed; '' for nothing. stream: out | err."""
+    if not re.fullmatch(JOB, job_id, re.ASCII):  # no number: an attempt's record may hold anything
+        return ""
     paths = sorted((run.path.parents[1] / LOGS).glob(f"*/{job_id}_*_log.{stream}"))
-    texts = [path.read_text(errors="replace").strip() for path in paths]
+    texts = [printed(path).strip() for path in paths]
     return "\n".join(text for text in texts if text)
 
 
+def printed(path: Path) -> str:
+    """The text of a log; '' if there is none that can be read."""
+    try:
+        return odd_files.content(path).decode("utf-8", "replace")
+    except (FileNotFoundError, OddFile):
+        return ""
+
+
 def _same(run: RunDir, submission: Submission) -> bool:
-    found = read(run)
+    try:
+        found = read(run)
+    except OddFile:
+        return False
     return found is not None and (found.batch, found.token) == (submission.batch, submission.token)
 
 

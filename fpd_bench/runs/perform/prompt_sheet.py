@@ -18,6 +18,7 @@ from fpd_bench.config.schema import EvaluationConfig, RunConfig, TrackConfig
 from fpd_bench.errors import AssetError, ConfigError
 from fpd_bench.records import layout
 from fpd_bench.registry import TEACHER
+from fpd_bench.runs.folder import sealed
 from fpd_bench.runs.folder.rundir import RunDir
 from fpd_bench.runs.perform.stages import Bench, student_of
 from fpd_bench.runs.perform.suite_images import run_images
@@ -56,9 +57,9 @@ def trained(run: RunDir) -> Source:
         return Source(config, Bench().track(config), None)
     if generated(config):
         raise ConfigError(f"Run {run.run_id} has no student to draw with: its images are of method={config.method}.")
-    if not run.student.exists():
+    if not run.student.is_file():
         raise ConfigError(_no_student(run))
-    vouched = ((run.done() or {}).get("files") or {}).get(layout.STUDENT)
+    vouched = (layout.vouched(run.done() or {}) or {}).get(layout.STUDENT) or sealed.digest(run.student)
     if vouched and layout.sha256(run.student) != vouched:
         raise AssetError(f"{run.student} is no longer what run {run.run_id} wrote. Restore it, or train the run again.")
     track = Bench().track(config)

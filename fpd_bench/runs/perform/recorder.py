@@ -9,8 +9,9 @@ from torchvision.utils import save_image
 from fpd_bench.runs.folder import checkpoints, claims
 from fpd_bench.runs.folder.failures import need_space
 from fpd_bench.runs.folder.heartbeat import Heart
-from fpd_bench.runs.folder.rundir import RunDir, now, write_with
+from fpd_bench.runs.folder.rundir import RunDir, now
 from fpd_bench.runs.folder.stop_signals import StopFlag
+from fpd_bench.runs.folder.whole_files import write_with
 
 PROGRESS_SECONDS = 30.0  # between two progress events; the heartbeat tells the steps between
 
@@ -20,7 +21,7 @@ class RunRecorder:
 
     def __init__(self, run: RunDir, claim: claims.Claim, attempt: int, stop: StopFlag):
         self.run, self.claim, self.attempt, self._stop = run, claim, attempt, stop
-        self._seq = max((event.get("seq", -1) for event in run.events()), default=-1) + 1
+        self._seq = run.next_event("")["seq"]
         self._began = time.monotonic()
         self._told = float("-inf")
         self.heart = Heart(run, attempt, claim)

@@ -9,6 +9,7 @@ import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -18,40 +19,43 @@ from torch import nn
 from fpd_bench.bench import Suite, Track
 from fpd_bench.config.identity import trains
 from fpd_bench.config.schema import RunConfig
-from fpd_bench.errors import Diverged, Interrupted, RunError
-from fpd_bench.runs.folder import claims, image_shards, provenance
-from fpd_bench.runs.folder.failures import failure_class, halved, micro_batch, need_space
+from fpd_bench.errors import Diverged, Interrupted, OddFile, RunError
+from fpd_bench.runs.folder import claims, image_shards, provenance, sealed
+from fpd_bench.runs.folder.failures import DiskFull, failure_class, halved, micro_batch, need_space
 from fpd_bench.runs.folder.outcome import Outcome
-from fpd_bench.runs.folder.rundir import Row, RunDir, write_text, write_with
+from fpd_bench.runs.folder.rundir import Row, RunDir
 from fpd_bench.runs.folder.stop_signals import StopFlag, stop_flag
+from fpd_bench.runs.folder.whole_files import write_text
 from fpd_bench.runs.perform.bench import Bench, Source, assets_of, prepared
 from fpd_bench.runs.perform.recorder import RunRecorder
 
 __all__ = ["Bench", "perform", "student_of"]
 
+TRIES = 2  # of the stages, if a file is damaged meanwhile
 RAW = "raw."  # prefix of the raw (not averaged) weights in student.safetensors
 
 
 def perform(run: RunDir, bench: Bench) -> Outcome:
     """Carry a run from where it stands to its end, or to where it is stopped."""
-    done = run.done()
-    if done:
-        return Outcome(run.run_id, done["status"])
     try:
+        done = run.done()
+        if done:
+            return Outcome(run.run_id, done["status"])
         claim = claims.acquire(run.claim, max(run.attempts(), default=0) + 1)
     except claims.Claimed as error:
         return Outcome(run.run_id, "busy", str(error))
-    except OSError as error:
+    except Exception as error:  # a run directory that cannot be read or written fails alone
         return _not_begun(run, error)
     try:
         with stop_flag(bench.parent) as stop:
             done = run.done()  # it may have ended between the first look and the claim
             outcome = Outcome(run.run_id, done["status"]) if done else _attempt(run, bench, claim, stop)
             return _attempt(run, bench, claim, stop) if _with_less_memory(run, outcome) else outcome
-    except Exception as error:  # a run directory that cannot be read or written fails alone
+    except Exception as error:
         return _not_begun(run, error)
     finally:
-        claims.release(run.claim, claim)
+        with suppress(OSError, OddFile):  # a claim that cannot be given back is a dead process's soon
+            claims.release(run.claim, claim)
 
 
 def _with_less_memory(run: RunDir, outcome: Outcome) -> bool:
@@ -84,13 +88,13 @@ def _attempt(run: RunDir, bench: Bench, claim: claims.Claim, stop: StopFlag) -> 
         if source is None:
             raise trouble or RuntimeError("no track")
         _same_assets(run, attempt, recorder)
-        _stages(run, config, source, recorder)
+        _until_sound(run, config, source, recorder)
         recorder.keep_claim()
         run.finish("done")
         recorder.event("finished")
         return Outcome(run.run_id, "done")
     except Diverged as error:
-        step = getattr(error, "step", None) or max((row.get("step", 0) for row in run.training_log()), default=0)
+        step = getattr(error, "step", None) or max((row.get("step") or 0 for row in run.training_log()), default=0)
         recorder.event("diverged", step=step, message=str(error))
         run.finish("diverged")
         return Outcome(run.run_id, "diverged", str(error))
@@ -105,24 +109,42 @@ def _attempt(run: RunDir, bench: Bench, claim: claims.Claim, stop: StopFlag) -> 
         recorder.heart.stop()
 
 
+def _until_sound(run: RunDir, config: RunConfig, source: Source, recorder: RunRecorder) -> None:
+    """The stages, and those again whose file was damaged while later ones were at work."""
+    for _ in range(TRIES):
+        _stages(run, config, source, recorder)
+        damaged = [f"{path.name} {trouble}" for path in run.results() if (trouble := sealed.trouble(path))]
+        if not damaged:
+            return
+    raise RunError(f"{', '.join(damaged)}, though it was written {TRIES} times. Is the disk sound?")
+
+
 def _stages(run: RunDir, config: RunConfig, source: Source, recorder: RunRecorder) -> None:
     student = None
     if source.track and trains(config):
-        if not run.student.exists():
+        if not _usable(run.student, recorder):
             with _stage(recorder, "train"):
                 _train(run, config, source.track, recorder)
         student = student_of(run, config, source.track)
     suite = source.judge.suite(config.evaluation.split)
-    if not run.samples(suite.name).exists():
+    if not _usable(run.samples(suite.name), recorder):
         with _stage(recorder, "sample"):
             _sample(run, config, source, student, suite, recorder)
     shutil.rmtree(run.shards(suite.name), ignore_errors=True)  # if killed between the whole and their removal
-    if not run.evaluation(suite.name).exists():
+    if not _usable(run.evaluation(suite.name), recorder):
         with _stage(recorder, "evaluate"):
             scored = _score(run, suite, recorder)
             measured = _measure(run, config, source, suite, recorder)
             recorder.keep_claim()
             run.finish_evaluation(suite.name, [*scored, *measured])
+
+
+def _usable(path: Path, recorder: RunRecorder) -> bool:
+    """Whether a stage's file is there as it was written; else it is made again, from what an earlier stage wrote."""
+    trouble = sealed.trouble(path)
+    if trouble and path.exists():
+        recorder.event("warning", message=f"{path.parent.name}/{path.name} {trouble}; it is made again")
+    return not trouble
 
 
 def _train(run: RunDir, config: RunConfig, track: Track, recorder: RunRecorder) -> None:
@@ -133,7 +155,7 @@ def _train(run: RunDir, config: RunConfig, track: Track, recorder: RunRecorder) 
         weights = train(config, track, recorder)
     plain = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in weights.items()}
     recorder.keep_claim()
-    write_with(run.student, lambda path: save_file(plain, path))
+    sealed.write(run.student, lambda path: save_file(plain, path))
 
 
 def student_of(run: RunDir, config: RunConfig, track: Track) -> nn.Module:
@@ -245,7 +267,7 @@ def _same_assets(run: RunDir, attempt: int, recorder: RunRecorder) -> None:
 
 def _last_step(run: RunDir) -> int:
     """The step that a next attempt will start from."""
-    return max((event["step"] for event in run.events() if event.get("kind") == "checkpoint"), default=0)
+    return max((event.get("step") or 0 for event in run.events() if event.get("kind") == "checkpoint"), default=0)
 
 
 def _failed(run: RunDir, recorder: RunRecorder, error: Exception) -> Outcome:
@@ -261,7 +283,10 @@ def _failed(run: RunDir, recorder: RunRecorder, error: Exception) -> Outcome:
 
 def _not_begun(run: RunDir, error: Exception) -> Outcome:
     """A failure before there is an attempt to write it down; the event may find no place either."""
-    row = {"failure_class": failure_class(error), "message": f"{type(error).__name__}: {error}"}
-    with suppress(OSError):
-        run.append_event(run.next_event("failed") | row | {"traceback": "".join(traceback.format_exception(error))})
-    return Outcome(run.run_id, "failed", f"{row['failure_class']}: {row['message']}")
+    kind, message = failure_class(error), f"{type(error).__name__}: {error}"
+    if kind == "disk_full" and not isinstance(error, DiskFull):
+        message = f"no space is left for '{run.path}'. Make room; the same command continues. Nothing was deleted."
+    row = {"failure_class": kind, "message": message, "traceback": "".join(traceback.format_exception(error))}
+    with suppress(OSError, OddFile):
+        run.append_event(run.next_event("failed") | row)
+    return Outcome(run.run_id, "failed", f"{kind}: {message}")

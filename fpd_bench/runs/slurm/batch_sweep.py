@@ -78,10 +78,15 @@ def carry_out(sweep: Sweep, todo: list[str], results: Path, executor: Executor, 
 
 
 def cancel(sweep: Sweep, results: Path) -> str:
-    """Cancel the jobs of the sweep's runs. Raises ConfigError, with the command, if SLURM would not."""
-    taken, refused = cancel_runs([open_run(results, name) for name in sweep.runs()])
-    if refused:
+    """Cancel the jobs of the sweep's runs. Raises ConfigError, with the command, if SLURM would not, or if a run's
+    record speaks of a job that is not ours."""
+    back = cancel_runs([open_run(results, name) for name in sweep.runs()])
+    said = f"{back.taken} runs taken back from their jobs. Checkpoints stay; the sweep's command continues them."
+    if back.refused:
+        jobs = " ".join(back.refused)
         raise ConfigError(
-            f"scancel failed: {len(refused)} jobs may go on. Once SLURM answers, run: scancel {' '.join(refused)}"
+            f"scancel failed: {len(back.refused)} jobs may go on. Once SLURM answers, run: scancel {jobs}"
         )
-    return f"{taken} runs taken back from their jobs. Checkpoints stay; the sweep's command continues them."
+    if back.odd:
+        raise ConfigError("\n".join([said, *(f"Run {run_id}: {why}." for run_id, why in sorted(back.odd.items()))]))
+    return said

@@ -1,12 +1,13 @@
 """Runs in batch jobs, from submission to end. Everything is in files, so whoever follows may leave and come back."""
 
+import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from fpd_bench.errors import ConfigError
+from fpd_bench.errors import ConfigError, OddFile
 from fpd_bench.runs.execute.local import Tell
 from fpd_bench.runs.execute.options import Executor
 from fpd_bench.runs.folder import claims, submissions
@@ -16,7 +17,7 @@ from fpd_bench.runs.folder.rundir import RunDir
 from fpd_bench.runs.folder.stop_signals import StopFlag, stop_flag
 from fpd_bench.runs.slurm import job, submit
 from fpd_bench.runs.slurm.lost_jobs import judge
-from fpd_bench.runs.slurm.scheduler import Answer, Scheduler, cancel
+from fpd_bench.runs.slurm.scheduler import Answer, Scheduler, cancel, foreign
 
 POLL_SECONDS = 5.0
 RETRY_SECONDS = 60.0  # until sbatch is asked again after it refused
@@ -88,13 +89,13 @@ class Follower:
         return not left
 
     def _look(self, runs: dict[str, RunDir]) -> dict[str, bool]:
-        known = {run_id: submissions.read(run) for run_id, run in runs.items()}
+        known = {run_id: _given(run) for run_id, run in runs.items()}
         given = {run_id: submission for run_id, submission in known.items() if submission}
         self._in_jobs = [runs[run_id] for run_id in given]
         signs = {submission.token: submissions.last_sign(runs[run_id]) for run_id, submission in given.items()}
         answers = self.scheduler.ask(given.values(), signs)
         self._adopt(runs, given, answers)
-        return {run_id: self._ended(run, known[run_id], answers) for run_id, run in runs.items()}
+        return {run_id: self._ended_or_odd(run, known[run_id], answers) for run_id, run in runs.items()}
 
     def _all_ended(self) -> bool:
         """Whether no job has a run of the last look any more; a look at one file, mostly."""
@@ -111,6 +112,13 @@ class Follower:
                 orphans.setdefault(found.job_id, []).append(runs[run_id])
         for job_id, its in orphans.items():
             submit.adopt(its, job_id, self.results)
+
+    def _ended_or_odd(self, run: RunDir, submission: submissions.Submission | None, answers: dict[str, Answer]) -> bool:
+        """As `_ended`; a run whose files cannot be read is over for us, and no other is."""
+        try:
+            return self._ended(run, submission, answers)
+        except OddFile as error:
+            return self._say(run, Outcome(run.run_id, "failed", f"corrupt: {error}"))
 
     def _ended(self, run: RunDir, submission: submissions.Submission | None, answers: dict[str, Answer]) -> bool:
         """Tell the run's end, or prepare its next submission."""
@@ -174,12 +182,16 @@ class Follower:
         """k runs failed alike: take back the jobs of this sweep that have not begun, and submit no more."""
         self.again.clear()
         others = [RunDir(path) for path in run.path.parent.iterdir()]
-        given = [(other, submission) for other in others if (submission := submissions.read(other))]
+        given = [(other, submission) for other in others if (submission := _given(other))]
+        free: list[submissions.Submission] = []
         at_work = {submission.job_id for other, submission in given if claims.holder(other.claim)}
         for other, submission in given:
             if claims.holder(other.claim) is None and other.run_id in self.mine:
                 submissions.drop(other, submission)
-                cancel([submission] if submission.job_id not in at_work else [])
+                free += [submission] if submission.job_id not in at_work else []
+        with contextlib.suppress(ConfigError):  # SLURM is silent: their jobs find that they have no run
+            theirs = foreign(free)
+            cancel([submission for submission in free if submission.job_id not in theirs])
 
 
 def run_slurm(
@@ -195,14 +207,47 @@ def run_slurm(
         return submitted, (False if detach else follower.follow(runs))
 
 
-def cancel_runs(runs: list[RunDir]) -> tuple[int, list[str]]:
-    """Take the runs back from their jobs: (how many, jobs that SLURM would not end). Their checkpoints stay."""
-    taken = []
+@dataclass
+class TakenBack:
+    """taken: how many runs are free again. refused: jobs of ours that SLURM would not end. odd: {run id: why its
+    submission was left alone}."""
+
+    taken: int
+    refused: list[str]
+    odd: dict[str, str]
+
+
+def cancel_runs(runs: list[RunDir]) -> TakenBack:
+    """Take the runs back from their jobs, where SLURM says that the jobs are ours. Their checkpoints stay.
+
+    Raises ConfigError if SLURM does not answer.
+    """
+    known: dict[str, submissions.Submission] = {}
+    odd: dict[str, str] = {}
     for run in runs:
-        submission = submissions.read(run)
-        if submission and submissions.drop(run, submission):  # first, so that a job does not requeue itself
-            taken.append(submission)
-    return len(taken), cancel(taken)
+        try:
+            submission = submissions.read(run)
+            known |= {run.run_id: submission} if submission else {}
+        except (OddFile, OSError) as error:
+            odd[run.run_id] = str(error)
+    theirs = foreign(known.values())
+    odd |= {
+        run_id: f"job {one.job_id} is '{theirs[one.job_id]}' here, not ours: it was left alone"
+        for run_id, one in known.items()
+        if one.job_id in theirs
+    }
+    mine = [run for run in runs if run.run_id in known.keys() - odd.keys()]
+    # Dropped first, so that a job does not requeue itself.
+    taken = [known[run.run_id] for run in mine if submissions.drop(run, known[run.run_id])]
+    return TakenBack(len(taken), cancel(taken), odd)
+
+
+def _given(run: RunDir) -> submissions.Submission | None:
+    """The submission of a run that may be none of this sweep's, and odd."""
+    try:
+        return submissions.read(run)
+    except (OddFile, OSError):
+        return None
 
 
 def _last_end(run: RunDir) -> dict[str, Any]:

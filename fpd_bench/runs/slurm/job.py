@@ -1,11 +1,13 @@
 """Inside a batch job: carry its runs out one after the other; asked to stop, save and go back into the queue."""
 
+import contextlib
 import sys
 import time
 import traceback
 from collections.abc import Callable
 from typing import Any
 
+from fpd_bench.errors import OddFile
 from fpd_bench.runs.folder import claims, submissions
 from fpd_bench.runs.folder.failures import failure_class, mistake
 from fpd_bench.runs.folder.outcome import Outcome
@@ -39,8 +41,13 @@ def carry(run_dirs: tuple[str, ...]) -> list[str]:
     with stop_flag() as stop:  # takes the place of submitit's handler, which would requeue by its own rules
         runs = [RunDir(path) for path in run_dirs]
         for n, run in enumerate(runs):
-            submission = submissions.read(run)
-            if submission is None and not run.is_done():  # cancelled while it waited
+            try:
+                submission = submissions.read(run)
+                if submission is None and not run.is_done():  # cancelled while it waited
+                    continue
+            except OddFile as error:
+                ends.append(f"{run.run_id} corrupt {error}")
+                print(ends[-1], flush=True)
                 continue
             if submission and submissions.hopeless(run, submission):
                 ends.append(_not_started(run, submission))
@@ -90,7 +97,8 @@ def _performed(run: RunDir, perform: Callable[..., Outcome], bench: Any) -> Outc
         return perform(run, bench)
     except Exception as error:
         row = {"failure_class": failure_class(error), "message": f"{type(error).__name__}: {error}"}
-        run.append_event(run.next_event("failed") | row | {"traceback": traceback.format_exc()})
+        with contextlib.suppress(OSError, OddFile):
+            run.append_event(run.next_event("failed") | row | {"traceback": traceback.format_exc()})
         return Outcome(run.run_id, "failed", row["message"])
 
 
@@ -118,7 +126,7 @@ def _go_back(run: RunDir, others: list[RunDir]) -> None:
 
 def standing(run: RunDir) -> list[Any]:
     """How far the run's files are: grows with every step that is kept."""
-    steps = [event["step"] for event in run.events() if event.get("kind") == "checkpoint"]
+    steps = [event.get("step") or 0 for event in run.events() if event.get("kind") == "checkpoint"]
     scored = sum(len(run.partial_scores(path.stem)) for path in run.evaluation("x").parent.glob("*.partial"))
     return [max(steps, default=0), run.student.exists(), any(run.samples("x").parent.glob("*.npz")), scored]
 

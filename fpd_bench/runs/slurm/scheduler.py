@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from fpd_bench.errors import ConfigError, UnknownName
+from fpd_bench.runs.folder.claims import user
 from fpd_bench.runs.folder.submissions import Submission
 
 # All other states are alive, those that SLURM may invent included.
@@ -171,8 +172,25 @@ def requeue(job: str) -> bool:
     return command("scontrol", "requeue", job) is not None
 
 
+def foreign(submissions: Iterable[Submission]) -> dict[str, str]:
+    """{job: what it is instead} of the jobs that are not ours: another user's, or named otherwise than the batch.
+
+    A record may have come from another cluster, where its number was another job's. Raises ConfigError without an
+    answer of SLURM.
+    """
+    named = {one.job_id: one.batch for one in submissions if one.job_id}
+    text = command("squeue", "-h", "-r", "-o", "%i|%u|%j") if named else ""
+    if text is None:
+        raise ConfigError("squeue does not answer, so nobody can tell whose the jobs are. Nothing was cancelled.")
+    lines = (line.split("|", 2) for line in text.splitlines() if line.count("|") >= 2)
+    queue = {job: (whose, name) for job, whose, name in lines}
+    alive = {job: queue[job] for job in sorted(named) if job in queue}  # what is not there has ended
+    return {job: f"{name} of {who}" for job, (who, name) in alive.items() if (who, name) != (user(), named[job])}
+
+
 def cancel(submissions: Iterable[Submission]) -> list[str]:
-    """Cancel the jobs of these submissions; gives those that SLURM would not, or did not say it had."""
+    """Cancel the jobs of these submissions, which are not `foreign`; gives those that SLURM would not, or did not say
+    it had."""
     asked, refused = list(submissions), list[str]()
     jobs = sorted({submission.job_id for submission in asked if submission.job_id})
     names = sorted({submission.batch for submission in asked if not submission.job_id})
@@ -180,7 +198,7 @@ def cancel(submissions: Iterable[Submission]) -> list[str]:
         some = jobs[begin : begin + 100]
         refused += [] if command("scancel", *some) is not None else some
     for name in names:
-        command("scancel", f"--name={name}")
+        command("scancel", f"--name={name}", f"--user={user()}")
     queue = command("squeue", "-h", "-o", "%i") if refused else ""
     return [job for job in refused if queue is None or _queued(job, queue.split())]  # others have ended by themselves
 

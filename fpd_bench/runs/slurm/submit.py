@@ -16,8 +16,9 @@ from typing import Any
 from fpd_bench.errors import ConfigError
 from fpd_bench.runs.execute.options import Executor, gpus_of
 from fpd_bench.runs.folder import submissions
-from fpd_bench.runs.folder.rundir import RunDir, write_with
+from fpd_bench.runs.folder.rundir import RunDir
 from fpd_bench.runs.folder.submissions import LOGS
+from fpd_bench.runs.folder.whole_files import write_with
 from fpd_bench.runs.slurm import code_snapshot, scheduler
 from fpd_bench.runs.slurm.job import Worker
 

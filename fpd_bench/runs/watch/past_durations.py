@@ -8,6 +8,7 @@ from statistics import mean
 
 from fpd_bench.config.identity import semantic
 from fpd_bench.config.schema import RunConfig
+from fpd_bench.errors import OddFile
 from fpd_bench.records import layout
 from fpd_bench.runs.folder.rundir import RunDir
 
@@ -54,8 +55,7 @@ def expect(configs: Iterable[RunConfig], results: Path) -> Expected:
 
 def past(results: Path) -> dict[Kind, Past]:
     """{(method, track, preset): Past} of the runs in `results` that went to their end in one go."""
-    folder = results / layout.RUNS
-    paths = sorted(folder.iterdir(), key=lambda path: path.stat().st_mtime, reverse=True) if folder.is_dir() else []
+    paths = sorted((results / layout.RUNS).glob("*"), key=_written, reverse=True)
     spent: dict[Kind, list[tuple[float, float]]] = defaultdict(list)
     for run in map(RunDir, paths[:MOST]):
         found = _spent(run)
@@ -67,16 +67,31 @@ def past(results: Path) -> dict[Kind, Past]:
     }
 
 
+def _written(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:  # a dead link, or removed since
+        return 0.0
+
+
 def _spent(run: RunDir) -> tuple[Kind, float, float] | None:
-    """(kind, seconds a training step, seconds of the rest) of a run that was not interrupted."""
+    """(kind, seconds a training step, seconds of the rest) of a run that was not interrupted; None for an odd one."""
+    try:
+        return _seconds(run)
+    except (OddFile, OSError, TypeError):  # TypeError: a field of run.json that is no number, or cannot be a key
+        return None
+
+
+def _seconds(run: RunDir) -> tuple[Kind, float, float] | None:
     if (run.done() or {}).get("status") != "done" or run.attempts() != [1]:
         return None
-    meaning = (layout.read_json(run.path / layout.IDENTITY) or {}).get("semantic", {})
+    meaning = layout.identity(run.path)["semantic"]
     finished = [event for event in run.events() if event.get("kind") == "stage_finished"]
     by_stage = {event.get("stage"): float(event.get("seconds") or 0.0) for event in finished}
     training = by_stage.pop("train", 0.0)
     steps = meaning.get("optim.steps") or 1
-    return tuple(meaning.get(name) for name in ALIKE), training / steps, sum(by_stage.values())
+    kind = tuple(meaning.get(name) for name in ALIKE)
+    return (kind, training / steps, sum(by_stage.values())) if all(isinstance(name, str) for name in kind) else None
 
 
 def told(expected: Expected, devices: int, unit: str) -> str:

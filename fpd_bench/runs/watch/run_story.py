@@ -2,8 +2,9 @@
 
 from typing import Any
 
+from fpd_bench.errors import OddFile
 from fpd_bench.runs.folder.rundir import RunDir
-from fpd_bench.runs.folder.submissions import job_output
+from fpd_bench.runs.folder.submissions import job_output, printed
 from fpd_bench.runs.watch.live_view import duration
 
 TAIL = 12  # lines
@@ -11,10 +12,17 @@ TAIL = 12  # lines
 
 def story(run: RunDir) -> str:
     """One line an event that matters, under the attempt it belongs to, then the last lines of output."""
+    try:
+        return _story(run)
+    except OddFile as error:
+        return f"its story cannot be told: {error}"
+
+
+def _story(run: RunDir) -> str:
     lines: list[str] = []
     told = 0
     for event in run.events():
-        attempt = event.get("attempt", 0)
+        attempt = event.get("attempt") or 0
         if attempt > told:
             record, told = run.attempt(attempt), attempt
             job = record.get("job")
@@ -30,11 +38,11 @@ def log_tail(run: RunDir) -> list[str]:
     """The last lines that the newest attempt with any has printed, or its batch job."""
     for attempt in reversed(run.attempts()):
         path, job = run.log_file(attempt), run.attempt(attempt).get("job")
-        printed = path.read_text(errors="replace") if path.exists() else ""
-        if not printed and job:
-            printed = job_output(run, job, "err") or job_output(run, job, "out")
-        if printed:
-            return printed.splitlines()[-TAIL:]
+        text = printed(path)
+        if not text and job:
+            text = job_output(run, str(job), "err") or job_output(run, str(job), "out")
+        if text:
+            return text.splitlines()[-TAIL:]
     return []
 
 

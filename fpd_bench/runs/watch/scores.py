@@ -6,6 +6,7 @@ from statistics import mean
 from typing import Any
 
 from fpd_bench.config.spec import Sweep, Table
+from fpd_bench.errors import OddFile
 from fpd_bench.metrics import OVERALL, shown
 from fpd_bench.records.scores import overall, task_means
 from fpd_bench.runs.folder.rundir import RunDir
@@ -41,10 +42,19 @@ def row_scores(sweep: Sweep, open_run: Callable[[str], RunDir]) -> list[RowScore
     """One per row of every table, in order. open_run: run id -> its directory."""
     ends: dict[str, tuple[str, float | None]] = {}
     for run_id in sweep.runs():
-        run = open_run(run_id)
-        status = (run.done() or {"status": "missing"})["status"]
-        ends[run_id] = (status, run_score(run, sweep.metric) if status == "done" else None)
+        ends[run_id] = _end(open_run(run_id), sweep.metric)
     return [_row(table, row, ends) for table in sweep.tables for row in table.rows]
+
+
+def _end(run: RunDir, metric: str) -> tuple[str, float | None]:
+    """(done | diverged | missing | corrupt, the score of a done run)."""
+    try:
+        status = (run.done() or {"status": "missing"})["status"]
+        if status == "done" and not run.damaged():
+            return status, run_score(run, metric)
+        return ("corrupt" if status == "done" else status), None
+    except (OddFile, OSError, KeyError, TypeError, ValueError):  # lines of other types than we write
+        return "corrupt", None
 
 
 def _row(table: Table, row: Any, ends: dict[str, tuple[str, float | None]]) -> RowScore:

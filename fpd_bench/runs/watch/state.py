@@ -3,7 +3,8 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
-from fpd_bench.records import status
+from fpd_bench.errors import OddFile
+from fpd_bench.records import layout, status
 from fpd_bench.runs.folder import claims, heartbeat, submissions
 from fpd_bench.runs.folder.rundir import RunDir
 from fpd_bench.runs.slurm import scheduler
@@ -48,11 +49,24 @@ class RunState:
 
 
 def state_of(run: RunDir) -> RunState:
-    """Read the run's files, and look whether the process that claims it lives."""
+    """Read the run's files, and look whether the process that claims it lives.
+
+    A run with a file that is none of ours is corrupt, whatever the others say: nothing stops those who look at many.
+    """
+    try:
+        layout.refuse_odd(run.path)
+        return _state_of(run)
+    except (OddFile, OSError) as error:
+        return RunState(
+            run.run_id, "corrupt", message=f"{error}. Put {run.path} right, or move it away to run it again."
+        )
+
+
+def _state_of(run: RunDir) -> RunState:
     events = run.events()
-    attempt = max((event.get("attempt", 0) for event in events), default=0)
+    attempt = max((event.get("attempt") or 0 for event in events), default=0)
     mine = [event for event in events if event.get("attempt") == attempt]
-    stage = _last(mine, "stage_started").get("stage", "")
+    stage = _last(mine, "stage_started").get("stage") or ""
     step, steps = _progress(mine)
     name, message, traceback = _state(run, mine)
     state = RunState(run.run_id, name, stage, step, steps, None, attempt, message, traceback, error=_error(run, events))
@@ -63,7 +77,8 @@ def _error(run: RunDir, events: list[Row]) -> str:
     """The last line that tells of trouble."""
     silent = claims.quiet_min(run.claim)
     if silent >= SILENT_TOLD_MIN:
-        return f"no sign of life for {silent:.0f} min"
+        told = f"python -m fpd_bench.status {run.run_id} says how to take it over"
+        return f"no sign of life for {silent:.0f} min, counts as running until {claims.SILENT_MIN}; {told}"
     last = _last(events, "failed", "warning")
     words = [last.get("failure_class"), last.get("message")]
     return f"attempt {last.get('attempt')}: {': '.join(str(word) for word in words if word)}" if last else ""
@@ -82,8 +97,11 @@ def _with_beat(state: RunState, beat: heartbeat.Beat | None, run: RunDir) -> Run
 
 def with_scheduler(states: dict[str, RunState], runs: dict[str, RunDir]) -> dict[str, RunState]:
     """`states` with what the scheduler says of the runs in its jobs; without an answer they are as alive as told."""
-    asked = {name: submissions.read(runs[name]) for name, state in states.items() if state.state in status.ALIVE}
-    given = {name: submission for name, submission in asked.items() if submission}
+    given = {
+        name: submission
+        for name, state in states.items()
+        if state.state in status.ALIVE and (submission := _submission(runs[name]))
+    }
     signs = {submission.token: submissions.last_sign(runs[name]) for name, submission in given.items()}
     notes = next((runs[name].path.parent.parent / submissions.LOGS for name in given), None)
     answers = scheduler.Scheduler(notes=notes).ask(given.values(), signs)
@@ -98,16 +116,23 @@ def with_scheduler(states: dict[str, RunState], runs: dict[str, RunDir]) -> dict
     return judged
 
 
+def _submission(run: RunDir) -> submissions.Submission | None:
+    try:
+        return submissions.read(run)
+    except OddFile:  # since the first look; the next one tells
+        return None
+
+
 def _state(run: RunDir, events: list[Row]) -> tuple[str, str, str]:
     done = run.done()
     if done:
         damaged = run.damaged()
         if damaged:
             return "corrupt", f"not as DONE says: {', '.join(damaged)}. Remove {run.path} to run it again.", ""
-        return done["status"], _last(events, "diverged").get("message", ""), ""
+        return done["status"], _last(events, "diverged").get("message") or "", ""
     holder = claims.holder(run.claim)
     if holder:
-        return "running", str(holder), ""
+        return "running", claims.told(run.claim, holder), ""
     submission = submissions.read(run)
     if submission:
         return "queued", str(submission), ""
@@ -115,7 +140,7 @@ def _state(run: RunDir, events: list[Row]) -> tuple[str, str, str]:
     if end.get("kind") == "failed":
         return "failed", f"{end.get('failure_class')}: {end.get('message')}", end.get("traceback") or ""
     if end.get("kind") == "interrupted":
-        return "interrupted", end.get("message", ""), ""
+        return "interrupted", end.get("message") or "", ""
     if events:
         return "stale", "its process is gone; the same command continues from the last checkpoint", ""
     return "planned", "", ""
@@ -125,7 +150,7 @@ def _progress(events: list[Row]) -> tuple[int, int]:
     """(step, steps) that the events of the last stage tell."""
     begin = max((n for n, event in enumerate(events) if event.get("kind") == "stage_started"), default=0)
     told = _last(events[begin:], "progress")
-    return told.get("step", 0), told.get("steps", 0)
+    return told.get("step") or 0, told.get("steps") or 0
 
 
 def _last(events: list[Row], *kinds: str) -> Row:

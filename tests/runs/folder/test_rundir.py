@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from fpd_bench.config.identity import run_id, semantic
 from fpd_bench.config.schema import ExecutionConfig, RunConfig
 from fpd_bench.errors import ConfigError, RunError
-from fpd_bench.runs.folder.rundir import RunDir, append_line, find, write_with
+from fpd_bench.runs.folder.rundir import RunDir, find
+from fpd_bench.runs.folder.whole_files import append_line, write_with
 
 
 @pytest.fixture
