@@ -43,7 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     build = commands.add_parser("build", help="train the teacher and write codebook and weights")
     build.add_argument("track", help="shapes")
-    build.add_argument("--preset", default="default", help="coarse, default, large or free (default: default)")
+    build.add_argument("--preset", default="default", help="plain, textured, coarse, large or free (default: default)")
     build.add_argument("--steps", type=int, help="training steps (default: the preset's recipe)")
     build.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     build.add_argument("--work", type=Path, default=Path("results/build"), help="checkpoints (default: results/build)")
@@ -129,6 +129,7 @@ def _build(options: argparse.Namespace) -> int:
         value = getattr(options, name)
         if value is not None and value < 1:
             raise ConfigError(f"--{name} must be 1 or more; got {value}.")
+    from fpd_bench.config.tracks import world_of
     from fpd_bench.tracks.shapes.world import preset
 
     preset(options.preset)  # an unknown preset is refused before torch is loaded
@@ -140,7 +141,7 @@ def _build(options: argparse.Namespace) -> int:
     from fpd_bench.tracks.shapes.build import RECIPES, build
 
     torch.set_num_threads(options.threads)
-    recipe = RECIPES[options.preset]
+    recipe = RECIPES[world_of(options.preset)]
     if options.steps:
         recipe = replace(recipe, steps=options.steps)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())

@@ -20,6 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from fpd_bench.config.tracks import world_of
 from fpd_bench.errors import AssetError
 from fpd_bench.models.condition import Condition
 from fpd_bench.models.masking import damage, draw_ratios
@@ -55,7 +56,8 @@ class Recipe:
 LARGER = Recipe(steps=20000, width=192, depth=6, heads=6)
 RECIPES = {
     "coarse": Recipe(steps=6000),
-    "default": Recipe(steps=3000),
+    "plain": Recipe(steps=3000),
+    "textured": Recipe(steps=3000),
     "large": LARGER,
     "free": replace(LARGER, batch=64),
 }
@@ -142,7 +144,7 @@ class TeacherTraining:
 
 def build(name: str, work: Path, out: Path, recipe: Recipe | None = None, progress: Progress | None = None) -> Path:
     """Train preset `name` with checkpoints in `work` and write its assets to `out`; returns the assets file."""
-    world = preset(name)
+    name, world = world_of(name), preset(name)
     for folder in (work, out):  # told now, not when hours of training are to be written down
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
