@@ -72,8 +72,15 @@ def refuse_without_data(name: str, trains: bool, adversary: bool, fidelity: bool
 
 
 def world_of(preset: str) -> str:
-    """The own name of a preset of track shapes: `default` is one of the others' (docs/adr/0008)."""
+    """The own name of a preset of track shapes: `default` is another name of one of them (docs/adr/0008)."""
     return DEFAULT_WORLD if preset == "default" else preset
+
+
+def hashed_preset(name: str, preset: str) -> str:
+    """What a run id and older records call a preset: the plain world was `default` before it had a name."""
+    if name != "shapes":
+        return preset
+    return "default" if world_of(preset) == "plain" else world_of(preset)
 
 
 def facts(name: str, preset: str) -> TrackFacts | None:

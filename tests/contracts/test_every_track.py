@@ -163,7 +163,7 @@ def test_the_shipped_assets_are_what_their_manifest_says():
     from fpd_bench.tracks.shapes.assets import FOLDER
 
     manifest = json.loads((FOLDER / "manifest.json").read_text())
-    assert "default.safetensors" in manifest
+    assert "plain.safetensors" in manifest
     for name, entry in manifest.items():
         assert hashlib.sha256((FOLDER / name).read_bytes()).hexdigest() == entry["sha256"], name
 
@@ -171,6 +171,6 @@ def test_the_shipped_assets_are_what_their_manifest_says():
 def test_the_shipped_track_opens():
     track = tracks.get("shapes")("default")
     named = dict(track.assets)
-    assert sorted(named) == ["efficientnet-lite0", "shapes/default.safetensors"]
+    assert sorted(named) == ["efficientnet-lite0", "shapes/plain.safetensors"]
     assert track.real_images(1, torch.Generator().manual_seed(0)).shape == (1, 3, 32, 32)
     assert track.backbone.valid_blocks and track.assets == named  # an attempt's record is written before the backbone

@@ -51,13 +51,14 @@ class Recipe:
     depth: int = 4
     heads: int = 4
     seed: int = 0
+    begin: str = ""  # the plain preset whose teacher is trained on; "" = from nothing
 
 
 LARGER = Recipe(steps=20000, width=192, depth=6, heads=6)
 RECIPES = {
     "coarse": Recipe(steps=6000),
     "plain": Recipe(steps=3000),
-    "textured": Recipe(steps=3000),
+    "textured": Recipe(steps=1000, batch=64, lr=5e-4, begin="plain"),
     "large": LARGER,
     "free": replace(LARGER, batch=64),
 }
@@ -73,7 +74,7 @@ class TeacherTraining:
         torch.manual_seed(recipe.seed)  # initial weights
         words = len(vocabulary(world)) + 1
         shape = Shape(world.codes, world.tokens, words, TEXT_LENGTH, recipe.width, recipe.depth, recipe.heads)
-        self.model = MaskedTransformer(shape)
+        self.model = begun(recipe.begin, world) if recipe.begin else MaskedTransformer(shape)
         self.average = copy.deepcopy(self.model).requires_grad_(False)
         self.generator = torch.Generator().manual_seed(recipe.seed)
         self.optimizer = torch.optim.AdamW(
@@ -140,6 +141,21 @@ class TeacherTraining:
         self.generator.set_state(state["generator"])
         for part in ("model", "average", "optimizer"):
             getattr(self, part).load_state_dict(state[part])
+
+
+def begun(name: str, world: Preset) -> MaskedTransformer:
+    """The shipped teacher of preset `name` over the codes of a textured world: each code as good as its synonyms.
+
+    Its embedding and head rows are repeated, so nothing is learnt anew but which textures go together.
+    """
+    teacher: Any = assets.load_preset(name, preset(name))[1]
+    state, n = dict(teacher.state_dict()), world.textures
+    codes = state["token.weight"][:-1].repeat_interleave(n, 0)
+    state["token.weight"] = torch.cat([codes, state["token.weight"][-1:]])  # the mask comes last
+    state |= {key: state[key].repeat_interleave(n, 0) for key in ("head.weight", "head.bias")}
+    model = MaskedTransformer(replace(teacher.shape, codes=world.codes))
+    model.load_state_dict(state)
+    return model
 
 
 def build(name: str, work: Path, out: Path, recipe: Recipe | None = None, progress: Progress | None = None) -> Path:

@@ -2,8 +2,8 @@
 
 A real VQ codebook holds many codes for the same content, so its tokens carry nats of entropy that mean nothing. Here
 each patch of the plain world is drawn N times, in stripes and checks of one pixel: a texture adds +-amplitude (of a
-contrast of 1) to every pixel, then the contrast is divided by 1 + 2 amplitude, so that no pixel is clipped. All textures
-have mean 0 over 2 x 2 pixels, so a [1 2 1] filter across both axes takes them out again: so reads the detector.
+contrast of 1) to every pixel, then the contrast is divided by 1 + 2 amplitude, so that no pixel is clipped. Textures
+all have mean 0 over 2 x 2 pixels, so a [1 2 1] filter across both axes takes them out again: so reads the detector.
 
 Code ids: N x (code of the plain world) + texture.
 """

@@ -43,6 +43,7 @@ class ShapesTrack:
         self.tokenizer = PatchTokenizer(codebook, self.world.side, self.world.patch)
         self._cloth = cloth_of(self.world)
         self.n_tokens, self.n_codes = self.world.tokens, self.world.codes
+        self.background = tuple(range(self.world.textures))  # the empty patch, in all its textures
         self.device = torch.device("cpu")
 
     @cached_property
