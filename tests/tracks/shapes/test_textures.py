@@ -10,7 +10,8 @@ from fpd_bench.config import tracks
 from fpd_bench.config.check import check
 from fpd_bench.config.compose import compose
 from fpd_bench.config.identity import run_id
-from fpd_bench.evals.geneval.detectors import ShapesBackend, score_images
+from fpd_bench.evals.geneval.detectors import score_images
+from fpd_bench.tracks.shapes.geneval_backend import ShapesBackend
 from fpd_bench.tracks.shapes.language import draw_scenes, draw_things
 from fpd_bench.tracks.shapes.prompts import scene, splits
 from fpd_bench.tracks.shapes.textures import MOST, Cloth, cloth_of, dress, plain
