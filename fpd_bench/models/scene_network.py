@@ -74,5 +74,3 @@ def shipped_weights() -> dict[str, Tensor]:
     if found != SHA256:
         raise AssetError(f"Weights file {FILE} has sha256 {found}, expected {SHA256}. Reinstall fpd-bench.")
     return {name: tensor.float() for name, tensor in load(content).items()}
-
-

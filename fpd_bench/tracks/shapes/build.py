@@ -58,7 +58,7 @@ LARGER = Recipe(steps=20000, width=192, depth=6, heads=6)
 RECIPES = {
     "coarse": Recipe(steps=6000),
     "plain": Recipe(steps=3000),
-    "textured": Recipe(steps=1000, batch=64, lr=5e-4, begin="plain"),
+    "textured": Recipe(steps=2000, batch=96, lr=7e-4, begin="plain"),
     "large": LARGER,
     "free": replace(LARGER, batch=64),
 }
@@ -122,21 +122,11 @@ class TeacherTraining:
         """Atomic: the file is whole or not there."""
         state = {"step": self.step, "generator": self.generator.get_state(), "recipe": asdict(self.recipe)}
         state |= {part: getattr(self, part).state_dict() for part in ("model", "average", "optimizer")}
-        _write(state, path)
+        write(state, path)
 
     def load(self, path: Path) -> None:
         """Raises AssetError for a checkpoint of another recipe, or one that cannot be read."""
-        begin = f"Delete it, or name another folder with --work, to begin anew: rm '{path}'"
-        try:
-            state = torch.load(path, weights_only=True)
-            recipe = state["recipe"]
-        except (RuntimeError, EOFError, KeyError, ValueError, pickle.UnpicklingError) as error:
-            said = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise AssetError(f"Checkpoint '{path}' cannot be read ({said}). {begin}") from error
-        ours = asdict(self.recipe)
-        changed = [f"{name} {recipe.get(name)}, asked {ours[name]}" for name in ours if recipe.get(name) != ours[name]]
-        if changed:
-            raise AssetError(f"Checkpoint '{path}' was made by another recipe ({'; '.join(changed)}). {begin}")
+        state = read(path, asdict(self.recipe))
         self.step = state["step"]
         self.generator.set_state(state["generator"])
         for part in ("model", "average", "optimizer"):
@@ -185,11 +175,26 @@ def _codebook(world: Preset, kept: Path) -> Tensor:
         return draw_codebook(world)
     if not kept.exists():
         scenes, _ = draw_things(FIT_SCENES, world, torch.Generator().manual_seed(FIT_SEED))
-        _write(torch.from_numpy(learn_codes(scenes, world)) / 255, kept)
+        write(torch.from_numpy(learn_codes(scenes, world)) / 255, kept)
     return torch.load(kept, weights_only=True)
 
 
-def _write(content: Any, path: Path) -> None:
+def read(path: Path, ours: dict[str, Any]) -> dict[str, Any]:
+    """The state of a checkpoint made by recipe `ours`. Raises AssetError for another's, or one that cannot be read."""
+    begin = f"Delete it, or name another folder with --work, to begin anew: rm '{path}'"
+    try:
+        state = torch.load(path, weights_only=True)
+        recipe = state["recipe"]
+    except (RuntimeError, EOFError, KeyError, ValueError, pickle.UnpicklingError) as error:
+        said = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise AssetError(f"Checkpoint '{path}' cannot be read ({said}). {begin}") from error
+    changed = [f"{name} {recipe.get(name)}, asked {ours[name]}" for name in ours if recipe.get(name) != ours[name]]
+    if changed:
+        raise AssetError(f"Checkpoint '{path}' was made by another recipe ({'; '.join(changed)}). {begin}")
+    return dict(state)
+
+
+def write(content: Any, path: Path) -> None:
     """Atomic. Raises OSError, also where torch.save tells of a full disk by a RuntimeError."""
     part = path.with_suffix(".part")
     try:

@@ -11,8 +11,7 @@ comparison of docs/adr/0008, shipped nowhere.
 
 import hashlib
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
@@ -22,6 +21,7 @@ from torch.nn import functional
 
 from fpd_bench.models import scene_network
 from fpd_bench.models.scene_network import CHANNELS, SceneNetwork
+from fpd_bench.tracks.shapes.build import Progress, read, write
 from fpd_bench.tracks.shapes.language import draw_scenes
 from fpd_bench.tracks.shapes.textures import plain
 from fpd_bench.tracks.shapes.tokenizer import PatchTokenizer, draw_codebook
@@ -29,6 +29,7 @@ from fpd_bench.tracks.shapes.world import PRESETS
 
 WORLDS = ("plain", "textured")  # of equal size; a batch holds as many scenes of each
 GREY = 0.5
+CHECKPOINT_EVERY = 100
 
 
 @dataclass(frozen=True)
@@ -61,9 +62,7 @@ class PhiTraining:
         self.token = nn.Conv2d(CHANNELS[2], self.classes, 1)
         self.place = nn.Conv2d(CHANNELS[3], self.classes * (1 if recipe.labels else 4), 1)
         self.modules = nn.ModuleList([self.network, self.token, self.place])
-        self.optimizer = torch.optim.AdamW(
-            self.modules.parameters(), lr=recipe.lr, weight_decay=recipe.weight_decay
-        )
+        self.optimizer = torch.optim.AdamW(self.modules.parameters(), lr=recipe.lr, weight_decay=recipe.weight_decay)
 
     def advance(self) -> tuple[float, float]:
         """One step; returns the loss and the share of tokens that the third stage names."""
@@ -78,6 +77,19 @@ class PhiTraining:
         self.optimizer.step()
         self.step += 1
         return float(loss.detach()), right
+
+    def save(self, path: Path) -> None:
+        """Atomic: the file is whole or not there."""
+        state = {"step": self.step, "generator": self.generator.get_state(), "recipe": asdict(self.recipe)}
+        write(state | {"modules": self.modules.state_dict(), "optimizer": self.optimizer.state_dict()}, path)
+
+    def load(self, path: Path) -> None:
+        """Raises AssetError for a checkpoint of another recipe, or one that cannot be read."""
+        state = read(path, asdict(self.recipe))
+        self.step = state["step"]
+        self.generator.set_state(state["generator"])
+        self.modules.load_state_dict(state["modules"])
+        self.optimizer.load_state_dict(state["optimizer"])
 
     def _scenes(self) -> tuple[Tensor, Tensor]:
         """(true codes, codes shown) [B, L] of both worlds, in ids of the joint codebook."""
@@ -128,20 +140,28 @@ def _by_place(codes: Tensor) -> Tensor:
 
 
 def build_phi(
-    out: Path = scene_network.FILE,
-    recipe: PhiRecipe | None = None,
-    progress: Callable[[int, int, float], None] | None = None,
+    work: Path, out: Path | None = None, recipe: PhiRecipe | None = None, progress: Progress | None = None
 ) -> tuple[Path, str]:
-    """Train and write the weights, float16; returns the file and its sha256, which scene_network.SHA256 must name."""
+    """Train with checkpoints in `work` and write the weights, float16, to the folder `out` (the package's own).
+
+    Returns the file and its sha256, which scene_network.SHA256 must name.
+    """
     training = PhiTraining(recipe or PhiRecipe())
-    out.parent.mkdir(parents=True, exist_ok=True)
+    file = (out or scene_network.FILE.parent) / scene_network.FILE.name
+    for folder in (work, file.parent):
+        folder.mkdir(parents=True, exist_ok=True)
+    checkpoint = work / "phi.pt"
+    if checkpoint.exists():
+        training.load(checkpoint)
     while training.step < training.recipe.steps:
         loss, _ = training.advance()
+        if training.step % CHECKPOINT_EVERY == 0 or training.step == training.recipe.steps:
+            training.save(checkpoint)
         if progress:
             progress(training.step, training.recipe.steps, loss)
     halves = {name: tensor.half().contiguous() for name, tensor in training.network.state_dict().items()}
     content = save(halves)
-    part = out.with_suffix(".part")
+    part = file.with_suffix(".part")
     part.write_bytes(content)
-    part.replace(out)
-    return out, hashlib.sha256(content).hexdigest()
+    part.replace(file)
+    return file, hashlib.sha256(content).hexdigest()
