@@ -17,7 +17,7 @@ from fpd_bench.errors import AssetError
 
 NAME = "shapes"
 FILE = Path(__file__).parent / "weights" / "shapes.safetensors"
-SHA256 = ""
+SHA256 = "PENDING"
 CHANNELS = (32, 64, 96, 128)
 REBUILD = "python -m fpd_bench.tracks build shapes --part phi"
 
