@@ -30,7 +30,8 @@ def test_an_unknown_preset_is_named_with_the_known_ones():
 @WORLDS
 def test_sizes(world: Preset):
     assert world.tokens == world.side**2 and world.pixels == 8 * world.side
-    assert world.codes == 1 + 4 * len(world.shapes) * len(world.colours)
+    assert world.patches == 1 + 4 * len(world.shapes) * len(world.colours)
+    assert world.codes == world.textures * world.patches
 
 
 @WORLDS
