@@ -58,7 +58,7 @@ LARGER = Recipe(steps=20000, width=192, depth=6, heads=6)
 RECIPES = {
     "coarse": Recipe(steps=6000),
     "plain": Recipe(steps=3000),
-    "textured": Recipe(steps=2000, batch=96, lr=7e-4, begin="plain"),
+    "textured": Recipe(steps=1000, batch=64, lr=5e-4, begin="plain"),
     "large": LARGER,
     "free": replace(LARGER, batch=64),
 }

@@ -25,7 +25,6 @@ from fpd_bench.tracks.shapes.tokenizer import PatchTokenizer, pictures_of
 from fpd_bench.tracks.shapes.world import preset
 
 RADIUS_GATE = 0.9, 1.1  # objects the detector accepts, relative to the radius: three quarters of one are none
-GUIDANCE, CONFIDENCE_NOISE = 2.0, 4.5  # of the teacher's own sampler, chosen on validation prompts
 
 
 @tracks.register("shapes")
@@ -100,8 +99,8 @@ class ShapesTrack:
                 lambda tokens: self.teacher(tokens, null),
                 shape,
                 steps,
-                GUIDANCE,
-                CONFIDENCE_NOISE,
+                self.world.guidance,
+                self.world.confidence_noise,
                 generators,
                 self.device,
             ).clone()

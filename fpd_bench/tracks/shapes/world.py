@@ -32,6 +32,8 @@ class Preset:
     textures: int = 1  # near-synonymous codes of every patch (textures.py); 1 = a code for each patch
     amplitude: float = 0.0  # of a texture, the contrast of the plain world being 1
     agree: str = "object"  # what shares a texture: token | object (and the background) | image
+    guidance: float = 2.0  # of the teacher's own sampler, as its noise chosen on validation prompts
+    confidence_noise: float = 4.5
 
     @property
     def tokens(self) -> int:
@@ -66,7 +68,7 @@ _COLOURS = ("red", "yellow", "green", "blue", "black", "purple", "pink", "brown"
 _PLAIN = Preset(_SHAPES[:6], _COLOURS[:6], side=4, free_colours=False)
 PRESETS = {
     "plain": _PLAIN,
-    "textured": replace(_PLAIN, textures=4, amplitude=0.5, agree="object"),
+    "textured": replace(_PLAIN, textures=4, amplitude=0.5, guidance=1.0, confidence_noise=2.0),
     "coarse": Preset(_SHAPES[:5], _COLOURS[:6], side=4, step=1),
     "large": Preset(_SHAPES, _COLOURS, side=6),
     "free": Preset(_SHAPES[:6], _COLOURS[:6], side=10, patch=4, free_colours=False, learnt=512),
