@@ -170,9 +170,13 @@ def test_the_shipped_assets_are_what_their_manifest_says():
         assert hashlib.sha256((FOLDER / name).read_bytes()).hexdigest() == entry["sha256"], name
 
 
-def test_the_shipped_track_opens():
-    track = tracks.get("shapes")("default")
+@pytest.mark.parametrize("preset", ["plain", "textured"])
+def test_the_shipped_tracks_open(preset):
+    track = tracks.get("shapes")(preset)
     named = dict(track.assets)
-    assert sorted(named) == ["efficientnet-lite0", "shapes/plain.safetensors"]
-    assert track.real_images(1, torch.Generator().manual_seed(0)).shape == (1, 3, 32, 32)
+    assert sorted(named) == ["efficientnet-lite0", f"shapes/{preset}.safetensors"]
+    images = track.real_images(6, torch.Generator().manual_seed(0))
+    assert images.shape == (6, 3, 32, 32)
     assert track.backbone.valid_blocks and track.assets == named  # an attempt's record is written before the backbone
+    again = track.tokenizer.codebook[track.tokenizer.encode(images)]
+    torch.testing.assert_close(track.tokenizer.decode(again), images)
