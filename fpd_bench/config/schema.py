@@ -53,8 +53,8 @@ class StartConfig:
     codes: str = knob(
         "uniform",
         "the law of those codes, estimated once a track: uniform, as frequent as in real images, the codes of an empty "
-        "patch (where a track names none, the one that the teacher likes best), or the teacher's own mean marginal when "
-        "all is masked, which needs no data",
+        "patch (where a track names none, the one that the teacher likes best), or the teacher's own mean marginal "
+        "when all is masked, which needs no data",
         choices=LAWS,
         before="uniform",
     )
@@ -109,7 +109,11 @@ class DriftConfig:
     """Eq. 6-7. `positives`, `negatives`, `normalise` name the readings of Eq. 6 that docs/dynamics.md compares."""
 
     space: str = knob("feature", "where drafts and refinements are compared, of registry `spaces`")
-    backbone: str = knob("", "any timm model as Phi, its stages or blocks named by drift.blocks; '' = the track's own")
+    backbone: str = knob(
+        "",
+        "Phi: any timm model, or `shapes`, a network of that track's own domain (docs/adr/0014), its stages or blocks "
+        "named by drift.blocks; '' = the track's own",
+    )
     blocks: list[int] = knob([0, 1, 2, 3], "stages or blocks of Phi", is_set=True)
     grid: int = knob(4, "patch grid G x G on each block; 0 = one globally pooled vector", within=NOT_NEGATIVE)
     bandwidths: list[float] = knob(

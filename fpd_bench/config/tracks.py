@@ -72,7 +72,7 @@ def refuse_without_data(name: str, trains: bool, adversary: bool, fidelity: bool
 
 
 def world_of(preset: str) -> str:
-    """The own name of a preset of track shapes: `default` is another name of one of them (docs/adr/0008)."""
+    """The own name of a preset of track shapes: `default` is another name of one of them (docs/adr/0014)."""
     return DEFAULT_WORLD if preset == "default" else preset
 
 

@@ -6,7 +6,7 @@ code that each token had, the fourth the four codes of each place. Where a token
 tokens can tell. No label says what a code shows or which codes are synonyms.
 
 labels=True trains the same network on just that instead (code // N for a token; whole objects for a place): the
-comparison of docs/adr/0008, shipped nowhere.
+comparison of docs/adr/0014, shipped nowhere.
 """
 
 import hashlib
