@@ -30,7 +30,7 @@ def open_backbone(name: str) -> FeatureBackbone:
 def backbone_assets(name: str) -> dict[str, str]:
     """{what: sha256} of the file that `open_backbone` reads; timm's own downloads are timm's to name."""
     if name == scene_network.NAME:
-        return {f"backbone/{name}": scene_network.SHA256}
+        return {f"backbone/{name}": scene_network.shipped_sha256()}
     path = local_weights(name)
     return {f"backbone/{name}": sha256(path)} if path else {}
 

@@ -5,10 +5,11 @@ Four convolution stages that halve the image and see ever more of it. Trained on
 """
 
 import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import load
+from safetensors.torch import load, save
 from timm.models import build_model_with_cfg, register_model
 from torch import Tensor, nn
 from torch.nn import functional
@@ -17,7 +18,6 @@ from fpd_bench.errors import AssetError
 
 NAME = "shapes"
 FILE = Path(__file__).parent / "weights" / "shapes.safetensors"
-SHA256 = "PENDING"
 CHANNELS = (32, 64, 96, 128)
 REBUILD = "python -m fpd_bench.tracks build shapes --part phi"
 
@@ -62,15 +62,38 @@ class SceneNetwork(nn.Module):
 def shapes(pretrained: bool = False, **options: Any) -> nn.Module:
     """timm's door; the weights are loaded by whoever asks for them (backbones.py)."""
     options["pretrained_cfg"] = {"mean": (0.5,) * 3, "std": (0.5,) * 3, "num_classes": 0}
-    return build_model_with_cfg(SceneNetwork, NAME, False, feature_cfg={"flatten_sequential": False}, **options)
+    features = {"flatten_sequential": False, "out_indices": tuple(range(len(CHANNELS)))}
+    return build_model_with_cfg(SceneNetwork, NAME, False, feature_cfg=features, **options)
+
+
+def shipped_sha256() -> str:
+    """The hash of the shipped weights, as their manifest says it. Raises AssetError where there is none."""
+    manifest = FILE.with_name("manifest.json")
+    found = json.loads(manifest.read_text()).get(FILE.name) if manifest.is_file() else None
+    if not found or not FILE.is_file():
+        raise AssetError(f"Weights file {FILE} of backbone '{NAME}' is missing. Build it: {REBUILD}")
+    return str(found)
 
 
 def shipped_weights() -> dict[str, Tensor]:
     """The shipped network's tensors. Raises AssetError for a file that is missing or another one."""
-    if not FILE.is_file():
-        raise AssetError(f"Weights file {FILE} of backbone '{NAME}' is missing. Build it: {REBUILD}")
-    content = FILE.read_bytes()
+    expected, content = shipped_sha256(), FILE.read_bytes()
     found = hashlib.sha256(content).hexdigest()
-    if found != SHA256:
-        raise AssetError(f"Weights file {FILE} has sha256 {found}, expected {SHA256}. Reinstall fpd-bench.")
+    if found != expected:
+        raise AssetError(
+            f"Weights file {FILE} has sha256 {found}, but manifest.json says {expected}: it is corrupt or foreign. "
+            f"Reinstall fpd-bench, or rebuild it: {REBUILD}"
+        )
     return {name: tensor.float() for name, tensor in load(content).items()}
+
+
+def store_weights(network: SceneNetwork, folder: Path) -> Path:
+    """Write the network's tensors, as float16, and the manifest with their hash; returns the file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    content = save({name: tensor.detach().half().contiguous() for name, tensor in network.state_dict().items()})
+    manifest = {FILE.name: hashlib.sha256(content).hexdigest()}
+    for name, data in ((FILE.name, content), ("manifest.json", f"{json.dumps(manifest, indent=2)}\n".encode())):
+        part = folder / f"{name}.part"
+        part.write_bytes(data)
+        part.replace(folder / name)
+    return folder / FILE.name

@@ -158,7 +158,7 @@ def _build(options: argparse.Namespace) -> int:
             bars.update(bar, completed=step, description=f"{options.part}, loss {loss:.3f}")
 
         if options.part == "phi":
-            print(*build_phi(options.work, options.out, recipe, show))
+            print(build_phi(options.work, options.out, recipe, show))
         else:
             print(build(options.preset, options.work, options.out or FOLDER, recipe, show))
     return 0

@@ -9,13 +9,11 @@ labels=True trains the same network on just that instead (code // N for a token;
 comparison of docs/adr/0014, shipped nowhere.
 """
 
-import hashlib
 import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-from safetensors.torch import save
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -36,7 +34,7 @@ CHECKPOINT_EVERY = 100
 class PhiRecipe:
     """How the network is trained."""
 
-    steps: int = 500
+    steps: int = 400
     batch: int = 64
     lr: float = 2e-3
     weight_decay: float = 0.02
@@ -141,15 +139,11 @@ def _by_place(codes: Tensor) -> Tensor:
 
 def build_phi(
     work: Path, out: Path | None = None, recipe: PhiRecipe | None = None, progress: Progress | None = None
-) -> tuple[Path, str]:
-    """Train with checkpoints in `work` and write the weights, float16, to the folder `out` (the package's own).
-
-    Returns the file and its sha256, which scene_network.SHA256 must name.
-    """
-    training = PhiTraining(recipe or PhiRecipe())
-    file = (out or scene_network.FILE.parent) / scene_network.FILE.name
-    for folder in (work, file.parent):
-        folder.mkdir(parents=True, exist_ok=True)
+) -> Path:
+    """Train with checkpoints in `work`, write the weights to the folder `out` (the package's own); returns the file."""
+    training, folder = PhiTraining(recipe or PhiRecipe()), out or scene_network.FILE.parent
+    for place in (work, folder):
+        place.mkdir(parents=True, exist_ok=True)
     checkpoint = work / "phi.pt"
     if checkpoint.exists():
         training.load(checkpoint)
@@ -159,9 +153,4 @@ def build_phi(
             training.save(checkpoint)
         if progress:
             progress(training.step, training.recipe.steps, loss)
-    halves = {name: tensor.half().contiguous() for name, tensor in training.network.state_dict().items()}
-    content = save(halves)
-    part = file.with_suffix(".part")
-    part.write_bytes(content)
-    part.replace(file)
-    return file, hashlib.sha256(content).hexdigest()
+    return scene_network.store_weights(training.network, folder)
