@@ -279,7 +279,8 @@ tracks: Registry[Any] = Registry(
     {
         "shapes": TrackDeclaration(
             "fpd_bench.tracks.shapes.track",
-            "coloured shapes on white with GenEval's six tasks; trains and scores on a laptop, offline",
+            "coloured shapes with GenEval's six tasks, on white or woven (presets plain, textured, ...); trains and "
+            "scores on a laptop, offline",
         ),
         "maskgen": TrackDeclaration(
             "fpd_bench.tracks.maskgen",

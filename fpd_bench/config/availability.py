@@ -20,7 +20,12 @@ def require_files(config: RunConfig, profile: str = "") -> None:
     if needs_discriminator(config):
         published.discriminator_file()
     require_fidelity(config)
-    refuse_without_data(config.track.name, trains(config), has_adversary(config), not config.evaluation.fidelity)
+    refuse_without_data(config.track.name, trains(config), _sees_images(config), not config.evaluation.fidelity)
+
+
+def _sees_images(config: RunConfig) -> bool:
+    """Whether the run draws real images of its track: for a discriminator, or to count their codes."""
+    return has_adversary(config) or (config.start.codes == "unigram" and "start.codes" in reads(config))
 
 
 def has_adversary(config: RunConfig) -> bool:

@@ -18,6 +18,7 @@ from hydra.errors import HydraException
 from fpd_bench.config.fields import assign, check_name, leaf, noun, well_typed
 from fpd_bench.config.presets import PRESETS, spelt_out
 from fpd_bench.config.schema import RunConfig
+from fpd_bench.config.tracks import world_of
 from fpd_bench.errors import ConfigError
 
 NUMBERS = (int, float, list[int], list[float])
@@ -66,6 +67,8 @@ def compose(overrides: Sequence[str], base: RunConfig | None = None) -> RunConfi
         key = text.partition("=")[0]
         check_name(key)
         assign(config, key, _fitting(key, text))
+    if config.track.name == "shapes":
+        config.track.preset = world_of(config.track.preset)  # records say which world it was, whatever is default later
     return config
 
 

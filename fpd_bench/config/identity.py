@@ -15,6 +15,7 @@ from typing import Any
 from fpd_bench import registry
 from fpd_bench.config.fields import EXECUTION, canonical, leaf, leaves, plugin_leaves, value
 from fpd_bench.config.schema import RunConfig
+from fpd_bench.config.tracks import hashed_preset
 from fpd_bench.registry import Declaration, Registry
 
 CONFIG_SCHEMA = 2
@@ -50,7 +51,7 @@ def semantic(config: RunConfig) -> dict[str, Any]:
     for name in sorted(reads(config)):
         now, carried = value(config, name), leaf(name).metadata
         if "before" not in carried or now != canonical(name, carried["before"]):
-            found[name] = now
+            found[name] = hashed_preset(config.track.name, now) if name == "track.preset" else now
     return found
 
 

@@ -22,6 +22,7 @@ from fpd_bench.config.knobs import (
     span,
 )
 
+LAWS = ("uniform", "unigram", "background", "teacher")
 SAMPLING = ("categorical", "gumbel", "argmax")
 DTYPES = ("float32", "float16", "bfloat16")
 AVERAGES = ("layer", "position", "running", "none")
@@ -39,17 +40,25 @@ class TrackConfig:
     """The bench: teacher, tokenizer, prompts and detector."""
 
     name: str = knob("shapes", "the bench, of registry `tracks`")
-    preset: str = knob("default", "a size of the same world")
+    preset: str = knob("default", "a size or a world of the bench; `default` is another name of one of them")
 
 
 @dataclass
 class StartConfig:
-    """z_init, Eq. 4: round(r_init L) masked positions, the others uniform random codes, fresh at every call.
+    """z_init, Eq. 4: round(r_init L) masked positions, the others random codes, fresh at every call.
 
     Holds in training, in pictures and in every later sample of the student.
     """
 
     r_init: float = knob(0.6, "share of masked tokens, exact; the others are random codes", within=SHARE)
+    codes: str = knob(
+        "uniform",
+        "the law of those codes, estimated once a track: uniform, as frequent as in real images, the codes of an empty "
+        "patch (where a track names none, the one that the teacher likes best), or the teacher's own mean marginal "
+        "when all is masked, which needs no data",
+        choices=LAWS,
+        before="uniform",
+    )
     temperature: float = knob(
         0.3, "divides the student's logits, for draft, estimator and one-step sample alike", within=POSITIVE
     )
@@ -101,7 +110,11 @@ class DriftConfig:
     """Eq. 6-7. `positives`, `negatives`, `normalise` name the readings of Eq. 6 that docs/dynamics.md compares."""
 
     space: str = knob("feature", "where drafts and refinements are compared, of registry `spaces`")
-    backbone: str = knob("", "any timm model as Phi, its stages or blocks named by drift.blocks; '' = the track's own")
+    backbone: str = knob(
+        "",
+        "Phi: any timm model, or `shapes`, a network of that track's own domain (docs/adr/0014), its stages or blocks "
+        "named by drift.blocks; '' = the track's own",
+    )
     blocks: list[int] = knob([0, 1, 2, 3], "stages or blocks of Phi", is_set=True)
     grid: int = knob(4, "patch grid G x G on each block; 0 = one globally pooled vector", within=NOT_NEGATIVE)
     bandwidths: list[float] = knob(

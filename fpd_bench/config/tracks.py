@@ -33,12 +33,14 @@ class TrackFacts:
         return {block: -(-(side or self.pixels) // self.strides[block]) for block in blocks}
 
 
+DEFAULT_WORLD = "plain"  # the preset of track shapes that is also called `default`
 _STAGES = (2, 4, 8, 16, 32)  # of the embedded EfficientNet-Lite0
 _DINO = (16,) * 12  # DINOv3 ViT-B/16
 FACTS: dict[str, dict[str, TrackFacts]] = {
     "shapes": {
+        "plain": TrackFacts(16, 32, _STAGES),
+        "textured": TrackFacts(16, 32, _STAGES),
         "coarse": TrackFacts(16, 32, _STAGES),
-        "default": TrackFacts(16, 32, _STAGES),
         "large": TrackFacts(36, 48, _STAGES),
         "free": TrackFacts(100, 40, _STAGES),
     },
@@ -69,11 +71,24 @@ def refuse_without_data(name: str, trains: bool, adversary: bool, fidelity: bool
         published.require_data(name, captions=trains, images=adversary, reference=fidelity)
 
 
+def world_of(preset: str) -> str:
+    """The own name of a preset of track shapes: `default` is another name of one of them (docs/adr/0014)."""
+    return DEFAULT_WORLD if preset == "default" else preset
+
+
+def hashed_preset(name: str, preset: str) -> str:
+    """What a run id and older records call a preset: the plain world was `default` before it had a name."""
+    if name != "shapes":
+        return preset
+    return "default" if world_of(preset) == "plain" else world_of(preset)
+
+
 def facts(name: str, preset: str) -> TrackFacts | None:
     """The sizes of track `name` at `preset`; None for a track of another package. Raises UnknownName."""
     presets = FACTS.get(name)
     if presets is None:
         return None
-    if preset not in presets:
-        raise UnknownName(f"preset of track {name}", preset, presets)
-    return presets[preset]
+    own = world_of(preset) if name == "shapes" else preset
+    if own not in presets:
+        raise UnknownName(f"preset of track {name}", preset, {"default", *presets})
+    return presets[own]

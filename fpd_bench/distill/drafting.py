@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from fpd_bench.bench import Condition, Track
 from fpd_bench.config.schema import StartConfig
+from fpd_bench.distill.starts import code_law
 from fpd_bench.errors import ConfigError
 from fpd_bench.models.masking import start_tokens
 from fpd_bench.models.perturbation import Perturbation
@@ -39,8 +40,10 @@ class Start:
 
 
 def draw_start(n: int, track: Track, config: StartConfig, generator: torch.Generator) -> Start:
-    """z_init of n samples. Raises ConfigError for embedding noise if the track's networks do not take it."""
-    tokens = start_tokens(n, track.n_tokens, track.n_codes, config.r_init, generator)
+    """z_init of n samples. Raises ConfigError for embedding noise if the track's networks do not take it, and as
+    `code_law`."""
+    law = code_law(track, config.codes)
+    tokens = start_tokens(n, track.n_tokens, track.n_codes, config.r_init, generator, law)
     if not config.embedding_noise:
         return Start(tokens)
     width = getattr(track.teacher, "width", 0)

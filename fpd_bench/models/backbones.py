@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from fpd_bench.errors import AssetError, ConfigError, UnknownName
+from fpd_bench.models import scene_network
 from fpd_bench.models.compute import network, through
 from fpd_bench.models.vit import TransformerMaps, is_transformer
 from fpd_bench.records.layout import sha256
@@ -45,10 +46,11 @@ class FeatureBackbone(nn.Module):
     behind the deepest one is computed. None = all.
     input_size: side in pixels to which images are resized first (bilinear); 0 = as they come, for transformers the
     model's own.
-    pretrained: embedded weights for tf_efficientnet_lite0, else timm's download; False = random weights.
+    pretrained: embedded weights for tf_efficientnet_lite0 and shapes, else timm's download; False = random weights.
     weights: a local file, transformers only; nothing is downloaded then. model_args: timm's arguments, for other sizes.
     last_norm: whether a transformer's final norm is applied to every block; see `looking`.
-    For tf_efficientnet_lite0: blocks 0-4, channels 16 24 40 112 320, strides 2 4 8 16 32.
+    For tf_efficientnet_lite0: blocks 0-4, channels 16 24 40 112 320, strides 2 4 8 16 32; for shapes
+    (scene_network.py): blocks 0-3, channels 32 64 96 128, strides 2 4 8 16.
     Raises UnknownName (model), ConfigError (blocks, a file for a convolutional network), AssetError (weights).
     """
 
@@ -154,9 +156,10 @@ class FeatureBackbone(nn.Module):
         net = _network(self.name, None, pretrained=False)
         self.valid_blocks = tuple(range(len(net.feature_info.channels())))
         self.blocks = self._checked(self.valid_blocks if blocks is None else blocks)
-        net = _network(self.name, self.blocks, pretrained=self.pretrained and self.name != EMBEDDED)
-        if self.pretrained and self.name == EMBEDDED:
-            weights = embedded_weights()
+        ours = _SHIPPED.get(self.name) if self.pretrained else None
+        net = _network(self.name, self.blocks, pretrained=self.pretrained and ours is None)
+        if ours:
+            weights = ours()
             net.load_state_dict({key: weights[key] for key in net.state_dict()})
         return fold_batch_norms(net.eval()).to(memory_format=torch.channels_last)
 
@@ -217,6 +220,9 @@ def embedded_weights() -> dict[str, Tensor]:
     """The package's EfficientNet-Lite0 under timm's names, in timm's order."""
     weights = torch.load(embedded_file(), map_location="cpu", weights_only=True)
     return {timm_key(key): value for key, value in weights.items()}
+
+
+_SHIPPED = {EMBEDDED: embedded_weights, scene_network.NAME: scene_network.shipped_weights}
 
 
 def timm_key(key: str) -> str:

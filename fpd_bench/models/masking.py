@@ -15,9 +15,15 @@ def hide(counts: Tensor, tokens: int, generator: torch.Generator) -> Tensor:
     return order < counts[:, None]
 
 
-def start_tokens(n: int, tokens: int, codes: int, r_init: float, generator: torch.Generator) -> Tensor:
-    """z_init of Eq. 4 [n, L]: round(r_init L) >= 1 masks, uniform random codes elsewhere."""
-    noise = torch.randint(codes, (n, tokens), generator=generator)
+def start_tokens(
+    n: int, tokens: int, codes: int, r_init: float, generator: torch.Generator, law: Tensor | None = None
+) -> Tensor:
+    """z_init of Eq. 4 [n, L]: round(r_init L) >= 1 masks, elsewhere random codes, uniform or by `law` [K]."""
+    if law is None:
+        noise = torch.randint(codes, (n, tokens), generator=generator)
+    else:
+        places = torch.rand(n, tokens, generator=generator, dtype=torch.float64)
+        noise = torch.searchsorted(law.double().cumsum(0) / law.double().sum(), places, right=True).clamp(max=codes - 1)
     count = max(1, round(r_init * tokens))
     return noise.masked_fill(hide(torch.full((n,), count), tokens, generator), codes)
 

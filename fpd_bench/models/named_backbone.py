@@ -5,6 +5,7 @@ from pathlib import Path
 import timm
 
 from fpd_bench.assets.published import place
+from fpd_bench.models import scene_network
 from fpd_bench.models.backbones import FeatureBackbone
 from fpd_bench.models.published_sizes import read_config
 from fpd_bench.models.vit import is_transformer
@@ -28,6 +29,8 @@ def open_backbone(name: str) -> FeatureBackbone:
 
 def backbone_assets(name: str) -> dict[str, str]:
     """{what: sha256} of the file that `open_backbone` reads; timm's own downloads are timm's to name."""
+    if name == scene_network.NAME:
+        return {f"backbone/{name}": scene_network.shipped_sha256()}
     path = local_weights(name)
     return {f"backbone/{name}": sha256(path)} if path else {}
 

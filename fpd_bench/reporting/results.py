@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from fpd_bench import metrics
+from fpd_bench.config.tracks import hashed_preset
 from fpd_bench.errors import ConfigError, UnknownName
 from fpd_bench.evals import statistics
 from fpd_bench.evals.statistics import Estimate, Scores
@@ -203,6 +204,7 @@ def _teachers(store: Store, cells: "Sequence[Cell]") -> list[str]:
     if not cells:
         return []
     want = cells[0].config
+    presets = {want.track.preset, hashed_preset(want.track.name, want.track.preset)}
     evaluation = {"split": want.evaluation.split, "images_per_prompt": want.evaluation.images_per_prompt}
 
     def fits(run: Run) -> bool:
@@ -210,7 +212,7 @@ def _teachers(store: Store, cells: "Sequence[Cell]") -> list[str]:
         return (
             run.status == "done"
             and run.config.get("method") == "teacher"
-            and run.config.get("track") == {"name": want.track.name, "preset": want.track.preset}
+            and run.config.get("track") in [{"name": want.track.name, "preset": preset} for preset in presets]
             and found.get("teacher_steps", TEACHER_STEPS) == TEACHER_STEPS
             and all(found.get(key) == value for key, value in evaluation.items())
         )

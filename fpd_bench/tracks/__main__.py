@@ -1,6 +1,7 @@
 """python -m fpd_bench.tracks {build,fetch,check,convert} ...
 
 `build shapes` rebuilds the embedded track's assets from nothing but code; a killed build goes on where it stood.
+`--part phi` trains the network behind drift.backbone=shapes instead of a teacher.
 `fetch maskgen` brings the published files of one of the paper's tracks from the hub, those that are not there yet.
 `check maskgen` says whether they are there and work.
 `convert FILE` takes the weights out of an old pickle, without running the code that it names.
@@ -18,10 +19,13 @@ import sys
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from fpd_bench.assets.hub import HUB
 from fpd_bench.cli import Parser, leave
 from fpd_bench.errors import AssetError, ConfigError, FpdError, UnknownName
+
+PARTS = ("teacher", "phi")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -45,7 +49,8 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     build = commands.add_parser("build", help="train the teacher and write codebook and weights")
     build.add_argument("track", help="shapes")
-    build.add_argument("--preset", default="default", help="coarse, default, large or free (default: default)")
+    build.add_argument("--preset", default="default", help="plain, textured, coarse, large or free (default: default)")
+    build.add_argument("--part", choices=PARTS, default="teacher", help="or Phi of the domain (drift.backbone=shapes)")
     build.add_argument("--steps", type=int, help="training steps (default: the preset's recipe)")
     build.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     build.add_argument("--work", type=Path, default=Path("results/build"), help="checkpoints (default: results/build)")
@@ -145,6 +150,7 @@ def _build(options: argparse.Namespace) -> int:
         value = getattr(options, name)
         if value is not None and value < 1:
             raise ConfigError(f"--{name} must be 1 or more; got {value}.")
+    from fpd_bench.config.tracks import world_of
     from fpd_bench.tracks.shapes.world import preset
 
     preset(options.preset)  # an unknown preset is refused before torch is loaded
@@ -154,9 +160,10 @@ def _build(options: argparse.Namespace) -> int:
 
     from fpd_bench.tracks.shapes.assets import FOLDER
     from fpd_bench.tracks.shapes.build import RECIPES, build
+    from fpd_bench.tracks.shapes.phi import PhiRecipe, build_phi
 
     torch.set_num_threads(options.threads)
-    recipe = RECIPES[options.preset]
+    recipe: Any = PhiRecipe() if options.part == "phi" else RECIPES[world_of(options.preset)]
     if options.steps:
         recipe = replace(recipe, steps=options.steps)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
@@ -164,9 +171,12 @@ def _build(options: argparse.Namespace) -> int:
         bar = bars.add_task("codebook", total=recipe.steps)
 
         def show(step: int, steps: int, loss: float) -> None:
-            bars.update(bar, completed=step, description=f"teacher, loss {loss:.3f}")
+            bars.update(bar, completed=step, description=f"{options.part}, loss {loss:.3f}")
 
-        print(build(options.preset, options.work, options.out or FOLDER, recipe, show))
+        if options.part == "phi":
+            print(build_phi(options.work, options.out, recipe, show))
+        else:
+            print(build(options.preset, options.work, options.out or FOLDER, recipe, show))
     return 0
 
 

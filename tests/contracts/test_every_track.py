@@ -8,7 +8,9 @@ import torch
 import torch.nn.functional as F
 
 from fpd_bench.bench import Suite
+from fpd_bench.config.schema import StartConfig
 from fpd_bench.config.tracks import FACTS
+from fpd_bench.distill.starts import LAWS
 from fpd_bench.models.streams import generator_of
 from fpd_bench.registry import tracks
 from fpd_bench.runs.perform.suite_images import one_step, run_images
@@ -151,11 +153,11 @@ def test_the_images_of_a_run_do_not_depend_on_shards_or_order(student, track, mo
     assert not torch.equal(first[0, 0], first[0, 1])
 
 
-def test_one_step_samples_are_codes(track):
-    from fpd_bench.config.schema import StartConfig
-
+@pytest.mark.parametrize("law", LAWS)
+def test_one_step_samples_are_codes(law, track):
     noise = [generator_of(0, "x", str(i), 0) for i in range(3)]
-    codes = one_step(track, track.new_student(), track.suite("test").condition[:3], StartConfig(), noise)
+    start = StartConfig(codes=law)
+    codes = one_step(track, track.new_student(), track.suite("test").condition[:3], start, noise)
     assert codes.shape == (3, track.n_tokens) and codes.min() >= 0 and codes.max() < track.n_codes
 
 
@@ -163,14 +165,18 @@ def test_the_shipped_assets_are_what_their_manifest_says():
     from fpd_bench.tracks.shapes.assets import FOLDER
 
     manifest = json.loads((FOLDER / "manifest.json").read_text())
-    assert "default.safetensors" in manifest
+    assert "plain.safetensors" in manifest
     for name, entry in manifest.items():
         assert hashlib.sha256((FOLDER / name).read_bytes()).hexdigest() == entry["sha256"], name
 
 
-def test_the_shipped_track_opens():
-    track = tracks.get("shapes")("default")
+@pytest.mark.parametrize("preset", ["plain", "textured"])
+def test_the_shipped_tracks_open(preset):
+    track = tracks.get("shapes")(preset)
     named = dict(track.assets)
-    assert sorted(named) == ["efficientnet-lite0", "shapes/default.safetensors"]
-    assert track.real_images(1, torch.Generator().manual_seed(0)).shape == (1, 3, 32, 32)
+    assert sorted(named) == ["efficientnet-lite0", f"shapes/{preset}.safetensors"]
+    images = track.real_images(6, torch.Generator().manual_seed(0))
+    assert images.shape == (6, 3, 32, 32)
     assert track.backbone.valid_blocks and track.assets == named  # an attempt's record is written before the backbone
+    again = track.tokenizer.codebook[track.tokenizer.encode(images)]
+    torch.testing.assert_close(track.tokenizer.decode(again), images)

@@ -4,6 +4,9 @@ import torch
 import torch.nn.functional as F
 
 from fpd_bench.config.compose import compose
+from fpd_bench.config.schema import StartConfig
+from fpd_bench.distill.drafting import draw_start
+from fpd_bench.distill.starts import code_law
 from fpd_bench.distill.trainer import train
 from fpd_bench.models.streams import generator_of
 from fpd_bench.runs.perform.suite_images import one_step, to_pixels
@@ -59,6 +62,17 @@ def check_track(track, side):
     assert real.shape == (4, 3, side, side) and real.min() >= 0 and real.max() <= 1
     assert track.backbone.valid_blocks == tuple(range(12))
     assert all(len(digest) == 64 for digest in track.assets.values())
+    check_starts(track)
+
+
+def check_starts(track):
+    """z_init by the laws that need no images: half of the tokens masked, the others codes."""
+    for kind in ("teacher", "background"):
+        law, config = code_law(track, kind), StartConfig(codes=kind, r_init=0.5)
+        assert law.shape == (track.n_codes,) and abs(law.sum().item() - 1) < 1e-9
+        tokens = draw_start(2, track, config, torch.Generator().manual_seed(0)).tokens
+        visible = tokens[tokens < track.n_codes]
+        assert len(visible) == 2 * (track.n_tokens - round(0.5 * track.n_tokens)) and (law[visible] > 0).all()
 
 
 def check_teacher_sampling(track):

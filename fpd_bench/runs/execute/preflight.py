@@ -10,6 +10,7 @@ from pathlib import Path
 from fpd_bench.assets.published import PUBLISHED, weights_folder
 from fpd_bench.config.identity import generated, reads
 from fpd_bench.config.schema import RunConfig
+from fpd_bench.config.tracks import world_of
 from fpd_bench.errors import ConfigError
 from fpd_bench.tracks.shapes import files
 
@@ -24,7 +25,7 @@ def check_machine(configs: Iterable[RunConfig], here: bool, devices: Path = Path
     """
     configs = list(configs)
     for preset in sorted({c.track.preset for c in configs if c.track.name == "shapes" and not generated(c)}):
-        files.verified(preset)
+        files.verified(world_of(preset))
     for device in sorted({config.execution.device for config in configs} if here else ()):
         kind = device.partition(":")[0]
         is_there = {"cuda": any((devices / name).exists() for name in GPUS), "mps": sys.platform == "darwin"}

@@ -20,6 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from fpd_bench.config.tracks import world_of
 from fpd_bench.errors import AssetError
 from fpd_bench.models.condition import Condition
 from fpd_bench.models.masking import damage, draw_ratios
@@ -50,12 +51,14 @@ class Recipe:
     depth: int = 4
     heads: int = 4
     seed: int = 0
+    begin: str = ""  # the plain preset whose teacher is trained on; "" = from nothing
 
 
 LARGER = Recipe(steps=20000, width=192, depth=6, heads=6)
 RECIPES = {
     "coarse": Recipe(steps=6000),
-    "default": Recipe(steps=3000),
+    "plain": Recipe(steps=3000),
+    "textured": Recipe(steps=1000, batch=64, lr=5e-4, begin="plain"),
     "large": LARGER,
     "free": replace(LARGER, batch=64),
 }
@@ -71,7 +74,7 @@ class TeacherTraining:
         torch.manual_seed(recipe.seed)  # initial weights
         words = len(vocabulary(world)) + 1
         shape = Shape(world.codes, world.tokens, words, TEXT_LENGTH, recipe.width, recipe.depth, recipe.heads)
-        self.model = MaskedTransformer(shape)
+        self.model = begun(recipe.begin, world) if recipe.begin else MaskedTransformer(shape)
         self.average = copy.deepcopy(self.model).requires_grad_(False)
         self.generator = torch.Generator().manual_seed(recipe.seed)
         self.optimizer = torch.optim.AdamW(
@@ -119,30 +122,35 @@ class TeacherTraining:
         """Atomic: the file is whole or not there."""
         state = {"step": self.step, "generator": self.generator.get_state(), "recipe": asdict(self.recipe)}
         state |= {part: getattr(self, part).state_dict() for part in ("model", "average", "optimizer")}
-        _write(state, path)
+        write(state, path)
 
     def load(self, path: Path) -> None:
         """Raises AssetError for a checkpoint of another recipe, or one that cannot be read."""
-        begin = f"Delete it, or name another folder with --work, to begin anew: rm '{path}'"
-        try:
-            state = torch.load(path, weights_only=True)
-            recipe = state["recipe"]
-        except (RuntimeError, EOFError, KeyError, ValueError, pickle.UnpicklingError) as error:
-            said = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise AssetError(f"Checkpoint '{path}' cannot be read ({said}). {begin}") from error
-        ours = asdict(self.recipe)
-        changed = [f"{name} {recipe.get(name)}, asked {ours[name]}" for name in ours if recipe.get(name) != ours[name]]
-        if changed:
-            raise AssetError(f"Checkpoint '{path}' was made by another recipe ({'; '.join(changed)}). {begin}")
+        state = read(path, asdict(self.recipe))
         self.step = state["step"]
         self.generator.set_state(state["generator"])
         for part in ("model", "average", "optimizer"):
             getattr(self, part).load_state_dict(state[part])
 
 
+def begun(name: str, world: Preset) -> MaskedTransformer:
+    """The shipped teacher of preset `name` over the codes of a textured world: each code as good as its synonyms.
+
+    Its embedding and head rows are repeated, so nothing is learnt anew but which textures go together.
+    """
+    teacher: Any = assets.load_preset(name, preset(name))[1]
+    state, n = dict(teacher.state_dict()), world.textures
+    codes = state["token.weight"][:-1].repeat_interleave(n, 0)
+    state["token.weight"] = torch.cat([codes, state["token.weight"][-1:]])  # the mask comes last
+    state |= {key: state[key].repeat_interleave(n, 0) for key in ("head.weight", "head.bias")}
+    model = MaskedTransformer(replace(teacher.shape, codes=world.codes))
+    model.load_state_dict(state)
+    return model
+
+
 def build(name: str, work: Path, out: Path, recipe: Recipe | None = None, progress: Progress | None = None) -> Path:
     """Train preset `name` with checkpoints in `work` and write its assets to `out`; returns the assets file."""
-    world = preset(name)
+    name, world = world_of(name), preset(name)
     for folder in (work, out):  # told now, not when hours of training are to be written down
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
@@ -167,11 +175,26 @@ def _codebook(world: Preset, kept: Path) -> Tensor:
         return draw_codebook(world)
     if not kept.exists():
         scenes, _ = draw_things(FIT_SCENES, world, torch.Generator().manual_seed(FIT_SEED))
-        _write(torch.from_numpy(learn_codes(scenes, world)) / 255, kept)
+        write(torch.from_numpy(learn_codes(scenes, world)) / 255, kept)
     return torch.load(kept, weights_only=True)
 
 
-def _write(content: Any, path: Path) -> None:
+def read(path: Path, ours: dict[str, Any]) -> dict[str, Any]:
+    """The state of a checkpoint made by recipe `ours`. Raises AssetError for another's, or one that cannot be read."""
+    begin = f"Delete it, or name another folder with --work, to begin anew: rm '{path}'"
+    try:
+        state = torch.load(path, weights_only=True)
+        recipe = state["recipe"]
+    except (RuntimeError, EOFError, KeyError, ValueError, pickle.UnpicklingError) as error:
+        said = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise AssetError(f"Checkpoint '{path}' cannot be read ({said}). {begin}") from error
+    changed = [f"{name} {recipe.get(name)}, asked {ours[name]}" for name in ours if recipe.get(name) != ours[name]]
+    if changed:
+        raise AssetError(f"Checkpoint '{path}' was made by another recipe ({'; '.join(changed)}). {begin}")
+    return dict(state)
+
+
+def write(content: Any, path: Path) -> None:
     """Atomic. Raises OSError, also where torch.save tells of a full disk by a RuntimeError."""
     part = path.with_suffix(".part")
     try:

@@ -10,6 +10,7 @@ from torch import Tensor
 from fpd_bench.errors import ConfigError
 from fpd_bench.models.condition import Condition
 from fpd_bench.tracks.shapes.prompts import Prompt, content, scene, splits, vocabulary
+from fpd_bench.tracks.shapes.textures import dress
 from fpd_bench.tracks.shapes.tokenizer import tokens_of
 from fpd_bench.tracks.shapes.world import Preset, Thing
 
@@ -57,9 +58,9 @@ def draw_things(n: int, world: Preset, generator: torch.Generator) -> tuple[list
 
 
 def draw_scenes(n: int, world: Preset, generator: torch.Generator, codebook: Tensor) -> tuple[Tensor, Condition]:
-    """n random scenes as codes [n, L], with their prompts."""
+    """n random scenes as codes [n, L], in random textures if the world has any, with their prompts."""
     scenes, condition = draw_things(n, world, generator)
-    return tokens_of(scenes, world, codebook), condition
+    return dress(tokens_of(scenes, world, codebook), world, generator), condition
 
 
 @cache

@@ -14,11 +14,12 @@ from torch import Tensor
 from fpd_bench.bench import Condition
 from fpd_bench.tracks.shapes.drawing import render
 from fpd_bench.tracks.shapes.free import picture
+from fpd_bench.tracks.shapes.textures import cloth_of
 from fpd_bench.tracks.shapes.world import Preset, Thing, codes_of
 
 
 def draw_codebook(world: Preset) -> Tensor:
-    """All patches of an aligned preset [K, 3 p p] in [0, 1], in the order of world.codes_of."""
+    """All patches of an aligned preset [K, 3 p p] in [0, 1], in the order of world.codes_of, in all its textures."""
     p, middle = world.patch, float(world.patch)
     patches = [np.full((p, p, 3), world.background, dtype=np.uint8)]
     for shape in world.shapes:
@@ -26,7 +27,9 @@ def draw_codebook(world: Preset) -> Tensor:
             thing = {"shape": shape, "color": colour, "cx": middle, "cy": middle, "r": world.radius}
             image = render([thing], 2 * p, world.background)
             patches += [image[y : y + p, x : x + p] for y in (0, p) for x in (0, p)]
-    return torch.from_numpy(np.stack(patches)).permute(0, 3, 1, 2).flatten(1).float() / 255
+    codebook = torch.from_numpy(np.stack(patches)).permute(0, 3, 1, 2).flatten(1).float() / 255
+    cloth = cloth_of(world)
+    return cloth.weave(codebook, p) if cloth else codebook
 
 
 class PatchTokenizer:
@@ -54,7 +57,7 @@ class PatchTokenizer:
 
 
 def tokens_of(scenes: Sequence[list[Thing]], world: Preset, codebook: Tensor) -> Tensor:
-    """The scenes as codes [n, L]: known exactly on the token grid, else those of the nearest patches."""
+    """The scenes as codes [n, L] of the plain world: known exactly on the token grid, else of the nearest patches."""
     if world.learnt:
         return PatchTokenizer(codebook, world.side, world.patch).encode(pictures_of(scenes, world))
     return torch.from_numpy(np.stack([codes_of(things, world).reshape(-1) for things in scenes]))

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from fpd_bench.bench import Item, Suite
+from fpd_bench.config.tracks import world_of
 from fpd_bench.evals.geneval.detectors import score_images
 from fpd_bench.models.backbones import LITE0_SHA256, FeatureBackbone
 from fpd_bench.models.condition import Condition
@@ -17,13 +18,13 @@ from fpd_bench.models.sampling import sample_by_confidence
 from fpd_bench.registry import tracks
 from fpd_bench.tracks.shapes import assets
 from fpd_bench.tracks.shapes.geneval_backend import ShapesBackend
-from fpd_bench.tracks.shapes.language import condition_of, draw_prompts, draw_things, null_condition
+from fpd_bench.tracks.shapes.language import condition_of, draw_prompts, draw_scenes, draw_things, null_condition
 from fpd_bench.tracks.shapes.prompts import splits
-from fpd_bench.tracks.shapes.tokenizer import PatchTokenizer, pictures_of, tokens_of
+from fpd_bench.tracks.shapes.textures import cloth_of
+from fpd_bench.tracks.shapes.tokenizer import PatchTokenizer, pictures_of
 from fpd_bench.tracks.shapes.world import preset
 
 RADIUS_GATE = 0.9, 1.1  # objects the detector accepts, relative to the radius: three quarters of one are none
-GUIDANCE, CONFIDENCE_NOISE = 2.0, 4.5  # of the teacher's own sampler, chosen on validation prompts
 
 
 @tracks.register("shapes")
@@ -35,11 +36,13 @@ class ShapesTrack:
     def __init__(self, preset_name: str = "default", folder: Path = assets.FOLDER):
         self.preset = preset_name
         self.world = preset(preset_name)
-        codebook, self.teacher, files = assets.load_preset(preset_name, self.world, folder)
+        codebook, self.teacher, files = assets.load_preset(world_of(preset_name), self.world, folder)
         # Named before the backbone is loaded: provenance is written before the first step asks for it.
         self.assets = files | {"efficientnet-lite0": LITE0_SHA256}
         self.tokenizer = PatchTokenizer(codebook, self.world.side, self.world.patch)
+        self._cloth = cloth_of(self.world)
         self.n_tokens, self.n_codes = self.world.tokens, self.world.codes
+        self.background = tuple(range(self.world.textures))  # the empty patch, in all its textures
         self.device = torch.device("cpu")
 
     @cached_property
@@ -74,10 +77,10 @@ class ShapesTrack:
 
     def real_images(self, n: int, generator: torch.Generator) -> Tensor:
         """[n, 3, H, W] in [0, 1]; as drawn, where the tokenizer would change them."""
-        scenes, _ = draw_things(n, self.world, generator)
         if self.world.learnt:
+            scenes, _ = draw_things(n, self.world, generator)
             return pictures_of(scenes, self.world).to(self.device)
-        codes = tokens_of(scenes, self.world, self.tokenizer.codebook)
+        codes, _ = draw_scenes(n, self.world, generator, self.tokenizer.codebook)
         return self.tokenizer.decode(self.tokenizer.codebook[codes.to(self.device)])
 
     def suite(self, split: str) -> Suite:
@@ -96,13 +99,15 @@ class ShapesTrack:
                 lambda tokens: self.teacher(tokens, null),
                 shape,
                 steps,
-                GUIDANCE,
-                CONFIDENCE_NOISE,
+                self.world.guidance,
+                self.world.confidence_noise,
                 generators,
                 self.device,
             ).clone()
 
     def _score(self, images: Tensor, items: list[Item]) -> list[dict[str, Any]]:
+        if self._cloth:
+            images = self._cloth.read(images.float() / 255).mul(255).round().to(torch.uint8)
         metadata = [{k: v for k, v in item.metadata.items() if k != "novel"} for item in items]
         records = score_images(images.permute(0, 2, 3, 1).numpy(), metadata, self._detector)
         return [

@@ -7,11 +7,12 @@ is the joint structure across tokens: which object, which colour, where.
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
 
+from fpd_bench.config.tracks import world_of
 from fpd_bench.errors import UnknownName
 
 
@@ -28,6 +29,11 @@ class Preset:
     radius: float = 7.0  # px, of an object inside its 2 x 2 tokens
     background: int = 250  # constant, so that scenes are exact grids of codes; why not grey: docs/dynamics.md
     learnt: int = 0  # codes learnt by k-means for objects at any pixel (free.py); 0 = objects on the token grid
+    textures: int = 1  # near-synonymous codes of every patch (textures.py); 1 = a code for each patch
+    amplitude: float = 0.0  # of a texture, the contrast of the plain world being 1
+    agree: str = "object"  # what shares a texture: token | object (and the background) | image
+    guidance: float = 2.0  # of the teacher's own sampler, as its noise chosen on validation prompts
+    confidence_noise: float = 4.5
 
     @property
     def tokens(self) -> int:
@@ -35,6 +41,11 @@ class Preset:
 
     @property
     def codes(self) -> int:
+        return self.textures * self.patches
+
+    @property
+    def patches(self) -> int:
+        """Patches that show different things: codes of the plain world."""
         return self.learnt or 1 + 4 * len(self.shapes) * len(self.colours)
 
     @property
@@ -54,18 +65,21 @@ class Preset:
 
 _SHAPES = ("circle", "square", "triangle", "cross", "ring", "star", "hourglass", "heart")
 _COLOURS = ("red", "yellow", "green", "blue", "black", "purple", "pink", "brown")
+_PLAIN = Preset(_SHAPES[:6], _COLOURS[:6], side=4, free_colours=False)
 PRESETS = {
+    "plain": _PLAIN,
+    "textured": replace(_PLAIN, textures=4, amplitude=0.5, guidance=1.0, confidence_noise=2.0),
     "coarse": Preset(_SHAPES[:5], _COLOURS[:6], side=4, step=1),
-    "default": Preset(_SHAPES[:6], _COLOURS[:6], side=4, free_colours=False),
     "large": Preset(_SHAPES, _COLOURS, side=6),
     "free": Preset(_SHAPES[:6], _COLOURS[:6], side=10, patch=4, free_colours=False, learnt=512),
 }
 
 
 def preset(name: str) -> Preset:
-    """The preset called `name`. Raises UnknownName."""
+    """The preset called `name`, or by its other name `default`. Raises UnknownName."""
+    name = world_of(name)
     if name not in PRESETS:
-        raise UnknownName("preset of track shapes", name, PRESETS)
+        raise UnknownName("preset of track shapes", name, ["default", *PRESETS])
     return PRESETS[name]
 
 

@@ -7,7 +7,7 @@ from fpd_bench.tracks.shapes.tokenizer import PatchTokenizer, draw_codebook
 from fpd_bench.tracks.shapes.world import PRESETS, Thing, codes_of
 
 
-@pytest.fixture(scope="module", params=["coarse", "default"])
+@pytest.fixture(scope="module", params=["coarse", "plain"])
 def world(request):
     return PRESETS[request.param]
 

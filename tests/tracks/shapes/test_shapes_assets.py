@@ -52,8 +52,8 @@ def test_what_is_stored_is_loaded_frozen_with_its_hash(file, network, tmp_path):
 
 
 def test_storing_one_preset_keeps_the_others(file, network, tmp_path):
-    assets.store_preset("default", draw_codebook(PRESETS["default"]), network, tmp_path)
-    assert sorted(json.loads((tmp_path / "manifest.json").read_text())) == ["coarse.safetensors", "default.safetensors"]
+    assets.store_preset("plain", draw_codebook(PRESETS["plain"]), network, tmp_path)
+    assert sorted(json.loads((tmp_path / "manifest.json").read_text())) == ["coarse.safetensors", "plain.safetensors"]
     assets.load_preset("coarse", WORLD, tmp_path)
 
 
@@ -89,7 +89,7 @@ def test_a_file_that_is_no_safetensors_is_told(file, tmp_path, network):
 
 def test_another_presets_codebook_is_told(file, tmp_path, network):
     weights = {f"teacher.{name}": value for name, value in network.state_dict().items()}
-    replace(file, {"codebook": draw_codebook(PRESETS["default"]).contiguous(), **weights})
+    replace(file, {"codebook": draw_codebook(PRESETS["plain"]).contiguous(), **weights})
     assert f"preset 'coarse' has {WORLD.codes}" in refused(tmp_path)
 
 

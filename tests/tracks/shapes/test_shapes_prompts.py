@@ -24,7 +24,7 @@ from fpd_bench.tracks.shapes.tokenizer import PatchTokenizer, draw_codebook
 from fpd_bench.tracks.shapes.track import RADIUS_GATE
 from fpd_bench.tracks.shapes.world import PRESETS, Preset, codes_of, relation_holds, things_in
 
-SMALL = {name: PRESETS[name] for name in ("coarse", "default")}
+SMALL = {name: PRESETS[name] for name in ("coarse", "plain")}
 WORLDS = pytest.mark.parametrize("world", SMALL.values(), ids=SMALL)
 
 
@@ -143,11 +143,11 @@ def test_every_prompt_can_be_said_and_differs_from_silence(world: Preset):
 )
 def test_a_prompt_the_world_cannot_say_is_refused_with_its_words(text, trouble):
     with pytest.raises(ConfigError, match=trouble) as error:
-        condition_of([text], PRESETS["default"])
+        condition_of([text], PRESETS["plain"])
     assert "Shapes: circle, square" in str(error.value) and "For example: 'a photo of" in str(error.value)
 
 
 def test_training_prompts_follow_the_task_weights():
-    counts = Counter(p.task for p in draw_prompts(3000, PRESETS["default"], torch.Generator().manual_seed(0)))
+    counts = Counter(p.task for p in draw_prompts(3000, PRESETS["plain"], torch.Generator().manual_seed(0)))
     for task, weight in {"single_object": 1, "counting": 2, "position": 4, "color_attr": 6}.items():
         assert counts[task] / 3000 == pytest.approx(weight / 17, abs=0.03)

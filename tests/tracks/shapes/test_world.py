@@ -30,7 +30,8 @@ def test_an_unknown_preset_is_named_with_the_known_ones():
 @WORLDS
 def test_sizes(world: Preset):
     assert world.tokens == world.side**2 and world.pixels == 8 * world.side
-    assert world.codes == 1 + 4 * len(world.shapes) * len(world.colours)
+    assert world.patches == 1 + 4 * len(world.shapes) * len(world.colours)
+    assert world.codes == world.textures * world.patches
 
 
 @WORLDS
@@ -43,7 +44,7 @@ def test_every_object_at_every_place_is_found_again(world: Preset):
 
 
 def test_touching_objects_are_told_apart_and_an_empty_scene_has_none():
-    world = PRESETS["default"]
+    world = PRESETS["plain"]
     things = [Thing(i, i, 2 * (i // 2), 2 * (i % 2)) for i in range(4)]
     assert things_in(codes_of(things, world), world) == things
     assert things_in(codes_of([], world), world) == []
@@ -51,7 +52,7 @@ def test_touching_objects_are_told_apart_and_an_empty_scene_has_none():
 
 @pytest.mark.parametrize("quarter", range(4))
 def test_fragments_do_not_count(quarter):
-    world = PRESETS["default"]
+    world = PRESETS["plain"]
     grid = codes_of([Thing(1, 2, 1, 1)], world)
     grid[1 + quarter // 2, 1 + quarter % 2] = 0
     assert things_in(grid, world) == []

@@ -1,0 +1,70 @@
+"""How much the pictures of one prompt differ: what GenEval does not see. A student that draws one picture for each
+prompt may score as its teacher does. Needs no torch.
+
+Letters: n pictures of a prompt, L tokens. Layouts are codes that say what a picture shows and not how: in a world with
+near-synonymous codes two pictures of one layout differ in most tokens.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fpd_bench.errors import ConfigError
+
+Codes = NDArray[np.integer[Any]]  # [n, L]
+FLOOR = 0.5  # below this share of the teacher's diversity a student has collapsed
+
+
+@dataclass(frozen=True)
+class Diversity:
+    """Means over prompts.
+
+    differ: share of tokens in which two pictures of a prompt differ. same: share of its pairs that are one picture
+    twice. distinct: different pictures among the n of a prompt. images: n, of the prompt that has fewest.
+    """
+
+    differ: float
+    same: float
+    distinct: float
+    images: int
+
+
+def diversity(prompts: Mapping[str, Codes] | Iterable[Codes]) -> Diversity:
+    """Of the codes [n, L] of each prompt, n >= 2 of equal length. Raises ConfigError for fewer, or for no prompt."""
+    groups = list(prompts.values()) if isinstance(prompts, Mapping) else list(prompts)
+    for codes in groups:
+        if codes.ndim != 2 or len(codes) < 2:
+            raise ConfigError(
+                f"Diversity needs codes [n, L] of 2 or more pictures a prompt; got {list(codes.shape)}. Raise "
+                "evaluation.images_per_prompt."
+            )
+    if not groups:
+        raise ConfigError("Diversity needs the pictures of at least one prompt; got none.")
+    pairs = np.array([_pairs(codes) for codes in groups])
+    distinct = float(np.mean([len(np.unique(codes, axis=0)) for codes in groups]))
+    return Diversity(float(pairs[:, 0].mean()), float(pairs[:, 1].mean()), distinct, min(map(len, groups)))
+
+
+def _pairs(codes: Codes) -> tuple[float, float]:
+    """(share of tokens that differ, share of pairs without a difference) over all pairs of rows."""
+    first, second = np.triu_indices(len(codes), k=1)
+    differ = (codes[first] != codes[second]).mean(axis=1)
+    return float(differ.mean()), float((differ == 0).mean())
+
+
+def share_of(student: Diversity, teacher: Diversity) -> float:
+    """The student's diversity as a share of the teacher's, by tokens that differ; of layouts, if those were counted.
+
+    Raises ConfigError for a teacher without any.
+    """
+    if teacher.differ == 0:
+        raise ConfigError("The teacher draws one picture for each prompt: no share of its diversity can be told.")
+    return student.differ / teacher.differ
+
+
+def collapsed(student: Diversity, teacher: Diversity) -> bool:
+    """Whether the student keeps less than half of the teacher's diversity."""
+    return share_of(student, teacher) < FLOOR
