@@ -20,14 +20,14 @@ from fpd_bench.tracks.training import Training
 class TokenizerRecipe:
     """How it is trained; recorded in the model card."""
 
-    steps: int = 3000
+    steps: int = 2000
     batch: int = 64
     lr: float = 1.5e-3
     weight_decay: float = 0.01
     tether: float = 0.25  # weight of the features' distance to their codes (the commitment loss)
     edges: float = 1.0  # weight of the error of differences between neighbours: blurred strokes cost more
     memory: float = 0.99  # of the codebook's averages
-    idle: float = 0.05  # codes chosen less often than this, per batch on average, move
+    idle: float = 0.4  # codes chosen less often than this, per batch on average, move
     average: float = 0.998
     seed: int = 2
 
