@@ -5,6 +5,7 @@ those of images it has not seen; and it shares no weights with the tokenizer, th
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
@@ -21,7 +22,7 @@ FEATURES = 64  # few enough that a thousand images have a covariance of full ran
 class ClassifierRecipe:
     """How it is trained; recorded in the model card."""
 
-    steps: int = 1500
+    steps: int = 600
     batch: int = 128
     lr: float = 2e-3
     weight_decay: float = 0.02
@@ -36,7 +37,7 @@ class DigitClassifier(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         widths, layers = (1, 24, 48, 96), list[nn.Module]()
-        for before, width in zip(widths, widths[1:], strict=False):
+        for before, width in pairwise(widths):
             layers += [nn.Conv2d(before, width, 3, padding=1), nn.GroupNorm(8, width), nn.SiLU()]
             layers += [nn.Conv2d(width, width, 3, stride=2, padding=1), nn.GroupNorm(8, width), nn.SiLU()]
         self.maps = nn.Sequential(*layers)
@@ -46,7 +47,7 @@ class DigitClassifier(nn.Module):
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """[B, 1, 32, 32] in [0, 1] -> features [B, 64], logits [B, 10]."""
         quarters = F.adaptive_avg_pool2d(self.maps(images), 2).flatten(1)  # where a stroke lies matters
-        features = torch.tanh(self.features(quarters))
+        features = F.silu(self.features(quarters))
         return features, self.head(features)
 
 

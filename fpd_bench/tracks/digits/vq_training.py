@@ -20,7 +20,7 @@ from fpd_bench.tracks.training import Training
 class TokenizerRecipe:
     """How it is trained; recorded in the model card."""
 
-    steps: int = 2000
+    steps: int = 1200
     batch: int = 64
     lr: float = 1.5e-3
     weight_decay: float = 0.01

@@ -17,7 +17,7 @@ from fpd_bench.models.sampling import sample_by_confidence
 from fpd_bench.registry import tracks
 from fpd_bench.tracks.shapes import assets
 from fpd_bench.tracks.shapes.geneval_backend import ShapesBackend
-from fpd_bench.tracks.shapes.language import condition_of, draw_prompts, draw_things, null_condition
+from fpd_bench.tracks.shapes.language import condition_of, draw_prompts, draw_scenes, draw_things, null_condition
 from fpd_bench.tracks.shapes.prompts import splits
 from fpd_bench.tracks.shapes.tokenizer import PatchTokenizer, pictures_of, tokens_of
 from fpd_bench.tracks.shapes.world import preset
@@ -79,6 +79,12 @@ class ShapesTrack:
             return pictures_of(scenes, self.world).to(self.device)
         codes = tokens_of(scenes, self.world, self.tokenizer.codebook)
         return self.tokenizer.decode(self.tokenizer.codebook[codes.to(self.device)])
+
+    def pairs(self, n: int, seed: int) -> tuple[Tensor, Condition]:
+        """Codes [n, L] of n random scenes and their prompts."""
+        draw = torch.Generator().manual_seed(seed)
+        codes, condition = draw_scenes(n, self.world, draw, self.tokenizer.codebook.cpu())
+        return codes.to(self.device), condition.to(self.device)
 
     def suite(self, split: str) -> Suite:
         """GenEval on the prompts of 'test' or 'validation'; each item knows whether training saw its composition."""
