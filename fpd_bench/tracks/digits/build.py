@@ -33,7 +33,7 @@ class Recipes:
 
     classifier: ClassifierRecipe = field(default_factory=ClassifierRecipe)
     tokenizer: TokenizerRecipe = field(default_factory=TokenizerRecipe)
-    teacher: Recipe = field(default_factory=lambda: Recipe(steps=3000))
+    teacher: Recipe = field(default_factory=lambda: Recipe(steps=2500))
 
     def of(self, steps: int) -> "Recipes":
         """The same with this many steps for each network."""

@@ -65,7 +65,9 @@ def test_a_killed_build_ends_with_the_same_files(tmp_path, monkeypatch):
 def test_a_checkpoint_of_another_recipe_is_not_gone_on_with(tmp_path):
     build.build("default", tmp_path, tmp_path / "out", TINY, lambda *told: None)
     other = replace(TINY, tokenizer=replace(TINY.tokenizer, edges=2.0))
-    with pytest.raises(AssetError, match=r"digits.default.tokenizer.pt' was made by another recipe \(edges 1.0, asked 2"):
+    with pytest.raises(
+        AssetError, match=r"digits.default.tokenizer.pt' was made by another recipe \(edges 1.0, asked 2"
+    ):
         build.build("default", tmp_path, tmp_path / "out", other, lambda *told: None)
 
 

