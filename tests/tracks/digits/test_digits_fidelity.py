@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from fpd_bench.config.check import check
+from fpd_bench.config.compose import compose
 from fpd_bench.errors import ConfigError
 from fpd_bench.evals.fidelity.images import InMemory
 from fpd_bench.tracks.digits import data, files
@@ -65,3 +67,8 @@ def test_a_generator_of_one_class_is_seen():
 def test_images_of_another_size_are_refused():
     with pytest.raises(ConfigError, match="preset 'digits' compares images of 32 x 32"):
         measured(torch.zeros(40, 3, 28, 28, dtype=torch.uint8))
+
+
+def test_a_comparison_with_train_images_is_refused():
+    with pytest.raises(ConfigError, match="evaluation.fidelity=lite0 would compare with images that track 'digits'"):
+        check(compose(["track.name=digits", "evaluation.fidelity=lite0"]))
