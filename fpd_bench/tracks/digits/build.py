@@ -22,7 +22,7 @@ from fpd_bench.tracks.digits.tokenizer import DigitsTokenizer
 from fpd_bench.tracks.digits.vq_training import TokenizerRecipe, TokenizerTraining
 from fpd_bench.tracks.masked_training import Recipe, TeacherTraining
 
-COPIES = 32  # of every train image, differently moved, that the teacher learns from
+COPIES = 16  # of every train image, differently moved, that the teacher learns from
 MOVE_SEED = 3
 Progress = Callable[[str, int, int, float], None]  # (network, step, steps, loss)
 
@@ -33,7 +33,7 @@ class Recipes:
 
     classifier: ClassifierRecipe = field(default_factory=ClassifierRecipe)
     tokenizer: TokenizerRecipe = field(default_factory=TokenizerRecipe)
-    teacher: Recipe = field(default_factory=lambda: Recipe(steps=2500))
+    teacher: Recipe = field(default_factory=lambda: Recipe(steps=2000))
 
     def of(self, steps: int) -> "Recipes":
         """The same with this many steps for each network."""

@@ -23,7 +23,7 @@ class ClassifierRecipe:
     """How it is trained; recorded in the model card."""
 
     steps: int = 600
-    batch: int = 128
+    batch: int = 64
     lr: float = 2e-3
     weight_decay: float = 0.02
     smoothing: float = 0.05
