@@ -1,4 +1,4 @@
-"""Train the networks of the digits track and write its assets: classifier, tokenizer, teacher, in this order.
+"""Train the networks of the digits track and write its assets: classifier, tokenizer, teacher, and their numbers.
 
 Each is checkpointed in the work folder, so that a killed build goes on where it stood; one that is finished is read
 back. Only the train part is seen.
@@ -15,6 +15,7 @@ from torch import Generator, Tensor
 from fpd_bench.models.condition import Condition
 from fpd_bench.tracks.digits.assets import store_part
 from fpd_bench.tracks.digits.augmentation import SLIGHT, moved
+from fpd_bench.tracks.digits.card import write_card
 from fpd_bench.tracks.digits.classifier import ClassifierRecipe, ClassifierTraining
 from fpd_bench.tracks.digits.data import digits
 from fpd_bench.tracks.digits.language import WORDS, labelled
@@ -65,6 +66,7 @@ def build(name: str, work: Path, out: Path, recipes: Recipes, progress: Progress
     shape, draw = tokenizer.model.shape, MovedCodes(DigitsTokenizer(tokenizer.average))
     teacher = TeacherTraining(recipes.teacher, shape.codes, shape.grid**2, WORDS, 1, draw)
     store_part("teacher", name, teacher.finish(place("teacher"), told("teacher")), out)
+    write_card(name, out)
     return out
 
 
