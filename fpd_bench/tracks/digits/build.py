@@ -34,7 +34,7 @@ class Recipes:
 
     classifier: ClassifierRecipe = field(default_factory=ClassifierRecipe)
     tokenizer: TokenizerRecipe = field(default_factory=TokenizerRecipe)
-    teacher: Recipe = field(default_factory=lambda: Recipe(steps=2000))
+    teacher: Recipe = field(default_factory=lambda: Recipe(steps=2000, batch=64))
 
     def of(self, steps: int) -> "Recipes":
         """The same with this many steps for each network."""
