@@ -23,7 +23,7 @@ from fpd_bench.tracks.digits.tokenizer import DigitsTokenizer
 from fpd_bench.tracks.digits.vq_training import TokenizerRecipe, TokenizerTraining
 from fpd_bench.tracks.masked_training import Recipe, TeacherTraining
 
-COPIES = 16  # of every train image, differently moved, that the teacher learns from
+COPIES = 8  # of every train image, differently moved, that the teacher learns from
 MOVE_SEED = 3
 Progress = Callable[[str, int, int, float], None]  # (network, step, steps, loss)
 
@@ -34,7 +34,7 @@ class Recipes:
 
     classifier: ClassifierRecipe = field(default_factory=ClassifierRecipe)
     tokenizer: TokenizerRecipe = field(default_factory=TokenizerRecipe)
-    teacher: Recipe = field(default_factory=lambda: Recipe(steps=2000, batch=64))
+    teacher: Recipe = field(default_factory=lambda: Recipe(steps=1500, batch=64, lr=1.5e-3, average=0.998))
 
     def of(self, steps: int) -> "Recipes":
         """The same with this many steps for each network."""
