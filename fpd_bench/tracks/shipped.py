@@ -1,9 +1,11 @@
 """Whether an embedded track's shipped files are there and whole; needs no torch."""
 
+from collections.abc import Callable
+
 from fpd_bench.tracks.digits import files as digits
 from fpd_bench.tracks.shapes import files as shapes
 
-VERIFY = {"shapes": shapes.verify, "digits": digits.verify}
+VERIFY: dict[str, Callable[[str], None]] = {"shapes": shapes.verify, "digits": digits.verify}
 
 
 def verify(track: str, preset: str) -> None:

@@ -27,9 +27,11 @@ class Training:
     another recipe is refused. A subclass makes its network from `torch.manual_seed(recipe.seed)` and gives `loss`.
     """
 
+    model: Any  # nn.Module; a subclass may say which
+
     def __init__(self, recipe: Any, model: nn.Module):
         self.recipe, self.model, self.step = recipe, model, 0
-        self.average = copy.deepcopy(model).requires_grad_(False)
+        self.average: Any = copy.deepcopy(model).requires_grad_(False)
         self.generator = torch.Generator().manual_seed(recipe.seed)
         decay = recipe.weight_decay
         self.optimizer = torch.optim.AdamW(model.parameters(), lr=recipe.lr, betas=(0.9, 0.96), weight_decay=decay)
@@ -52,8 +54,8 @@ class Training:
         with torch.no_grad():
             for mean, value in zip(self.average.parameters(), self.model.parameters(), strict=True):
                 mean.lerp_(value, 1 - decay)
-            for mean, value in zip(self.average.buffers(), self.model.buffers(), strict=True):
-                mean.copy_(value)
+            for kept, buffer in zip(self.average.buffers(), self.model.buffers(), strict=True):
+                kept.copy_(buffer)
         self.step += 1
         return float(loss.detach())
 
@@ -67,7 +69,8 @@ class Training:
                 self.save(checkpoint)
             if progress:
                 progress(self.step, self.recipe.steps, loss)
-        return self.average.eval()
+        network: nn.Module = self.average.eval()
+        return network
 
     def save(self, path: Path) -> None:
         """Atomic: the file is whole or not there."""

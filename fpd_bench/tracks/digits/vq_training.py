@@ -32,15 +32,29 @@ class TokenizerRecipe:
     seed: int = 2
 
 
+class LearningVq(ConvVq):
+    """With the averages that its codebook is made of: counts [K] of features that chose a code, sums [K, d] of them.
+
+    They are buffers, so that a checkpoint has them.
+    """
+
+    counts: Tensor
+    sums: Tensor
+
+    def __init__(self, shape: VqShape):
+        super().__init__(shape)
+        self.register_buffer("counts", torch.ones(shape.codes))
+        self.register_buffer("sums", self.codebook.clone())
+
+
 class TokenizerTraining(Training):
-    """The recipe on slightly moved images of the train part. The averages are buffers, so that they are kept."""
+    """The recipe on slightly moved images of the train part."""
+
+    model: LearningVq
 
     def __init__(self, recipe: TokenizerRecipe, shape: VqShape | None = None):
         torch.manual_seed(recipe.seed)  # initial weights
-        model = ConvVq(shape or VqShape())
-        model.register_buffer("counts", torch.ones(model.shape.codes))
-        model.register_buffer("sums", model.codebook.clone())
-        super().__init__(recipe, model)
+        super().__init__(recipe, LearningVq(shape or VqShape()))
         self.images = digits("train").images[:, None].float() / 255
 
     def loss(self) -> Tensor:
