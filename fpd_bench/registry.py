@@ -280,8 +280,8 @@ tracks: Registry[Any] = Registry(
         ),
         "digits": TrackDeclaration(
             "fpd_bench.tracks.digits.track",
-            "class-conditional, on real handwriting (5,000 of MNIST's digits): scored by a classifier, and by FID and its "
-            "kin against held-out images; trains and scores on a laptop, offline",
+            "class-conditional, on real handwriting (5,000 of MNIST's digits): scored by a classifier, and by FID and "
+            "its kin against held-out images; trains and scores on a laptop, offline",
             refuses=(
                 Refusal(
                     {"evaluation.fidelity": ("adm", "lite0")},

