@@ -52,8 +52,9 @@ def test_worse_images_score_worse_in_every_number():
     noisy = (real.int() + noise).clamp(0, 255).to(torch.uint8)
     clean, bad = measured(real).values, measured(noisy).values
     assert clean.keys() == NAMES
-    for name in ("fid", "kid", "fid_inf"):
+    for name in ("fid", "fid_inf"):
         assert bad[name] > 3 * abs(clean[name])
+    assert bad["kid"] > clean["kid"] + 0.02
     for name in ("is", "precision", "density", "coverage"):
         assert bad[name] < clean[name]
 
@@ -70,5 +71,5 @@ def test_images_of_another_size_are_refused():
 
 
 def test_a_comparison_with_train_images_is_refused():
-    with pytest.raises(ConfigError, match="evaluation.fidelity=lite0 would compare with images that track 'digits'"):
+    with pytest.raises(ConfigError, match="track 'digits' refuses evaluation.fidelity=lite0: this track compares with held"):
         check(compose(["track.name=digits", "evaluation.fidelity=lite0"]))
