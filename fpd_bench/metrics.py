@@ -17,6 +17,7 @@ from fpd_bench.errors import PluginError, UnknownName
 GROUP = "fpd_bench.metrics"
 OVERALL = "overall"  # the mean of the task means, see records/scores.py
 GENEVAL, FIDELITY = "geneval", "fidelity"  # evaluations: judging each image, comparing all images with real ones
+CLASSES, HELDOUT = "classes", "heldout"  # is it of the class asked for; all images and, beside them, real ones
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class Metric:
 
 
 METRICS = (
-    Metric(OVERALL, "Overall", (GENEVAL,)),
+    Metric(OVERALL, "Overall", (GENEVAL, CLASSES)),
     Metric("single_object", "Single", (GENEVAL,)),
     Metric("two_object", "Two", (GENEVAL,)),
     Metric("counting", "Count.", (GENEVAL,)),
@@ -60,6 +61,10 @@ METRICS = (
     Metric("precision", "Prec.", (FIDELITY,), of_set=True),
     Metric("recall", "Rec.", (FIDELITY,), of_set=True),
     Metric("kid", "KID", (FIDELITY,), of_set=True, lower_is_better=True, digits=5),
+    Metric("density", "Dens.", (HELDOUT,), of_set=True),
+    Metric("coverage", "Cov.", (HELDOUT,), of_set=True),
+    Metric("fid_inf", "FID∞", (HELDOUT,), of_set=True, lower_is_better=True, digits=2),
+    Metric("real_fid", "FID of real", (HELDOUT,), of_set=True, lower_is_better=True, digits=2),
 )
 _OURS = {metric.name: metric for metric in METRICS}
 
