@@ -99,6 +99,10 @@ class Track(Protocol):
         """[n, 3, H, W] in [0, 1]: only the discriminator and FID see them."""
         ...
 
+    def pairs(self, n: int, seed: int) -> tuple[Tensor, Condition]:
+        """Codes [n, L] and what they show, for methods that learn from data; of real images where those are known."""
+        ...
+
     def suite(self, split: str) -> Suite:
         """The evaluation suite of split 'test' or 'validation'."""
         ...

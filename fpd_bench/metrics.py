@@ -19,6 +19,7 @@ from fpd_bench.errors import ConfigError, PluginError, UnknownName
 GROUP = "fpd_bench.metrics"
 OVERALL = "overall"  # the mean of the task means, see records/scores.py
 GENEVAL, FIDELITY = "geneval", "fidelity"  # evaluations: judging each image, comparing all images with real ones
+CLASSES, HELDOUT = "classes", "heldout"  # is it of the class asked for; all images and, beside them, real ones
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class Metric:
 
 SHARE: dict[str, Any] = {"least": 0, "most": 1}
 METRICS = (
-    Metric(OVERALL, "Overall", (GENEVAL,), **SHARE),
+    Metric(OVERALL, "Overall", (GENEVAL, CLASSES), **SHARE),
     Metric("single_object", "Single", (GENEVAL,), **SHARE),
     Metric("two_object", "Two", (GENEVAL,), **SHARE),
     Metric("counting", "Count.", (GENEVAL,), **SHARE),
@@ -65,6 +66,10 @@ METRICS = (
     Metric("precision", "Prec.", (FIDELITY,), of_set=True, **SHARE),
     Metric("recall", "Rec.", (FIDELITY,), of_set=True, **SHARE),
     Metric("kid", "KID", (FIDELITY,), of_set=True, lower_is_better=True, digits=5),
+    Metric("density", "Dens.", (HELDOUT,), of_set=True, least=0),
+    Metric("coverage", "Cov.", (HELDOUT,), of_set=True, **SHARE),
+    Metric("fid_inf", "FID∞", (HELDOUT,), of_set=True, lower_is_better=True, digits=2),
+    Metric("real_fid", "FID of real", (HELDOUT,), of_set=True, lower_is_better=True, digits=2),
 )
 _OURS = {metric.name: metric for metric in METRICS}
 

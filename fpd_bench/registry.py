@@ -282,6 +282,17 @@ tracks: Registry[Any] = Registry(
             "coloured shapes with GenEval's six tasks, on white or woven (presets plain, textured, ...); trains and "
             "scores on a laptop, offline",
         ),
+        "digits": TrackDeclaration(
+            "fpd_bench.tracks.digits.track",
+            "class-conditional, on real handwriting (5,000 of MNIST's digits): scored by a classifier, and by FID and "
+            "its kin against held-out images; trains and scores on a laptop, offline",
+            refuses=(
+                Refusal(
+                    {"evaluation.fidelity": ("adm", "lite0")},
+                    "this track compares with held-out images, in features of its own; leave it out",
+                ),
+            ),
+        ),
         "maskgen": TrackDeclaration(
             "fpd_bench.tracks.maskgen",
             "the paper's text-to-image track: MaskGen-L, TA-TiTok, CLIP, DINOv3, GenEval; needs published weights",

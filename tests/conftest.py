@@ -69,3 +69,28 @@ def tiny(monkeypatch):
     yield tiny_runs
     tracks._entries.clear()
     tracks._entries.update(before)
+
+
+@pytest.fixture(scope="session")
+def small_digits(tmp_path_factory):
+    """The digits track with real images, but with small untrained networks from assets of its own."""
+    import torch
+
+    from fpd_bench.models.conv_vq import ConvVq, VqShape
+    from fpd_bench.models.transformer import MaskedTransformer, Shape
+    from fpd_bench.tracks.digits.assets import store_part
+    from fpd_bench.tracks.digits.classifier import DigitClassifier
+    from fpd_bench.tracks.digits.language import WORDS
+    from fpd_bench.tracks.digits.track import DigitsTrack
+
+    folder = tmp_path_factory.mktemp("digits")
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        vq = ConvVq(VqShape(codes=32, dim=8, widths=(8, 8, 16), decoder=1))
+        network = MaskedTransformer(Shape(vq.shape.codes, vq.shape.grid**2, WORDS, 1, width=32, depth=1, heads=2))
+        torch.nn.init.normal_(network.token.weight, std=1.0)  # enough for logits that depend on what is visible
+        torch.nn.init.normal_(network.word.weight, std=1.0)
+        parts = {"classifier": DigitClassifier(), "tokenizer": vq, "teacher": network}
+    for part, made in parts.items():
+        store_part(part, "default", made, folder)
+    return DigitsTrack("default", folder)

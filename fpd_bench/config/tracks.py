@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from fpd_bench.assets import published
 from fpd_bench.errors import AssetError, UnknownName
-from fpd_bench.metrics import FIDELITY, GENEVAL
+from fpd_bench.metrics import CLASSES, FIDELITY, GENEVAL, HELDOUT
 
 
 @dataclass(frozen=True)
@@ -44,11 +44,18 @@ FACTS: dict[str, dict[str, TrackFacts]] = {
         "large": TrackFacts(36, 48, _STAGES),
         "free": TrackFacts(100, 40, _STAGES),
     },
+    "digits": {"default": TrackFacts(16, 32, _STAGES)},
     "maskgen": {"default": TrackFacts(128, 256, _DINO, patch=16)},
     "maskgit": {"default": TrackFacts(256, 256, _DINO, patch=16)},
 }
-EVALUATIONS = {"shapes": (GENEVAL,), "maskgen": (GENEVAL,), "maskgit": (FIDELITY,)}  # of a track's suites
+EVALUATIONS = {  # of a track's suites
+    "shapes": (GENEVAL,),
+    "digits": (CLASSES, FIDELITY, HELDOUT),
+    "maskgen": (GENEVAL,),
+    "maskgit": (FIDELITY,),
+}
 PAPER_TRACKS = tuple(published.PUBLISHED)
+EMBEDDED = tuple(name for name in FACTS if name not in PAPER_TRACKS)  # whose assets are in the package
 
 
 def refuse_unavailable(name: str, profile: str = "") -> None:

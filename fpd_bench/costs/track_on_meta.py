@@ -66,8 +66,10 @@ def blueprint(name: str, preset: str, weights: Path | None = None) -> Blueprint:
     def condition(n: int) -> Condition:
         return track.draw_conditions(n, torch.Generator().manual_seed(0))
 
-    codebook = track.tokenizer.codebook.numel()
-    return Blueprint(track.n_tokens, track.n_codes, track.teacher, track.tokenizer, track.backbone, codebook, condition)
+    tokenizer = track.tokenizer
+    network = getattr(tokenizer, "network", None)
+    resident = parameters(network) if network else tokenizer.codebook.numel()
+    return Blueprint(track.n_tokens, track.n_codes, track.teacher, tokenizer, track.backbone, resident, condition)
 
 
 def parameters(*modules: nn.Module) -> int:

@@ -1,12 +1,14 @@
 """python -m fpd_bench.tracks {build,fetch,check,convert} ...
 
-`build shapes` rebuilds the embedded track's assets from nothing but code; a killed build goes on where it stood.
-`--part phi` trains the network behind drift.backbone=shapes instead of a teacher.
+`build shapes` rebuilds an embedded track's assets from nothing but code, `build digits` from code and the images of a
+package; a killed build goes on where it stood. `build shapes --part phi` trains the network behind
+drift.backbone=shapes instead of a teacher.
 `fetch maskgen` brings the published files of one of the paper's tracks from the hub, those that are not there yet.
 `check maskgen` says whether they are there and work.
 `convert FILE` takes the weights out of an old pickle, without running the code that it names.
 
   python -m fpd_bench.tracks build shapes --preset coarse --steps 200 --out /tmp/assets
+  python -m fpd_bench.tracks build digits --work /tmp/work --out /tmp/assets
   python -m fpd_bench.tracks fetch maskgen --weights ~/fpd-weights
   python -m fpd_bench.tracks check maskgen --weights ~/fpd-weights
   python -m fpd_bench.tracks check maskgit --weights hub --quick
@@ -17,15 +19,13 @@ import argparse
 import os
 import sys
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from fpd_bench.assets.hub import HUB
 from fpd_bench.cli import Parser, leave
+from fpd_bench.config.tracks import EMBEDDED, facts
 from fpd_bench.errors import AssetError, ConfigError, FpdError, UnknownName
-
-PARTS = ("teacher", "phi")
+from fpd_bench.tracks.building import PARTS
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -47,11 +47,11 @@ def _parser() -> argparse.ArgumentParser:
     form = argparse.RawDescriptionHelpFormatter
     parser = Parser(prog="python -m fpd_bench.tracks", description=__doc__, formatter_class=form)
     commands = parser.add_subparsers(dest="command", required=True)
-    build = commands.add_parser("build", help="train the teacher and write codebook and weights")
-    build.add_argument("track", help="shapes")
-    build.add_argument("--preset", default="default", help="plain, textured, coarse, large or free (default: default)")
-    build.add_argument("--part", choices=PARTS, default="teacher", help="or Phi of the domain (drift.backbone=shapes)")
-    build.add_argument("--steps", type=int, help="training steps (default: the preset's recipe)")
+    build = commands.add_parser("build", help="train an embedded track's networks and write its assets")
+    build.add_argument("track", help="shapes or digits")
+    build.add_argument("--preset", default="default", help="of shapes: plain, textured, coarse, large, free")
+    build.add_argument("--steps", type=int, help="training steps of each network (default: the preset's recipe)")
+    build.add_argument("--part", choices=PARTS, default=PARTS[0], help="phi: of the domain (drift.backbone=shapes)")
     build.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     build.add_argument("--work", type=Path, default=Path("results/build"), help="checkpoints (default: results/build)")
     build.add_argument("--out", type=Path, help="folder of the assets (default: those of the package)")
@@ -144,39 +144,28 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _build(options: argparse.Namespace) -> int:
-    if options.track != "shapes":
-        raise UnknownName("track that can be built", options.track, ["shapes"])
+    if options.track not in EMBEDDED:
+        raise UnknownName("track that can be built", options.track, EMBEDDED)
     for name in ("steps", "threads"):
         value = getattr(options, name)
         if value is not None and value < 1:
             raise ConfigError(f"--{name} must be 1 or more; got {value}.")
-    from fpd_bench.config.tracks import world_of
-    from fpd_bench.tracks.shapes.world import preset
-
-    preset(options.preset)  # an unknown preset is refused before torch is loaded
+    facts(options.track, options.preset)  # an unknown preset is refused before torch is loaded
     import torch
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from fpd_bench.tracks.shapes.assets import FOLDER
-    from fpd_bench.tracks.shapes.build import RECIPES, build
-    from fpd_bench.tracks.shapes.phi import PhiRecipe, build_phi
+    from fpd_bench.tracks.building import build
 
     torch.set_num_threads(options.threads)
-    recipe: Any = PhiRecipe() if options.part == "phi" else RECIPES[world_of(options.preset)]
-    if options.steps:
-        recipe = replace(recipe, steps=options.steps)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as bars:
-        bar = bars.add_task("codebook", total=recipe.steps)
+        bar = bars.add_task("begins", total=None)
 
-        def show(step: int, steps: int, loss: float) -> None:
-            bars.update(bar, completed=step, description=f"{options.part}, loss {loss:.3f}")
+        def show(network: str, step: int, steps: int, loss: float) -> None:
+            bars.update(bar, total=steps, completed=step, description=f"{network}, loss {loss:.3f}")
 
-        if options.part == "phi":
-            print(build_phi(options.work, options.out, recipe, show))
-        else:
-            print(build(options.preset, options.work, options.out or FOLDER, recipe, show))
+        print(build(options.track, options.preset, options.work, options.out, options.steps, show, options.part))
     return 0
 
 

@@ -28,6 +28,7 @@ from fpd_bench.models.text import ClipText
 from fpd_bench.registry import tracks
 from fpd_bench.tracks.captions import open_captions
 from fpd_bench.tracks.geneval import GenEvalSuites
+from fpd_bench.tracks.pairs import teacher_pairs
 from fpd_bench.tracks.paper import load_backbone, paths_of
 from fpd_bench.tracks.pictures import RealImages
 
@@ -178,6 +179,10 @@ class MaskGenTrack:
     def real_images(self, n: int, generator: torch.Generator) -> Tensor:
         """[n, 3, H, W] in [0, 1]. Raises AssetError without a folder of images."""
         return self._images.draw(n, generator).to(self.device)
+
+    def pairs(self, n: int, seed: int) -> tuple[Tensor, Condition]:
+        """Codes [n, L] that the teacher sampled for n training captions, kept on disk; no image says its own."""
+        return teacher_pairs(self, n, seed)
 
     def suite(self, split: str) -> Suite:
         """GenEval: 'test' = the 553 prompts, 'validation' = others from the same grammar."""

@@ -28,6 +28,7 @@ from fpd_bench.models.perturbation import Perturbation
 from fpd_bench.models.published_sizes import maskgit_shape, vqgan_shape
 from fpd_bench.models.vqgan import Vqgan
 from fpd_bench.registry import tracks
+from fpd_bench.tracks.pairs import teacher_pairs
 from fpd_bench.tracks.paper import load_backbone, paths_of
 from fpd_bench.tracks.pictures import RealImages
 
@@ -132,6 +133,10 @@ class MaskGitTrack:
     def real_images(self, n: int, generator: torch.Generator) -> Tensor:
         """[n, 3, H, W] in [0, 1]. Raises AssetError without a folder of images."""
         return self._images.draw(n, generator).to(self.device)
+
+    def pairs(self, n: int, seed: int) -> tuple[Tensor, Condition]:
+        """Codes [n, L] that the teacher sampled for n training classes, kept on disk; no image says its own."""
+        return teacher_pairs(self, n, seed)
 
     def suite(self, split: str) -> Suite:
         """Every class once, all images together against ADM's reference; the paper's 50,000 = 50 images a class."""

@@ -2,11 +2,13 @@
 
 import hashlib
 import json
+from pathlib import Path
 
 import pytest
 import torch
 import torch.nn.functional as F
 
+import fpd_bench
 from fpd_bench.bench import Suite
 from fpd_bench.config.schema import StartConfig
 from fpd_bench.config.tracks import FACTS
@@ -16,15 +18,15 @@ from fpd_bench.registry import tracks
 from fpd_bench.runs.perform.suite_images import one_step, run_images
 
 
-@pytest.fixture(params=["shapes"])
-def track(request, small_track):
+@pytest.fixture(params=["shapes", "digits"])
+def track(request, small_track, small_digits):
     """Each registered track at its smallest; a new one needs a fixture here."""
-    return {"shapes": small_track}[request.param]
+    return {"shapes": small_track, "digits": small_digits}[request.param]
 
 
 def test_every_registered_track_is_held_to_this():
     paper = ["maskgen", "maskgit"]  # held to the same in tests/tracks/paper_contract.py
-    assert tracks.known() == sorted([*paper, "shapes"])
+    assert tracks.known() == sorted([*paper, "digits", "shapes"])
 
 
 def test_the_table_of_facts_agrees_with_the_track(track):
@@ -35,8 +37,8 @@ def test_the_table_of_facts_agrees_with_the_track(track):
     assert facts.maps(maps) == {block: features.shape[-1] for block, features in maps.items()}
 
 
-def test_codes_survive_decoding_and_encoding(track):
-    draw = torch.Generator().manual_seed(0)
+def test_codes_survive_decoding_and_encoding(small_track):
+    track, draw = small_track, torch.Generator().manual_seed(0)  # learnt tokenizers: tests/tracks/digits
     codes = torch.randint(track.n_codes, (6, track.n_tokens), generator=draw)
     images = track.tokenizer.decode(track.tokenizer.codebook[codes], track.null_condition(6))
     assert torch.equal(track.tokenizer.encode(images), codes)
@@ -89,6 +91,18 @@ def test_training_conditions_and_images_come_from_their_generator(track):
 
     (texts, images), (same, again), (others, _) = draw(0), draw(0), draw(1)
     assert texts == same and torch.equal(images, again) and texts != others
+
+
+def test_pairs_are_codes_of_their_conditions_and_come_from_their_seed(track):
+    codes, condition = track.pairs(40, 0)
+    assert codes.shape == (40, track.n_tokens) and codes.dtype == torch.long and len(condition) == 40
+    assert codes.min() >= 0 and codes.max() < track.n_codes
+    again, same = track.pairs(40, 0)
+    others, _ = track.pairs(40, 1)
+    assert torch.equal(codes, again) and condition.texts == same.texts and not torch.equal(codes, others)
+    assert track.condition(condition.texts).tensors.keys() == condition.tensors.keys()
+    for name, tensor in track.condition(condition.texts).tensors.items():
+        assert torch.equal(tensor, condition.tensors[name])
 
 
 def test_conditions_can_be_cut_and_put_into_words(track):
@@ -161,22 +175,34 @@ def test_one_step_samples_are_codes(law, track):
     assert codes.shape == (3, track.n_tokens) and codes.min() >= 0 and codes.max() < track.n_codes
 
 
-def test_the_shipped_assets_are_what_their_manifest_says():
-    from fpd_bench.tracks.shapes.assets import FOLDER
+SHIPPED = {
+    ("shapes", "plain"): ["plain.safetensors"],
+    ("shapes", "textured"): ["textured.safetensors"],
+    ("digits", "default"): [
+        "default.classifier.safetensors",
+        "default.teacher.safetensors",
+        "default.tokenizer.safetensors",
+    ],
+}
 
-    manifest = json.loads((FOLDER / "manifest.json").read_text())
-    assert "plain.safetensors" in manifest
-    for name, entry in manifest.items():
-        assert hashlib.sha256((FOLDER / name).read_bytes()).hexdigest() == entry["sha256"], name
+
+@pytest.mark.parametrize("name", sorted({name for name, _ in SHIPPED}))
+def test_the_shipped_assets_are_what_their_manifest_says(name):
+    folder = Path(fpd_bench.__file__).parent / "tracks" / name / "assets"
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert sorted(manifest) == sorted(file for (track, _), files in SHIPPED.items() for file in files if track == name)
+    for file, entry in manifest.items():
+        assert hashlib.sha256((folder / file).read_bytes()).hexdigest() == entry["sha256"], file
 
 
-@pytest.mark.parametrize("preset", ["plain", "textured"])
-def test_the_shipped_tracks_open(preset):
-    track = tracks.get("shapes")(preset)
+@pytest.mark.parametrize(("name", "preset"), SHIPPED)
+def test_the_shipped_tracks_open(name, preset):
+    track = tracks.get(name)(preset)
     named = dict(track.assets)
-    assert sorted(named) == ["efficientnet-lite0", f"shapes/{preset}.safetensors"]
+    assert set(named) >= {"efficientnet-lite0", *(f"{name}/{file}" for file in SHIPPED[name, preset])}
     images = track.real_images(6, torch.Generator().manual_seed(0))
     assert images.shape == (6, 3, 32, 32)
     assert track.backbone.valid_blocks and track.assets == named  # an attempt's record is written before the backbone
-    again = track.tokenizer.codebook[track.tokenizer.encode(images)]
-    torch.testing.assert_close(track.tokenizer.decode(again), images)
+    if name == "shapes":  # images of the world are made of its codes; handwriting is not
+        again = track.tokenizer.codebook[track.tokenizer.encode(images)]
+        torch.testing.assert_close(track.tokenizer.decode(again), images)

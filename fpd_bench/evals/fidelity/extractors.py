@@ -64,14 +64,15 @@ if LITE0.extractor not in FEATURE_EXTRACTORS_REGISTRY:
 
 def weights_file(preset: Preset, given: Path | None = None) -> Path | None:
     """The file the preset's network is read from; None if it needs none. Raises AssetError if it is missing."""
-    return inception_file(given) if preset.needs_weights else None
+    return inception_file(given) if preset.needs_weights else given
 
 
 def open_extractor(preset: Preset, weights: Path | None, device: str) -> nn.Module:
     """The network, frozen, on `device`. Raises AssetError for a file that is not the preset's."""
     options: dict[str, Any] = {"verbose": False}
     if weights is not None:
-        _refuse_foreign(weights)
+        if preset.needs_weights:
+            _refuse_foreign(weights)
         options["feature_extractor_weights_path"] = str(weights)
     network = FEATURE_EXTRACTORS_REGISTRY[preset.extractor]
     try:

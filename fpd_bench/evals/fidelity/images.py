@@ -53,6 +53,23 @@ def open_images(path: Path) -> Images:
     return Batches(packed) if packed else Folder(found)
 
 
+class InMemory:
+    """Images that are there already: uint8 [n, 3, H, W]."""
+
+    def __init__(self, images: Tensor):
+        self._images = images
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    @cached_property
+    def digest(self) -> str:
+        return hashlib.sha256(self._images.contiguous().numpy().tobytes()).hexdigest()
+
+    def batches(self, size: int) -> Iterator[Tensor]:
+        yield from self._images.split(size)
+
+
 class Folder:
     """Image files, in the order given."""
 

@@ -18,6 +18,8 @@ from fpd_bench.errors import AssetError, ConfigError
 from fpd_bench.evals.fidelity.extractors import open_extractor, weights_file, weights_hash
 from fpd_bench.evals.fidelity.features import Features, extract
 from fpd_bench.evals.fidelity.images import Images
+from fpd_bench.evals.fidelity.infinite import at_infinity
+from fpd_bench.evals.fidelity.neighbours import density_and_coverage
 from fpd_bench.evals.fidelity.presets import Preset
 from fpd_bench.evals.fidelity.reference import Reference, Statistics, features_of
 from fpd_bench.records.scores import protocol_id
@@ -29,7 +31,8 @@ ROWS = 1000  # of distances at once: of 50,000 images .2 GB and a few copies; th
 
 @dataclass(frozen=True)
 class Fidelity:
-    """values: {fid, is, precision, recall, kid} as far as the reference allows; protocol: all that they depend on."""
+    """values: {fid, is, precision, recall, kid} as far as the reference allows, and what the preset asks for besides;
+    protocol: all that they depend on."""
 
     values: dict[str, float]
     protocol: dict[str, Any]
@@ -75,7 +78,7 @@ def measure(
     protocol = {
         "preset": preset.name,
         "evaluator": f"torch-fidelity {torch_fidelity.__version__}",
-        **{k: v for k, v in asdict(preset).items() if k not in UNSAID},
+        **{k: v for k, v in asdict(preset).items() if k not in UNSAID and v != ()},
         "splits": len(preset.split_sizes(len(made.vectors))),
         "weights_sha256": digest,
         "reference": reference.name,
@@ -139,7 +142,16 @@ def _values(
     values |= {"precision": both[KEY_METRIC_PRECISION], "recall": both[KEY_METRIC_RECALL]}
     subset = min(preset.kid_subset, len(made.vectors), len(real.vectors))
     kid = kid_features_to_metric(made.vectors, real.vectors, kid_subset_size=subset, **quiet)
-    return values | {"kid": kid[KEY_METRIC_KID_MEAN]}, notes
+    values["kid"] = kid[KEY_METRIC_KID_MEAN]
+    return values | _besides(made, real, statistics, preset), notes
+
+
+def _besides(made: Features, real: Features, statistics: Statistics, preset: Preset) -> dict[str, float]:
+    """The numbers of `preset.also`."""
+    found = density_and_coverage(made.vectors, real.vectors) if {"density", "coverage"} & set(preset.also) else {}
+    if "fid_inf" in preset.also:
+        found["fid_inf"] = at_infinity(made.vectors, lambda part: frechet(_moments(part), statistics))
+    return {name: value for name, value in found.items() if name in preset.also and not math.isnan(value)}
 
 
 def inception_score(logits: Tensor, preset: Preset) -> float:
@@ -154,7 +166,11 @@ def inception_score(logits: Tensor, preset: Preset) -> float:
 
 def _statistics(features: Features | None) -> Statistics:
     assert features is not None  # a reference without statistics has images
-    found = fid_features_to_statistics(features.vectors)
+    return _moments(features.vectors)
+
+
+def _moments(vectors: Tensor) -> Statistics:
+    found = fid_features_to_statistics(vectors)
     return found["mu"].astype(np.float64), found["sigma"]
 
 

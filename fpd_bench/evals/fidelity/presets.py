@@ -29,6 +29,7 @@ class Preset:
     neighbours: int = 3  # k of precision and recall (Kynkäänniemi et al. 2019)
     kid_subset: int = 1000
     size: int = 0  # side in px that images must have; 0 = any
+    also: tuple[str, ...] = ()  # density, coverage, fid_inf, besides the five numbers of every preset
     papers: int = 0  # images that the preset's published numbers are of; 0 = it has none
 
     def split_sizes(self, n: int) -> list[int]:

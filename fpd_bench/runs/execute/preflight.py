@@ -10,9 +10,8 @@ from pathlib import Path
 from fpd_bench.assets.published import PUBLISHED, weights_folder
 from fpd_bench.config.identity import generated, reads
 from fpd_bench.config.schema import RunConfig
-from fpd_bench.config.tracks import world_of
 from fpd_bench.errors import ConfigError
-from fpd_bench.tracks.shapes import files
+from fpd_bench.tracks import shipped
 
 GPUS = ("nvidiactl", "kfd", "dxg")  # of CUDA, ROCm and Windows' Linux
 
@@ -24,8 +23,8 @@ def check_machine(configs: Iterable[RunConfig], here: bool, devices: Path = Path
     here: the runs are made on this machine.
     """
     configs = list(configs)
-    for preset in sorted({c.track.preset for c in configs if c.track.name == "shapes" and not generated(c)}):
-        files.verified(world_of(preset))
+    for name, preset in sorted({(c.track.name, c.track.preset) for c in configs if not generated(c)}):
+        shipped.verify(name, preset)
     for device in sorted({config.execution.device for config in configs} if here else ()):
         kind = device.partition(":")[0]
         is_there = {"cuda": any((devices / name).exists() for name in GPUS), "mps": sys.platform == "darwin"}

@@ -4,8 +4,6 @@ assets/manifest.json: {file: {"sha256", "shape" (sizes of the transformer)}}; as
 [K, 3 p p] and the teacher's weights under `teacher.`, stored as float16 and used as float32.
 """
 
-import hashlib
-import json
 from dataclasses import asdict
 from pathlib import Path
 
@@ -16,6 +14,7 @@ from torch import Tensor, nn
 
 from fpd_bench.errors import AssetError
 from fpd_bench.models.transformer import MaskedTransformer, Shape
+from fpd_bench.tracks import manifest
 from fpd_bench.tracks.shapes import files
 from fpd_bench.tracks.shapes.world import Preset
 
@@ -42,17 +41,7 @@ def load_preset(name: str, world: Preset, folder: Path = FOLDER) -> tuple[Tensor
 
 def store_preset(name: str, codebook: Tensor, teacher: MaskedTransformer, folder: Path = FOLDER) -> Path:
     """Write a preset's file and its manifest entry; returns the file."""
-    folder.mkdir(parents=True, exist_ok=True)
-    file = folder / f"{name}.safetensors"
     weights = {f"teacher.{key}": value for key, value in teacher.state_dict().items()}
     halves = {key: value.detach().to(torch.float16).contiguous() for key, value in weights.items()}
-    part = file.with_suffix(".part")
     content = save({"codebook": codebook.contiguous(), **halves})
-    part.write_bytes(content)  # not by save_file, whose files nobody else may read
-    part.replace(file)
-    entry = {"sha256": hashlib.sha256(content).hexdigest(), "shape": asdict(teacher.shape)}
-    manifest = folder / "manifest.json"
-    part = manifest.with_suffix(".part")
-    part.write_text(json.dumps({**files.manifest(folder), file.name: entry}, indent=2, sort_keys=True) + "\n")
-    part.replace(manifest)
-    return file
+    return manifest.record(folder / f"{name}.safetensors", content, asdict(teacher.shape))

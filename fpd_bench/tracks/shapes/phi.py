@@ -19,11 +19,11 @@ from torch.nn import functional
 
 from fpd_bench.models import scene_network
 from fpd_bench.models.scene_network import CHANNELS, SceneNetwork
-from fpd_bench.tracks.shapes.build import Progress, read, write
 from fpd_bench.tracks.shapes.language import draw_scenes
 from fpd_bench.tracks.shapes.textures import plain
 from fpd_bench.tracks.shapes.tokenizer import PatchTokenizer, draw_codebook
 from fpd_bench.tracks.shapes.world import PRESETS
+from fpd_bench.tracks.training import Progress, read, write
 
 WORLDS = ("plain", "textured")  # of equal size; a batch holds as many scenes of each
 GREY = 0.5

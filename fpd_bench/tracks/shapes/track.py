@@ -83,6 +83,12 @@ class ShapesTrack:
         codes, _ = draw_scenes(n, self.world, generator, self.tokenizer.codebook)
         return self.tokenizer.decode(self.tokenizer.codebook[codes.to(self.device)])
 
+    def pairs(self, n: int, seed: int) -> tuple[Tensor, Condition]:
+        """Codes [n, L] of n random scenes and their prompts."""
+        draw = torch.Generator().manual_seed(seed)
+        codes, condition = draw_scenes(n, self.world, draw, self.tokenizer.codebook.cpu())
+        return codes.to(self.device), condition.to(self.device)
+
     def suite(self, split: str) -> Suite:
         """GenEval on the prompts of 'test' or 'validation'; each item knows whether training saw its composition."""
         prompts = splits(self.world)[split]

@@ -12,6 +12,7 @@ import torch
 
 from fpd_bench.config.tracks import FACTS
 from fpd_bench.errors import AssetError
+from fpd_bench.tracks import training
 from fpd_bench.tracks.__main__ import main
 from fpd_bench.tracks.shapes import build
 from fpd_bench.tracks.shapes.assets import load_preset
@@ -74,7 +75,7 @@ class Killed(Exception):
 
 
 def test_a_killed_build_ends_with_the_same_file(tmp_path, monkeypatch):
-    monkeypatch.setattr(build, "CHECKPOINT_EVERY", 2)
+    monkeypatch.setattr(training, "CHECKPOINT_EVERY", 2)
     whole = build.build("coarse", tmp_path / "a", tmp_path / "whole").read_bytes()
 
     def die(step, steps, loss):

@@ -1,0 +1,56 @@
+"""Generated digits against real ones that nobody was trained on, and real ones against real ones beside them.
+
+A number of a thousand images has a floor: two sets of real images differ, too. `real_fid` and its kin are the same
+numbers for real images of the part that is not the reference, as many as were generated, as far as they go.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from fpd_bench.bench import Measure
+from fpd_bench.evals.fidelity.features import default_cache
+from fpd_bench.evals.fidelity.images import Images, InMemory, open_images
+from fpd_bench.evals.fidelity.measure import Fidelity, measure
+from fpd_bench.evals.fidelity.reference import Reference
+from fpd_bench.tracks.digits.data import batch_of, digits
+from fpd_bench.tracks.digits.extractor import DIGITS
+
+PARTS = {"test": ("heldout", "validation"), "validation": ("validation", "heldout")}  # split: reference, real images
+ORDER_SEED = 0
+Progress = Callable[[int, int], None]
+
+
+def against(split: str, classifier: Path) -> Measure:
+    """The measure of the suite of 'test' or 'validation'; classifier: the file of the extractor's weights."""
+
+    def measured(samples: Path, device: str, progress: Progress) -> list[dict[str, Any]]:
+        images = open_images(samples)
+        made = compare(images, split, classifier, device, progress)
+        real = compare(real_images(split, len(images)), split, classifier, device, lambda done, total: None)
+        return made.rows() + [{**row, "metric": f"real_{row['metric']}"} for row in real.rows()]
+
+    return measured
+
+
+def compare(images: Images, split: str, classifier: Path, device: str, progress: Progress) -> Fidelity:
+    """Any images against the real ones of a split."""
+    part, _ = PARTS[split]
+    real = InMemory(pixels_of(part))
+    reference = Reference(f"{len(real)} {part} digits", real.digest, None, real)
+    return measure(images, reference, DIGITS, classifier, device, default_cache(), progress)
+
+
+def real_images(split: str, n: int) -> Images:
+    """At most n real images that stand for generated ones, of the part that is not the reference."""
+    _, part = PARTS[split]
+    whole = pixels_of(part)
+    order = torch.randperm(len(whole), generator=torch.Generator().manual_seed(ORDER_SEED))
+    return InMemory(whole[order[:n]])
+
+
+def pixels_of(part: str) -> torch.Tensor:
+    """uint8 [n, 3, 32, 32]."""
+    return (batch_of(digits(part).images) * 255).round().to(torch.uint8)

