@@ -1,5 +1,6 @@
 """The bench on real handwriting: class-conditional, as the paper's Table 2, and small enough for a laptop.
 
-Its doors: `track.DigitsTrack` (registry `digits`), `build.build`, `files.verify`. It never trains a network, nor lets a
+Door: `track.DigitsTrack`, `build.build`, `files.verify`.
+It never trains a network, nor lets a
 discriminator look, on an image that is not of the train part.
 """
