@@ -15,7 +15,6 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from fpd_bench.bench import Track
 from fpd_bench.models.condition import Condition
 from fpd_bench.models.streams import seed_of
 
@@ -46,7 +45,7 @@ def joined(conditions: list[Condition]) -> Condition:
     return Condition(tuple(text for each in conditions for text in each.texts), tensors)
 
 
-def _shard(track: Track, seed: int, steps: int, first: int, cache: Path) -> tuple[Tensor, Condition]:
+def _shard(track: Any, seed: int, steps: int, first: int, cache: Path) -> tuple[Tensor, Condition]:
     condition = track.draw_conditions(SHARD, torch.Generator().manual_seed(seed_of("pairs", seed, first)))
     device = track.tokenizer.codebook.device
     named = [track.name, track.preset, sorted(track.assets.items()), seed, steps, first, SHARD]

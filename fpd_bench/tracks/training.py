@@ -59,8 +59,8 @@ class Training:
         self.step += 1
         return float(loss.detach())
 
-    def finish(self, checkpoint: Path, progress: Progress | None = None) -> nn.Module:
-        """Train to the end, from `checkpoint` if it is there; returns the averaged network, frozen."""
+    def finish(self, checkpoint: Path, progress: Progress | None = None) -> Any:
+        """Train to the end, from `checkpoint` if it is there; returns the averaged network, of `model`'s type."""
         if checkpoint.exists():
             self.load(checkpoint)
         while self.step < self.recipe.steps:
@@ -69,8 +69,7 @@ class Training:
                 self.save(checkpoint)
             if progress:
                 progress(self.step, self.recipe.steps, loss)
-        network: nn.Module = self.average.eval()
-        return network
+        return self.average.eval()
 
     def save(self, path: Path) -> None:
         """Atomic: the file is whole or not there."""
