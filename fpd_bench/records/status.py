@@ -7,8 +7,7 @@ command continues), failed, stale (its process is gone), corrupt (its files are 
 RESULTS = ("done", "diverged")  # what DONE can say: a run that has ended for good; `diverged` is a result
 ALIVE = ("running", "queued")
 TROUBLE = ("failed", "stale", "corrupt")
-WAITING = ("planned", "interrupted")
-STATES = (*WAITING, *ALIVE, *TROUBLE, *RESULTS)
+STATES = ("planned", "interrupted", *ALIVE, *TROUBLE, *RESULTS)
 
 ENDINGS = ("finished", "failed", "diverged", "interrupted")  # kinds of events that end an attempt
 

@@ -29,7 +29,7 @@ def test_numbers_and_their_protocol(folders, tmp_path, capsys):
     assert told["protocol"]["images"] == 20 and "FID is biased upward" in told["notes"][0]
     assert main(common) == 0
     out, err = capsys.readouterr()
-    assert f"FID ↓        {told['values']['fid']:.4f}" in out and told["protocol_id"] in out
+    assert f"FID ↓        {told['values']['fid']:.2f}" in out and told["protocol_id"] in out
     assert "20 / 20" not in err  # the second time nothing is computed
 
 
