@@ -7,7 +7,7 @@ import ast
 import tomllib
 from pathlib import Path
 
-from fpd_bench import registry
+from fpd_bench import metrics, registry
 from fpd_bench.config.describe import described, groups
 
 ROOT = Path(__file__).parent.parent
@@ -69,7 +69,16 @@ def plugins() -> str:
             reads = ", ".join(f"`{pattern}`" for pattern in one.reads)
             lines.append(f"| `{name}` | {one.version} | {_cell(one.says)} | {reads} |")
         lines.append("")
-    return "\n".join(lines)
+    return "\n".join([*lines, *_metrics(), ""])
+
+
+def _metrics() -> list[str]:
+    lines = ["## metrics", "", "Of a sweep file: `metric`. One may be asked for where an evaluation gives it.", ""]
+    lines += ["| name | in tables | one number for | digits | given by |", "|---|---|---|---|---|"]
+    for one in metrics.METRICS:
+        what = "all images of a run" if one.of_set else "each image, averaged"
+        lines.append(f"| `{one.name}` | {one.heading} | {what} | {one.digits} | {', '.join(one.evaluations)} |")
+    return lines
 
 
 def exceptions() -> str:

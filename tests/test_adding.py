@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from fpd_bench import metrics
 from fpd_bench.config.spec import load_sweep
 from fpd_bench.distill.method import Method
 from fpd_bench.generators.base import Generator
@@ -53,6 +54,12 @@ def test_the_example_of_an_estimator_keeps_its_contract():
     torch.testing.assert_close(embeddings, codebook[codes])
     embeddings[..., 0].sum().backward()
     assert estimator.on_codebook and not estimator.soft_teacher and logits.grad.abs().sum(-1).min() > 0
+
+
+def test_the_example_of_a_metric_is_one():
+    metric = eval(block("python", "A metric"), vars(metrics))
+    assert (metric.heading, metric.sign, metric.digits) == ("Sharp. ↑", 1, 1)
+    assert metric.evaluations == metrics.get("fid").evaluations
 
 
 def test_the_example_of_a_table_is_a_sweep(tmp_path):
