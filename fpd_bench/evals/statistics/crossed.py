@@ -5,7 +5,7 @@ images. The score is sum_p w_p mean_s y[s, p], with prompts drawn anew within th
   Var(score) = Var_seeds / S + sum_p w_p^2 (Var_prompts + Var_rest / S),
 and with SEEDS = variance of the S scores / S, PROMPTS = the same sum from means over seeds, REST = the same sum from
 what is left, an estimate of it is SEEDS + (PROMPTS - REST), because SEEDS and PROMPTS both count the rest. The second
-term is never taken below 0, so a difference is never surer than its seeds alone are.
+term is never taken below 0, so a difference is never surer than its seeds alone make it.
 
 All functions take any leading axes: a simulation passes thousands of tables at once.
 """

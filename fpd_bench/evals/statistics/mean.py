@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fpd_bench.evals.statistics import cochran_cox
+from fpd_bench.evals.statistics import quantile
 from fpd_bench.evals.statistics.estimate import ALPHA, Estimate
 
 Floats = NDArray[np.float64]
@@ -39,7 +39,7 @@ class Mean:
 
     def critical(self, alpha: float = ALPHA) -> Floats:
         """Half of the interval in standard errors."""
-        return cochran_cox.critical(self.share, self.d_seeds, self.d_prompts, alpha)
+        return quantile.critical(self.share, self.d_seeds, self.d_prompts, alpha)
 
     def rejects(self, value: float = 0.0, alpha: float = ALPHA) -> NDArray[np.bool_]:
         """Whether the interval excludes `value`, which is when p < `alpha`."""
@@ -49,7 +49,7 @@ class Mean:
         """Two-sided p of the hypothesis that the truth is `value`. Without any variance, 1 or nearly 0."""
         away = np.abs(np.asarray(self.value - value, dtype=float))
         t = np.divide(away, self.error, out=np.where(away > 0, np.inf, 0.0), where=self.error > 0)
-        return cochran_cox.two_sided(t, self.share, self.d_seeds, self.d_prompts)
+        return quantile.two_sided(t, self.share, self.d_seeds, self.d_prompts)
 
     def interval(self, alpha: float = ALPHA) -> Estimate:
         """The estimate of a single mean."""

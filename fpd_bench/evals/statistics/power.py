@@ -1,7 +1,7 @@
 """What a table could have seen: the gaps it decides at its seeds, and the seeds that a gap would need.
 
 The variance of a difference of n seeds is taken as seeds / n + prompts. The power is that of Student's t off centre,
-with Satterthwaite's degrees of freedom of those two parts; the test is the same as everywhere (`cochran_cox`).
+with Satterthwaite's degrees of freedom of those two parts; the test is the same as everywhere (`quantile`).
 """
 
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import nctdtr
 
-from fpd_bench.evals.statistics import cochran_cox
+from fpd_bench.evals.statistics import quantile
 from fpd_bench.evals.statistics.estimate import ALPHA
 from fpd_bench.evals.statistics.mean import Mean
 
@@ -38,7 +38,7 @@ def power(gap: float, noise: Noise, n_seeds: int, alpha: float = ALPHA) -> float
     by_seeds, total = noise.seeds / n_seeds, noise.seeds / n_seeds + noise.prompts
     if total == 0:
         return float(gap != 0)
-    limit = float(cochran_cox.critical(by_seeds / total, n_seeds - 1, noise.d_prompts, alpha))
+    limit = float(quantile.critical(by_seeds / total, n_seeds - 1, noise.d_prompts, alpha))
     spread = by_seeds**2 / (n_seeds - 1) + noise.prompts**2 / max(noise.d_prompts, 1)
     degrees, centre = total**2 / spread, abs(gap) / np.sqrt(total)
     return float(1 - nctdtr(degrees, centre, limit))
@@ -48,7 +48,7 @@ def observable_gap(noise: Noise, n_seeds: int, alpha: float = ALPHA) -> float:
     """The smallest observed difference that n_seeds decide: half of the interval at level `alpha`."""
     by_seeds, total = noise.seeds / n_seeds, noise.seeds / n_seeds + noise.prompts
     share = by_seeds / total if total else 1.0
-    return float(cochran_cox.critical(share, n_seeds - 1, noise.d_prompts, alpha) * np.sqrt(total))
+    return float(quantile.critical(share, n_seeds - 1, noise.d_prompts, alpha) * np.sqrt(total))
 
 
 def detectable_gap(noise: Noise, n_seeds: int, alpha: float = ALPHA, wanted: float = POWER) -> float:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri
 
 from fpd_bench.evals.statistics import crossed
@@ -46,11 +46,15 @@ def gap(a: Scores, b: Scores) -> Estimate:
     return crossed.mean(values, weights, strata).interval()
 
 
-def over_seeds(values: Sequence[float]) -> Mean:
-    """The mean of one number a seed, such as FID: only seeds tell how sure it is, by Student's t. Two or more."""
-    numbers = np.array(values, dtype=float)
-    by_seeds, degrees = numbers.var(ddof=1) / len(numbers), len(numbers) - 1
-    return Mean(numbers.mean(), by_seeds, np.float64(0), np.float64(degrees), np.float64(0))
+def over_seeds(values: ArrayLike) -> Mean:
+    """The mean over the last axis of one number a seed, such as FID: only seeds tell how sure it is (Student's t).
+
+    Two seeds or more.
+    """
+    numbers = np.asarray(values, dtype=float)
+    centre, n_seeds = numbers.mean(axis=-1), numbers.shape[-1]
+    by_seeds, none = numbers.var(axis=-1, ddof=1) / n_seeds, np.zeros_like(centre)
+    return Mean(centre, by_seeds, none, np.full_like(centre, n_seeds - 1), none)
 
 
 def whole_score(values: Sequence[float]) -> Estimate:
