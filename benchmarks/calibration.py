@@ -78,13 +78,13 @@ def _drawn(scenario: tables.Scenario, n: int, seeds: int, seed_sd: float) -> Ite
 
 def markdown(found: list[Cell], n: int) -> str:
     """The committed page."""
-    outside = [(cell, name) for cell in found for name, share in cell.counts.items() if not kept(name, cell.seeds, share)]
-    checked = sum(name != "tasks" for cell in found for name in cell.counts)
+    counts = [(name, cell.seeds, share) for cell in found for name, share in cell.counts.items() if name != "tasks"]
+    outside = sum(not kept(*count) for count in counts)
     lines = [
         "# Calibration",
         f"Made by `python benchmarks/calibration.py --tables {n}`: {n} tables a line, 11 rows each, no true difference "
         "between rows. Shares in percent; see [statistics](statistics.md) for what they mean and what is wanted.",
-        f"Of {checked} counts {len(outside)} are further outside what is wanted than two standard errors, marked with "
+        f"Of {len(counts)} counts {outside} are further outside what is wanted than two standard errors, marked with "
         f"!. Standard errors: {_errors(found)}.",
         "| | seeds | seed SD | rows covered | task cells covered | one verdict false | family of 1 | 4 | 6 | 10 | "
         "best set lacks a best row | looks 3, 5, 8: one claim | six |",
@@ -105,8 +105,8 @@ def _line(cell: Cell) -> str:
 
 def _errors(found: list[Cell]) -> str:
     """The largest standard error by kind of count."""
-    largest = {name: max((cell.counts[name].error for cell in found if name in cell.counts), default=0) for name in NAMES}
-    return ", ".join(f"{name} up to {100 * error:.1f}" for name, error in largest.items())
+    errors = {name: [cell.counts[name].error for cell in found if name in cell.counts] for name in NAMES}
+    return ", ".join(f"{name} up to {100 * max(each):.1f}" for name, each in errors.items() if each)
 
 
 def rules_markdown(n: int) -> str:
@@ -120,7 +120,10 @@ def rules_markdown(n: int) -> str:
                     for name, share in counts.items():
                         which = name if not name.startswith("family") else "3 seeds" if seeds == 3 else "5 or more"
                         worst.setdefault((rule, which), []).append(share.value)
-    lines = ["| rule | rows covered | one verdict false | families false, 3 seeds | 5 or more |", "|---|---|---|---|---|"]
+    lines = [
+        "| rule | rows covered | one verdict false | families false, 3 seeds | 5 or more |",
+        "|---|---|---|---|---|",
+    ]
     for rule in rules.RULES:
         spans = [worst[rule, which] for which in ("rows", "one", "3 seeds", "5 or more")]
         shown = " | ".join(f"{100 * min(span):.1f} to {100 * max(span):.1f}" for span in spans)

@@ -1,6 +1,5 @@
 """Row A minus row B: the one test and the one interval of a pair, whatever asks for them."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fpd_bench.errors import ConfigError

@@ -22,7 +22,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Parts:
-    """SEEDS, PROMPTS and REST of the text above [...]; prompts and rest by stratum [..., T]; sizes [T]: prompts each."""
+    """SEEDS [...], PROMPTS and REST of the text above, these by stratum [..., T]; sizes: [T], prompts of each."""
 
     value: Floats
     seeds: Floats

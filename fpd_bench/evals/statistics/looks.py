@@ -7,6 +7,7 @@ fixed seed, and gives both the constant level and the p of a claim that has been
 
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,7 +45,7 @@ def sequential_p(p_values: Sequence[float], looks: Sequence[int]) -> float:
 def checked(looks: Sequence[int]) -> tuple[int, ...]:
     """The looks as a tuple. Raises ConfigError unless they are whole numbers that grow from 2 or more."""
     found = tuple(looks)
-    if not found or found[0] < 2 or any(b <= a for a, b in zip(found, found[1:], strict=False)):
+    if not found or found[0] < 2 or any(b <= a for a, b in pairwise(found)):
         raise ConfigError(f"looks must be growing numbers of seeds from 2, like [3, 5, 8]; got {list(found)}.")
     return found
 

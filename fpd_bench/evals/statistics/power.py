@@ -4,14 +4,15 @@ The variance of a difference of n seeds is taken as seeds / n + prompts. The pow
 with Satterthwaite's degrees of freedom of those two parts; the test is the same as everywhere (`quantile`).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import nctdtr
 
 from fpd_bench.evals.statistics import quantile
+from fpd_bench.evals.statistics.compare import Comparison
 from fpd_bench.evals.statistics.estimate import ALPHA
-from fpd_bench.evals.statistics.mean import Mean
 
 POWER = 0.8
 MOST_SEEDS = 200
@@ -26,11 +27,11 @@ class Noise:
     d_prompts: float
 
     @classmethod
-    def of(cls, gaps: "list[Mean]", n_seeds: int) -> "Noise":
-        """The mean noise of several differences, each of n_seeds: with few seeds one alone says little."""
-        seeds = np.mean([float(gap.by_seeds) * n_seeds for gap in gaps])
-        prompts = np.mean([float(gap.by_prompts) for gap in gaps])
-        return cls(float(seeds), float(prompts), float(np.mean([float(gap.d_prompts) for gap in gaps])))
+    def of(cls, gaps: Sequence[Comparison]) -> "Noise":
+        """The mean noise of several differences of two seeds or more: with few seeds one alone says little."""
+        seeds = np.mean([float(gap.mean.by_seeds) * len(gap.per_seed) for gap in gaps])
+        prompts = np.mean([float(gap.mean.by_prompts) for gap in gaps])
+        return cls(float(seeds), float(prompts), float(np.mean([float(gap.mean.d_prompts) for gap in gaps])))
 
 
 def power(gap: float, noise: Noise, n_seeds: int, alpha: float = ALPHA) -> float:

@@ -34,11 +34,11 @@ def _student(df: ArrayLike, alpha: ArrayLike) -> Floats:
 
 def two_sided(t: ArrayLike, share: ArrayLike, d1: ArrayLike, d2: ArrayLike) -> Floats:
     """p of an error of `t` standard errors: the alpha at which it is critical. Found by halving an interval."""
-    t, share = np.abs(np.asarray(t, dtype=float)), np.asarray(share, dtype=float)
-    shape = np.broadcast(t, share).shape
+    away, share = np.abs(np.asarray(t, dtype=float)), np.asarray(share, dtype=float)
+    shape = np.broadcast(away, share).shape
     low, high = np.full(shape, np.log(LEAST)), np.zeros(shape)
     for _ in range(HALVINGS):
         middle = (low + high) / 2
-        beyond = critical(share, d1, d2, np.exp(middle)) > t
+        beyond = critical(share, d1, d2, np.exp(middle)) > away
         low, high = np.where(beyond, middle, low), np.where(beyond, high, middle)
     return np.exp(high)
