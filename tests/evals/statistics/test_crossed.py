@@ -85,6 +85,12 @@ def test_where_seeds_agree_it_is_students_t_over_prompts():
     assert stats.compare(row, zero).p == pytest.approx(scipy.stats.ttest_1samp(by_prompt, 0).pvalue)
 
 
+def test_the_quantile_of_two_parts_averages_theirs_and_is_never_below_that_of_seeds():
+    seeds, prompts = (scipy.stats.t.ppf(0.975, d) for d in (4, 40))
+    assert quantile.critical(0.5, 4, 40, 0.05) == pytest.approx(0.25 * seeds + 0.75 * prompts)
+    assert quantile.critical(0.9, 2, 40, 0.05) == pytest.approx(np.sqrt(0.9) * scipy.stats.t.ppf(0.975, 2))
+
+
 def test_p_is_the_level_at_which_the_quantile_is_reached():
     for t, share, seeds, prompts in ((2.5, 0.5, 2, 40), (9.0, 0.9, 2, 40), (1.0, 0.1, 4, 7)):
         p = quantile.two_sided(t, share, seeds, prompts)
