@@ -4,6 +4,7 @@ import math
 
 import pandas as pd
 
+from fpd_bench import metrics
 from fpd_bench.evals.statistics.power import MOST_SEEDS
 from fpd_bench.reporting.model import ClaimResult, Floor, Outlook, TableResult
 from fpd_bench.reporting.number_words import NONE, claim_text, estimate_text, p_text
@@ -38,7 +39,8 @@ def _seeds(number: float) -> str:
 
 def outlook_notes(table: TableResult) -> list[str]:
     """How much noise the table has and what it could have decided; how to read `outlook_frame`."""
-    said = [_noise(table.floor)] if table.floor and table.floor.seed_sd is not None else []
+    places = metrics.shown(table.metric).digits
+    said = [_noise(table.floor, places)] if table.floor and table.floor.seed_sd is not None else []
     if any(claim.outlook for claim in table.claims):
         said.append(
             "P(a new seed agrees): on the same prompts, with its 95% interval. Seeds for 80% power: of open claims, if "
@@ -49,15 +51,16 @@ def outlook_notes(table: TableResult) -> list[str]:
     return said
 
 
-def _noise(floor: Floor) -> str:
+def _noise(floor: Floor, places: int) -> str:
     """SDs, and what they let the table decide."""
-    drawn = "" if floor.sampling_sd is None else f", and of {floor.sampling_sd:.3f} if only its images are drawn anew"
-    text = f"Noise: the score of a run has an SD of {floor.seed_sd:.3f} over seeds{drawn}"
+    text = f"Noise: the score of a run has an SD of {floor.seed_sd:.{places}f} over seeds"
+    if floor.sampling_sd is not None:
+        text += f", and of {floor.sampling_sd:.{places}f} if only its images are drawn anew"
     text += " (the same seed gives the same numbers on one kind of machine)."
     if floor.observable is None:
         return text
     family = f"a family of {floor.claims}" if floor.claims > 1 else "one comparison"
     return (
         f"{text} With {floor.seeds} seeds and {family} the table decides observed differences from "
-        f"{floor.observable:.3f} on, and finds true ones of {floor.detectable:.3f} in 80% of cases."
+        f"{floor.observable:.{places}f} on, and finds true ones of {floor.detectable:.{places}f} in 80% of cases."
     )
