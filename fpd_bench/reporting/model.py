@@ -48,6 +48,7 @@ class RowResult:
     kept: float | None = None  # share of the teacher's 16-step score
     protocol: str | None = None  # id, of a number of all images together
     counted: int = 0  # images behind such numbers
+    drawn: list[float] = field(default_factory=list)  # SD of such a number if a run's images were drawn anew, by run
     numbers: dict[str, float] = field(default_factory=dict)  # all that the paper gives, by metric
     shown: dict[str, str] = field(default_factory=dict)  # words for columns of their own
 

@@ -27,7 +27,10 @@ def fill(table: TableResult) -> None:
 def _floor(table: TableResult, gaps: list[Comparison], noise: "Noise | None") -> Floor:
     scored = [[seed.score for seed in row.seeds if seed.score is not None] for row in table.rows if row.score]
     seed_sd = floor.seed_sd(scored)
-    sampling_sd = floor.sampling_sd([row.scores for row in table.rows if row.scores is not None])
+    if set_metrics.of_all_images(table.metric):
+        sampling_sd = floor.pooled([sd for row in table.rows for sd in row.drawn])
+    else:
+        sampling_sd = floor.sampling_sd([row.scores for row in table.rows if row.scores is not None])
     if noise is None:
         return Floor(seed_sd, sampling_sd)
     seeds, alpha = min(len(gap.per_seed) for gap in gaps), ALPHA / len(gaps)

@@ -68,6 +68,8 @@ def row_result(row: "Row", cells: dict[int, "Cell"], runs: dict[str, Run], numbe
         if all(name in each for each in mine):
             result.tasks[name] = statistics.whole_score([each[name][0] for each in mine])
     result.score = result.tasks[metric]
+    drawn = f"{metric}_sampling_sd"
+    result.drawn = [each[drawn][0] for each in mine if drawn in each]
     return result
 
 

@@ -120,7 +120,7 @@ def _values(
             f"{len(made.vectors)} images span fewer than the {made.vectors.shape[1]} dimensions: FID is biased upward."
         )
     statistics = reference.statistics or _statistics(real)
-    values = {"fid": frechet(_statistics(made), statistics)}
+    values = {"fid": frechet(_statistics(made), statistics), "fid_sampling_sd": _sampling_sd(made.vectors, statistics)}
     values["is"] = inception_score(made.logits, preset)
     if preset.papers and len(made.vectors) != preset.papers:
         sizes = preset.split_sizes(len(made.vectors))
@@ -152,9 +152,23 @@ def inception_score(logits: Tensor, preset: Preset) -> float:
     return float(np.mean(scores))
 
 
+def _sampling_sd(vectors: Tensor, real: Statistics) -> float:
+    """SD of FID if the images were drawn again from the same network, from two halves, every second image in each.
+
+    Half the images have twice the variance, and the halves share their bias, so it is |FID_1 - FID_2| / 2: one draw of
+    it, to be averaged in squares over runs.
+    """
+    one, other = (frechet(_of_vectors(vectors[start::2]), real) for start in (0, 1))
+    return abs(one - other) / 2
+
+
 def _statistics(features: Features | None) -> Statistics:
     assert features is not None  # a reference without statistics has images
-    found = fid_features_to_statistics(features.vectors)
+    return _of_vectors(features.vectors)
+
+
+def _of_vectors(vectors: Tensor) -> Statistics:
+    found = fid_features_to_statistics(vectors)
     return found["mu"].astype(np.float64), found["sigma"]
 
 

@@ -23,3 +23,8 @@ def sampling_sd(rows: Sequence[Scores]) -> float | None:
         return None
     variances = [float((row.values.var(axis=2, ddof=1) / row.values.shape[2] @ row.weights**2).mean()) for row in found]
     return float(np.sqrt(np.mean(variances)))
+
+
+def pooled(sds: Sequence[float]) -> float | None:
+    """The SD of equally many draws behind each, None without any."""
+    return float(np.sqrt(np.mean(np.square(sds)))) if sds else None
