@@ -1,5 +1,6 @@
 """A sweep's YAML as checked dataclasses: what is written, before profiles and grids are worked out."""
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,12 @@ COLUMNS = ("Row", "SD seeds", "Seeds", "Images", "p", "Of teacher", "Published",
 
 @dataclass(frozen=True)
 class Claim:
-    """Row `better` scores higher than row `worse`, says the paper."""
+    """Row `better` scores higher than row `worse`, says the paper; with a margin, no worse than by so much."""
 
     better: str
     worse: str
     text: str
+    margin: float = 0.0  # in the metric's units
 
 
 @dataclass(frozen=True)
@@ -163,7 +165,11 @@ def _published(given: Any, where: str, metric: str) -> dict[str, float]:
 def _claim(entry: Any, where: str) -> Claim:
     reader = _Reader(entry, f"{where}, claims")
     better, worse = reader.text("better"), reader.text("worse")
-    claim = Claim(better, worse, reader.text("text", f"{better} > {worse}"))
+    margin = reader.get("margin", (int, float), 0.0)
+    if not 0 <= margin < math.inf:
+        raise ConfigError(f"{where}: a claim's margin must be 0 or more, in units of the metric; got {margin!r}.")
+    says = f"{better} > {worse}" if margin == 0 else f"{better} is no worse than {worse}"
+    claim = Claim(better, worse, reader.text("text", says), float(margin))
     reader.finish()
     return claim
 

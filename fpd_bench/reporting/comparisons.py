@@ -1,6 +1,6 @@
-"""Rows against each other: the baseline, the best row, the paper's claims. Always paired, always adjusted (Holm)."""
+"""Rows against each other: the baseline, the rows that may be the best, the paper's claims. Each pair is made once."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING
 
 from fpd_bench.errors import ConfigError
@@ -12,78 +12,100 @@ from fpd_bench.reporting.model import ClaimResult, RowResult, TableResult
 if TYPE_CHECKING:
     from fpd_bench.config.spec import Claim
 
-ALPHA = 0.05
 
+class Pairs:
+    """The comparisons of a table's rows, each made once, whoever asks and in whatever order of the two."""
 
-def _pairs(table: TableResult, pairs: list[tuple[RowResult, RowResult]], purpose: str) -> list[Comparison | None]:
-    """Paired comparisons with p adjusted over all of them (Holm); None where they cannot be made, with a note."""
-    found: list[Comparison | None] = []
-    for a, b in pairs:
-        rng = statistics.generator(table.content, purpose, a.id, b.id)
+    def __init__(self, table: TableResult):
+        self._table = table
+        self._made: dict[tuple[str, str], Comparison | None] = {}
+
+    def __call__(self, a: RowResult, b: RowResult) -> Comparison | None:
+        """A minus B; None where they cannot be compared, with a note in the table."""
+        if (b.id, a.id) in self._made:
+            made = self._made[b.id, a.id]
+            return made.turned() if made else None
+        if (a.id, b.id) not in self._made:
+            self._made[a.id, b.id] = self._compare(a, b)
+        return self._made[a.id, b.id]
+
+    def _compare(self, a: RowResult, b: RowResult) -> Comparison | None:
         try:
             if a.score is None or b.score is None:
-                found.append(None)
-            elif set_metrics.of_all_images(table.metric):
-                found.append(set_metrics.compare(a, b, table.metric))
-            elif a.scores is None or b.scores is None:
-                found.append(None)
-            else:
-                found.append(statistics.compare(a.scores, b.scores, rng, f"{a.label} v {b.label}"))
+                return None
+            if set_metrics.of_all_images(self._table.metric):
+                return set_metrics.compare(a, b, self._table.metric)
+            assert a.scores is not None and b.scores is not None  # a row with a score of items has them
+            return statistics.compare(a.scores, b.scores, f"{a.label} v {b.label}")
         except ConfigError as error:
-            found.append(None)
-            if str(error) not in table.notes:
-                table.notes.append(str(error))
-    adjusted = iter(statistics.holm([one.p for one in found if one is not None]))
-    return [None if one is None else Comparison(one.difference, next(adjusted)) for one in found]
+            if str(error) not in self._table.notes:
+                self._table.notes.append(str(error))
+            return None
 
 
-def to_baseline(table: TableResult, baseline_id: str | None) -> None:
+def to_baseline(table: TableResult, pairs: Pairs, baseline_id: str | None) -> None:
     """Fill each row's difference to the baseline row."""
     baseline = table.row(baseline_id) if baseline_id else None
     if baseline is None:
         return
     table.baseline = baseline.label
-    others = [row for row in table.rows if row is not baseline]
-    for row, delta in zip(others, _pairs(table, [(row, baseline) for row in others], "baseline"), strict=True):
-        row.delta = delta
+    for row in table.rows:
+        if row is baseline:
+            continue
+        row.delta = pairs(row, baseline)
         if row.published is not None and baseline.published is not None:
             row.published_delta = row.published - baseline.published
 
 
-def mark_best(table: TableResult) -> None:
-    """Mark the best row and all that cannot be told from it."""
-    measured, way = set_metrics.ranked(table), set_metrics.sign(table.metric)
-    if not measured:
-        return
-    best = max(measured, key=lambda row: way * row.score.value if row.score else 0.0)
-    best.best = True
-    others = [row for row in measured if row is not best]
-    for row, gap in zip(others, _pairs(table, [(best, row) for row in others], "best"), strict=True):
-        row.best = gap is not None and not _told_apart(gap)
+def mark_best(table: TableResult, pairs: Pairs) -> None:
+    """Mark the rows that may be the best, among those that can be compared with each other."""
+    way = set_metrics.sign(table.metric)
+    rows = sorted(_comparable(table), key=lambda row: -way * row.score.value if row.score else 0.0)
+
+    def gap(a: RowResult, b: RowResult) -> Comparison:
+        made = pairs(a, b)
+        assert made is not None  # `_comparable` chose them
+        return made
+
+    for row in statistics.may_be_best(rows, gap, way) if len(rows) > 1 else []:
+        row.best = True
 
 
-def _told_apart(gap: Comparison) -> bool:
-    """Both the test on prompts and the interval over seeds and prompts must exclude 'no difference'."""
-    return gap.p < ALPHA and gap.difference.excludes(0.0)
+def _comparable(table: TableResult) -> list[RowResult]:
+    """Rows of the same two or more seeds and the same images or protocol: the baseline's group, else the largest."""
+    groups: dict[Hashable, list[RowResult]] = {}
+    for row in table.rows:
+        if row.score is not None and len(row.seeds) > 1:
+            groups.setdefault(_bench(row), []).append(row)
+    ranked = sorted(groups.values(), key=len, reverse=True)
+    return next((g for g in ranked if table.baseline in [row.label for row in g]), ranked[0] if ranked else [])
 
 
-def judge(table: TableResult, claims: "Sequence[Claim]") -> list[ClaimResult]:
-    """The verdict on each claim, p adjusted over the claims of the table."""
-    pairs = [(table.row(claim.better), table.row(claim.worse)) for claim in claims]
+def _bench(row: RowResult) -> Hashable:
+    seeds = tuple(seed.seed for seed in row.seeds)
+    return (seeds, row.protocol) if row.scores is None else (seeds, row.scores.prompts, row.scores.values.shape)
+
+
+def judge(table: TableResult, pairs: Pairs, claims: "Sequence[Claim]") -> list[ClaimResult]:
+    """The verdict on each claim, p adjusted over the claims of the table (Holm)."""
+    way = set_metrics.sign(table.metric)
+    rows = [(table.row(claim.better), table.row(claim.worse)) for claim in claims]
+    ours = [pairs(better, worse) for better, worse in rows]
+    p = [statistics.p_of_claim(gap, way, claim.margin) for claim, gap in zip(claims, ours, strict=True)]
     results = []
-    for claim, (better, worse), ours in zip(claims, pairs, _pairs(table, pairs, "claim"), strict=True):
-        published = None
-        if better.published is not None and worse.published is not None:
-            published = better.published - worse.published
-        verdict = _verdict(ours, set_metrics.sign(table.metric))
-        results.append(ClaimResult(claim.text, better.label, worse.label, published, ours, verdict))
+    for claim, (better, worse), gap, alone, adjusted in zip(claims, rows, ours, p, statistics.holm(p), strict=True):
+        both = better.published is not None and worse.published is not None
+        results.append(
+            ClaimResult(
+                claim.text,
+                better.label,
+                worse.label,
+                better.published - worse.published if both else None,  # type: ignore[operator]
+                claim.margin,
+                gap,
+                alone,
+                adjusted,
+                statistics.verdict(gap, way, claim.margin, adjusted),
+            )
+        )
     return results
-
-
-def _verdict(ours: Comparison | None, way: int) -> str:
-    """way: 1 if higher is better, -1 if lower is."""
-    if ours is None:
-        return "not tested"
-    if not _told_apart(ours):
-        return "undecided"
-    return "reproduced" if way * ours.difference.value > 0 else "contradicted"

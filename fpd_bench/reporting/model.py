@@ -5,6 +5,7 @@ from statistics import stdev
 
 from fpd_bench.errors import UnknownName
 from fpd_bench.evals.statistics import Comparison, Estimate, Scores
+from fpd_bench.evals.statistics.published import Worth
 from fpd_bench.records.status import has_result
 
 
@@ -41,12 +42,13 @@ class RowResult:
     score: Estimate | None = None
     tasks: dict[str, Estimate] = field(default_factory=dict)
     novelty: Novelty | None = None  # None for suites whose items do not say what is novel
-    delta: Comparison | None = None  # to the baseline row, p adjusted over the table's rows (Holm)
+    delta: Comparison | None = None  # to the baseline row
     published_delta: float | None = None
-    best: bool = False  # the best row, or one that cannot be told from it
+    best: bool = False  # may be the best row (statistics.may_be_best)
     kept: float | None = None  # share of the teacher's 16-step score
     protocol: str | None = None  # id, of a number of all images together
     counted: int = 0  # images behind such numbers
+    drawn: list[float] = field(default_factory=list)  # SD of such a number if a run's images were drawn anew, by run
     numbers: dict[str, float] = field(default_factory=dict)  # all that the paper gives, by metric
     shown: dict[str, str] = field(default_factory=dict)  # words for columns of their own
 
@@ -66,18 +68,54 @@ class RowResult:
 
 
 @dataclass(frozen=True)
+class Outlook:
+    """Beside a verdict. wins: seeds in which the better row was better; new_seed: the probability of it on a new one.
+
+    at_published, at_observed: seeds that decide the claim with 80% power if the true difference is that; inf = more
+    than 200, nan = decided, or nothing published. worth: of the published difference, one run each, at our spread.
+    """
+
+    wins: int
+    new_seed: Estimate | None
+    at_published: float
+    at_observed: float
+    worth: Worth | None
+
+
+@dataclass(frozen=True)
+class Floor:
+    """The noise of a table, in its metric's units: SD over seeds, and of drawing a run's images anew.
+
+    With `seeds` and a family of `claims`, differences from `observable` on are decided, and true ones of `detectable`
+    in 80% of tables.
+    """
+
+    seed_sd: float | None
+    sampling_sd: float | None
+    seeds: int = 0
+    claims: int = 0
+    observable: float | None = None
+    detectable: float | None = None
+
+
+@dataclass(frozen=True)
 class ClaimResult:
     """A claim of the paper, and what our runs say of it.
 
-    verdict: reproduced | contradicted | undecided | not tested.
+    margin: how much worse 'no worse than' allows; p: against no difference, or against the margin; p_holm: adjusted
+    over the claims of the table. verdict: reproduced | contradicted | undecided | not tested.
     """
 
     text: str
     better: str
     worse: str
     published: float | None
+    margin: float
     ours: Comparison | None
+    p: float | None
+    p_holm: float | None
     verdict: str
+    outlook: Outlook | None = None
 
 
 @dataclass
@@ -95,6 +133,7 @@ class TableResult:
     claims: list[ClaimResult]
     content: str  # hash of the runs behind it
     teacher: float | None = None
+    floor: Floor | None = None
     notes: list[str] = field(default_factory=list)
 
     @property

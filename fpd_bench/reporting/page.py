@@ -10,6 +10,7 @@ import pandas as pd
 from fpd_bench import __version__
 from fpd_bench.reporting import tables
 from fpd_bench.reporting.model import TableResult
+from fpd_bench.reporting.number_words import NONE
 from fpd_bench.reporting.words import markdown
 
 CSS = """
@@ -124,7 +125,7 @@ def _cell(text: str, best: bool) -> str:
         return f'<td class="best">{escape(text)}</td>'
     if text in VERDICTS:
         return f'<td class="{text}">{text}</td>'
-    if text.startswith(("missing", "diverged", "baseline", tables.NONE, "not tested")):
+    if text.startswith(("missing", "diverged", "baseline", NONE, "not tested")):
         return f'<td class="quiet">{escape(text)}</td>'
     return f"<td>{escape(text)}</td>"
 

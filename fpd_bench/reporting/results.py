@@ -9,15 +9,14 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
 from fpd_bench import metrics
 from fpd_bench.config.tracks import hashed_preset
 from fpd_bench.errors import ConfigError, UnknownName
 from fpd_bench.evals import statistics
-from fpd_bench.evals.statistics import Estimate, Scores
-from fpd_bench.reporting import comparisons, set_metrics
+from fpd_bench.evals.statistics import Scores
+from fpd_bench.reporting import comparisons, outlook, set_metrics
 from fpd_bench.reporting.model import Novelty, RowResult, SeedResult, TableResult
 from fpd_bench.store.query import Run, Store
 
@@ -59,9 +58,11 @@ def table_result(sweep: "Sweep", table: "Table", store: Store) -> TableResult:
         content,
     )
     _measure(result, sweep.metric, store)
-    comparisons.to_baseline(result, table.baseline)
-    comparisons.mark_best(result)
-    result.claims = comparisons.judge(result, table.claims)
+    pairs = comparisons.Pairs(result)
+    comparisons.to_baseline(result, pairs, table.baseline)
+    comparisons.mark_best(result, pairs)
+    result.claims = comparisons.judge(result, pairs, table.claims)
+    outlook.fill(result)
     result.notes += set_metrics.protocol_notes(result, protocols)
     result.teacher = None if protocols else _mean(store, teachers, suite, sweep.metric)
     for row in rows:
@@ -155,10 +156,10 @@ def _measure(table: TableResult, metric: str, store: Store) -> None:
         if row.scores is None:
             continue
         full, row.scores = row.scores, _select(row.scores, metric)
-        row.score = _interval(row.scores, statistics.generator(table.content, row.id))
+        row.score = statistics.score(row.scores)
         for task in _ordered(full.tasks):
-            row.tasks[task] = _task_estimate(full.of_task(task), statistics.generator(table.content, row.id, task))
-        row.novelty = _novelty(full, _novel_items(store, row.seeds[0].run_id, table.suite), (table.content, row.id))
+            row.tasks[task] = statistics.score(full.of_task(task))
+        row.novelty = _novelty(full, _novel_items(store, row.seeds[0].run_id, table.suite))
 
 
 def _novel_items(store: Store, run_id: str, suite: str | None) -> set[str]:
@@ -167,7 +168,7 @@ def _novel_items(store: Store, run_id: str, suite: str | None) -> set[str]:
     return {item for item, detail in zip(items.item_id, items.detail, strict=True) if (detail or {}).get("novel")}
 
 
-def _novelty(scores: Scores, novel: set[str], names: tuple[str, str]) -> Novelty | None:
+def _novelty(scores: Scores, novel: set[str]) -> Novelty | None:
     """Novel against known within the tasks that have both: elsewhere there is nothing to compare."""
     first = scores.of_prompts(novel)
     rest = scores.of_prompts(set(scores.prompts) - novel)
@@ -176,27 +177,11 @@ def _novelty(scores: Scores, novel: set[str], names: tuple[str, str]) -> Novelty
         return None
     chosen = {prompt for prompt, task in zip(scores.prompts, scores.tasks, strict=True) if task in tasks}
     a, b = first.of_prompts(chosen), rest.of_prompts(chosen)
-    streams = [statistics.generator(*names, purpose) for purpose in ("novel", "known", "novelty")]
-    difference = statistics.gap(a, b, streams[2])
-    return Novelty(_task_estimate(a, streams[0]), _task_estimate(b, streams[1]), difference, tuple(_ordered(a.tasks)))
-
-
-def _interval(scores: Scores, rng: np.random.Generator) -> Estimate:
-    """Bootstrap interval, inside [0, 1] if all scores are: a normal-looking bootstrap knows no such bounds."""
-    found = statistics.interval(scores, rng)
-    return found.clipped() if 0 <= scores.values.min() and scores.values.max() <= 1 else found
+    return Novelty(statistics.score(a), statistics.score(b), statistics.gap(a, b), tuple(_ordered(a.tasks)))
 
 
 def _ordered(tasks: tuple[str, ...]) -> list[str]:
     return metrics.ordered(tasks)
-
-
-def _task_estimate(scores: Scores, rng: np.random.Generator) -> Estimate:
-    """Bootstrap interval; Wilson's on the number of prompts where all images agree and a bootstrap sees no spread."""
-    mean = float(scores.values.mean())
-    if mean in (0.0, 1.0):
-        return statistics.wilson(mean * len(scores.prompts), len(scores.prompts))
-    return _interval(scores, rng)
 
 
 def _teachers(store: Store, cells: "Sequence[Cell]") -> list[str]:

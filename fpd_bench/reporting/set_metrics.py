@@ -5,16 +5,13 @@ nothing without its protocol (evaluator, features, reference, number of images):
 printed with a note, and never compared.
 """
 
-import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from scipy import stats
-
 from fpd_bench import metrics
 from fpd_bench.errors import ConfigError
-from fpd_bench.evals.statistics import LEVEL, Comparison, Estimate
+from fpd_bench.evals import statistics
+from fpd_bench.evals.statistics import Comparison
 from fpd_bench.records.scores import protocol_id
 from fpd_bench.reporting.model import RowResult, SeedResult, TableResult
 from fpd_bench.store.query import Run, Store
@@ -69,18 +66,11 @@ def row_result(row: "Row", cells: dict[int, "Cell"], runs: dict[str, Run], numbe
     result.protocol, result.counted = protocols.pop(), sum(each[metric][1] for each in mine)
     for name in metrics.known():
         if all(name in each for each in mine):
-            result.tasks[name] = over_seeds([each[name][0] for each in mine])
+            result.tasks[name] = statistics.whole_score([each[name][0] for each in mine])
     result.score = result.tasks[metric]
+    drawn = f"{metric}_sampling_sd"
+    result.drawn = [each[drawn][0] for each in mine if drawn in each]
     return result
-
-
-def over_seeds(values: Sequence[float]) -> Estimate:
-    """Mean and Student's interval over seeds; of one seed an interval without bounds."""
-    centre, n = float(np.mean(values)), len(values)
-    if n < 2:
-        return Estimate(centre, -math.inf, math.inf)
-    half = float(stats.t.ppf((1 + LEVEL) / 2, n - 1)) * float(np.std(values, ddof=1)) / math.sqrt(n)
-    return Estimate(centre, centre - half, centre + half)
 
 
 def compare(a: RowResult, b: RowResult, metric: str) -> Comparison:
@@ -90,26 +80,7 @@ def compare(a: RowResult, b: RowResult, metric: str) -> Comparison:
             f"{a.label} ({a.protocol}) and {b.label} ({b.protocol}) have {metric} of different protocols: not compared."
         )
     ours, theirs = ({seed.seed: seed.score for seed in row.seeds if seed.score is not None} for row in (a, b))
-    if ours.keys() != theirs.keys() or len(ours) < 2:
-        raise ConfigError(f"{a.label} and {b.label}: {metric} is compared over two or more seeds, the same for both.")
-    differences = np.array([ours[seed] - theirs[seed] for seed in sorted(ours)])
-    spread = float(differences.std(ddof=1))
-    if spread == 0:
-        p = 1.0 if differences[0] == 0 else 0.0
-    else:
-        t = abs(float(differences.mean())) / (spread / math.sqrt(len(differences)))
-        p = 2 * float(stats.t.sf(t, len(differences) - 1))
-    return Comparison(over_seeds(differences.tolist()), p)
-
-
-def ranked(table: TableResult) -> list[RowResult]:
-    """The measured rows that may be ranked together: those of the baseline's protocol, or of the most frequent one."""
-    measured = [row for row in table.rows if row.score is not None]
-    if not of_all_images(table.metric) or not measured:
-        return measured
-    names = [row.protocol for row in measured]
-    first = next((row.protocol for row in measured if row.label == table.baseline), max(names, key=names.count))
-    return [row for row in measured if row.protocol == first]
+    return statistics.compare_wholes(ours, theirs, f"{a.label} and {b.label}, {metric}")
 
 
 def protocol_notes(table: TableResult, protocols: dict[str, dict[str, Any]]) -> list[str]:

@@ -11,9 +11,10 @@ from fpd_bench.evals.statistics import Estimate
 from fpd_bench.reporting import set_metrics
 from fpd_bench.reporting.latex import to_latex
 from fpd_bench.reporting.model import RowResult, TableResult
+from fpd_bench.reporting.number_words import NONE, claim_text, estimate_text, p_text
+from fpd_bench.reporting.outlook_frame import outlook_frame, outlook_notes
 from fpd_bench.reporting.words import markdown
 
-NONE = "–"
 OTHER_BENCH = (
     "Published numbers come from the paper's benches (MaskGen on GenEval, MaskGIT on ImageNet). Ours come from this "
     "profile's own bench, so the two stand side by side but are not expected to be equal: compare the differences "
@@ -24,9 +25,10 @@ READING_OF_ALL = (
     "paired by seed. They are only compared under one protocol, and the paper does not say its own."
 )
 READING = (
-    "Intervals are 95% two-level bootstraps over seeds and prompts within task. Differences are paired by seed, prompt "
-    "and noise; p is a sign-flip test on prompts, Holm-adjusted over the table. Bold: the best row and all that cannot "
-    "be told from it (p < 0.05 and an interval without 0 tell them apart)."
+    "Intervals are 95% and speak of new seeds and new prompts. Two rows have one difference, paired by seed, prompt "
+    "and noise, with one interval and one p: p < 0.05 exactly where the interval excludes 0. A verdict needs p < 0.05 "
+    "after Holm's adjustment over the claims of the table. Bold: the rows that may be the best, with 95% confidence. "
+    "How often these are wrong: docs/statistics.md."
 )
 
 
@@ -51,7 +53,7 @@ def main_frame(table: TableResult) -> pd.DataFrame:
             "Seeds": str(sum(seed.score is not None for seed in row.seeds)),
             "Images": str(row.images) if row.images else NONE,
             versus: _delta(row, table, metric.digits),
-            "p": p_text(row.delta.p) if row.delta else NONE,
+            "p": p_text(row.delta.p if row.delta else None),
             "Of teacher": NONE if row.kept is None else f"{row.kept:.0%}",
             "Published": _published(row.published, metric.published_digits),
             "Published Δ": _published(row.published_delta, metric.published_digits, "+"),
@@ -67,19 +69,6 @@ def main_frame(table: TableResult) -> pd.DataFrame:
 def score_text(row: RowResult, places: int = 3) -> str:
     """'0.432 [0.410, 0.455]', or why there is no number."""
     return estimate_text(row.score, places=places) if row.score else row.state
-
-
-def estimate_text(estimate: Estimate, sign: str = "", places: int = 3) -> str:
-    """Mean and interval with so many decimals; sign='+' for differences. Without bounds, the mean alone."""
-    form = f"{sign}.{places}f"
-    if math.isinf(estimate.low):
-        return f"{estimate.value:{form}}"
-    return f"{estimate.value:{form}} [{estimate.low:{form}}, {estimate.high:{form}}]"
-
-
-def p_text(p: float) -> str:
-    """p with three decimals, '<0.001' below."""
-    return "<0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def _delta(row: RowResult, table: TableResult, places: int) -> str:
@@ -105,10 +94,11 @@ def claims_frame(table: TableResult) -> pd.DataFrame:
     return pd.DataFrame(
         [
             {
-                "Claim": claim.text,
+                "Claim": claim_text(claim),
                 "Published Δ": _published(claim.published, metric.published_digits, "+"),
                 "Ours Δ": estimate_text(claim.ours.difference, "+", metric.digits) if claim.ours else NONE,
-                "p": p_text(claim.ours.p) if claim.ours else NONE,
+                "p": p_text(claim.p),
+                "p Holm": p_text(claim.p_holm),
                 "Verdict": claim.verdict,
             }
             for claim in table.claims
@@ -192,7 +182,7 @@ def numbers_frame(table: TableResult) -> pd.DataFrame:
             "seeds": sum(seed.score is not None for seed in row.seeds),
             "images": row.images,
             **_columns("delta", delta),
-            "p_holm": row.delta.p if row.delta else None,
+            "p": row.delta.p if row.delta else None,
             "best": row.best,
             "kept_of_teacher": row.kept,
             "published": row.published,
@@ -228,7 +218,10 @@ def notes(table: TableResult) -> list[str]:
     finished, planned = table.done
     said = []
     if any(len(row.seeds) == 1 and row.scores for row in table.rows):
-        said.append("A row with one seed has an interval over prompts only: it says nothing about retraining.")
+        said.append(
+            "A row with one seed has an interval over prompts only: it says nothing of another training, so its "
+            "differences have no p and its claims no verdict."
+        )
     if table.teacher is not None:
         said.append(f"Of teacher: share of its 16-step score ({table.teacher:.3f}) on the same suite.")
     if tasks := sorted({task for row in table.rows if row.novelty for task in row.novelty.tasks}):
@@ -237,7 +230,7 @@ def notes(table: TableResult) -> list[str]:
             f"against the other prompts of the same tasks ({', '.join(metrics.shown(task).label for task in tasks)}). "
             "Training scenes of other tasks may show a withheld relation without naming it."
         )
-    said += table.notes
+    said += outlook_notes(table) + table.notes
     data = f"{finished} of {planned} runs finished; data {table.content}."
     return [*said, f"Profile {table.profile}; suite {table.suite or 'none yet'}; {data}"]
 
@@ -263,6 +256,7 @@ def sections(table: TableResult) -> list[tuple[str, pd.DataFrame]]:
     of_all = set_metrics.of_all_images(table.metric)
     frames = [
         ("Claims", claims_frame(table)),
+        ("What it takes to decide", outlook_frame(table)),
         ("All metrics" if of_all else "By task", tasks_frame(table)),
         ("Novel compositions", novelty_frame(table)),
         ("Published", published_frame(table)),

@@ -53,7 +53,10 @@ def project(tmp_path):
 
 def write_fid(results, cell, value, protocol):
     folder = write_run(results, cell.run_id, cell.config, per_task=1, size=8, steps=5)
-    rows = [{"metric": name, "value": value, "n": protocol["images"], "protocol": protocol} for name in ("fid", "is")]
+    numbers = {"fid": value, "is": value, "fid_sampling_sd": 0.04}
+    rows = [
+        {"metric": name, "value": one, "n": protocol["images"], "protocol": protocol} for name, one in numbers.items()
+    ]
     write_lines(folder / "eval" / "test.jsonl", rows)
     finish(folder)
 
@@ -82,6 +85,7 @@ def test_lower_is_better_and_other_protocols_are_never_ranked(project):
     assert any("of different protocols: not compared" in note for note in table.notes)
     assert "Rows of different protocols are not ranked together." in table.notes
     assert table.teacher is None and ste.kept is None
+    assert table.floor.sampling_sd == pytest.approx(0.04) and table.floor.seed_sd > 0.05
 
 
 def test_rows_without_runs_stand_beside_the_others(project, tmp_path):

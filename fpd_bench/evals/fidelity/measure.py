@@ -123,7 +123,7 @@ def _values(
             f"{len(made.vectors)} images span fewer than the {made.vectors.shape[1]} dimensions: FID is biased upward."
         )
     statistics = reference.statistics or _statistics(real)
-    values = {"fid": frechet(_statistics(made), statistics)}
+    values = {"fid": frechet(_statistics(made), statistics), "fid_sampling_sd": _sampling_sd(made.vectors, statistics)}
     values["is"] = inception_score(made.logits, preset)
     if preset.papers and len(made.vectors) != preset.papers:
         sizes = preset.split_sizes(len(made.vectors))
@@ -162,6 +162,16 @@ def inception_score(logits: Tensor, preset: Preset) -> float:
         for part in logits[order].split(preset.split_sizes(len(logits)))
     ]
     return float(np.mean(scores))
+
+
+def _sampling_sd(vectors: Tensor, real: Statistics) -> float:
+    """SD of FID if the images were drawn again from the same network, from two halves, every second image in each.
+
+    Half the images have twice the variance, and the halves share their bias, so it is |FID_1 - FID_2| / 2: one draw of
+    it, to be averaged in squares over runs.
+    """
+    one, other = (frechet(_moments(vectors[start::2]), real) for start in (0, 1))
+    return abs(one - other) / 2
 
 
 def _statistics(features: Features | None) -> Statistics:

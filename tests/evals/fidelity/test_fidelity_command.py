@@ -25,7 +25,8 @@ def test_numbers_and_their_protocol(folders, tmp_path, capsys):
     common = [made, "--reference", real, "--preset", "lite0", "--cache", str(tmp_path / "cache")]
     assert main([*common, "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
-    assert set(told["values"]) == {"fid", "is", "precision", "recall", "kid"} and told["values"]["fid"] > 0
+    assert set(told["values"]) == {"fid", "fid_sampling_sd", "is", "precision", "recall", "kid"}
+    assert told["values"]["fid"] > told["values"]["fid_sampling_sd"] > 0
     assert told["protocol"]["images"] == 20 and "FID is biased upward" in told["notes"][0]
     assert main(common) == 0
     out, err = capsys.readouterr()

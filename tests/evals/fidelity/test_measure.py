@@ -94,7 +94,7 @@ def test_a_reference_as_published_gives_what_its_images_give(tiny, both, tmp_pat
     assert whole.values == pytest.approx(images.values, rel=1e-3)
     np.savez(tmp_path / "statistics.npz", mu=vectors.mean(0), sigma=np.cov(vectors, rowvar=False))
     bare = measure(open_images(here), open_reference(tmp_path / "statistics.npz"), tiny)
-    assert set(bare.values) == {"fid", "is"} and "no precision, recall or KID" in bare.notes[0]
+    assert set(bare.values) == {"fid", "fid_sampling_sd", "is"} and "no precision, recall or KID" in bare.notes[0]
 
 
 def test_any_packing_of_the_same_images_gives_the_same_numbers(tiny, both, tmp_path):
@@ -168,3 +168,14 @@ def test_what_cannot_be_compared_is_refused(tiny, both, folder, tmp_path):
     np.savez(tmp_path / "floats.npz", arr_0=np.zeros((3, 8, 8, 3)))
     with pytest.raises(AssetError, match="images are uint8"):
         open_images(tmp_path / "floats.npz")
+
+
+def test_two_halves_tell_how_far_fid_moves_when_the_images_are_drawn_again(tiny, folder, tmp_path):
+    vectors = features(random_images(400, 0))[0]
+    np.savez(tmp_path / "statistics.npz", mu=vectors.mean(0), sigma=np.cov(vectors, rowvar=False))
+    real = open_reference(tmp_path / "statistics.npz")
+    draws = [open_images(folder(f"draw{n}", random_images(100, n, 0.1))) for n in range(1, 31)]
+    found = [measure(images, real, tiny).values for images in draws]
+    drawn = np.std([values["fid"] for values in found], ddof=1)
+    halves = np.sqrt(np.mean([values["fid_sampling_sd"] ** 2 for values in found]))
+    assert halves == pytest.approx(drawn, rel=0.4)

@@ -1,0 +1,44 @@
+"""The quantile of an error that has two parts, the first of which is known from very few observations.
+
+For parts of variance v1, v2 on d1, d2 degrees of freedom and share = v1 / (v1 + v2) it is
+  max(share^2 t(d1) + (1 - share^2) t(d2), sqrt(share) t(d1))
+with Student's quantiles t, in standard errors. The square is the weight that a part has in Satterthwaite's rule, but
+quantiles are averaged instead of degrees of freedom: the latter's estimate is far off when d1 is 2. The second term
+keeps an interval from ever being narrower than the first part alone would make it. The rule was chosen by simulation
+among six (docs/statistics.md).
+
+All functions take numbers or arrays; d1 or d2 of 0 stands for a part without variance.
+"""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import stdtrit
+
+LEAST = 1e-30  # smaller p are given as this
+HALVINGS = 60
+
+Floats = NDArray[np.float64]
+
+
+def critical(share: ArrayLike, d1: ArrayLike, d2: ArrayLike, alpha: ArrayLike) -> Floats:
+    """How many standard errors the error exceeds, either way, with probability `alpha`."""
+    share = np.asarray(share, dtype=float)
+    first, second = _student(d1, alpha), _student(d2, alpha)
+    mixed = np.where(share < 1, share**2 * first + (1 - share**2) * second, first)
+    return np.where(share > 0, np.maximum(mixed, np.sqrt(share) * first), second)
+
+
+def _student(df: ArrayLike, alpha: ArrayLike) -> Floats:
+    return -stdtrit(np.maximum(np.asarray(df, dtype=float), 1), np.asarray(alpha, dtype=float) / 2)
+
+
+def two_sided(t: ArrayLike, share: ArrayLike, d1: ArrayLike, d2: ArrayLike) -> Floats:
+    """p of an error of `t` standard errors: the alpha at which it is critical. Found by halving an interval."""
+    away, share = np.abs(np.asarray(t, dtype=float)), np.asarray(share, dtype=float)
+    shape = np.broadcast(away, share).shape
+    low, high = np.full(shape, np.log(LEAST)), np.zeros(shape)
+    for _ in range(HALVINGS):
+        middle = (low + high) / 2
+        beyond = critical(share, d1, d2, np.exp(middle)) > away
+        low, high = np.where(beyond, middle, low), np.where(beyond, high, middle)
+    return np.exp(high)

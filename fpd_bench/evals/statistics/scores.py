@@ -1,0 +1,99 @@
+"""The scores of a row, image by image, and the score that they make together.
+
+Letters: S seeds (trained runs), P prompts, R images of a prompt (replicates), T tasks. The score of a row is GenEval's:
+the plain mean of the T task means. All seeds of all rows see the same prompts.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fpd_bench.errors import ConfigError
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Scores:
+    """The scores of one row: its runs (one per seed) on the same prompts and images, in canonical order.
+
+    values: [S, P, R]. seeds, prompts and tasks name the axes; tasks[p] is the task of prompt p.
+    """
+
+    values: Floats
+    seeds: tuple[int, ...]
+    prompts: tuple[str, ...]
+    tasks: tuple[str, ...]
+
+    @classmethod
+    def collect(
+        cls, runs: dict[int, dict[tuple[str, int], float]], tasks: dict[str, str], label: str = "row"
+    ) -> "Scores":
+        """From {seed: {(prompt, replicate): score}} and {prompt: task}. Input order is irrelevant.
+
+        Raises ConfigError if the seeds were not scored on exactly the same images: no silent smaller n.
+        """
+        seeds = sorted(runs)
+        keys = sorted(runs[seeds[0]])
+        for seed in seeds[1:]:
+            if runs[seed].keys() != set(keys):
+                different = sorted(runs[seed].keys() ^ set(keys))
+                raise ConfigError(
+                    f"{label}: seeds {seeds[0]} and {seed} were not scored on the same images "
+                    f"({len(different)} differ, first {different[0]}). Compare runs of one suite with "
+                    f"equal images_per_prompt."
+                )
+        prompts = sorted({prompt for prompt, _ in keys})
+        replicates = sorted({replicate for _, replicate in keys})
+        if len(keys) != len(prompts) * len(replicates):
+            raise ConfigError(f"{label}: {len(keys)} scores for {len(prompts)} prompts x {len(replicates)} images.")
+        values = np.array([[runs[seed][key] for key in keys] for seed in seeds], dtype=float)
+        shape = (len(seeds), len(prompts), len(replicates))
+        return cls(values.reshape(shape), tuple(seeds), tuple(prompts), tuple(tasks[prompt] for prompt in prompts))
+
+    @property
+    def prompt_means(self) -> Floats:
+        """[S, P]: mean over the images of a prompt."""
+        return self.values.mean(axis=2)
+
+    @property
+    def weights(self) -> Floats:
+        """[P]: the weight of each prompt in the overall score, 1 / (T n_task)."""
+        names, index, counts = np.unique(np.array(self.tasks), return_inverse=True, return_counts=True)
+        return 1.0 / (len(names) * counts[index])
+
+    @property
+    def strata(self) -> NDArray[np.int64]:
+        """[P]: the number of each prompt's task, from 0 in the order of their names."""
+        return np.unique(np.array(self.tasks), return_inverse=True)[1]
+
+    @property
+    def per_seed(self) -> Floats:
+        """[S]: the overall score of each seed."""
+        return self.prompt_means @ self.weights
+
+    def of_task(self, task: str) -> "Scores":
+        """The same runs on the prompts of one task."""
+        return self.of_prompts({prompt for prompt, name in zip(self.prompts, self.tasks, strict=True) if name == task})
+
+    def of_prompts(self, chosen: Collection[str]) -> "Scores":
+        """The same runs on some of the prompts; the tasks that have none of them are gone."""
+        keep = [p for p, prompt in enumerate(self.prompts) if prompt in chosen]
+        prompts, tasks = tuple(self.prompts[p] for p in keep), tuple(self.tasks[p] for p in keep)
+        return Scores(self.values[:, keep], self.seeds, prompts, tasks)
+
+    def minus(self, other: "Scores", label: str = "the two rows") -> "Scores":
+        """Image by image difference. Raises ConfigError unless both rows have the same seeds, prompts and images."""
+        if self.seeds != other.seeds:
+            raise ConfigError(
+                f"{label}: seeds {self.seeds} and {other.seeds}; a paired test needs the same. Run the missing."
+            )
+        if (self.prompts, self.tasks, self.values.shape) != (other.prompts, other.tasks, other.values.shape):
+            raise ConfigError(
+                f"{label}: {len(self.prompts)} and {len(other.prompts)} prompts with {self.values.shape[2]} and "
+                f"{other.values.shape[2]} images, not the same ones; a paired test needs the same suite and "
+                f"images_per_prompt."
+            )
+        return Scores(self.values - other.values, self.seeds, self.prompts, self.tasks)

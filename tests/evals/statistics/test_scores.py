@@ -1,0 +1,53 @@
+"""Scores of a row: the score that they make, and refusal of rows that cannot be paired."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fpd_bench.errors import ConfigError
+from fpd_bench.evals import statistics as stats
+from tests.evals.statistics.tables import as_runs, simulate
+
+
+def test_the_score_is_the_plain_mean_of_task_means_even_when_tasks_have_unequal_sizes():
+    values = np.array([1.0, 1.0, 1.0, 0.0]).reshape(1, 4, 1)
+    scores = stats.Scores(values, (0,), tuple("abcd"), ("counting", "counting", "counting", "colors"))
+    assert scores.per_seed == pytest.approx([0.5])
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.randoms(use_true_random=False))
+def test_the_order_of_seeds_prompts_and_images_is_irrelevant(random):
+    scores = simulate(np.random.default_rng(3), seeds=3, per_task=3)
+    runs, tasks = as_runs(scores)
+    shuffled = {}
+    for seed in random.sample(sorted(runs), len(runs)):
+        shuffled[seed] = dict(random.sample(sorted(runs[seed].items()), len(runs[seed])))
+    again = stats.Scores.collect(shuffled, tasks)
+    np.testing.assert_array_equal(again.values, scores.values)
+    assert stats.score(again) == stats.score(scores)
+
+
+def test_a_missing_image_is_an_error_not_a_smaller_n():
+    runs, tasks = as_runs(simulate(np.random.default_rng(6), seeds=2, per_task=2))
+    del runs[1][("0003", 2)]
+    with pytest.raises(ConfigError, match="seeds 0 and 1 were not scored on the same images"):
+        stats.Scores.collect(runs, tasks, "STE")
+
+
+def test_rows_of_other_seeds_or_prompts_cannot_be_paired():
+    rng = np.random.default_rng(7)
+    a = simulate(rng, seeds=3, per_task=4)
+    with pytest.raises(ConfigError, match="needs the same. Run the missing"):
+        stats.compare(a, simulate(rng, seeds=2, per_task=4))
+    with pytest.raises(ConfigError, match="same suite and images_per_prompt"):
+        stats.compare(a, simulate(rng, seeds=3, per_task=5))
+
+
+def test_statistics_never_load_torch_and_open_at_once():
+    code = "import sys, fpd_bench.evals.statistics; sys.exit(any(m in sys.modules for m in ('torch', 'scipy.stats')))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
