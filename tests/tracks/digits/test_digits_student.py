@@ -8,7 +8,7 @@ from fpd_bench.distill.trainer import train
 from fpd_bench.models.streams import generator_of
 from fpd_bench.runs.perform.suite_images import one_step, to_pixels
 
-SMALL = ("optim.steps=3", "optim.batch=8", "drift.samples_per_condition=4", "drift.blocks=[2]", "execution.log_every=1")
+SMALL = ("optim.steps=3", "optim.batch=8", "optim.samples_per_condition=4", "drift.blocks=[2]", "execution.log_every=1")
 
 
 class Recorder:
