@@ -191,7 +191,7 @@ def _scored(track, images) -> Finding:
     """One picture through GenEval's detector and colours."""
     began, suite = time.monotonic(), track.suite("validation")
     item = next(item for item in suite.items if item.metadata["tag"] == "colors")
-    detail = suite.score((images[:1] * 255).byte(), [item])[0]["detail"]
+    detail = suite.score((images[:1] * 255).byte().permute(0, 2, 3, 1).numpy(), [item])[0]["detail"]
     weights = detail["detector"].get("weights_sha256", "")[:12]
     return Finding("ok", "scorer", f"{detail['detector']['backend']}, weights {weights} ({_since(began)})")
 

@@ -16,7 +16,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from fpd_bench.bench import Suite, Track
+from fpd_bench.bench import Images, Suite, Track
 from fpd_bench.config.identity import trains
 from fpd_bench.config.schema import RunConfig
 from fpd_bench.errors import Diverged, Interrupted, OddFile, RunError
@@ -181,9 +181,9 @@ def _sample(
     if not total:
         raise RunError(f"suite '{suite.name}' of track '{config.track.name}' has no items to draw")
     drawn = image_shards.kept(folder, BATCH, total, lambda message: recorder.event("warning", message=message))
-    shard: list[np.ndarray] = []
+    shard: list[Images] = []
     for image in _drawn(config, source, student, suite, drawn):
-        shard.append(image.permute(1, 2, 0).cpu().numpy())
+        shard.append(image)
         if drawn + len(shard) < total and len(shard) < BATCH:
             continue
         need_space(run.path, shard[0].nbytes * len(shard))
@@ -197,10 +197,8 @@ def _sample(
     image_shards.join(folder, run.samples(suite.name), len(suite.items), replicates, BATCH)
 
 
-def _drawn(
-    config: RunConfig, source: Source, student: nn.Module | None, suite: Suite, begin: int
-) -> Iterator[torch.Tensor]:
-    """The suite's images uint8 [3, H, W] in order, without the first `begin`."""
+def _drawn(config: RunConfig, source: Source, student: nn.Module | None, suite: Suite, begin: int) -> Iterator[Images]:
+    """The suite's images uint8 [H, W, 3] in order, without the first `begin`."""
     from fpd_bench.runs.perform.suite_images import run_images
 
     replicates = config.evaluation.images_per_prompt
@@ -235,8 +233,7 @@ def _score(run: RunDir, suite: Suite, recorder: RunRecorder) -> list[Row]:
     for n, (item, pixels) in enumerate(zip(suite.items, image_shards.by_item(run.samples(suite.name)), strict=True), 1):
         replicates = range(len(pixels))
         if any((item.id, replicate) not in rows for replicate in replicates):  # all again: a batch is scored as one
-            batch = torch.from_numpy(pixels.copy()).permute(0, 3, 1, 2).contiguous()
-            for replicate, record in zip(replicates, suite.score(batch, [item] * len(pixels)), strict=True):
+            for replicate, record in zip(replicates, suite.score(pixels, [item] * len(pixels)), strict=True):
                 row = {"item": item.id, "replicate": replicate, "task": record["task"], "prompt": item.prompt}
                 row |= {"score": float(record["score"]), "detail": record["detail"]}
                 rows[item.id, replicate] = row
