@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from fpd_bench.assets.hub_pipelines import locate
 from fpd_bench.bench import Images, Suite
-from fpd_bench.config.generators import locate
 from fpd_bench.config.schema import GeneratorConfig, RunConfig
 from fpd_bench.errors import AssetError, ConfigError, FpdError, UnknownName
 from fpd_bench.models import devices

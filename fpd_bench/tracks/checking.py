@@ -9,12 +9,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from fpd_bench.assets.inception import inception_file
 from fpd_bench.assets.kinds import KINDS
 from fpd_bench.assets.published import DEIT, OPTIONAL, PUBLISHED, Published, caption_files, files_of, reference_file
 from fpd_bench.assets.shards import parts
 from fpd_bench.assets.values import check_values
 from fpd_bench.assets.weight_files import contents, refuse_foreign
-from fpd_bench.config.fidelity_files import ADM_TRACKS, inception_file
+from fpd_bench.config.fidelity_files import ADM_TRACKS
 from fpd_bench.errors import AssetError, FpdError
 from fpd_bench.records.layout import sha256
 from fpd_bench.tracks.memory import available_bytes

@@ -9,10 +9,11 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from fpd_bench.assets import missing
+from fpd_bench.assets.hub_pipelines import locate
 from fpd_bench.bench import Item, Suite
-from fpd_bench.config import generators as requirements
 from fpd_bench.config.check import check
-from fpd_bench.config.generators import check_generator, locate
+from fpd_bench.config.generators import check_generator
 from fpd_bench.config.schema import ExecutionConfig, GeneratorConfig, RunConfig
 from fpd_bench.errors import AssetError, ConfigError, UnknownName
 from fpd_bench.generators.layout import read_layout
@@ -26,7 +27,7 @@ SUITE = Suite("test", tuple(Item(str(i), text, {}) for i, text in enumerate(PROM
 
 @pytest.fixture(autouse=True)
 def forget():
-    requirements.locate.cache_clear()
+    locate.cache_clear()
 
 
 def config(folder, micro_batch=0, seed=0, steps=2, **settings):
@@ -137,7 +138,7 @@ def test_what_is_missing_is_said_before_any_work(pipeline_folder, tmp_path, monk
         check_generator(config(pipeline_folder, timesteps=[399]))
     with pytest.raises(ConfigError, match="generator.dtype must be one of float32, float16, bfloat16; got 'half'"):
         check_generator(config(pipeline_folder, dtype="half"))
-    monkeypatch.setattr(requirements, "find_spec", lambda name: None)
+    monkeypatch.setattr(missing, "find_spec", lambda name: None)
     with pytest.raises(ConfigError, match=r"pip install 'fpd-bench\[diffusers\]'"):
         check_generator(config(pipeline_folder))
     check_generator(config("someone/anything"), here=False)  # a report asks for nothing

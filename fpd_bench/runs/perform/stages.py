@@ -60,7 +60,7 @@ def perform(run: RunDir, bench: Bench) -> Outcome:
 
 def _with_less_memory(run: RunDir, outcome: Outcome) -> bool:
     """Whether the run ran out of memory and half the micro-batch may help; the next attempt will use it."""
-    if not outcome.message.startswith("out_of_memory"):
+    if outcome.failure_class != "out_of_memory":
         return False
     config = run.config()
     size = micro_batch(run, config.execution.micro_batch)
@@ -275,7 +275,7 @@ def _failed(run: RunDir, recorder: RunRecorder, error: Exception) -> Outcome:
         recorder.event("failed", failure_class=kind, message=message, traceback=text)
     except OSError as second:  # the disk may be what failed; the outcome still carries the message
         message = f"{message} (and the run directory cannot be written: {second})"
-    return Outcome(run.run_id, "failed", f"{kind}: {message}")
+    return Outcome(run.run_id, "failed", message, kind)
 
 
 def _not_begun(run: RunDir, error: Exception) -> Outcome:
@@ -286,4 +286,4 @@ def _not_begun(run: RunDir, error: Exception) -> Outcome:
     row = {"failure_class": kind, "message": message, "traceback": "".join(traceback.format_exception(error))}
     with suppress(OSError, OddFile):
         run.append_event(run.next_event("failed") | row)
-    return Outcome(run.run_id, "failed", f"{kind}: {message}")
+    return Outcome(run.run_id, "failed", message, kind)
