@@ -18,8 +18,8 @@ class StopFlag:
     """
 
     def __init__(self, parent: int | None = None, around: "StopFlag | None" = None) -> None:
-        self.requests = around.requests if around else 0
-        self.signal = around.signal if around else 0
+        self.requests: int = around.requests if around is not None else 0
+        self.signal: int = around.signal if around is not None else 0
         self._parent, self._around = parent, around
 
     def __bool__(self) -> bool:
@@ -28,7 +28,7 @@ class StopFlag:
     def _note(self, number: int, frame: FrameType | None) -> None:
         self.requests += 1
         self.signal = number
-        if self._around:
+        if self._around is not None:
             self._around._note(number, frame)
 
 
