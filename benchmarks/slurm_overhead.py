@@ -85,14 +85,14 @@ def measure(folder: Path, runs: int, block: int, parallel: int) -> tuple[Side, S
 
 def by_us(configs: list[Any], folder: Path, parallel: int, side: Side) -> None:
     """A block through our launcher, followed to its end."""
-    from fpd_bench.runs.execute.options import Executor
+    from fpd_bench.runs.execute.options import ExecutorOptions
     from fpd_bench.runs.folder.failures import Patience
     from fpd_bench.runs.folder.rundir import RunDir
     from fpd_bench.runs.slurm.follow import run_slurm
 
     began = time.time()
     runs = [RunDir.create(folder / "results", config) for config in configs]
-    executor = Executor("slurm", timeout_min=MINUTES, max_parallel=parallel)
+    executor = ExecutorOptions("slurm", timeout_min=MINUTES, max_parallel=parallel)
     _submitted, ended = run_slurm(runs, folder / "results", executor, lambda outcome: None, Patience(0), False)
     side.seconds += time.time() - began
     if not ended or not all(run.is_done() for run in runs):

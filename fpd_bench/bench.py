@@ -8,13 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from fpd_bench.models.backbones import FeatureBackbone
 from fpd_bench.models.condition import Condition
 
-__all__ = ["Condition", "Item", "Suite", "Tokenizer", "Track"]
+__all__ = ["Condition", "Images", "Item", "Suite", "Tokenizer", "Track"]
+
+
+Images = NDArray[np.uint8]  # [n, H, W, 3] from the sampler to the scorer, as stored; one image is [H, W, 3]
 
 
 class Tokenizer(Protocol):
@@ -47,7 +52,7 @@ Measure = Callable[[Path, str, Callable[[int, int], None]], list[dict[str, Any]]
 class Suite:
     """A named list of items and the scorer that turns images into records.
 
-    score(images uint8 [n, 3, H, W], items of the same length) -> one record per image:
+    score(images uint8 [n, H, W, 3], items of the same length) -> one record per image:
     {"score": float, "task": str, "detail": dict}. None: an image by itself has no score.
     measure(file of all images, device, progress) -> numbers of all images together, one record each:
     {"metric": str, "value": float, "n": images, "protocol": dict}; numbers of different protocols are never ranked.
@@ -56,7 +61,7 @@ class Suite:
     name: str
     items: tuple[Item, ...]
     condition: Condition
-    score: Callable[[Tensor, list[Item]], list[dict[str, Any]]] | None
+    score: Callable[[Images, list[Item]], list[dict[str, Any]]] | None
     measure: Measure | None = None
 
 

@@ -100,6 +100,7 @@ def _many(asked: argparse.Namespace) -> int:
 def _looker(asked: argparse.Namespace) -> "Callable[[], Plan]":
     """What looks at the runs that are asked for."""
     from fpd_bench.runs.execute import sweep_plan
+    from fpd_bench.runs.execute.options import split_executor
 
     if asked.what is None:
         return lambda: sweep_plan.everything(asked.results)
@@ -110,7 +111,7 @@ def _looker(asked: argparse.Namespace) -> "Callable[[], Plan]":
         )
     from fpd_bench.config.spec import load_sweep
 
-    sweep = load_sweep(asked.what, sweep_plan.split_executor(asked.overrides)[1])
+    sweep = load_sweep(asked.what, split_executor(asked.overrides)[1], here=False)
     return lambda: sweep_plan.plan(sweep, asked.results)
 
 

@@ -8,7 +8,7 @@ The same command continues what was interrupted and runs what is missing. key=va
 profile=NAME, seeds=[0,1], executor=local|inline|slurm, executor.workers=N, and any field of fpd_bench/config/schema.py.
 What it will cost: --dry-run plan.gpu=H100 plan.utilisation=0.35 (always with profile=paper), see docs/paper_scale.md.
 On a cluster: executor=slurm executor.partition=P executor.timeout_min=240 execution.device=cuda, see docs/clusters.md.
-Exit code: 0 all runs have a result, 1 some have not, 2 the request is wrong.
+Exit code: 0 all runs have a result, 1 some have not, 2 the request is wrong, 130 Ctrl-C stopped it.
 """
 
 import argparse
@@ -20,11 +20,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fpd_bench.cli import Parser, leave
-from fpd_bench.errors import ConfigError, FpdError
+from fpd_bench.errors import FpdError
 from fpd_bench.store import address
 
 if TYPE_CHECKING:
     from fpd_bench.config.spec import Sweep
+    from fpd_bench.costs.estimate import Asked
+    from fpd_bench.runs.execute.executor import Executor
+    from fpd_bench.runs.execute.sweep_plan import Plan
 
 RESULTS = Path("results")
 
@@ -54,94 +57,97 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _sweep(asked: argparse.Namespace) -> int:
-    from fpd_bench.assets.published import rehearsal
     from fpd_bench.config.spec import load_sweep
-    from fpd_bench.costs import report as costs
     from fpd_bench.costs.card import split_plan
     from fpd_bench.runs.execute import sweep_plan
-    from fpd_bench.runs.execute.options import fitted
-    from fpd_bench.runs.execute.preflight import check_machine
-    from fpd_bench.runs.slurm import batch_sweep
-    from fpd_bench.runs.watch import past_durations
-    from fpd_bench.runs.watch.live_view import SweepView
-    from fpd_bench.runs.watch.scores import run_score
+    from fpd_bench.runs.execute.executor import choose
+    from fpd_bench.runs.execute.options import split_executor
 
-    executor, overrides = sweep_plan.split_executor(asked.overrides)
-    priced, overrides = split_plan(overrides)
-    sweep = load_sweep(asked.file, overrides, here=not asked.dry_run)
-    if asked.detach and executor.name != "slurm":
-        raise ConfigError(f"--detach needs executor=slurm; the executor is '{executor.name}'.")
+    options, overrides = split_executor(asked.overrides)
+    priced, asked.overrides = split_plan(overrides)
+    sweep = load_sweep(asked.file, asked.overrides, here=False)
+    executor = choose(options, sweep)
     if asked.cancel:
-        print(batch_sweep.cancel(sweep, asked.results), file=sys.stderr)
+        print(executor.cancel(sweep, asked.results), file=sys.stderr)
         return 0
-    executor = fitted(executor, [config.execution for config in sweep.runs().values()])
-    note = batch_sweep.check(executor, sweep) if executor.name == "slurm" else ""
-    if note:
-        print(note, file=sys.stderr)
+    _say(executor.check(sweep, asked.detach))
     plan = sweep_plan.plan(sweep, asked.results)
     print(f"{sweep.title}: {plan.sentence(len(sweep.cells))}", file=sys.stderr)
     if asked.dry_run:
-        for run_id, state in plan.states.items():
-            print(f"{run_id}  {state.state:<11}  {plan.labels[run_id]}")
-        if executor.name == "slurm":
-            print(batch_sweep.preview(plan, sweep, asked.results, executor))
-        elif plan.todo:
-            expected = past_durations.expect([sweep.runs()[run_id] for run_id in plan.todo], asked.results)
-            print(f"\n{past_durations.told(expected, 1, 'hours of one worker')}")
-        todo = {run_id: sweep.runs()[run_id] for run_id in plan.todo}
-        if todo and (priced.gpu or sweep.profile == "paper"):
-            print(costs.report(todo, plan.labels, priced))
-        with rehearsal(print):
-            load_sweep(asked.file, overrides)  # says what is missing on this machine
-        check_machine(todo.values(), here=False)
-        return 0
+        return _dry_run(asked, sweep, plan, executor, priced)
     _bring_up_to_date(asked)  # a wrong address is told before the work, not after it
     if plan.todo:
-        check_machine([sweep.runs()[run_id] for run_id in plan.todo], here=executor.name != "slurm")
-        sweep_plan.check_results(asked.results)
-        if executor.name == "slurm":
-            costs.refuse_too_big({run_id: sweep.runs()[run_id] for run_id in plan.todo}, plan.labels, priced)
-        labels = {run_id: plan.labels[run_id] for run_id in plan.todo}
-
-        def score(run_id: str) -> float | None:
-            return run_score(sweep_plan.open_run(asked.results, run_id), sweep.metric)
-
-        with SweepView(labels, lambda run_id: sweep_plan.open_run(asked.results, run_id), score) as view:
-            if executor.name == "slurm":
-                reason = batch_sweep.carry_out(sweep, plan.todo, asked.results, executor, view.tell, asked.detach)
-            else:
-                reason = sweep_plan.carry_out(sweep, plan.todo, asked.results, executor, view.tell)
-        if reason:
-            print(reason, file=sys.stderr)
-        if executor.name == "slurm" and reason.endswith(batch_sweep.LATER):
-            return 0
+        code = _work(asked, sweep, plan, executor, priced)
+        if code is not None:
+            return code
     return _conclude(asked, sweep)
 
 
+def _dry_run(asked: argparse.Namespace, sweep: "Sweep", plan: "Plan", executor: "Executor", priced: "Asked") -> int:
+    """Say what would run, what it would cost, and what is missing on this machine."""
+    from fpd_bench.assets.missing import refuse
+    from fpd_bench.costs import report as costs
+    from fpd_bench.runs.execute.preflight import check_machine, missing_files
+
+    print(plan.table(), end="")
+    text = executor.preview(sweep, plan, asked.results)
+    print(text, end="\n" if text else "")
+    todo = plan.to_do(sweep)
+    if todo and (priced.gpu or sweep.profile == "paper"):
+        print(costs.report(todo, plan.labels, priced))
+    lacking = missing_files(todo.values())
+    for one in lacking:
+        print(one.message)
+    refuse(lacking)
+    check_machine(todo.values(), here=False)
+    return 0
+
+
+def _work(asked: argparse.Namespace, sweep: "Sweep", plan: "Plan", executor: "Executor", priced: "Asked") -> int | None:
+    """Carry out what is to do; gives the exit code if that is not the end of it."""
+    from fpd_bench.assets.missing import provide
+    from fpd_bench.costs import report as costs
+    from fpd_bench.runs.execute import sweep_plan
+    from fpd_bench.runs.execute.preflight import check_machine, missing_files
+    from fpd_bench.runs.folder.stop_signals import stop_flag
+    from fpd_bench.runs.watch.live_view import SweepView
+
+    todo = plan.to_do(sweep)
+    provide(missing_files(todo.values()))
+    check_machine(todo.values(), here=executor.here)
+    sweep_plan.check_results(asked.results)
+    if not executor.here:  # what does not fit is told before anything is queued
+        costs.refuse_too_big(todo, plan.labels, priced)
+    with stop_flag() as stop, SweepView(todo, plan.labels, asked.results, sweep.metric, stop) as view:
+        ending = executor.carry_out(sweep, plan.todo, asked.results, view.tell, asked.detach)
+    if stop.signal:
+        _say(ending.message or sweep_plan.plan(sweep, asked.results).stopped())
+        return 128 + stop.signal  # as shells count
+    _say(ending.message)
+    return 0 if ending.under_way else None
+
+
 def _conclude(asked: argparse.Namespace, sweep: "Sweep") -> int:
-    from fpd_bench.costs.card import split_plan
+    """Print the scores, and what has no result or how to make the report."""
     from fpd_bench.runs.execute import sweep_plan
     from fpd_bench.runs.watch.scores import render, row_scores
 
     _bring_up_to_date(asked)
     print(render(row_scores(sweep, lambda run_id: sweep_plan.open_run(asked.results, run_id)), sweep.metric))
     after = sweep_plan.plan(sweep, asked.results)
-    missing = {run_id: state for run_id, state in after.states.items() if not state.has_result}
-    for run_id, state in missing.items():
-        print(f"{run_id} {after.labels[run_id]}: {state.state} {state.message}".rstrip(), file=sys.stderr)
-    if missing:
-        print(
-            f"{len(missing)} of {len(after.states)} runs have no result. The same command continues.", file=sys.stderr
-        )
-        for run_id in [run_id for run_id, state in missing.items() if state.traceback][:1]:
-            place = shlex.quote(str(asked.results))
-            print(f"Details: python -m fpd_bench.status {run_id} --results {place}", file=sys.stderr)
+    if after.missing:
+        _say(after.without_result(asked.results))
         return 1
-    words = [asked.file, *split_plan(sweep_plan.split_executor(asked.overrides)[1])[1]]
+    words = [asked.file, *asked.overrides]
     words += [] if asked.results == RESULTS else ["--results", str(asked.results)]
     words += [f"store.url={address.shown(asked.url)}"] if asked.url else []
-    print(f"Report: python -m fpd_bench.report {shlex.join(words)}", file=sys.stderr)
+    _say(f"Report: python -m fpd_bench.report {shlex.join(words)}")
     return 0
+
+
+def _say(text: str) -> None:
+    """Print what is no result; nothing for ''."""
+    print(text, end="\n" if text else "", file=sys.stderr)
 
 
 def _bring_up_to_date(asked: argparse.Namespace) -> None:

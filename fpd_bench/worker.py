@@ -3,14 +3,16 @@
     python -m fpd_bench.worker results/runs/3f9c0a1b2d4e
     torchrun --nproc-per-node 4 -m fpd_bench.worker results/runs/3f9c0a1b2d4e
 
-Exit code: 0 the run has a result, 1 it failed, was interrupted or is another process's, 2 it is no run directory.
+Exit code: 0 the run has a result, 1 it failed, was stopped or is another process's, 2 it is no run directory, 130 it
+was stopped by Ctrl-C.
 """
 
 import argparse
+import signal
 import sys
 from collections.abc import Sequence
 
-from fpd_bench.cli import Parser, leave
+from fpd_bench.cli import STOPPED, Parser, leave
 from fpd_bench.errors import FpdError
 from fpd_bench.store import address
 
@@ -27,15 +29,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         run = RunDir(asked.run_dir)
         device = run.config().execution.device  # a wrong path is told before torch is imported
         from fpd_bench.runs.folder.outcome import Outcome
+        from fpd_bench.runs.folder.stop_signals import stop_flag
         from fpd_bench.runs.perform.ranks import together
         from fpd_bench.runs.perform.stages import Bench, perform
 
-        outcome = together(device, lambda: perform(run, Bench()), Outcome(run.run_id, "done", "(a rank of it)"))
+        with stop_flag() as stop:
+            outcome = together(device, lambda: perform(run, Bench()), Outcome(run.run_id, "done", "(a rank of it)"))
     except FpdError as error:
         print(error, file=sys.stderr)
         return error.exit_code
-    print(f"{outcome.run_id} {outcome.status} {outcome.message}".rstrip())
-    return 0 if outcome.finished else 1
+    print(f"{outcome.run_id} {outcome.words}")
+    return 0 if outcome.finished else STOPPED if stop.signal == signal.SIGINT else 1
 
 
 if __name__ == "__main__":

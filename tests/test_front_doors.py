@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shlex
+import signal
 import socket
 import subprocess
 import sys
@@ -225,6 +226,44 @@ def test_status_watches_until_none_is_at_work(file, tmp_path, capsys, monkeypatc
     assert looks == [0.5] * 3
     assert out.count("running") == 2 * 3 and out.splitlines()[-1].split()[1] == "done"
     assert status.main([run.run_id, "--watch", "--results", str(tmp_path)]) == 2
+
+
+def test_ctrl_c_is_one_line_and_the_exit_code_that_shells_expect(file, tmp_path, tiny):
+    run = RunDir.create(tmp_path, next(iter(load_sweep(file).runs().values())))
+    heart = at_work(run, stage="sample", steps=10, seconds=1.0, step=5)
+    process = tiny.start("status", "--watch", "--results", tmp_path)
+    assert process.stdout.readline()
+    os.killpg(process.pid, signal.SIGINT)
+    _out, err = process.communicate(timeout=300)
+    heart.stop()
+    assert (process.returncode, err) == (130, "Stopped by Ctrl-C.\n")
+
+
+@pytest.mark.parametrize("seconds", [0.0, 1.0])
+def test_ctrl_c_while_workers_start_is_no_traceback(tiny, tmp_path, seconds):
+    process = tiny.start("sweep", tiny.write_sweep(tmp_path), "--results", tmp_path / "results", TINY_SECONDS="5")
+    said = process.stderr.readline()
+    time.sleep(seconds)
+    os.killpg(process.pid, signal.SIGINT)
+    _out, err = process.communicate(timeout=300)
+    assert "4 runs: 0 done, 4 to do" in said
+    assert process.returncode == 130 and "Traceback" not in err, err
+    assert err.splitlines()[-1] in (
+        "Stopped: 0 of 4 runs have a result. The same command continues.",
+        "Stopped by Ctrl-C.",  # before there was anything to save
+    )
+
+
+@pytest.mark.parametrize("words", [["--dry-run"], []], ids=["dry run", "nothing left to do"])
+def test_a_sweep_is_worked_out_once(file, tmp_path, capsys, monkeypatch, words):
+    from fpd_bench.config import spec
+
+    asked, really = [], spec.load_sweep
+    for run in load_sweep(file).runs().values() if not words else ():
+        RunDir.create(tmp_path, run).finish("diverged")
+    monkeypatch.setattr(spec, "load_sweep", lambda *a, **k: asked.append(a) or really(*a, **k))
+    assert sweep.main([str(file), *words, "--results", str(tmp_path)]) == 0
+    assert len(asked) == 1
 
 
 def at_work(run, stage, steps, seconds, step):

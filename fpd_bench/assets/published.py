@@ -6,7 +6,7 @@ part of a run's name, and every run records the sha256 of what it read.
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -253,6 +253,11 @@ def files_of(track: str) -> tuple[Published, ...]:
     return PUBLISHED[track] + SCORERS.get(track, ()) + OPTIONAL
 
 
+def of_every_run(track: str) -> tuple[Published, ...]:
+    """Those files of a track that each of its runs reads."""
+    return tuple(file for file in files_of(track) if file not in OPTIONAL)
+
+
 def missing(files: tuple[Published, ...], folder: Path) -> list[Published]:
     """Which of the files are not in the folder; with FPD_WEIGHTS=hub they are fetched first. Raises AssetError."""
     absent = [file for file in files if file.absent(folder)]
@@ -270,15 +275,13 @@ _rehearsed: dict[Published, Path] | None = None  # what would have been fetched,
 
 
 @contextmanager
-def rehearsal(tell: Callable[[str], None]) -> Iterator[None]:
-    """Nothing is fetched while the block runs, and what would be counts as there; `tell` hears of it at the end."""
+def rehearsal() -> Iterator[dict[Published, Path]]:
+    """Fetch nothing while the block runs; what would be counts as there, and is given: {file: into which folder}."""
     global _rehearsed
     _rehearsed = {}
     try:
-        yield
+        yield _rehearsed
     finally:
-        for file, folder in _rehearsed.items():
-            tell(f"Would be fetched: {file.fetch(folder)}")
         _rehearsed = None
 
 
@@ -288,7 +291,7 @@ def require(track: str) -> Path:
     Raises AssetError naming the first missing file and its command, or what is wrong with a file.
     """
     folder = weights_folder(track)
-    files = tuple(file for file in files_of(track) if file not in OPTIONAL)
+    files = of_every_run(track)
     absent = missing(files, folder)
     if absent:
         raise AssetError(

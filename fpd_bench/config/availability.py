@@ -1,26 +1,38 @@
-"""What a run reads that must be on this machine: published weights, captions, real images, Inception, pipelines."""
+"""What a run reads that must be on the machine where it is made: told from its configuration alone.
 
-from fpd_bench.assets import published
-from fpd_bench.config.fidelity_files import require_fidelity
-from fpd_bench.config.generators import require_source
+assets/missing.py looks for it; `require_files` asks for one run what a sweep asks once for all.
+"""
+
+from fpd_bench.assets.missing import Required, missing, provide
+from fpd_bench.assets.published import PUBLISHED
+from fpd_bench.config.fidelity_files import needs_inception
 from fpd_bench.config.identity import generated, reads, trains
 from fpd_bench.config.schema import RunConfig
-from fpd_bench.config.tracks import refuse_unavailable, refuse_without_data
 
 
-def require_files(config: RunConfig, profile: str = "") -> None:
-    """Raise AssetError, with the command that helps, for a file that this run reads and that is not here.
+def required(config: RunConfig) -> Required:
+    """Say what `missing` is to look for."""
+    track, settings = config.track.name, config.generator
+    pipeline = config.method == "diffusers"
+    return Required(
+        track=track if track in PUBLISHED else "",
+        models=not generated(config),
+        who=f"method={config.method} on track '{track}'",
+        captions=trains(config),
+        real_images=_sees_images(config),
+        reference=not config.evaluation.fidelity,
+        inception=needs_inception(config),
+        discriminator=needs_discriminator(config),
+        folder=settings.source if config.method == "folder" else "",
+        pipeline=settings.source if pipeline else "",
+        added=tuple(filter(None, (settings.unet, settings.lora))) if pipeline else (),
+        lora=bool(settings.lora),
+    )
 
-    profile: of the sweep that asks for it, for the message.
-    """
-    if generated(config):
-        require_source(config)
-    else:
-        refuse_unavailable(config.track.name, profile)
-    if needs_discriminator(config):
-        published.discriminator_file()
-    require_fidelity(config)
-    refuse_without_data(config.track.name, trains(config), _sees_images(config), not config.evaluation.fidelity)
+
+def require_files(config: RunConfig) -> None:
+    """Fetch what FPD_WEIGHTS=hub lets us fetch; raise AssetError, with the command that helps, for what is missing."""
+    provide(missing([required(config)]))
 
 
 def _sees_images(config: RunConfig) -> bool:

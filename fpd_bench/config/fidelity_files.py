@@ -1,41 +1,10 @@
-"""Inception's weights, which FID as in the papers needs and no package brings. Needs no torch."""
+"""Which runs are scored with Inception. Needs no torch."""
 
-import os
-from pathlib import Path
-
-from fpd_bench.assets.published import VARIABLE, place
 from fpd_bench.config.schema import RunConfig
-from fpd_bench.errors import AssetError
 
-INCEPTION_FILE = "weights-inception-2015-12-05-6726825d.pth"
-INCEPTION_URL = f"https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/{INCEPTION_FILE}"
 ADM_TRACKS = ("maskgit",)  # scored by preset `adm` unless evaluation.fidelity says otherwise
 
 
-def inception_file(given: Path | None = None, folder: Path | None = None) -> Path:
-    """Looked for at `given`, or in the folder (also in its `torch-fidelity`) and where torch downloads to.
-
-    folder: $FPD_WEIGHTS by default.
-
-    Raises AssetError with where they are published and where to put them.
-    """
-    folder = folder or place()
-    home = Path(os.environ.get("TORCH_HOME") or Path.home() / ".cache" / "torch")
-    ours = [folder / INCEPTION_FILE, folder / "torch-fidelity" / INCEPTION_FILE] if folder else []
-    places = [given] if given else [*ours, home / "hub" / "checkpoints" / INCEPTION_FILE]
-    found = next((place for place in places if place.is_file()), None)
-    if found is None:
-        target = (folder or Path("WEIGHTS")) / INCEPTION_FILE
-        raise AssetError(
-            f"FID needs Inception's weights; none at {', '.join(map(str, places))}. Published at {INCEPTION_URL} "
-            f"(91 MB). Where there is a network: wget -O {target} {INCEPTION_URL} ; then export "
-            f"{VARIABLE}={folder or 'WEIGHTS'}"
-        )
-    return found
-
-
-def require_fidelity(config: RunConfig) -> None:
-    """Raises AssetError if the run will be scored with Inception and its weights are not there."""
-    preset = config.evaluation.fidelity or ("adm" if config.track.name in ADM_TRACKS else "")
-    if preset == "adm":
-        inception_file()
+def needs_inception(config: RunConfig) -> bool:
+    """Whether the run's images are compared through Inception."""
+    return (config.evaluation.fidelity or ("adm" if config.track.name in ADM_TRACKS else "")) == "adm"

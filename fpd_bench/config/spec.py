@@ -53,7 +53,7 @@ def load_sweep(path: str | Path, overrides: Sequence[str] = (), here: bool = Tru
     if here:
         for cell in sweep.cells:
             if cell.seed == seeds[0]:
-                require_files(cell.config, profile)
+                require_files(cell.config)
     return sweep
 
 

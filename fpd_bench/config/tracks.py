@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from fpd_bench.assets import published
-from fpd_bench.errors import AssetError, UnknownName
+from fpd_bench.errors import UnknownName
 from fpd_bench.metrics import CLASSES, FIDELITY, GENEVAL, HELDOUT
 
 
@@ -56,26 +56,6 @@ EVALUATIONS = {  # of a track's suites
 }
 PAPER_TRACKS = tuple(published.PUBLISHED)
 EMBEDDED = tuple(name for name in FACTS if name not in PAPER_TRACKS)  # whose assets are in the package
-
-
-def refuse_unavailable(name: str, profile: str = "") -> None:
-    """Raises AssetError for one of the paper's own tracks if its published weights are not on this machine."""
-    if name not in PAPER_TRACKS:
-        return
-    try:
-        published.require(name)
-    except AssetError as error:
-        asked = f"profile={profile} needs track '{name}'" if profile else f"track.name={name} needs track '{name}'"
-        raise AssetError(f"{asked}, which needs its published weights: {error}") from error
-
-
-def refuse_without_data(name: str, trains: bool, adversary: bool, fidelity: bool = False) -> None:
-    """Raises AssetError for one of the paper's own tracks without the captions, real images or reference it reads.
-
-    fidelity: the track's own comparison of all images is wanted.
-    """
-    if name in PAPER_TRACKS:
-        published.require_data(name, captions=trains, images=adversary, reference=fidelity)
 
 
 def world_of(preset: str) -> str:

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from fpd_bench.assets import published
-from fpd_bench.config.generators import INDEX
+from fpd_bench.assets.hub_pipelines import INDEX
 from fpd_bench.config.schema import GeneratorConfig
 from fpd_bench.errors import AssetError, ConfigError
 from fpd_bench.files.text import read_json

@@ -1,4 +1,4 @@
-"""The drift loss of FPD, Eq. 6-7 (facts/methods.md, sections 1 and 7); drifting.py has the loss it comes from.
+"""The drift loss of FPD, Eq. 6-7; drifting.py has the loss it comes from.
 
 Every feature is pulled towards the positives and pushed away from the negatives with doubly normalised Laplace
 weights; the student then regresses onto its own displaced, detached copy.
@@ -10,13 +10,13 @@ weights of a narrow kernel underflow, while Z_h removes any common factor anyway
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from fpd_bench.config.schema import DriftConfig
 from fpd_bench.distill.affinity import NORMALISE, log_weights
 from fpd_bench.distill.guards import GUARDS, SELF_DISTANCE, Guards
 from fpd_bench.distill.running import Running
@@ -28,6 +28,10 @@ SCALE = ("layer", "position", "running", "none")
 EQUALISE = ("layer", "position", "running", "none")
 COMBINE = ("losses", "fields")
 NORM = ("mean", "sum")
+CHOICES = {
+    "positives": POSITIVES, "negatives": NEGATIVES, "normalise": NORMALISE, "scale": SCALE, "equalise": EQUALISE,
+    "combine": COMBINE, "norm": NORM, "guards": tuple(GUARDS),
+}  # fmt: skip
 _SMALLEST_UNIT = 1e-12  # features are divided by it, whatever the guards
 
 
@@ -52,15 +56,15 @@ class DriftResult:
     stats: dict[str, float]
 
 
-def drift_loss(student: Tensor, refined: Tensor, bandwidths: Sequence[float], **options: Any) -> DriftResult:
+def drift_loss(student: Tensor, refined: Tensor, drift: DriftConfig, groups: int = 1, **state: Any) -> DriftResult:
     """Pull each draft feature towards the refinements, summed over bandwidths (Eq. 6-7).
 
     student, refined: [B, F, D], F positions of D features, of draft and refinement; no gradient reaches `refined`.
-    bandwidths and options: see `drift_field`.
+    drift, groups, and memory and running in `state`: see `drift_field`.
     The target of Eq. 7 is detached, so L and its linearisation at X have the same value and the same gradient;
     the linear form needs one pass over the features instead of one per bandwidth.
     """
-    field = drift_field(student, refined, bandwidths, **options)
+    field = drift_field(student, refined, drift, groups, **state)
     linear = ((student - student.detach()) * field.gradient.to(student.dtype)).sum()
     return DriftResult(field.value + linear, field.stats)
 
@@ -69,25 +73,20 @@ def drift_loss(student: Tensor, refined: Tensor, bandwidths: Sequence[float], **
 def drift_field(
     student: Tensor,
     refined: Tensor,
-    bandwidths: Sequence[float],
-    *,
-    positives: str = "all",
-    negatives: str = "roll",
-    normalise: str = "joint",
-    floor: float = 0.0,
-    repulsion: float = 1.0,
+    drift: DriftConfig,
     groups: int = 1,
-    shifts: int = 0,
-    scale: str = "layer",
-    equalise: str = "layer",
-    combine: str = "losses",
-    norm: str = "mean",
-    guards: str = "tiny",
+    *,
     memory: Tensor | None = None,
     running: Running | None = None,
 ) -> DriftField:
     """Value and gradient of Eq. 7 at the features `student`, without a graph.
 
+    groups: the batch is `groups` runs of B / groups samples; only samples of one run see each other, except that with
+        drift.positives=condition the whole batch is one problem.
+    memory [M, F, D]: features of earlier drafts, further negatives of every sample.
+    running: the means of earlier steps, updated here; needed by "running" only.
+
+    Of `drift` it reads:
     bandwidths: kernel widths h > 0 for distances normalised to mean 1; their order is irrelevant.
     positives: "all" refinements Y_j of the group, "others" (j != i) or "own" (j = i); "condition": all of the group,
         while the whole batch repels.
@@ -101,8 +100,6 @@ def drift_field(
     floor: least product of row and column softmax; 1e-6 in the published Drifting code, where it lifts the masked
         self pair too (masked positives stay out).
     repulsion: weight of the second sum of Eq. 6; 0 = attraction only.
-    groups: the batch is `groups` runs of B / groups samples; only samples of one run see each other, except that with
-        positives="condition" the whole batch is one problem.
     scale: the distance that counts as 1: the mean student-target distance, self pairs included, over the whole
         "layer", its "running" mean over steps, or the mean per "position"; or "none".
     equalise: Z_h of Eq. 7: RMS(V_h) over the whole "layer", its "running" mean, or per "position"; "none" = 1.
@@ -111,33 +108,32 @@ def drift_field(
     norm: of a squared distance over the D dimensions, "mean" or "sum".
     guards: of divisions by almost nothing: "tiny" only keeps them finite; "published" are the published Drifting
         code's, under which drafts and refinements that have collapsed into one another stay where they are.
-    memory [M, F, D]: features of earlier drafts, further negatives of every sample.
-    running: the means of earlier steps, updated here; needed by "running" only.
     Raises ConfigError and UnknownName for impossible options.
     """
-    choices = {"positives": positives, "negatives": negatives, "normalise": normalise, "scale": scale}
-    _check_choices(choices | {"equalise": equalise, "combine": combine, "norm": norm, "guards": guards}, floor)
-    widths = _check_sizes(student, refined, bandwidths, choices, groups, shifts)
+    _check_choices(drift)
+    widths = _check_sizes(student, refined, drift, groups)
     running = running or Running()
     of_prompt = len(student) // groups  # samples
-    groups = 1 if positives == "condition" else groups
+    groups = 1 if drift.positives == "condition" else groups
     basis = _basis(_problems(student, groups), _problems(refined, groups), memory)
     n = len(student) // groups
     gram = basis[:, : 2 * n] @ basis[:, : 2 * n].mT
-    least, dims = GUARDS[guards], student.shape[-1]
+    least, dims = GUARDS[drift.guards], student.shape[-1]
     to_x, to_y, to_m = (
         d.clamp_min(least.distance) for d in (*_distances(gram), torch.cdist(basis[:, :n], basis[:, 2 * n :]))
     )
-    mean = _unit(to_x, to_y, to_m, scale, groups, running)
+    mean = _unit(to_x, to_y, to_m, drift.scale, groups, running)
     unit = mean.clamp_min(least.scale)
     to_x, to_y, to_m = to_x / unit, to_y / unit, to_m / unit
     # What a squared length is measured in, so that it is a mean over dimensions: distances to 1 are not divided by D.
     smallest = max(least.unit * math.sqrt(dims), _SMALLEST_UNIT)
-    area = unit.square() * dims if scale == "none" else mean.clamp_min(smallest).square()
+    area = unit.square() * dims if drift.scale == "none" else mean.clamp_min(smallest).square()
     length = _Length(basis, gram, area)
-    near = torch.cat([_repelling(to_x, negatives, shifts, SELF_DISTANCE if floor else math.inf), to_m], -1)
+    far = SELF_DISTANCE if drift.floor else math.inf
+    near = torch.cat([_repelling(to_x, drift.negatives, drift.shifts, far), to_m], -1)
     h = torch.tensor(widths, dtype=gram.dtype, device=gram.device)[:, None, None, None]
-    log_neg, log_pos = log_weights(-near / h, -_pulling(to_y, positives, of_prompt) / h, normalise, floor)
+    pull = _pulling(to_y, drift.positives, of_prompt)
+    log_neg, log_pos = log_weights(-near / h, -pull / h, drift.normalise, drift.floor)
     largest = torch.maximum(log_neg.amax((1, 2, 3), keepdim=True), log_pos.amax((1, 2, 3), keepdim=True))
     a_neg, a_pos = (log_neg - largest).exp(), (log_pos - largest).exp()
 
@@ -145,12 +141,12 @@ def drift_field(
     nothing = torch.zeros_like(a_pos)
     attract = _less_row_sum(torch.cat([nothing, a_pos, torch.zeros_like(a_neg[..., n:])], -1))
     repel = _less_row_sum(torch.cat([a_neg[..., :n], nothing, a_neg[..., n:]], -1))
-    v = attract - repulsion * repel
+    v = attract - drift.repulsion * repel
     factor = largest.flatten().exp()
-    square, z = _sizes(length(v), largest.view(-1, 1), equalise, groups, running, least)
+    square, z = _sizes(length(v), largest.view(-1, 1), drift.equalise, groups, running, least)
     together = (v / z[:, :, None, None]).sum(0)
-    value = ((square / z).mean(1) * factor).sum() if combine == "losses" else _mean(length(together[None]))[0]
-    size = dims if norm == "sum" else 1
+    value = ((square / z).mean(1) * factor).sum() if drift.combine == "losses" else _mean(length(together[None]))[0]
+    size = dims if drift.norm == "sum" else 1
     gradient = together @ basis * (-2 * size / (area * n * len(basis)))
     ratio = (_mean(length(repel)) / _mean(length(attract)).clamp_min(1e-30)).sqrt()
     stats = _stats(widths, square.mean(1).sqrt() * factor, ratio, to_y, unit)
@@ -286,28 +282,24 @@ def _stats(widths: list[float], rms: Tensor, ratio: Tensor, to_y: Tensor, unit: 
     return dict(zip(names, numbers, strict=True))
 
 
-def _check_choices(choices: dict[str, str], floor: float) -> None:
-    known = {"positives": POSITIVES, "negatives": NEGATIVES, "normalise": NORMALISE, "scale": SCALE}
-    known |= {"equalise": EQUALISE, "combine": COMBINE, "norm": NORM, "guards": tuple(GUARDS)}
-    for kind, names in known.items():
-        if choices[kind] not in names:
-            raise UnknownName(f"drift.{kind}", choices[kind], names)
-    if not 0 <= floor < 1:
-        raise ConfigError(f"drift.floor must lie in [0, 1); got {floor}.")
+def _check_choices(drift: DriftConfig) -> None:
+    for kind, names in CHOICES.items():
+        if getattr(drift, kind) not in names:
+            raise UnknownName(f"drift.{kind}", getattr(drift, kind), names)
+    if not 0 <= drift.floor < 1:
+        raise ConfigError(f"drift.floor must lie in [0, 1); got {drift.floor}.")
 
 
-def _check_sizes(
-    student: Tensor, refined: Tensor, bandwidths: Sequence[float], choices: dict[str, str], groups: int, shifts: int
-) -> list[float]:
+def _check_sizes(student: Tensor, refined: Tensor, drift: DriftConfig, groups: int) -> list[float]:
     """The bandwidths in ascending order, or an error that names what is wrong."""
-    widths = sorted(float(h) for h in bandwidths)
+    widths = sorted(float(h) for h in drift.bandwidths)
     if not widths or not all(0 < h < math.inf for h in widths):
-        raise ConfigError(f"drift.bandwidths must be one or more finite numbers > 0; got {list(bandwidths)}.")
+        raise ConfigError(f"drift.bandwidths must be one or more finite numbers > 0; got {list(drift.bandwidths)}.")
     if student.ndim != 3 or student.shape != refined.shape:
         raise ConfigError(f"Features must be two equal [B, F, D]; got {list(student.shape)} and {list(refined.shape)}.")
     if groups < 1 or len(student) % groups:
         raise ConfigError(f"A batch of {len(student)} drafts cannot be cut into {groups} equal groups.")
-    negatives, positives = choices["negatives"], choices["positives"]
+    negatives, positives, shifts = drift.negatives, drift.positives, drift.shifts
     if len(student) == groups and (negatives == "self_masked" or positives == "others"):
         raise ConfigError(
             f"One sample per group leaves nothing to compare with for negatives={negatives}, positives={positives}. "

@@ -3,9 +3,7 @@
 from collections.abc import Iterator
 from typing import Protocol
 
-from torch import Tensor
-
-from fpd_bench.bench import Suite
+from fpd_bench.bench import Images, Suite
 
 
 class Generator(Protocol):
@@ -16,6 +14,6 @@ class Generator(Protocol):
 
     assets: dict[str, str]  # what the images depend on -> hash or revision, recorded in every run
 
-    def images(self, suite: Suite, replicates: int, begin: int = 0) -> Iterator[Tensor]:
-        """uint8 [3, H, W] of every item and replicate, item by item, all of one size; the first `begin` left out."""
+    def images(self, suite: Suite, replicates: int, begin: int = 0) -> Iterator[Images]:
+        """uint8 [H, W, 3] of every item and replicate, item by item, all of one size; the first `begin` left out."""
         ...

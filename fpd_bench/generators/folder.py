@@ -12,10 +12,7 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 
-import torch
-from torch import Tensor
-
-from fpd_bench.bench import Suite
+from fpd_bench.bench import Images, Suite
 from fpd_bench.config.schema import RunConfig
 from fpd_bench.errors import AssetError, ConfigError
 from fpd_bench.files.folders import IMAGES, files_below
@@ -42,19 +39,19 @@ class FolderGenerator:
             whole.update(hashlib.sha256(path.read_bytes()).digest())
         return {"folder/images": whole.hexdigest()}
 
-    def images(self, suite: Suite, replicates: int, begin: int = 0) -> Iterator[Tensor]:
+    def images(self, suite: Suite, replicates: int, begin: int = 0) -> Iterator[Images]:
         """Raises ConfigError if the folder does not hold the suite's images, `replicates` each, or if sizes differ."""
         files = self._files(suite, replicates)
         expected: tuple[int, ...] | None = None
         for path in [files[0], *files[begin:]]:  # all are compared with the first, also when a run goes on
-            image = torch.from_numpy(read_rgb(path)).permute(2, 0, 1)
+            image = read_rgb(path)
             if expected is not None:
                 yield image
             expected = expected or tuple(image.shape)
             if tuple(image.shape) != expected:
                 raise ConfigError(
-                    f"'{path}' has {image.shape[2]} x {image.shape[1]} px, '{files[0]}' has {expected[2]} x "
-                    f"{expected[1]}. Bring all images of '{self.root}' to one size."
+                    f"'{path}' has {image.shape[1]} x {image.shape[0]} px, '{files[0]}' has {expected[1]} x "
+                    f"{expected[0]}. Bring all images of '{self.root}' to one size."
                 )
 
     def _files(self, suite: Suite, replicates: int) -> list[Path]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from fpd_bench.config.generators import INDEX
+from fpd_bench.assets.hub_pipelines import INDEX
 from fpd_bench.errors import AssetError
 from fpd_bench.files.text import read_json
 

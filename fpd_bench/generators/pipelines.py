@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fpd_bench.bench import Suite
-from fpd_bench.config.generators import locate
+from fpd_bench.assets.hub_pipelines import locate
+from fpd_bench.bench import Images, Suite
 from fpd_bench.config.schema import GeneratorConfig, RunConfig
 from fpd_bench.errors import AssetError, ConfigError, FpdError, UnknownName
 from fpd_bench.models import devices
@@ -35,7 +35,7 @@ class DiffusersGenerator:
         self.pipeline = open_pipeline(self.settings).to(device)
         self.assets = {f"diffusers/{name}": value for name, value in _revisions(self.pipeline, self.settings).items()}
 
-    def images(self, suite: Suite, replicates: int, begin: int = 0) -> Iterator[Tensor]:
+    def images(self, suite: Suite, replicates: int, begin: int = 0) -> Iterator[Images]:
         """Raises ConfigError for an argument that this pipeline does not take."""
         keys = [(item, replicate) for item in suite.items for replicate in range(replicates)]
         size = self.config.execution.micro_batch or BATCH
@@ -45,7 +45,7 @@ class DiffusersGenerator:
             yield from self._draw([item.prompt for item, _ in batch], noise)
 
     @torch.inference_mode()
-    def _draw(self, prompts: list[str], noise: list[torch.Generator]) -> Iterator[Tensor]:
+    def _draw(self, prompts: list[str], noise: list[torch.Generator]) -> Iterator[Images]:
         try:
             found = self.pipeline(prompts, generator=noise, output_type="np", **arguments(self.settings)).images
         except TypeError as error:  # a pipeline without guidance, timesteps or sizes
@@ -55,8 +55,7 @@ class DiffusersGenerator:
                 f"'{self.settings.source}' gave pixels that are no numbers with generator.dtype={self.settings.dtype}. "
                 "Try bfloat16 or float32."
             )
-        pixels = (np.asarray(found).clip(0, 1) * 255 + 0.5).astype(np.uint8)
-        yield from torch.from_numpy(pixels).permute(0, 3, 1, 2)
+        yield from (np.asarray(found).clip(0, 1) * 255 + 0.5).astype(np.uint8)
 
 
 def arguments(settings: GeneratorConfig) -> dict[str, Any]:

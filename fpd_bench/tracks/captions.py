@@ -14,7 +14,7 @@ import torch
 from fpd_bench.assets.published import caption_files, no_captions
 from fpd_bench.errors import AssetError, ConfigError
 from fpd_bench.files.text import parse, read_text
-from fpd_bench.tracks.shards import Shards
+from fpd_bench.tracks.shards import NoMembers, Shards
 
 COLUMNS = ("caption", "text", "prompt")  # of a Parquet table or of a shard's .json, in any case
 
@@ -100,9 +100,7 @@ class ShardCaptions:
         self._shards = Shards(paths, (".txt",), "captions")
         try:
             self._shards.table(0)
-        except AssetError as error:
-            if "holds no" not in str(error):
-                raise
+        except NoMembers:
             self._shards = Shards(paths, (".json",), "captions")
             self._shards.table(0)
         self.digest = _digest(paths)

@@ -9,12 +9,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from fpd_bench.assets.inception import inception_file
 from fpd_bench.assets.kinds import KINDS
 from fpd_bench.assets.published import DEIT, OPTIONAL, PUBLISHED, Published, caption_files, files_of, reference_file
 from fpd_bench.assets.shards import parts
 from fpd_bench.assets.values import check_values
 from fpd_bench.assets.weight_files import contents, refuse_foreign
-from fpd_bench.config.fidelity_files import ADM_TRACKS, inception_file
+from fpd_bench.config.fidelity_files import ADM_TRACKS
 from fpd_bench.errors import AssetError, FpdError
 from fpd_bench.records.layout import sha256
 from fpd_bench.tracks.memory import available_bytes
@@ -191,7 +192,7 @@ def _scored(track, images) -> Finding:
     """One picture through GenEval's detector and colours."""
     began, suite = time.monotonic(), track.suite("validation")
     item = next(item for item in suite.items if item.metadata["tag"] == "colors")
-    detail = suite.score((images[:1] * 255).byte(), [item])[0]["detail"]
+    detail = suite.score((images[:1] * 255).byte().permute(0, 2, 3, 1).numpy(), [item])[0]["detail"]
     weights = detail["detector"].get("weights_sha256", "")[:12]
     return Finding("ok", "scorer", f"{detail['detector']['backend']}, weights {weights} ({_since(began)})")
 

@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from torch import Tensor
 
 from fpd_bench.assets.published import COLOURS as CLIP
 from fpd_bench.assets.published import DETECTOR, Published
-from fpd_bench.bench import Item
+from fpd_bench.bench import Images, Item
 from fpd_bench.errors import AssetError, UnknownName
 from fpd_bench.evals.geneval.detectors import Backend, Colours, backend, known_colours
 from fpd_bench.evals.geneval.prompts import CLASSES, COLOURS, RELATIONS, Row, geneval_rows, row
@@ -64,10 +63,10 @@ class GenEvalSuites:
             self._items[split] = tuple(Item(f"{i:05d}", r["prompt"], r) for i, r in enumerate(makers[split]()))
         return self._items[split]
 
-    def score(self, images: Tensor, items: list[Item]) -> list[dict[str, Any]]:
-        """uint8 [n, 3, H, W] -> one GenEval record per image. Raises AssetError without the detector's weights."""
+    def score(self, images: Images, items: list[Item]) -> list[dict[str, Any]]:
+        """uint8 [n, H, W, 3] -> one GenEval record per image. Raises AssetError without the detector's weights."""
         detector, colours = self._backends
-        pictures = list(images.permute(0, 2, 3, 1).contiguous().cpu().numpy())
+        pictures = list(images)
         records = []
         for picture, seen, item in zip(pictures, detector.see(pictures, [i.id for i in items]), items, strict=True):
             classify = colours.for_image(picture) if colours else known_colours(seen.answers())

@@ -17,6 +17,10 @@ from fpd_bench.errors import AssetError
 from fpd_bench.files.folders import IMAGES, OTHER_IMAGES
 
 
+class NoMembers(AssetError):
+    """A sound shard without a member of the kind that is looked for."""
+
+
 class Shards:
     """The members of tar files whose names end in one of `suffixes`. what: their name in messages."""
 
@@ -49,13 +53,13 @@ class Shards:
             return file.read(size)
 
     def table(self, shard: int) -> np.ndarray:
-        """(offset, size) of each member [n, 2]. Raises AssetError for a shard that is damaged or has none."""
+        """(offset, size) of each member [n, 2]. Raises AssetError for a damaged shard, NoMembers for one without."""
         if shard not in self._tables:
             path = self.paths[shard]
             members = [m for m in _members(path) if m.isfile()]
             wanted = [m for m in members if m.name.lower().endswith(self.suffixes)]
             if not wanted:
-                raise AssetError(f"Shard '{path}' holds no {self.what} (members {', '.join(self.suffixes)}).")
+                raise NoMembers(f"Shard '{path}' holds no {self.what} (members {', '.join(self.suffixes)}).")
             odd = [m.name for m in members if m.name.lower().endswith(tuple(OTHER_IMAGES))]
             if odd and set(IMAGES) <= set(self.suffixes):
                 raise AssetError(f"Shard '{path}' holds '{odd[0]}', which is not read. Convert it to JPEG or PNG.")

@@ -3,6 +3,7 @@
 import copy
 import io
 
+import numpy as np
 import pytest
 import torch
 
@@ -62,11 +63,11 @@ def test_images_drawn_elsewhere_are_the_same(who, small_track):
         config, suite = compose(SMALL), track.suite("validation")
         student = track.new_student() if who == "student" else None
         drawn = run_images(config, track, student, suite, 1)
-        return torch.stack([here(next(drawn)[2]) for _ in range(4)])
+        return np.stack([next(drawn)[2] for _ in range(4)])
 
     with Machine():
         elsewhere = images(copy.deepcopy(small_track).to(GPU))
-    assert torch.equal(elsewhere, images(small_track))
+    assert np.array_equal(elsewhere, images(small_track))
 
 
 def test_a_tensor_left_behind_would_be_found():

@@ -11,8 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file
 
+from fpd_bench.config.schema import DriftConfig
+from fpd_bench.distill import drift
 from fpd_bench.distill.affinity import NORMALISE
-from fpd_bench.distill.drift import EQUALISE, NEGATIVES, POSITIVES, SCALE, drift_field, drift_loss
+from fpd_bench.distill.drift import EQUALISE, NEGATIVES, POSITIVES, SCALE
 from fpd_bench.distill.drifting import drifting_loss
 from fpd_bench.distill.running import DECAY, Running
 from fpd_bench.errors import ConfigError, UnknownName
@@ -26,6 +28,19 @@ def features(b=12, f=3, d=6, seed=0, step=0.5):
     g = torch.Generator().manual_seed(seed)
     x = torch.randn(b, f, d, generator=g, dtype=torch.float64) + 2
     return x, x + step * torch.randn(b, f, d, generator=g, dtype=torch.float64)
+
+
+def asked(widths, groups=1, memory=None, running=None, **options):
+    """The configuration, and what is none."""
+    return {"drift": DriftConfig(bandwidths=widths, **options), "groups": groups, "memory": memory, "running": running}
+
+
+def drift_loss(x, y, widths, **options):
+    return drift.drift_loss(x, y, **asked(widths, **options))
+
+
+def drift_field(x, y, widths, **options):
+    return drift.drift_field(x, y, **asked(widths, **options))
 
 
 def gradient(x, y, widths=WIDTHS, **options):

@@ -66,7 +66,7 @@ def test_a_full_disk_fails_the_run_cleanly_and_room_lets_it_end(
         before = files(disk.path)
         disk.fill(leave)
         outcome = perform_on(run)
-        assert outcome.status == "failed" and "disk_full" in outcome.message, outcome
+        assert outcome.status == "failed" and outcome.failure_class == "disk_full", outcome
         after = files(disk.path)
         assert all(after[path][: len(data)] == data for path, data in before.items()), "something was lost"
         assert not list(disk.path.rglob("*.tmp")) and not run.is_done() and not run.claim.exists()
@@ -79,7 +79,7 @@ def test_too_little_room_is_told_before_anything_is_written(tiny, config, tmp_pa
     with small_disk(tmp_path / "disk", "4m") as disk:
         outcome = perform_on(RunDir.create(disk.path, config))
         code, _out, err = tiny.call("sweep", tiny.write_sweep(tmp_path), "--results", disk.path)
-    assert "disk_full" in outcome.message and "Nothing was deleted" in outcome.message
+    assert outcome.failure_class == "disk_full" and "Nothing was deleted" in outcome.message
     assert code == 2 and "200 MB are needed" in err and "Traceback" not in err
 
 

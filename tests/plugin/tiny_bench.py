@@ -91,7 +91,7 @@ def _score(images, items):
     for image, item in zip(images, items, strict=True):
         if item.id == os.environ.get("TINY_FAILURE"):
             raise RuntimeError(f"the scorer gave up at {item.id}")
-        mean = float(image.float().mean()) / 255
+        mean = float(image.mean()) / 255
         right = mean > 0.5 if item.prompt in ("bright", "light") else mean <= 0.5
         task = "colors" if item.prompt in ("bright", "dark") else "counting"
         records.append({"score": float(right), "task": task, "detail": {"mean": mean}})

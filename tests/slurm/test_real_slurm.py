@@ -51,6 +51,7 @@ def test_ctrl_c_leaves_the_jobs_and_cancel_takes_them_back(bench, tiny, ask):
     tiny.wait_until(lambda: submissions.read(run) and submissions.read(run).job_id, 600)
     os.killpg(process.pid, signal.SIGINT)
     _out, err = process.communicate(timeout=600)
+    assert process.returncode == 130
     job = submissions.read(run).job_id
     assert "The jobs go on." in err and job in ask("squeue", "-h", "-o", "%i").split()
     assert "1 runs taken back" in bench.sweep(*bench.one, "--cancel")[2]

@@ -54,11 +54,11 @@ def test_ctrl_c_while_sbatch_works_is_remembered_until_what_it_took_is_on_record
     (run,) = bench.runs(*bench.one)
     assert "Traceback" not in err
     if KILLED[when]:
-        assert process.returncode == 0 and "1 of 1 runs submitted, 1 are in jobs. The jobs go on." in err
+        assert process.returncode == 130 and "1 of 1 runs submitted, 1 are in jobs. The jobs go on." in err
         assert submissions.read(run).job_id in ask("squeue", "-h", "-o", "%i").split()
         assert "1 runs taken back" in bench.sweep(*bench.one, "--cancel")[2]
     else:
-        assert process.returncode == 1 and "Stopped before sbatch took a run." in err
+        assert process.returncode == 130 and "Stopped before sbatch took a run." in err
         assert submissions.read(run) is None and not run.attempts()
 
 
@@ -107,7 +107,7 @@ def test_who_stays_waits_for_a_queue_that_was_full_from_the_start(bench, put_fir
     code, _out, err = bench.slurm(*bench.one, "--detach")
     assert code == 2 and "Resource temporarily unavailable" in err
     err = bench.finish(*bench.one)
-    assert "waits: sbatch refused 1 jobs" in err and asked.read_text().count(".") == 4
+    assert "waiting for sbatch: sbatch refused 1 jobs" in err and asked.read_text().count(".") == 4
 
 
 def test_a_detached_sweep_lets_go_of_jobs_that_are_gone_when_it_is_asked_again(bench, tiny, ask):
@@ -182,7 +182,10 @@ def test_what_a_closed_partition_refuses_waits_until_it_opens(slurm, bench, alon
     finally:
         opening.kill()
         ask("scontrol", "update", "partitionname=main", "state=UP")
-    assert "waits, as do 2 others: sbatch refused 3 jobs" in err and "not available (inactive or drain)" in err
+    assert (
+        "waiting for sbatch, as do 2 others: sbatch refused 3 jobs" in err
+        and "not available (inactive or drain)" in err
+    )
     assert [run.attempts() for run in bench.runs()] == [[1]] * 4
 
 

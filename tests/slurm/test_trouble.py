@@ -29,7 +29,7 @@ def test_what_a_limit_refuses_waits_until_there_is_room(bench, monkeypatch, put_
     put_first("sbatch", f'{second} && {{ echo "AssocMaxSubmitJobLimit" >&2; exit 1; }}\nexec {sbatch} "$@"')
     monkeypatch.setattr(follow, "RETRY_SECONDS", 5)
     err = bench.finish("executor.array_size=2")
-    assert "busy waits, as do 1 others: sbatch refused 2 jobs" in err and "AssocMaxSubmitJobLimit" in err
+    assert "waiting for sbatch, as do 1 others: sbatch refused 2 jobs" in err and "AssocMaxSubmitJobLimit" in err
     assert [run.attempts() for run in bench.runs()] == [[1]] * 4
     assert (tmp_path / "asked").read_text() == "\n" * 3
 

@@ -7,9 +7,10 @@ import pytest
 from huggingface_hub.errors import GatedRepoError
 
 from fpd_bench import sweep
+from fpd_bench.assets.missing import missing, provide
 from fpd_bench.assets.published import discriminator_file
 from fpd_bench.config.compose import compose
-from fpd_bench.config.tracks import refuse_unavailable
+from fpd_bench.config.required_files import required
 from fpd_bench.errors import AssetError
 from fpd_bench.models.checkpoints import load_state, load_weights
 from fpd_bench.models.maskgit import MaskGit
@@ -48,9 +49,15 @@ def shrink(published, tmp_path):
     return Path(shutil.copy(published.weights / tiny, target))
 
 
+def provide_weights(track):
+    """Only the networks of a track's teacher, without data."""
+    config = compose([f"track.name={track}", "method=teacher", "evaluation.fidelity=lite0"])
+    provide(missing([required(config)]))
+
+
 def test_a_track_is_fetched_once_and_opens(hub, published, tmp_path):
     shrink(published, tmp_path)
-    refuse_unavailable("maskgit")  # what a sweep does before anything is queued
+    provide_weights("maskgit")  # what a sweep does before anything is queued
     assert "llvictorll/Maskgit-pytorch/pretrained_maskgit/MaskGIT/MaskGIT_ImageNet_256.pth" in hub
     fetched = len(hub)
     track = Bench().track(compose(["track.name=maskgit", "drift.blocks=[2]"]))
@@ -63,9 +70,9 @@ def test_a_dry_run_fetches_nothing_and_says_what_would_be(hub, published, monkey
     code = sweep.main([str(SWEEPS / "table3.yaml"), "profile=paper", "seeds=[0]", "--dry-run"])
     said = capsys.readouterr()
     fetched = [line for line in said.out.splitlines() if line.startswith("Would be fetched: hf download ")]
-    assert hub == [] and len(fetched) == len(set(fetched)) == (7 if lacking == "nothing" else 6)
+    assert hub == [] and len(fetched) == len(set(fetched)) == 7
     assert (code, "Training captions are missing" in said.err) == ((0, False) if lacking == "nothing" else (2, True))
-    refuse_unavailable("maskgen")
+    provide_weights("maskgen")
     assert hub  # it was for the dry run only
 
 
@@ -98,11 +105,9 @@ def test_a_hub_out_of_reach_gives_the_command_for_another_machine(tmp_path, monk
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setenv("FPD_WEIGHTS", "hub")
-    told = (
-        r"profile=paper needs track 'maskgen', which needs its published weights: 'turkeyju\S* \(teacher\) cannot be "
-    )
-    with pytest.raises(AssetError, match=rf"{told}fetched: .*\w\. On a machine with a network run: hf download"):
-        refuse_unavailable("maskgen", "paper")
+    told = r"'turkeyju\S* \(teacher\) cannot be fetched: .*\w\. On a machine with a network run: hf download"
+    with pytest.raises(AssetError, match=told):
+        provide_weights("maskgen")
     with pytest.raises(AssetError, match=r"hf download llvictorll/Maskgit-pytorch pretrained_maskgit/VQGAN/last.ckpt"):
         load_state("llvictorll/Maskgit-pytorch", "vqgan")
 

@@ -15,7 +15,7 @@ from torch.nn import functional
 from torch_fidelity.feature_extractor_base import FeatureExtractorBase
 from torch_fidelity.registry import FEATURE_EXTRACTORS_REGISTRY, register_feature_extractor
 
-from fpd_bench.config.fidelity_files import INCEPTION_FILE, INCEPTION_URL, inception_file
+from fpd_bench.assets.inception import INCEPTION_FILE, INCEPTION_URL, inception_file
 from fpd_bench.errors import AssetError
 from fpd_bench.evals.fidelity.presets import LITE0, Preset
 from fpd_bench.models import devices

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 import torch_fidelity
 from safetensors import SafetensorError, safe_open
@@ -77,12 +78,12 @@ def _through(
     logits: list[Tensor] = []
     seen, size = 0, (0, 0)
     for batch in images.batches(BATCH):
-        if batch.dtype != torch.uint8:  # extractors of others may take floats, and give other numbers for them
+        if batch.dtype != np.uint8:  # extractors of others may take floats, and give other numbers for them
             raise ConfigError(f"Images must be uint8; got {batch.dtype}.")
-        both = network(batch.to(device))
+        both = network(torch.from_numpy(batch).permute(0, 3, 1, 2).contiguous().to(device))
         vectors.append(both[0].float().cpu())
         logits.append(both[1].float().cpu())
-        seen, size = seen + len(batch), (batch.shape[2], batch.shape[3])
+        seen, size = seen + len(batch), (batch.shape[1], batch.shape[2])
         progress(seen, len(images))
     return torch.cat(vectors), torch.cat(logits), size
 

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-import torch
-from torch import Tensor
+from numpy.typing import NDArray
 
 from fpd_bench.errors import AssetError, ConfigError
 from fpd_bench.evals.fidelity.packed import Batches
@@ -26,8 +25,8 @@ class Images(Protocol):
         """sha256 of the content, in order."""
         ...
 
-    def batches(self, size: int) -> Iterator[Tensor]:
-        """uint8 [b, 3, H, W], b <= size. Raises ConfigError for images of several sizes, AssetError if unreadable."""
+    def batches(self, size: int) -> Iterator[NDArray[np.uint8]]:
+        """uint8 [b, H, W, 3], b <= size. Raises ConfigError for images of several sizes, AssetError if unreadable."""
         ...
 
 
@@ -53,10 +52,15 @@ def open_images(path: Path) -> Images:
     return Batches(packed) if packed else Folder(found)
 
 
-class InMemory:
-    """Images that are there already: uint8 [n, 3, H, W]."""
+def colours_first(images: NDArray[np.uint8]) -> bytes:
+    """What a digest of images [n, H, W, 3] is taken of: numbers that were measured before name such digests."""
+    return images.transpose(0, 3, 1, 2).tobytes()
 
-    def __init__(self, images: Tensor):
+
+class InMemory:
+    """Images that are there already: uint8 [n, H, W, 3]."""
+
+    def __init__(self, images: NDArray[np.uint8]):
         self._images = images
 
     def __len__(self) -> int:
@@ -64,10 +68,10 @@ class InMemory:
 
     @cached_property
     def digest(self) -> str:
-        return hashlib.sha256(self._images.contiguous().numpy().tobytes()).hexdigest()
+        return hashlib.sha256(colours_first(self._images)).hexdigest()
 
-    def batches(self, size: int) -> Iterator[Tensor]:
-        yield from self._images.split(size)
+    def batches(self, size: int) -> Iterator[NDArray[np.uint8]]:
+        yield from (self._images[first : first + size] for first in range(0, len(self), size))
 
 
 class Folder:
@@ -89,7 +93,7 @@ class Folder:
                 raise AssetError(f"Cannot read the image '{path}': {error.strerror or error}.") from error
         return whole.hexdigest()
 
-    def batches(self, size: int) -> Iterator[Tensor]:
+    def batches(self, size: int) -> Iterator[NDArray[np.uint8]]:
         expected: tuple[int, ...] | None = None
         for first in range(0, len(self.files), size):
             pixels = []
@@ -102,4 +106,4 @@ class Folder:
                         f"{expected[0]}. Nothing is resized here: bring all images to one size first."
                     )
                 pixels.append(image)
-            yield torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2).contiguous()
+            yield np.stack(pixels)

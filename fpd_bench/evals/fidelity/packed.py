@@ -7,8 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-import torch
-from torch import Tensor
+from numpy.typing import NDArray
 
 from fpd_bench.errors import AssetError, ConfigError
 from fpd_bench.files import arrays
@@ -35,7 +34,7 @@ class Batches:
                 whole.update(hashlib.file_digest(file, "sha256").digest())
         return whole.hexdigest()
 
-    def batches(self, size: int) -> Iterator[Tensor]:
+    def batches(self, size: int) -> Iterator[NDArray[np.uint8]]:
         """See Images."""
         for path, (key, _, shape) in zip(self.files, self._held, strict=True):
             expected = self._held[0][2]
@@ -43,8 +42,7 @@ class Batches:
                 raise ConfigError(f"'{path}' holds images of {shape} px, the files before it of {expected}.")
             one = shape[0] * shape[1] * 3
             for content in arrays.chunks(path, key, one * max(1, min(size, MEMORY // one))):
-                pixels = np.frombuffer(content, dtype=np.uint8).reshape(-1, *shape, 3)
-                yield torch.from_numpy(pixels.copy()).permute(0, 3, 1, 2).contiguous()
+                yield np.frombuffer(content, dtype=np.uint8).reshape(-1, *shape, 3).copy()
 
 
 def _held(path: Path) -> tuple[str, int, tuple[int, int]]:

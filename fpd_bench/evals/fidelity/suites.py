@@ -6,13 +6,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from fpd_bench.bench import Measure
 from fpd_bench.errors import ConfigError
 from fpd_bench.evals.fidelity.features import default_cache
-from fpd_bench.evals.fidelity.images import open_images
+from fpd_bench.evals.fidelity.images import colours_first, open_images
 from fpd_bench.evals.fidelity.measure import measure
 from fpd_bench.evals.fidelity.presets import Preset, preset
 from fpd_bench.evals.fidelity.reference import Reference, open_reference
@@ -33,15 +35,16 @@ class Drawn:
     def digest(self) -> str:
         whole = hashlib.sha256()
         for batch in self.batches(64):
-            whole.update(batch.numpy().tobytes())
+            whole.update(colours_first(batch))
         return whole.hexdigest()
 
-    def batches(self, size: int) -> Iterator[Tensor]:
-        """uint8 [b, 3, H, W]."""
+    def batches(self, size: int) -> Iterator[NDArray[np.uint8]]:
+        """uint8 [b, H, W, 3]."""
         generator = torch.Generator().manual_seed(REAL_SEED)
         for first in range(0, self._n, 64):  # drawn in equal parts whatever the caller's size, so always the same
             part = self._draw(min(64, self._n - first), generator).cpu()
-            yield from (part.clamp(0, 1) * 255 + 0.5).to(torch.uint8).split(size)
+            levels = (part.clamp(0, 1) * 255 + 0.5).to(torch.uint8).permute(0, 2, 3, 1).contiguous()
+            yield from (piece.numpy() for piece in levels.split(size))
 
 
 def against_file(path: Path, chosen: Preset, weights: Path | None = None) -> Measure:

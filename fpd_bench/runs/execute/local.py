@@ -10,12 +10,13 @@ import signal
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
-from multiprocessing import get_context
+from collections.abc import Iterable, Iterator
+from multiprocessing import get_context, resource_tracker
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
+from fpd_bench.runs.execute.executor import Tell
 from fpd_bench.runs.folder import claims
 from fpd_bench.runs.folder.failures import Patience
 from fpd_bench.runs.folder.outcome import Outcome
@@ -23,10 +24,9 @@ from fpd_bench.runs.folder.rundir import RunDir
 from fpd_bench.runs.folder.stop_signals import StopFlag, stop_flag
 
 TRIES = 2  # of a run whose worker dies
+WORKER_DIED = "worker_died"  # a failure class, see runs/folder/failures.py
 POLL_SECONDS = 0.5
 BUSY_SECONDS = 2.0  # between two looks at a run that another process has
-
-Tell = Callable[[Outcome], None]
 
 
 def run_inline(runs: Iterable[RunDir], tell: Tell, patience: Patience | None = None) -> None:
@@ -34,11 +34,14 @@ def run_inline(runs: Iterable[RunDir], tell: Tell, patience: Patience | None = N
     from fpd_bench.runs.perform.stages import Bench, perform
 
     bench, patience = Bench(), patience or Patience(0)
-    for run in runs:
-        outcome = perform(run, bench)
-        tell(outcome)
-        if patience.hear(run, outcome) or outcome.status == "interrupted":
-            return
+    with stop_flag() as stop:
+        for run in runs:
+            if stop:
+                return
+            outcome = perform(run, bench)
+            tell(outcome)
+            if patience.hear(run, outcome) or outcome.status == "interrupted":
+                return
 
 
 def run_local(runs: Iterable[RunDir], workers: int, threads: int, tell: Tell, patience: Patience | None = None) -> None:
@@ -47,12 +50,24 @@ def run_local(runs: Iterable[RunDir], workers: int, threads: int, tell: Tell, pa
     A signal makes the workers save at their next step and stop; a second one kills them.
     """
     todo = list(runs)
-    pool = _Pool(todo, min(workers, len(todo)), threads, tell, patience or Patience(0))
     with stop_flag() as stop:
+        pool = _Pool(todo, min(workers, len(todo)), threads, tell, patience or Patience(0))
         try:
             pool.work(stop)
         finally:
             pool.close()
+
+
+@contextlib.contextmanager
+def _deaf_to_ctrl_c() -> Iterator[None]:
+    """Processes begun in the block hear no Ctrl-C until they say so: it would end them with a traceback each. This one
+    hears it after the block."""
+    resource_tracker.ensure_running()  # else it starts in the block, and unblocks the signal as it does
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
 
 
 class _Worker:
@@ -62,7 +77,8 @@ class _Worker:
         context = get_context("spawn")
         self.connection, theirs = context.Pipe()
         self.process = context.Process(target=_serve, args=(theirs, threads), daemon=True)
-        self.process.start()
+        with _deaf_to_ctrl_c():
+            self.process.start()
         theirs.close()
         self.run: RunDir | None = None
 
@@ -167,7 +183,7 @@ class _Pool:
             return
         message = f"its worker process died {TRIES} times ({code})"
         _note_death(run, message)
-        self.tell(Outcome(run.run_id, "failed", f"worker_died: {message}"))
+        self.tell(Outcome(run.run_id, "failed", message, WORKER_DIED))
 
     def _stop(self, kill: bool) -> None:
         for worker in self.workers:
@@ -183,13 +199,14 @@ def _exit_of(process: Any) -> str:
 
 def _note_death(run: RunDir, message: str) -> None:
     """Write the failure that the dead worker could not write itself."""
-    row = {"failure_class": "worker_died", "message": message, "traceback": ""}
+    row = {"failure_class": WORKER_DIED, "message": message, "traceback": ""}
     run.append_event(run.next_event("failed") | row)
 
 
 def _serve(connection: Connection, threads: int) -> None:
     """A worker's life: take a run directory, perform the run, tell how it ended, until the pipe closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; an idle worker has nothing to save
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])  # blocked by `_deaf_to_ctrl_c`
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ[name] = str(threads)  # before torch is imported
     from fpd_bench.runs.perform.stages import Bench, perform

@@ -1,4 +1,4 @@
-"""Who carries the runs of a sweep out, from the `executor...=` overrides of a command line. Needs no torch."""
+"""How a sweep is to be carried out, from the `executor...=` overrides of a command line. Needs no torch."""
 
 import dataclasses
 import os
@@ -10,15 +10,15 @@ from typing import Any
 from fpd_bench.config.compose import Override, parse
 from fpd_bench.config.schema import ExecutionConfig
 from fpd_bench.errors import ConfigError, UnknownName
+from fpd_bench.runs.execute.executor import EXECUTORS
 
-EXECUTORS = ("local", "inline", "slurm")
 LONGEST_MIN = 43_200  # 30 days
 SBATCH = "executor.sbatch."
 GPUS_BY_SBATCH = ("gres", "gpus", "gpus_per_node", "gpus_per_socket", "gpus_per_task", "tres_per_task")
 
 
 @dataclass(frozen=True)
-class Executor:
+class ExecutorOptions:
     """workers: processes of `local`. max_identical_failures: 0 = never give up. All others are for `slurm`.
 
     workers, gpus: None = as the runs need, see `fitted`. gpus, cpus, mem_gb: of one job (mem_gb 0: as the site says).
@@ -67,12 +67,14 @@ TAKEN = {
     "open_mode": "",
 }  # fmt: skip
 EVERYWHERE = ("workers", "max_identical_failures")
-FIELDS = [entry.name for entry in dataclasses.fields(Executor) if entry.name not in ("name", "sbatch", "as_needed")]
+FIELDS = [
+    entry.name for entry in dataclasses.fields(ExecutorOptions) if entry.name not in ("name", "sbatch", "as_needed")
+]
 KNOWN = ("executor", *(f"executor.{name}" for name in FIELDS), f"{SBATCH}OPTION")
 
 
-def split_executor(overrides: Iterable[str]) -> tuple[Executor, list[str]]:
-    """(executor=NAME executor.workers=N ... as an Executor, all other overrides). Raises ConfigError, UnknownName."""
+def split_executor(overrides: Iterable[str]) -> tuple[ExecutorOptions, list[str]]:
+    """Split into executor=NAME executor.workers=N ... and all other overrides. Raises ConfigError, UnknownName."""
     texts = list(overrides)
     mine = [text for text in texts if text.partition("=")[0].partition(".")[0] == "executor"]
     options = {override.key: _value(override) for override in parse(mine, "the command line")}
@@ -89,10 +91,10 @@ def split_executor(overrides: Iterable[str]) -> tuple[Executor, list[str]]:
         found[key.removeprefix("executor.")] = _checked(key, text)
     if name != "slurm":
         _refuse_slurm_fields(name, found)
-    return Executor(**found), [text for text in texts if text not in mine]
+    return ExecutorOptions(**found), [text for text in texts if text not in mine]
 
 
-def fitted(executor: Executor, executions: Iterable[ExecutionConfig]) -> Executor:
+def fitted(executor: ExecutorOptions, executions: Iterable[ExecutionConfig]) -> ExecutorOptions:
     """With the workers and the GPUs of a job that these runs need, where the command line names none.
 
     Runs on a GPU are made one after the other: several would share its memory. Who asks sbatch for GPUs in its own
@@ -113,7 +115,7 @@ def gpus_of(execution: ExecutionConfig) -> int:
     return 0 if execution.device == "cpu" else execution.processes
 
 
-def asks_sbatch(executor: Executor) -> bool:
+def asks_sbatch(executor: ExecutorOptions) -> bool:
     """Whether an option of sbatch asks for GPUs, or says that a job has them without asking (gres=none)."""
     asked = {option: text for option, text in executor.sbatch.items() if option in GPUS_BY_SBATCH}
     return any("gpu" in f"{option}={text}" or text == "none" for option, text in asked.items())

@@ -1,21 +1,19 @@
-"""A sweep from its cells to its ends: what is done already, what is to do, and doing it. Needs no torch itself."""
+"""Where the runs of a sweep stand: what is done already and what is to do. Needs no torch."""
 
 import os
+import shlex
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from fpd_bench.config.schema import RunConfig
 from fpd_bench.config.spec import Sweep
 from fpd_bench.errors import ConfigError
 from fpd_bench.records import layout
 from fpd_bench.records.status import RESULTS
-from fpd_bench.runs.execute.local import Tell, run_inline, run_local
-from fpd_bench.runs.execute.options import Executor, split_executor
-from fpd_bench.runs.folder.failures import DiskFull, Patience, need_space
+from fpd_bench.runs.folder.failures import DiskFull, need_space
 from fpd_bench.runs.folder.rundir import RunDir
 from fpd_bench.runs.watch.state import RunState, state_of, with_scheduler
-
-__all__ = ["Plan", "carry_out", "check_results", "open_run", "plan", "split_executor"]
 
 
 @dataclass(frozen=True)
@@ -30,6 +28,38 @@ class Plan:
     def todo(self) -> list[str]:
         """Ids of the runs without a result. A corrupt one is left for its owner to judge."""
         return [name for name, state in self.states.items() if state.state not in (*RESULTS, "corrupt")]
+
+    def to_do(self, sweep: Sweep) -> dict[str, RunConfig]:
+        """Give the configurations of the runs to do, by run id."""
+        configs = sweep.runs()
+        return {run_id: configs[run_id] for run_id in self.todo}
+
+    @property
+    def missing(self) -> dict[str, RunState]:
+        """The runs without a result, corrupt ones included."""
+        return {run_id: state for run_id, state in self.states.items() if not state.has_result}
+
+    def table(self) -> str:
+        """One line a run: id, state, what it is called."""
+        return "".join(f"{name}  {state.state:<11}  {self.labels[name]}\n" for name, state in self.states.items())
+
+    def stopped(self) -> str:
+        """Say in one line how far the sweep is."""
+        done = len(self.states) - len(self.missing)
+        return f"Stopped: {done} of {len(self.states)} runs have a result. The same command continues."
+
+    def without_result(self, results: Path) -> str:
+        """Say of each run without a result why, what to do, and where more is told of the first failure."""
+        lines = [
+            f"{name} {self.labels[name]}: {state.state} {state.message}".rstrip()
+            for name, state in self.missing.items()
+        ]
+        lines.append(f"{len(self.missing)} of {len(self.states)} runs have no result. The same command continues.")
+        failed = [name for name, state in self.missing.items() if state.traceback]
+        if failed:
+            place = shlex.quote(str(results))
+            lines.append(f"Details: python -m fpd_bench.status {failed[0]} --results {place}")
+        return "\n".join(lines)
 
     def sentence(self, cells: int = 0) -> str:
         """'27 cells -> 27 runs: 3 done, 24 to do (1 running)'; without cells '27 runs: ...'."""
@@ -94,16 +124,3 @@ def check_results(results: Path) -> None:
         ) from None
     except DiskFull as error:
         raise ConfigError(str(error)) from None
-
-
-def carry_out(sweep: Sweep, todo: list[str], results: Path, executor: Executor, tell: Tell) -> str:
-    """Make the run directories and perform the runs here; `tell` hears how each ended. Gives why it stopped early."""
-    configs = sweep.runs()
-    runs = [RunDir.create(results, configs[name]) for name in todo]
-    patience = Patience(executor.max_identical_failures)
-    if executor.name == "inline":
-        run_inline(runs, tell, patience)
-        return patience.reason
-    threads = max(configs[name].execution.threads for name in todo)
-    run_local(runs, executor.workers or 1, threads, tell, patience)
-    return patience.reason

@@ -79,7 +79,9 @@ def by_item(path: Path) -> Iterator[Images]:
         np.lib.format.read_magic(file)
         (items, *shape), _, _ = np.lib.format.read_array_header_1_0(file)
         for _ in range(items):
-            yield np.frombuffer(file.read(int(np.prod(shape))), dtype=np.uint8).reshape(shape)
+            yield (
+                np.frombuffer(file.read(int(np.prod(shape))), dtype=np.uint8).reshape(shape).copy()
+            )  # a scorer may write
 
 
 def _shard(folder: Path, first: int) -> Path:

@@ -5,12 +5,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import torch
 from PIL import Image, ImageDraw, ImageFont
 from safetensors import SafetensorError
-from torch import Tensor, nn
+from torch import nn
 
-from fpd_bench.bench import Item, Suite, Track
+from fpd_bench.bench import Images, Item, Suite, Track
 from fpd_bench.config.availability import require_files
 from fpd_bench.config.check import check
 from fpd_bench.config.identity import generated, trains
@@ -79,33 +78,32 @@ def _no_student(run: RunDir) -> str:
     )
 
 
-def draw(source: Source, prompts: Sequence[str], n: int, seed: int) -> Tensor:
-    """Images uint8 [prompts, n, 3, H, W]. Raises ConfigError for a prompt that the track cannot say."""
+def draw(source: Source, prompts: Sequence[str], n: int, seed: int) -> Images:
+    """Images uint8 [prompts, n, H, W, 3]. Raises ConfigError for a prompt that the track cannot say."""
     items = tuple(Item(prompt, prompt, {}) for prompt in prompts)
     suite = Suite(SUITE, items, source.track.condition(prompts), _unscored)
     config = replace(source.config, seed=seed)
     images = [image for _, _, image in run_images(config, source.track, source.student, suite, n)]
-    return torch.stack(images).unflatten(0, (len(items), n))
+    return np.stack(images).reshape(len(items), n, *images[0].shape)
 
 
-def _unscored(images: Tensor, items: list[Item]) -> list[dict[str, Any]]:
+def _unscored(images: Images, items: list[Item]) -> list[dict[str, Any]]:
     raise NotImplementedError("these images are looked at, not scored")
 
 
-def sheet(prompts: Sequence[str], images: Tensor, scale: int) -> Image.Image:
-    """One row per prompt under its text; images uint8 [prompts, n, 3, H, W], each pixel scale x scale on the sheet."""
-    rows, columns, _, height, width = images.shape
+def sheet(prompts: Sequence[str], images: Images, scale: int) -> Image.Image:
+    """One row per prompt under its text; images uint8 [prompts, n, H, W, 3], each pixel scale x scale on the sheet."""
+    rows, columns, height, width, _ = images.shape
     cell = (width * scale + GAP, height * scale + GAP)
     font = ImageFont.load_default(LETTERS)
     title = LETTERS + 2 * GAP
     text = max(int(font.getlength(prompt)) for prompt in prompts) + 2 * GAP
     page = Image.new("RGB", (max(GAP + columns * cell[0], text), GAP + rows * (title + cell[1])), "white")
     pen = ImageDraw.Draw(page)
-    pixels = images.permute(0, 1, 3, 4, 2).cpu().numpy()
     for row, prompt in enumerate(prompts):
         top = GAP + row * (title + cell[1])
         pen.text((GAP, top), prompt, fill="black", font=font)
         for column in range(columns):
-            big = np.kron(pixels[row, column], np.ones((scale, scale, 1), dtype=np.uint8))
+            big = np.kron(images[row, column], np.ones((scale, scale, 1), dtype=np.uint8))
             page.paste(Image.fromarray(big), (GAP + column * cell[0], top + title))
     return page

@@ -16,7 +16,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from fpd_bench.bench import Suite, Track
+from fpd_bench.bench import Images, Suite, Track
 from fpd_bench.config.identity import trains
 from fpd_bench.config.schema import RunConfig
 from fpd_bench.errors import Diverged, Interrupted, OddFile, RunError
@@ -60,7 +60,7 @@ def perform(run: RunDir, bench: Bench) -> Outcome:
 
 def _with_less_memory(run: RunDir, outcome: Outcome) -> bool:
     """Whether the run ran out of memory and half the micro-batch may help; the next attempt will use it."""
-    if not outcome.message.startswith("out_of_memory"):
+    if outcome.failure_class != "out_of_memory":
         return False
     config = run.config()
     size = micro_batch(run, config.execution.micro_batch)
@@ -181,9 +181,9 @@ def _sample(
     if not total:
         raise RunError(f"suite '{suite.name}' of track '{config.track.name}' has no items to draw")
     drawn = image_shards.kept(folder, BATCH, total, lambda message: recorder.event("warning", message=message))
-    shard: list[np.ndarray] = []
+    shard: list[Images] = []
     for image in _drawn(config, source, student, suite, drawn):
-        shard.append(image.permute(1, 2, 0).cpu().numpy())
+        shard.append(image)
         if drawn + len(shard) < total and len(shard) < BATCH:
             continue
         need_space(run.path, shard[0].nbytes * len(shard))
@@ -197,10 +197,8 @@ def _sample(
     image_shards.join(folder, run.samples(suite.name), len(suite.items), replicates, BATCH)
 
 
-def _drawn(
-    config: RunConfig, source: Source, student: nn.Module | None, suite: Suite, begin: int
-) -> Iterator[torch.Tensor]:
-    """The suite's images uint8 [3, H, W] in order, without the first `begin`."""
+def _drawn(config: RunConfig, source: Source, student: nn.Module | None, suite: Suite, begin: int) -> Iterator[Images]:
+    """The suite's images uint8 [H, W, 3] in order, without the first `begin`."""
     from fpd_bench.runs.perform.suite_images import run_images
 
     replicates = config.evaluation.images_per_prompt
@@ -235,8 +233,7 @@ def _score(run: RunDir, suite: Suite, recorder: RunRecorder) -> list[Row]:
     for n, (item, pixels) in enumerate(zip(suite.items, image_shards.by_item(run.samples(suite.name)), strict=True), 1):
         replicates = range(len(pixels))
         if any((item.id, replicate) not in rows for replicate in replicates):  # all again: a batch is scored as one
-            batch = torch.from_numpy(pixels.copy()).permute(0, 3, 1, 2).contiguous()
-            for replicate, record in zip(replicates, suite.score(batch, [item] * len(pixels)), strict=True):
+            for replicate, record in zip(replicates, suite.score(pixels, [item] * len(pixels)), strict=True):
                 row = {"item": item.id, "replicate": replicate, "task": record["task"], "prompt": item.prompt}
                 row |= {"score": float(record["score"]), "detail": record["detail"]}
                 rows[item.id, replicate] = row
@@ -278,7 +275,7 @@ def _failed(run: RunDir, recorder: RunRecorder, error: Exception) -> Outcome:
         recorder.event("failed", failure_class=kind, message=message, traceback=text)
     except OSError as second:  # the disk may be what failed; the outcome still carries the message
         message = f"{message} (and the run directory cannot be written: {second})"
-    return Outcome(run.run_id, "failed", f"{kind}: {message}")
+    return Outcome(run.run_id, "failed", message, kind)
 
 
 def _not_begun(run: RunDir, error: Exception) -> Outcome:
@@ -289,4 +286,4 @@ def _not_begun(run: RunDir, error: Exception) -> Outcome:
     row = {"failure_class": kind, "message": message, "traceback": "".join(traceback.format_exception(error))}
     with suppress(OSError, OddFile):
         run.append_event(run.next_event("failed") | row)
-    return Outcome(run.run_id, "failed", f"{kind}: {message}")
+    return Outcome(run.run_id, "failed", message, kind)

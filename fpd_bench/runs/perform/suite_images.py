@@ -7,10 +7,11 @@ order or restart yields the same images.
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from fpd_bench.bench import Suite, Track
+from fpd_bench.bench import Images, Suite, Track
 from fpd_bench.config.schema import EvaluationConfig, RunConfig, StartConfig
 from fpd_bench.distill.drafting import draft_codes, draft_logits, draw_noise, draw_start, together
 from fpd_bench.models.condition import Condition
@@ -34,20 +35,21 @@ def one_step(
 
 
 @torch.inference_mode()
-def to_pixels(track: Track, codes: Tensor, condition: Condition) -> Tensor:
-    """Codes [B, L] -> uint8 images [B, 3, H, W], rounded to the nearest level."""
+def to_pixels(track: Track, codes: Tensor, condition: Condition) -> Images:
+    """Decode codes [B, L] to images uint8 [B, H, W, 3] on the CPU, rounded to the nearest level."""
     parts = []
     for begin in range(0, len(codes), DECODED):
         rows = slice(begin, begin + DECODED)
         images = track.tokenizer.decode(track.tokenizer.codebook[codes[rows]], condition[rows])
-        parts.append((images.clamp(0, 1) * 255 + 0.5).to(torch.uint8))
-    return torch.cat(parts)
+        levels = (images.clamp(0, 1) * 255 + 0.5).to(torch.uint8)
+        parts.append(levels.permute(0, 2, 3, 1).contiguous().cpu().numpy())
+    return np.concatenate(parts)
 
 
 def run_images(
     config: RunConfig, track: Track, student: nn.Module | None, suite: Suite, replicates: int, begin: int = 0
-) -> Iterator[tuple[int, int, Tensor]]:
-    """(item index, replicate, image uint8 [3, H, W]) of every item and replicate, in order.
+) -> Iterator[tuple[int, int, Images]]:
+    """(item index, replicate, image uint8 [H, W, 3]) of every item and replicate, in order.
 
     student None: the teacher with config.evaluation.teacher_steps steps. begin: how many images to leave out, whole
     batches, so that what is left is drawn in the same batches as without.

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from fpd_bench.errors import ConfigError, OddFile
-from fpd_bench.runs.execute.local import Tell
-from fpd_bench.runs.execute.options import Executor
+from fpd_bench.runs.execute.executor import Tell
+from fpd_bench.runs.execute.options import ExecutorOptions
 from fpd_bench.runs.folder import claims, submissions
 from fpd_bench.runs.folder.failures import Patience, halved, micro_batch
 from fpd_bench.runs.folder.outcome import Outcome
@@ -28,7 +28,7 @@ class Follower:
     """Submits runs and hears of their ends, until it is asked to stop. tell: as in runs/execute/local.py."""
 
     results: Path
-    executor: Executor
+    executor: ExecutorOptions
     tell: Tell
     patience: Patience
     stop: StopFlag
@@ -64,13 +64,14 @@ class Follower:
             self.again = [wish for wish in wishes if submissions.read(wish.run) is None]
             sent, now = len(wishes) - len(self.again), time.monotonic()
             self._refused_since = now if sent else self._refused_since or now
-            hopeless = not (sent or under_way or self.stop or (stay and submit.will_pass(error)))
+            will_pass = isinstance(error, submit.Refused) and error.will_pass
+            hopeless = not (sent or under_way or self.stop or (stay and will_pass))
             if hopeless and now - self._refused_since >= patience_s:
                 raise
             self._retry_at = now + RETRY_SECONDS
             for wish in self.again[:1]:
                 beside = f", as do {len(self.again) - 1} others" if len(self.again) > 1 else ""
-                self.tell(Outcome(wish.run.run_id, "busy", f"waits{beside}: {error}"))
+                self.tell(Outcome(wish.run.run_id, "waiting", f"for sbatch{beside}: {error}"))
             return sent
         self._refused_since = None
         return sent
@@ -129,8 +130,8 @@ class Follower:
             if claims.holder(run.claim):  # a process outside SLURM has it
                 return False
             last = _last_end(run)
-            message = f"{last.get('failure_class', '')}: {last.get('message', 'its job was cancelled')}".strip(": ")
-            return self._say(run, Outcome(run.run_id, last.get("kind") or "interrupted", message))
+            message, kind = last.get("message", "its job was cancelled"), last.get("failure_class", "")
+            return self._say(run, Outcome(run.run_id, last.get("kind") or "interrupted", message, kind))
         answer = answers[submission.token]
         if not answer.over:
             return False
@@ -195,7 +196,7 @@ class Follower:
 
 
 def run_slurm(
-    runs: list[RunDir], results: Path, executor: Executor, tell: Tell, patience: Patience, detach: bool
+    runs: list[RunDir], results: Path, executor: ExecutorOptions, tell: Tell, patience: Patience, detach: bool
 ) -> tuple[int, bool]:
     """(how many were submitted, whether all ended). detach: submit and leave.
 

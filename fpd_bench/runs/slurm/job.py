@@ -57,7 +57,7 @@ def carry(run_dirs: tuple[str, ...]) -> list[str]:
 
             bench = bench or Bench()
             outcome = Outcome(run.run_id, "interrupted") if stop else _performed(run, perform, bench)
-            ends.append(f"{outcome.run_id} {outcome.status} {outcome.message}".rstrip())
+            ends.append(f"{outcome.run_id} {outcome.words}")
             print(ends[-1], flush=True)
             if outcome.status == "interrupted":
                 _go_back(run, runs[n + 1 :])
@@ -99,7 +99,7 @@ def _performed(run: RunDir, perform: Callable[..., Outcome], bench: Any) -> Outc
         row = {"failure_class": failure_class(error), "message": f"{type(error).__name__}: {error}"}
         with contextlib.suppress(OSError, OddFile):
             run.append_event(run.next_event("failed") | row | {"traceback": traceback.format_exc()})
-        return Outcome(run.run_id, "failed", row["message"])
+        return Outcome(run.run_id, "failed", row["message"], row["failure_class"])
 
 
 def _go_back(run: RunDir, others: list[RunDir]) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from fpd_bench.errors import ConfigError
-from fpd_bench.runs.execute.options import Executor, gpus_of
+from fpd_bench.runs.execute.options import ExecutorOptions, gpus_of
 from fpd_bench.runs.folder import submissions
 from fpd_bench.runs.folder.rundir import RunDir
 from fpd_bench.runs.folder.submissions import LOGS
@@ -27,6 +27,15 @@ LONGEST_COMMENT = 1000
 FULL_QUEUE = ("job queue full", "temporarily unable to accept job", "Resource temporarily unavailable")
 
 
+class Refused(ConfigError):
+    """sbatch took none of the jobs of an array. will_pass: the controller's queue is full, which every end of a job may
+    change."""
+
+    def __init__(self, message: str, will_pass: bool):
+        self.will_pass = will_pass
+        super().__init__(message)
+
+
 @dataclass(frozen=True)
 class Wish:
     """A run to submit. tries and exclude: see Submission."""
@@ -36,8 +45,8 @@ class Wish:
     exclude: str = ""
 
 
-def submit(wishes: list[Wish], results: Path, executor: Executor) -> list[RunDir]:
-    """Submit the runs that nobody has yet, in arrays of equal resources; gives those submitted. Raises ConfigError."""
+def submit(wishes: list[Wish], results: Path, executor: ExecutorOptions) -> list[RunDir]:
+    """Submit the runs that nobody has yet, in arrays of equal resources; gives those submitted. Raises Refused."""
     done = []
     code = code_snapshot.take(results, [wish.run.config() for wish in wishes])
     size = array_size(executor) * executor.cells_per_job
@@ -50,33 +59,28 @@ def submit(wishes: list[Wish], results: Path, executor: Executor) -> list[RunDir
             one = replace(_share(executor, len(part), len(wishes)), gpus=gpus)
             try:
                 done += _array(part, exclude, results, one, code)
-            except ConfigError:
+            except Refused:
                 if not exclude:
                     raise
                 done += _array(part, "", results, one, code)  # no other node may be fit for it
     return done
 
 
-def _gpus(run: RunDir, executor: Executor) -> int:
+def _gpus(run: RunDir, executor: ExecutorOptions) -> int:
     return gpus_of(run.config().execution) if executor.as_needed else executor.gpus or 0
 
 
-def will_pass(refusal: ConfigError) -> bool:
-    """Whether sbatch said that the controller's queue is full, which every job that ends may change."""
-    return any(words in str(refusal) for words in FULL_QUEUE)
-
-
-def array_size(executor: Executor) -> int:
+def array_size(executor: ExecutorOptions) -> int:
     """Jobs of one array: as asked for, or as many as the site allows."""
     return min(executor.array_size, scheduler.array_limit() or executor.array_size)
 
 
-def _share(executor: Executor, part: int, whole: int) -> Executor:
+def _share(executor: ExecutorOptions, part: int, whole: int) -> ExecutorOptions:
     """As `executor` for an array of `part` of `whole` runs: together they keep to max_parallel, and end together."""
     return replace(executor, max_parallel=max(1, executor.max_parallel * part // whole))
 
 
-def _array(wishes: list[Wish], exclude: str, results: Path, executor: Executor, code: Path) -> list[RunDir]:
+def _array(wishes: list[Wish], exclude: str, results: Path, executor: ExecutorOptions, code: Path) -> list[RunDir]:
     batch, per_job = submissions.new_batch(), executor.cells_per_job
     single = len(wishes) <= per_job
     taken: list[tuple[RunDir, submissions.Submission]] = []
@@ -100,14 +104,21 @@ def _array(wishes: list[Wish], exclude: str, results: Path, executor: Executor, 
             submissions.drop(run, claim)
         shutil.rmtree(results / LOGS / batch, ignore_errors=True)  # what nobody took
         words = " ".join(str(error).split())[-600:]
-        raise ConfigError(f"sbatch refused {len(groups)} jobs: {words}") from error
+        will_pass = any(said in words for said in FULL_QUEUE)  # all that sbatch tells is a sentence
+        raise Refused(f"sbatch refused {len(groups)} jobs: {words}", will_pass) from error
     for run, claim in taken:
         submissions.record(run, claim, jobs[max(claim.index, 0)])
     return [run for run, _ in taken]
 
 
 def _send(
-    groups: list[list[str]], batch: str, tokens: list[str], exclude: str, results: Path, executor: Executor, code: Path
+    groups: list[list[str]],
+    batch: str,
+    tokens: list[str],
+    exclude: str,
+    results: Path,
+    executor: ExecutorOptions,
+    code: Path,
 ) -> list[str]:
     submitter = _submitter(results, batch, " ".join(tokens), exclude, executor, code)
     # submitit prints what sbatch says; it is in the error, too.
@@ -133,7 +144,7 @@ def adopt(runs: list[RunDir], job_id: str, results: Path) -> None:
             submissions.record(run, submission, job_id)
 
 
-def _submitter(results: Path, batch: str, comment: str, exclude: str, executor: Executor, code: Path) -> Any:
+def _submitter(results: Path, batch: str, comment: str, exclude: str, executor: ExecutorOptions, code: Path) -> Any:
     import submitit
 
     try:
@@ -169,7 +180,7 @@ def _submitter(results: Path, batch: str, comment: str, exclude: str, executor: 
     return submitter
 
 
-def _sbatch(executor: Executor, exclude: str) -> dict[str, Any]:
+def _sbatch(executor: ExecutorOptions, exclude: str) -> dict[str, Any]:
     """Further options of sbatch. true gives a bare flag, false none; requeue=false is its own flag."""
     excluded = ",".join(filter(None, (executor.sbatch.get("exclude"), exclude)))  # the user's nodes and ours
     asked: dict[str, Any] = {"requeue": "true", **executor.sbatch, **({"exclude": excluded} if excluded else {})}
@@ -178,7 +189,7 @@ def _sbatch(executor: Executor, exclude: str) -> dict[str, Any]:
     return {name: True if text == "true" else text for name, text in asked.items() if text != "false"}
 
 
-def header(results: Path, executor: Executor, jobs: int) -> str:
+def header(results: Path, executor: ExecutorOptions, jobs: int) -> str:
     """The batch file that would be sent, up to its command."""
     one = _share(executor, min(jobs, array_size(executor)), jobs)
     submitter = _submitter(results, "fpd-BATCH", "RUN_ID/ATTEMPT ...", "", one, results / code_snapshot.FOLDER / "HASH")

@@ -2,7 +2,9 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -10,23 +12,38 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from fpd_bench.config.schema import RunConfig
+from fpd_bench.runs.execute.sweep_plan import open_run
 from fpd_bench.runs.folder.outcome import Outcome
-from fpd_bench.runs.folder.rundir import RunDir
+from fpd_bench.runs.folder.stop_signals import StopFlag
+from fpd_bench.runs.watch.past_durations import past
+from fpd_bench.runs.watch.scores import run_score
 from fpd_bench.runs.watch.state import RunState, state_of
+from fpd_bench.runs.watch.time_left import seconds_left, works
 
 LINE_SECONDS = 15.0  # between two lines when there is no terminal
 LIVE_SECONDS = 0.5
-_STAGE_SHARE = {"train": (0.0, 0.85), "sample": (0.85, 0.1), "evaluate": (0.95, 0.05)}  # (begin, length) of a run
+UNDER_WAY = ("busy", "waiting")  # what is heard of a run that has not ended
 
 
 class SweepView:
-    """Follows the runs to do. labels: run id -> what it is; score: run id -> its score, once it has one."""
+    """Follows the runs to do. configs: run id -> its configuration; labels: run id -> what it is called.
 
-    def __init__(self, labels: dict[str, str], open_run: Callable[[str], RunDir], score: Callable[[str], float | None]):
-        self.labels, self.open_run, self.score = labels, open_run, score
+    stop: tells whether the user has asked for an end.
+    """
+
+    def __init__(
+        self, configs: Mapping[str, RunConfig], labels: Mapping[str, str], results: Path, metric: str, stop: StopFlag
+    ):
+        self.labels, self.metric, self.stop = labels, metric, stop
+        self.runs = {run_id: open_run(results, run_id) for run_id in configs}
         self.ends: dict[str, Outcome] = {}
         self.last = ""
         self.console = Console(stderr=True)
+        self._work = works(configs, past(results))
+        self._begun = {run_id: self._work[run_id].done(state_of(run)) for run_id, run in self.runs.items()}
+        self._now = dict(self._begun)
+        self._most = 1  # runs at work together
         self._began = time.monotonic()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._lines, daemon=True)
@@ -41,33 +58,49 @@ class SweepView:
         self._live.stop() if self.console.is_terminal else self._thread.join()
 
     def tell(self, outcome: Outcome) -> None:
-        """A run has ended, or is somebody else's for now."""
-        if outcome.status == "busy" and outcome.run_id in self.ends:
+        """Hear that a run has ended, or is somebody else's for now."""
+        if outcome.status in UNDER_WAY and outcome.run_id in self.ends:
             return
         self.ends[outcome.run_id] = outcome
-        score = self.score(outcome.run_id) if outcome.status == "done" else None
-        detail = f"score {score:.3f}" if score is not None else outcome.message
-        self.last = " ".join(f"{outcome.run_id} {self.labels[outcome.run_id]}: {outcome.status} {detail}".split())
+        score = run_score(self.runs[outcome.run_id], self.metric) if outcome.status == "done" else None
+        words = outcome.words if score is None else f"done score {score:.3f}"
+        self.last = f"{outcome.run_id} {self.labels[outcome.run_id]}: {words}"
         if not self.console.is_terminal:
             self._print(self.last)
 
-    def _ended(self) -> int:
-        return sum(outcome.status != "busy" for outcome in list(self.ends.values()))
+    def look(self) -> list[RunState]:
+        """Look at the files of all runs that are not over; gives those at work."""
+        over, running = self._ended(), []
+        for run_id, run in self.runs.items():
+            if run_id in over:
+                self._now[run_id] = self._work[run_id].whole if over[run_id].finished else self._now[run_id]
+            elif run.claim.exists():
+                state = state_of(run)
+                self._now[run_id] = max(self._now[run_id], self._work[run_id].done(state))
+                running += [state] if state.state == "running" else []
+        self._most = max(self._most, len(running))
+        return running
 
-    def _running(self) -> list[RunState]:
-        ended = {run_id for run_id, outcome in list(self.ends.items()) if outcome.status != "busy"}
-        open_ones = [self.open_run(run_id) for run_id in self.labels if run_id not in ended]
-        states = [state_of(run) for run in open_ones if run.claim.exists()]
-        return [state for state in states if state.state == "running"]
+    def sentence(self, at_work: int) -> str:
+        """'3 of 8 runs ended (1 failed), 12 min left', and what has become of the others."""
+        statuses = Counter(outcome.status for outcome in dict(self.ends).values())
+        ended = statuses["done"] + statuses["diverged"] + statuses["failed"]
+        failed = f" ({statuses['failed']} failed)" if statuses["failed"] else ""
+        parts = [f"{ended} of {len(self.runs)} runs ended{failed}"]
+        parts += [f"{statuses['interrupted']} stopped"] if statuses["interrupted"] else []
+        parts += [f"{statuses['busy']} of another process"] if statuses["busy"] else []
+        if self.stop:
+            return ", ".join([*parts, f"{at_work} at work until they have saved" if at_work else "stopping"])
+        left = seconds_left(
+            self._work, self._begun, self._now, self._ended(), time.monotonic() - self._began, self._most
+        )
+        return ", ".join([*parts, f"{duration(left) or '?'} left"])
 
-    def _eta(self, running: list[RunState]) -> str:
-        made = self._ended() + sum(map(_share, running))
-        if made < 0.05:
-            return "?"
-        return duration((time.monotonic() - self._began) / made * (len(self.labels) - made))
+    def _ended(self) -> dict[str, Outcome]:
+        return {run_id: outcome for run_id, outcome in list(self.ends.items()) if outcome.status not in UNDER_WAY}
 
     def _picture(self) -> RenderableType:
-        running = self._running()
+        running = self.look()
         table = Table(box=None, pad_edge=False)
         for title in ("run", "", "stage", "", "step", "left"):
             table.add_column(title)
@@ -75,24 +108,21 @@ class SweepView:
             bar = ProgressBar(total=1.0, completed=state.fraction, width=24)
             step = f"{state.step}/{state.steps}" if state.steps else ""
             table.add_row(state.run_id, self.labels[state.run_id], state.stage, bar, step, duration(state.eta_s))
-        total = ProgressBar(total=len(self.labels), completed=self._ended(), width=24)
+        total = ProgressBar(
+            total=sum(one.whole for one in self._work.values()), completed=sum(self._now.values()), width=24
+        )
         head = Table.grid(padding=(0, 1))
-        head.add_row(total, f"{self._ended()} of {len(self.labels)} runs ended, {self._eta(running)} left")
+        head.add_row(total, self.sentence(len(running)))
         return Group(head, table, Text(self.last, style="dim", no_wrap=True, overflow="ellipsis"))
 
     def _lines(self) -> None:
         while not self._over.wait(LINE_SECONDS):
-            running = self._running()
+            running = self.look()
             parts = [f"{s.run_id} {s.stage} {s.step}/{s.steps}" for s in running]
-            self._print(f"{self._ended()} of {len(self.labels)} ended, {self._eta(running)} left; {', '.join(parts)}")
+            self._print("; ".join(filter(None, (self.sentence(len(running)), ", ".join(parts)))))
 
     def _print(self, line: str) -> None:
         self.console.print(line, markup=False, highlight=False, soft_wrap=True)
-
-
-def _share(state: RunState) -> float:
-    begin, length = _STAGE_SHARE.get(state.stage, (0.0, 0.0))
-    return begin + length * state.fraction
 
 
 def duration(seconds: float | None) -> str:

@@ -42,8 +42,7 @@ def expect(configs: Iterable[RunConfig], results: Path) -> Expected:
     known, seconds, runs, unknown = past(results), 0.0, 0, 0
     seen: dict[Kind, int] = {}
     for config in configs:
-        meaning = semantic(config)
-        kind = tuple(meaning.get(name) for name in ALIKE)
+        kind = kind_of(config)
         found = known.get(kind)
         if found is None:
             unknown += 1
@@ -53,8 +52,14 @@ def expect(configs: Iterable[RunConfig], results: Path) -> Expected:
     return Expected(seconds, runs, sum(seen.values()), unknown)
 
 
+def kind_of(config: RunConfig) -> Kind:
+    """What runs that take alike long have in common: method, track, preset."""
+    meaning = semantic(config)
+    return tuple(meaning.get(name) for name in ALIKE)
+
+
 def past(results: Path) -> dict[Kind, Past]:
-    """{(method, track, preset): Past} of the runs in `results` that went to their end in one go."""
+    """Average the runs in `results` that went to their end in one go: {kind: Past}."""
     paths = sorted((results / layout.RUNS).glob("*"), key=_written, reverse=True)
     spent: dict[Kind, list[tuple[float, float]]] = defaultdict(list)
     for run in map(RunDir, paths[:MOST]):

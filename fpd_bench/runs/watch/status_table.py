@@ -57,22 +57,18 @@ def _word(state: RunState) -> str:
 def watch(shown: Callable[[], tuple[str, Plan]], seconds: float, sleep: Callable[[float], None]) -> Plan:
     """Draw `shown` every so many seconds, in place on a terminal, one under the other elsewhere.
 
-    Ends when no run is at work or waits for a job, or at Ctrl-C. Returns the last look.
+    Ends when no run is at work or waits for a job. Returns the last look.
     """
     console = Console()
     text, plan = shown()
     with Live(console=console, auto_refresh=False, vertical_overflow="visible") as live:
-        try:
-            while True:
-                head = plan.sentence()
-                if console.is_terminal:
-                    live.update(Text(f"{head}\n{text}", no_wrap=True, overflow="ellipsis"), refresh=True)
-                else:
-                    print(f"{head}\n{text}", flush=True)
-                if not any(state.state in ALIVE for state in plan.states.values()):
-                    break
-                sleep(seconds)
-                text, plan = shown()
-        except KeyboardInterrupt:
-            pass
-    return plan
+        while True:
+            head = plan.sentence()
+            if console.is_terminal:
+                live.update(Text(f"{head}\n{text}", no_wrap=True, overflow="ellipsis"), refresh=True)
+            else:
+                print(f"{head}\n{text}", flush=True)
+            if not any(state.state in ALIVE for state in plan.states.values()):
+                return plan
+            sleep(seconds)
+            text, plan = shown()

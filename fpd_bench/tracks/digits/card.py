@@ -35,7 +35,7 @@ def measured(track: DigitsTrack, classifier: Path, split: str = "test") -> dict[
         "accuracy_images": _accuracy(track, images, part.labels),
         "accuracy_reconstructions": _accuracy(track, made, part.labels),
     }
-    reconstructions = InMemory((made * 255).round().to(torch.uint8))
+    reconstructions = InMemory((made * 255).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous().numpy())
     real = real_images(split, len(images))
     both = (
         compare(each, split, classifier, "cpu", lambda done, total: None).values for each in (reconstructions, real)

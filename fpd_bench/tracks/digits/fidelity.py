@@ -8,7 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from fpd_bench.bench import Measure
 from fpd_bench.evals.fidelity.features import default_cache
@@ -48,9 +50,9 @@ def real_images(split: str, n: int) -> Images:
     _, part = PARTS[split]
     whole = pixels_of(part)
     order = torch.randperm(len(whole), generator=torch.Generator().manual_seed(ORDER_SEED))
-    return InMemory(whole[order[:n]])
+    return InMemory(whole[order[:n].numpy()])
 
 
-def pixels_of(part: str) -> torch.Tensor:
-    """uint8 [n, 3, 32, 32]."""
-    return (batch_of(digits(part).images) * 255).round().to(torch.uint8)
+def pixels_of(part: str) -> NDArray[np.uint8]:
+    """Give the part's images as uint8 [n, 32, 32, 3]."""
+    return (batch_of(digits(part).images) * 255).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous().numpy()

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from fpd_bench.bench import Item, Suite
+from fpd_bench.bench import Images, Item, Suite
 from fpd_bench.models.backbones import LITE0_SHA256, FeatureBackbone
 from fpd_bench.models.condition import Condition
 from fpd_bench.models.sampling import sample_by_confidence
@@ -115,9 +115,10 @@ class DigitsTrack:
                 self.device,
             ).clone()
 
-    def _score(self, images: Tensor, items: list[Item]) -> list[dict[str, Any]]:
+    def _score(self, images: Images, items: list[Item]) -> list[dict[str, Any]]:
         """1 for an image that the classifier takes for the class asked for."""
-        grey = images.float().mean(dim=1, keepdim=True) / 255
+        colours = torch.from_numpy(images).permute(0, 3, 1, 2).float()
+        grey = colours.mean(dim=1, keepdim=True) / 255
         seen = classify(self._classifier, grey).tolist()
         return [
             {"score": float(label == item.metadata["label"]), "task": item.prompt, "detail": {"seen": label}}

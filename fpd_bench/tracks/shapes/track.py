@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from fpd_bench.bench import Item, Suite
+from fpd_bench.bench import Images, Item, Suite
 from fpd_bench.config.tracks import world_of
 from fpd_bench.evals.geneval.detectors import score_images
 from fpd_bench.models.backbones import LITE0_SHA256, FeatureBackbone
@@ -111,11 +111,12 @@ class ShapesTrack:
                 self.device,
             ).clone()
 
-    def _score(self, images: Tensor, items: list[Item]) -> list[dict[str, Any]]:
+    def _score(self, images: Images, items: list[Item]) -> list[dict[str, Any]]:
         if self._cloth:
-            images = self._cloth.read(images.float() / 255).mul(255).round().to(torch.uint8)
+            coloured = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
+            images = self._cloth.read(coloured).mul(255).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
         metadata = [{k: v for k, v in item.metadata.items() if k != "novel"} for item in items]
-        records = score_images(images.permute(0, 2, 3, 1).numpy(), metadata, self._detector)
+        records = score_images(images, metadata, self._detector)
         return [
             {**record, "detail": {**record["detail"], "novel": item.metadata["novel"]}}
             for record, item in zip(records, items, strict=True)

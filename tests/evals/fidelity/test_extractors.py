@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
-from fpd_bench.config.fidelity_files import INCEPTION_FILE
+from fpd_bench.assets.inception import INCEPTION_FILE
 from fpd_bench.errors import AssetError
 from fpd_bench.evals.fidelity.extractors import open_extractor, weights_file, weights_hash
 from fpd_bench.evals.fidelity.presets import ADM, LITE0

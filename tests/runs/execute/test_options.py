@@ -7,8 +7,9 @@ import pytest
 from fpd_bench.config.schema import ExecutionConfig
 from fpd_bench.config.spec import load_sweep
 from fpd_bench.errors import ConfigError
-from fpd_bench.runs.execute.options import Executor, fitted, split_executor
-from fpd_bench.runs.slurm import batch_sweep, scheduler, submit
+from fpd_bench.runs.execute.executor import choose
+from fpd_bench.runs.execute.options import ExecutorOptions, fitted, split_executor
+from fpd_bench.runs.slurm import scheduler, submit
 
 SWEEPS = Path(__file__).parents[3] / "sweeps"
 
@@ -76,7 +77,7 @@ def check(monkeypatch, *words):
     monkeypatch.setattr(scheduler, "check", lambda partition, options: None)
     executor, overrides = split_executor(["executor=slurm", *words])
     sweep = load_sweep(SWEEPS / "smoke.yaml", overrides)
-    return batch_sweep.check(fitted(executor, [config.execution for config in sweep.runs().values()]), sweep)
+    return choose(executor, sweep).check(sweep, detach=False)
 
 
 @pytest.mark.parametrize(
@@ -109,7 +110,7 @@ def test_a_list_is_slurms_own_and_a_number_has_one_value():
 
 
 def test_a_node_that_failed_is_left_out_beside_those_that_the_user_leaves_out():
-    asked = Executor(name="slurm", sbatch={"exclude": "n2"})
+    asked = ExecutorOptions(name="slurm", sbatch={"exclude": "n2"})
     assert submit._sbatch(asked, "n1")["exclude"] == "n2,n1" and submit._sbatch(asked, "")["exclude"] == "n2"
 
 

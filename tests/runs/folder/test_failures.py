@@ -56,7 +56,10 @@ def test_a_second_lack_of_memory_fails_the_run(make, monkeypatch):
     student_that_fits(monkeypatch, 2)
     run = make()
     outcome = perform(run, Bench())
-    assert outcome.status == "failed" and outcome.message.startswith("out_of_memory: OutOfMemoryError")
+    assert outcome.status == "failed" and (outcome.failure_class, outcome.message[:16]) == (
+        "out_of_memory",
+        "OutOfMemoryError",
+    )
     assert len(run.attempts()) == 2
     assert perform(run, Bench()).status == "done"  # asked again, it goes on from the size that failed
 
@@ -87,7 +90,7 @@ def test_a_full_disk_fails_the_run_and_deletes_nothing(make, monkeypatch):
 
     monkeypatch.setattr(shutil, "disk_usage", full)
     outcome = perform(run, Bench())
-    assert outcome.message.startswith("disk_full: DiskFull") and "1 MB left" in outcome.message
+    assert outcome.words.startswith("failed disk_full: DiskFull") and "1 MB left" in outcome.message
     kept = [path.name for path in run.checkpoints.glob("*.pt")]
     assert kept == ["step_5.pt"]
     assert perform(run, Bench()).status == "failed"  # before it begins

@@ -191,9 +191,7 @@ def test_a_run_that_cannot_begin_says_why(make, bench):
     assert "\n  lr: " in text
     (run.path / "config.yaml").write_text(re.sub(r"(optim:\n(?:  .*\n)*?  lr: )\S+", r"\g<1>-1.0", text))
     outcome = perform(run, bench)
-    assert outcome.status == "failed" and outcome.message.startswith(
-        "config: ConfigError: optim.lr must be more than 0"
-    )
+    assert outcome.words.startswith("failed config: ConfigError: optim.lr must be more than 0")
     assert state_of(run).state == "failed"
 
 

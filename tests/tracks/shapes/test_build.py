@@ -133,7 +133,7 @@ def test_a_preset_without_assets_is_built_by_its_command_and_opens(name, tmp_pat
     codes = track.teacher_sample(condition, 2, [torch.Generator().manual_seed(i) for i in range(2)])
     images = track.tokenizer.decode(track.tokenizer.codebook[codes], condition)
     suite = track.suite("validation")
-    records = suite.score((images * 255).round().to(torch.uint8), list(suite.items[:2]))
+    records = suite.score((images * 255).round().to(torch.uint8).permute(0, 2, 3, 1).numpy(), list(suite.items[:2]))
     assert all(0 <= record["score"] <= 1 for record in records)
     assert torch.equal(track.tokenizer.encode(images), codes)
 

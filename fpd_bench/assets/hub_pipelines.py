@@ -1,37 +1,18 @@
-"""What a run whose images come from elsewhere needs on this machine: package, pipeline, folder, scorer.
+"""Where a pipeline of diffusers lies: a folder, or a hub name. Needs no torch.
 
-Needs no torch. A pipeline is a hub name or a folder; a hub name is looked for in $FPD_WEIGHTS (as `hf download NAME
---local-dir $FPD_WEIGHTS/<part behind the slash>` leaves it), then in the hub's cache, then on the hub.
+A hub name is looked for in $FPD_WEIGHTS (as `hf download NAME --local-dir $FPD_WEIGHTS/<part behind the slash>` leaves
+it), then in the hub's cache, then on the hub.
 """
 
 import re
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 
 from fpd_bench.assets import published
-from fpd_bench.config.schema import RunConfig
 from fpd_bench.errors import AssetError, ConfigError
 
 INDEX = "model_index.json"  # of every pipeline
 SECONDS = 10  # to wait for the hub
-
-
-def require_source(config: RunConfig) -> None:
-    """Raise ConfigError or AssetError if what the run reads is not there."""
-    track, settings = config.track.name, config.generator
-    if track in published.PUBLISHED:
-        published.require_scorers(track, f"method={config.method} on track '{track}'")
-    if config.method == "folder" and not Path(settings.source).is_dir():
-        raise ConfigError(f"generator.source='{settings.source}' is not a folder.")
-    if config.method == "diffusers":
-        if find_spec("diffusers") is None:
-            raise ConfigError("method=diffusers needs diffusers. Run: pip install 'fpd-bench[diffusers]'")
-        locate(settings.source)
-        if settings.lora and find_spec("peft") is None:
-            raise ConfigError("generator.lora needs peft. Run: pip install 'fpd-bench[diffusers]'")
-        for added in filter(None, (settings.unet, settings.lora)):
-            locate(added, "")
 
 
 @cache

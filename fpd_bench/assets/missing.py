@@ -1,0 +1,140 @@
+"""What runs read of published files and is not on this machine: asked once for all of them. Needs no torch.
+
+A configuration says what its run reads (config/required_files.py, pure); `missing` looks, `provide` fetches or refuses.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from fpd_bench.assets import published
+from fpd_bench.assets.hub_pipelines import locate
+from fpd_bench.assets.inception import inception_file
+from fpd_bench.assets.weight_files import refuse_foreign
+from fpd_bench.errors import AssetError, ConfigError
+
+
+@dataclass(frozen=True)
+class Required:
+    """What a run reads. track: of the paper's own, '' for others, which bring their files.
+
+    models: the track's networks; without them its scorers only, for images made elsewhere. who: these, in messages.
+    captions, real_images: of training; reference: of ImageNet; inception: of FID; discriminator: the projected one's.
+    folder: of images made elsewhere. pipeline, added: of diffusers, and what is added to it; lora: whether that is one.
+    """
+
+    track: str
+    models: bool
+    who: str
+    captions: bool = False
+    real_images: bool = False
+    reference: bool = False
+    inception: bool = False
+    discriminator: bool = False
+    folder: str = ""
+    pipeline: str = ""
+    added: tuple[str, ...] = ()
+    lora: bool = False
+
+
+@dataclass(frozen=True)
+class Missing:
+    """One thing that is not there. message: what it is, and the command that gets it.
+
+    file, folder: with FPD_WEIGHTS=hub, what `provide` fetches, and where to.
+    """
+
+    message: str
+    file: published.Published | None = None
+    folder: Path = Path()
+
+
+def missing(required: Iterable[Required]) -> list[Missing]:
+    """Look for everything that these runs read; each missing thing once, in the order of its first use."""
+    found: dict[str, Missing] = {}
+    with published.rehearsal() as fetched:
+        for one in dict.fromkeys(required):
+            for message in _told(one):
+                found.setdefault(message, Missing(message))
+    to_fetch = [Missing(f"Would be fetched: {file.fetch(at)}", file, at) for file, at in fetched.items()]
+    return [*to_fetch, *found.values()]
+
+
+def provide(lacking: Iterable[Missing]) -> None:
+    """Fetch what FPD_WEIGHTS=hub lets us fetch. Raises AssetError for the first thing that is still missing."""
+    everything = list(lacking)
+    refuse(everything)
+    for one in everything:
+        if one.file and one.file.absent(one.folder):
+            one.file.bring(one.folder)
+
+
+def refuse(lacking: Iterable[Missing]) -> None:
+    """Raise AssetError if something is missing that is not to be fetched."""
+    left = [one for one in lacking if one.file is None]
+    if left:
+        more = f" ({len(left) - 1} more are missing; --dry-run lists them)" if len(left) > 1 else ""
+        raise AssetError(f"{left[0].message}{more}")
+
+
+def _told(one: Required) -> Iterator[str]:
+    if one.track and one.models:
+        yield from _weights(one.track)
+    for look in _looks(one):
+        try:
+            look()
+        except ConfigError as error:
+            yield str(error)
+
+
+def _weights(track: str) -> Iterator[str]:
+    """Every file of the track's networks that is missing, or is not what its name says."""
+    try:
+        folder = published.weights_folder(track)
+    except AssetError as error:
+        yield f"Track '{track}' needs its published weights: {error}"
+        return
+    files = published.of_every_run(track)
+    absent = published.missing(files, folder)
+    for file in absent:
+        yield f"Track '{track}' needs {file.absent(folder)} ({file.role}), which is missing. Run: {file.fetch(folder)}"
+    for file in files:
+        if file not in absent and not file.absent(folder):
+            try:
+                refuse_foreign(file.path(folder), file.kind)
+            except AssetError as error:
+                yield str(error)
+
+
+def _looks(one: Required) -> Iterator[Callable[[], object]]:
+    if one.track:
+        if not one.models:
+            yield lambda: published.require_scorers(one.track, one.who)
+        # one by one, so that each is told
+        yield lambda: published.require_data(one.track, one.captions, False, False)
+        yield lambda: published.require_data(one.track, False, one.real_images, False)
+        yield lambda: published.require_data(one.track, False, False, one.reference)
+    if one.discriminator:
+        yield published.discriminator_file
+    if one.inception:
+        yield inception_file
+    if one.folder:
+        yield lambda: _is_folder(one.folder)
+    if one.pipeline:
+        yield lambda: _pipeline(one)
+        for name in one.added:
+            yield lambda name=name: locate(name, "")  # type: ignore[misc]
+
+
+def _is_folder(folder: str) -> None:
+    if not Path(folder).is_dir():
+        raise ConfigError(f"generator.source='{folder}' is not a folder.")
+
+
+def _pipeline(one: Required) -> None:
+    if find_spec("diffusers") is None:
+        raise ConfigError("method=diffusers needs diffusers. Run: pip install 'fpd-bench[diffusers]'")
+    if one.lora and find_spec("peft") is None:
+        raise ConfigError("generator.lora needs peft. Run: pip install 'fpd-bench[diffusers]'")
+    locate(one.pipeline)

@@ -1,0 +1,85 @@
+"""How much longer a sweep will take: the work that is left, at the pace at which the work so far was done.
+
+Runs of different methods take differently long, so work is counted in seconds that runs alike have taken; a run that
+somebody has begun counts with what is left of it only.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from statistics import mean
+
+from fpd_bench.config.identity import trains
+from fpd_bench.config.schema import RunConfig
+from fpd_bench.runs.watch.past_durations import Kind, Past, kind_of
+from fpd_bench.runs.watch.state import RunState
+
+REST = 0.15 / 0.85  # of a training's time, for images and scores, while nothing is known
+SAMPLING = 2 / 3  # of the time behind a training
+ENOUGH = 0.02  # of a run must be done before a pace is told
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a run takes, in seconds, or in a unit that all runs of the sweep share."""
+
+    training: float
+    rest: float
+
+    @property
+    def whole(self) -> float:
+        return self.training + self.rest
+
+    def done(self, state: RunState) -> float:
+        """How much of it the run has behind it."""
+        if state.has_result:
+            return self.whole
+        if state.stage == "train":
+            return self.training * state.fraction
+        if state.stage == "sample":
+            return self.training + self.rest * SAMPLING * state.fraction
+        if state.stage == "evaluate":
+            return self.training + self.rest * (SAMPLING + (1 - SAMPLING) * state.fraction)
+        return 0.0
+
+
+def works(configs: Mapping[str, RunConfig], known: Mapping[Kind, Past]) -> dict[str, Work]:
+    """{run id: Work}, by finished runs alike; a kind without any is taken for an average one."""
+    kinds = {run_id: kind_of(config) for run_id, config in configs.items()}
+    here = [known[kind] for kind in dict.fromkeys(kinds.values()) if kind in known]
+    step = _mean((past.step_s for past in here if past.step_s), 1.0)
+    longest = max((config.optim.steps for config in configs.values() if trains(config)), default=1)
+    rest = _mean((past.other_s for past in here if past.other_s), REST * step * longest)
+    average = Past(step, rest, 0)
+    found = {}
+    for run_id, config in configs.items():
+        past = known.get(kinds[run_id], average)
+        found[run_id] = Work(past.step_s * config.optim.steps if trains(config) else 0.0, past.other_s)
+    return found
+
+
+def seconds_left(
+    work: Mapping[str, Work],
+    begun: Mapping[str, float],
+    now: Mapping[str, float],
+    over: Collection[str],
+    elapsed: float,
+    at_once: int,
+) -> float | None:
+    """Seconds until all runs have ended; None while too little is done to tell.
+
+    begun, now: work behind each run at the beginning and by now; over: runs that are not waited for any more;
+    elapsed: seconds since the beginning; at_once: how many runs were at work together. One run is never shared, so
+    the end is no sooner than the longest of them.
+    """
+    made = sum(max(0.0, now[run_id] - begun[run_id]) for run_id in work)
+    left = [one.whole - now[run_id] for run_id, one in work.items() if run_id not in over]
+    if not left:
+        return 0.0
+    if made < ENOUGH * mean(one.whole for one in work.values()) or made <= 0:
+        return None
+    return max(sum(left), max(left) * at_once) * elapsed / made
+
+
+def _mean(numbers: Iterable[float], otherwise: float) -> float:
+    found = list(numbers)
+    return mean(found) if found else otherwise
