@@ -61,8 +61,8 @@ WRONG = {
     "half a character": lambda f: first_row(f, text=None, prompt="\ud800"),
     "an event of wrong types": lambda f: appended(f, "events.jsonl", '{"seq": 1, "attempt": "two", "kind": "failed"}'),
     "an event that is a list": lambda f: appended(f, "events.jsonl", "[1]"),
-    "an attempt of 70 bits": lambda f: appended(f, "events.jsonl", '{"attempt": %d, "kind": "failed"}' % 2**70),
-    "a step of 70 bits": lambda f: appended(f, "train.jsonl", '{"step": %d, "loss": 1}' % 2**70),
+    "an attempt of 70 bits": lambda f: appended(f, "events.jsonl", f'{{"attempt": {2**70}, "kind": "failed"}}'),
+    "a step of 70 bits": lambda f: appended(f, "train.jsonl", f'{{"step": {2**70}, "loss": 1}}'),
     "a file that DONE finds elsewhere": lambda f: (f / "run.json").write_text('{"run_id": 7}'),
 }
 
