@@ -34,13 +34,13 @@ _BARE = re.compile(
 _FORMS = re.compile(
     r"\b(?:hf_|gh[pousr]_|github_pat_|glpat-|sk-|xox[abprs]-|AKIA)[A-Za-z0-9_-]{12,}"
     r"|(?i:(?<=bearer )[\w.+/=-]{8,})"
-    r"|(?s:(?<=PRIVATE KEY-----).+?(?=-----END|\Z))"
 )
+_KEY = re.compile(r"(-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----).+?(\n-----END|\Z)", re.S)
 
 
 def mask(text: str) -> str:
     """`text` without passwords in URLs (user:pass@host), values of token=, password= and kin, and known secrets."""
-    text = _FORMS.sub("***", _IN_URL.sub(r"\1***@", text))
+    text = _KEY.sub(r"\1***\2", _FORMS.sub("***", _IN_URL.sub(r"\1***@", text)))
     text = _QUOTED.sub(lambda found: f"{found[1]}{found[2][0]}***{found[2][0]}", text)
     text = _BARE.sub(r"\1***", _NAMED.sub(r"\1***", text))
     for secret in _known:

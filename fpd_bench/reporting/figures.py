@@ -4,6 +4,7 @@ Each function writes <stem>.png and <stem>.pdf without dates, so equal data give
 path, or None when there is nothing to draw yet.
 """
 
+import sys
 import textwrap
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import seaborn as sns
 from matplotlib.figure import Figure
 
 from fpd_bench import metrics
+from fpd_bench.records.layout import sha256
 from fpd_bench.reporting import words
 from fpd_bench.reporting.model import RowResult, TableResult
 from fpd_bench.reporting.tables import heading
@@ -138,10 +140,15 @@ def _samples(table: TableResult, row_id: str, store: Store) -> tuple[pd.DataFram
             continue
         run = store.runs([seed.run_id])[seed.run_id]
         files = store.frame("artifacts", [seed.run_id], kind="samples")
-        for path in files[files.bytes < PICTURE_BYTES].path:
-            if Path(path).stem == table.suite and (run.folder / path).exists():
-                with np.load(run.folder / path) as file:
-                    return store.scores([seed.run_id], Path(path).stem), file[_images_key(file)]
+        small = files[files.bytes < PICTURE_BYTES]
+        for path, digest in zip(small.path, small.sha256, strict=True):
+            if Path(path).stem != table.suite or not (run.folder / path).is_file():
+                continue
+            if digest and sha256(run.folder / path) != digest:
+                print(f"Not shown, since it is not as it was written: {run.folder / path}", file=sys.stderr)
+                continue
+            with np.load(run.folder / path) as file:
+                return store.scores([seed.run_id], Path(path).stem), file[_images_key(file)]
     return None
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from fpd_bench.records import layout
-from fpd_bench.store import ingest, schema
+from fpd_bench.store import ingest, reader, schema
 from fpd_bench.store.query import Store
 from fpd_bench.store.trouble import told
 
@@ -20,7 +20,8 @@ SKIPPED = {(schema.runs.name, "root")}  # where a run lies is no part of what it
 class Checked:
     """runs: how many folders were read. wrong: ids of the runs of which the index says something else.
 
-    corrupt: {run id: why}, runs whose own files contradict each other. strange: folders of runs/ that are no runs.
+    corrupt: {run id: why}, runs whose own files contradict each other, or of which one is not as it was written.
+    strange: folders of runs/ that are no runs.
     """
 
     runs: int
@@ -37,10 +38,15 @@ def check(results: Path, url: str) -> Checked:
         ingest.rebuild(results, fresh)
         expected, found = fingerprints(fresh), fingerprints(url)
         with Store(results, fresh) as store:
-            corrupt = {run.run_id: run.message or "" for run in store.runs().values() if run.status == "corrupt"}
+            runs = store.runs()
+    corrupt = {run.run_id: run.message or "" for run in runs.values() if run.status == "corrupt"}
+    for run_id in runs.keys() - corrupt.keys():
+        damaged = reader.damaged(results / layout.RUNS / run_id)
+        if damaged:
+            corrupt[run_id] = f"not as DONE says: {', '.join(damaged)}"
     wrong = sorted(run_id for run_id in expected if found.get(run_id) != expected[run_id])
     folders = {path.name for path in (results / layout.RUNS).glob("*") if path.is_dir()}
-    return Checked(len(expected), wrong, corrupt, sorted(folders - expected.keys()))
+    return Checked(len(expected), wrong, dict(sorted(corrupt.items())), sorted(folders - expected.keys()))
 
 
 def fingerprints(url: str) -> dict[str, int]:

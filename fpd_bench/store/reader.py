@@ -155,9 +155,24 @@ def _status(folder: Path, done: Row, events: list[Row]) -> tuple[str, str | None
 def _intact(folder: Path, name: str, digest: str) -> bool:
     """Whether a file is the one DONE vouches for. Only what the tables read is hashed; weights only have to exist."""
     path = folder / name
-    if name.startswith(f"{layout.EVAL}/"):
+    return _same(path, digest) if name.startswith(f"{layout.EVAL}/") else path.is_file()
+
+
+def damaged(folder: Path) -> list[str]:
+    """Files of a finished run that are not what DONE vouches for, large ones included: student and images."""
+    try:
+        files = layout.vouched(layout.read_json(folder / layout.DONE) or {}) or {}
+        wrong = (name for name, digest in files.items() if not _same(folder / name, digest))
+        return sorted(wrong)
+    except OddFile as error:
+        return [str(error)]
+
+
+def _same(path: Path, digest: str) -> bool:
+    try:
         return path.is_file() and layout.sha256(path) == digest
-    return path.is_file()
+    except OSError:
+        return False
 
 
 def _sentence(event: Row) -> str | None:

@@ -7,6 +7,7 @@ import pytest
 from fpd_bench.config.compose import compose
 from fpd_bench.runs.folder import failures
 from fpd_bench.runs.folder.rundir import RunDir
+from fpd_bench.runs.watch.state import state_of
 from fpd_bench.store import ingest
 from fpd_bench.store.__main__ import main
 from fpd_bench.store.query import Store
@@ -105,3 +106,17 @@ def test_a_full_disk_stops_an_ingest_that_the_next_one_completes(tmp_path, capsy
         disk.make_room()
         assert ingest.ingest(disk.path).read == 6
         assert main(["check", "--results", str(disk.path)]) == 0
+
+
+def test_a_disk_that_is_full_at_the_claim_is_told_in_plain_words(tiny, config, tmp_path):
+    """Nothing can be written, not even that the run failed; with room the same command makes it."""
+    with small_disk(tmp_path / "disk", "300m") as disk:
+        run = RunDir.create(disk.path, config)
+        disk.fill()
+        outcome = perform_on(run)
+        assert outcome.status == "failed" and outcome.message == (
+            f"disk_full: no space is left for '{run.path}'. Make room; the same command continues. Nothing was deleted."
+        )
+        assert not list(run.path.glob(".*.tmp")) and state_of(run).state == "planned"
+        disk.make_room()
+        assert perform_on(run).status == "done"

@@ -182,6 +182,8 @@ class _Pool:
             self.queue.appendleft(run)
             return
         message = f"its worker process died {TRIES} times ({code})"
+        if "SIGKILL" in code:
+            message += ": killed by somebody, or for want of memory; fewer executor.workers need less"
         _note_death(run, message)
         self.tell(Outcome(run.run_id, "failed", message, WORKER_DIED))
 

@@ -2,6 +2,7 @@
 
 import pickle
 import re
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,8 @@ def load(folder: Path, warn: Callable[[str], None]) -> tuple[int, dict[str, Any]
         trouble = sealed.trouble(path)
         if not trouble:
             try:
-                return step, torch.load(path, map_location="cpu", weights_only=True)
+                with warnings.catch_warnings(action="ignore"):  # of protocols: what comes of it is told below
+                    return step, torch.load(path, map_location="cpu", weights_only=True)
             except pickle.UnpicklingError:  # torch's words advise to run what the file asks for
                 trouble = "was not loaded: it holds more than tensors and would run code"
             except Exception as error:  # torch raises whatever its unpickler meets; an older checkpoint is still good

@@ -24,6 +24,7 @@ from fpd_bench.runs.folder.rundir import RunDir
 LEAST_FREE_MB = 200
 # torch and safetensors raise no OSError; torch says the second where the file could not take its first bytes.
 FULL = ("PytorchStreamWriter failed writing", "] . unexpected pos ", os.strerror(errno.ENOSPC))
+NO_MEMORY = ("not enough memory", "can't allocate memory", "std::bad_alloc", "can't start new thread")
 OURS = ("config", "code")  # failures that another try would only repeat
 
 
@@ -46,7 +47,9 @@ def failure_class(error: BaseException) -> str:
     # By name, so that nobody has to load torch to ask; PyTorch's CPU allocator has no class of its own.
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return "out_of_memory"
-    if isinstance(error, RuntimeError) and "not enough memory" in str(error):
+    if isinstance(error, RuntimeError) and any(words in str(error) for words in NO_MEMORY):
+        return "out_of_memory"
+    if isinstance(error, OSError) and error.errno == errno.ENOMEM:
         return "out_of_memory"
     if isinstance(error, DiskFull) or (isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)):
         return "disk_full"

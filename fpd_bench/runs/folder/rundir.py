@@ -138,7 +138,11 @@ class RunDir:
 
     def partial_scores(self, suite: str) -> list[Row]:
         """Rows of an evaluation that is not finished; one whose checksum is wrong is left out, to be scored again."""
-        return [row for line in layout.read_jsonl(self._partial(suite)) if (row := _checked(line)) is not None]
+        try:
+            lines = layout.read_jsonl(self._partial(suite))
+        except OddFile:  # all is scored again
+            return []
+        return [row for line in lines if (row := _checked(line)) is not None]
 
     def append_score(self, suite: str, row: Row) -> None:
         append_line(self._partial(suite), row | {CHECKSUM: zlib.crc32(json_line(row).encode())})

@@ -55,11 +55,20 @@ def state_of(run: RunDir) -> RunState:
     """
     try:
         layout.refuse_odd(run.path)
+        _read_all(run)
         return _state_of(run)
     except (OddFile, OSError) as error:
         return RunState(
             run.run_id, "corrupt", message=f"{error}. Put {run.path} right, or move it away to run it again."
         )
+
+
+def _read_all(run: RunDir) -> None:
+    """Raises OddFile for what an attempt or the index would stumble over."""
+    layout.read_json(run.path / layout.IDENTITY)
+    run.training_log()
+    for attempt in run.attempts():
+        run.attempt(attempt)
 
 
 def _state_of(run: RunDir) -> RunState:

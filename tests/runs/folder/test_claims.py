@@ -4,7 +4,9 @@ import json
 import os
 import subprocess
 import sys
+import time
 from dataclasses import asdict, replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -114,3 +116,48 @@ def test_whoever_was_replaced_neither_holds_nor_releases(path):
 def test_what_is_no_claim_holds_nothing(path, text):
     path.write_text(text)
     assert claims.acquire(path, 1)
+
+
+def elsewhere(path, **changes):
+    """A claim of another host, as a file says it."""
+    claim = claims.acquire(path, 1)
+    path.write_text(json.dumps({**asdict(replace(claim, host="elsewhere", pid=1, started="1")), **changes}))
+
+
+def at(path, minutes):
+    os.utime(path, (time.time() + 60 * minutes,) * 2)
+
+
+@pytest.mark.parametrize("ahead", [24 * 60, 10**6])
+def test_a_claim_dated_in_the_future_holds_a_run_no_longer_than_any_other(path, ahead):
+    """By a clock that was ahead: then the file's own time counts, and a file of the future is as old as it is ahead."""
+    future = (datetime.now(UTC) + timedelta(minutes=min(ahead, 10**6))).isoformat()
+    elsewhere(path, time=future)
+    assert claims.holder(path) is not None  # written a moment ago
+    at(path, -claims.SILENT_MIN - 1)
+    assert claims.holder(path) is None
+    at(path, ahead)
+    assert claims.holder(path) is None
+
+
+@pytest.mark.parametrize("wrong", ["", "yesterday", "0001-01-01T00:00:00Z", "99999-01-01", "2026-01-01T00:00:00"])
+def test_a_claim_whose_time_makes_no_sense_ends_like_any_other(path, wrong):
+    elsewhere(path, time=wrong)
+    at(path, -claims.SILENT_MIN - 1)
+    assert claims.holder(path) is None
+
+
+def test_clocks_that_differ_a_little_take_no_run_from_a_living_holder(path):
+    elsewhere(path, time=(datetime.now(UTC) + timedelta(minutes=3)).isoformat())
+    assert claims.holder(path) is not None
+
+
+def test_a_run_of_another_hostname_says_until_when_it_counts_and_how_to_take_it_over(path):
+    elsewhere(path)
+    with pytest.raises(claims.Claimed) as caught:
+        claims.acquire(path, 2)
+    said = str(caught.value)
+    assert "on elsewhere" in said and f"counts as running until {claims.SILENT_MIN}" in said
+    assert f"this host's former name, take the run over: rm {path}" in said
+    path.unlink()  # as told
+    assert claims.acquire(path, 2).attempt == 2
