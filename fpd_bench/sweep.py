@@ -5,7 +5,8 @@
     python -m fpd_bench.sweep sweeps/table3.yaml seeds=[0,1] optim.steps=2000 executor.workers=4
 
 The same command continues what was interrupted and runs what is missing. key=value is Hydra's override grammar:
-profile=NAME, seeds=[0,1], executor=local|inline|slurm, executor.workers=N, and any field of fpd_bench/config/schema.py.
+profile=NAME, seeds=[0,1], executor=local|inline|slurm, executor.workers=N, and any field that `--fields` lists
+(`--fields drift`: of that group).
 What it will cost: --dry-run plan.gpu=H100 plan.utilisation=0.35 (always with profile=paper), see docs/paper_scale.md.
 On a cluster: executor=slurm executor.partition=P executor.timeout_min=240 execution.device=cuda, see docs/clusters.md.
 Exit code: 0 all runs have a result, 1 some have not, 2 the request is wrong, 130 Ctrl-C stopped it.
@@ -20,12 +21,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fpd_bench.cli import Parser, leave
-from fpd_bench.errors import FpdError
+from fpd_bench.errors import ConfigError, FpdError
 from fpd_bench.store import address
 
 if TYPE_CHECKING:
     from fpd_bench.config.spec import Sweep
-    from fpd_bench.costs.estimate import Asked
+    from fpd_bench.costs.card import Asked
     from fpd_bench.runs.execute.executor import Executor
     from fpd_bench.runs.execute.sweep_plan import Plan
 
@@ -38,6 +39,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         url, rest = address.take(arguments)
         asked = _parser().parse_intermixed_args(rest)  # overrides may follow flags
         asked.url = url
+        if asked.fields is not None:
+            return _fields(asked.fields)
+        if asked.file is None:
+            raise ConfigError("Name a sweep file, for example: python -m fpd_bench.sweep sweeps/smoke.yaml --dry-run")
         return _sweep(asked)
     except FpdError as error:
         print(error, file=sys.stderr)
@@ -47,13 +52,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     form = argparse.RawDescriptionHelpFormatter
     parser = Parser("python -m fpd_bench.sweep", description=__doc__, formatter_class=form)
-    parser.add_argument("file", help="the sweep, for example sweeps/smoke.yaml")
+    parser.add_argument("file", nargs="?", help="the sweep, for example sweeps/smoke.yaml")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="fields to set, see above")
     parser.add_argument("--dry-run", action="store_true", help="say what would run, and stop")
+    parser.add_argument("--fields", nargs="?", const="", metavar="GROUP", help="list all fields, or those of a group")
     parser.add_argument("--detach", action="store_true", help="with executor=slurm: submit and leave")
     parser.add_argument("--cancel", action="store_true", help="take the sweep's runs back from their SLURM jobs")
     parser.add_argument("--results", type=Path, default=RESULTS, metavar="DIR", help="default: results")
     return parser
+
+
+def _fields(group: str) -> int:
+    from fpd_bench.config.describe import listing
+
+    print(listing(group or None))
+    return 0
 
 
 def _sweep(asked: argparse.Namespace) -> int:

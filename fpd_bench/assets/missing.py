@@ -1,6 +1,6 @@
 """What runs read of published files and is not on this machine: asked once for all of them. Needs no torch.
 
-A configuration says what its run reads (config/required_files.py, pure); `missing` looks, `provide` fetches or refuses.
+A configuration says what its run reads (config/availability.py, pure); `missing` looks, `provide` fetches or refuses.
 """
 
 from collections.abc import Callable, Iterable, Iterator

@@ -60,7 +60,7 @@ def _decoded(track: DigitsTrack, codes: Tensor) -> Tensor:
 
 def _accuracy(track: DigitsTrack, images: Tensor, labels: Tensor) -> float:
     items = {item.metadata["label"]: item for item in track.suite("test").items}
-    pixels = (images * 255).round().to(torch.uint8)
+    pixels = (images * 255).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
     records = track.suite("test").score(pixels, [items[int(label)] for label in labels])  # type: ignore[misc]
     return sum(record["score"] for record in records) / len(records)
 
