@@ -3,8 +3,8 @@
 import pytest
 
 from fpd_bench.assets.missing import Required, missing, provide, refuse
+from fpd_bench.config.availability import required
 from fpd_bench.config.compose import compose
-from fpd_bench.config.required_files import required
 from fpd_bench.errors import AssetError
 
 PAPER = Required("maskgen", models=True, who="method=fpd on track 'maskgen'")

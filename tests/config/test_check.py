@@ -125,5 +125,5 @@ def test_a_check_looks_at_no_file_and_what_is_missing_is_told_apart(monkeypatch)
     monkeypatch.delenv("FPD_WEIGHTS", raising=False)
     paper = RunConfig(track=TrackConfig("maskgen"), drift=DriftConfig(blocks=[2, 5]))
     check(paper)
-    with pytest.raises(AssetError, match="track.name=maskgen needs track 'maskgen', which needs its"):
+    with pytest.raises(AssetError, match="Track 'maskgen' needs its published weights: FPD_WEIGHTS is not set"):
         require_files(paper)

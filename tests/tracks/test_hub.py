@@ -7,10 +7,9 @@ import pytest
 from huggingface_hub.errors import GatedRepoError
 
 from fpd_bench import sweep
-from fpd_bench.assets.missing import missing, provide
 from fpd_bench.assets.published import discriminator_file
+from fpd_bench.config.availability import require_files
 from fpd_bench.config.compose import compose
-from fpd_bench.config.required_files import required
 from fpd_bench.errors import AssetError
 from fpd_bench.models.checkpoints import load_state, load_weights
 from fpd_bench.models.maskgit import MaskGit
@@ -52,7 +51,7 @@ def shrink(published, tmp_path):
 def provide_weights(track):
     """Only the networks of a track's teacher, without data."""
     config = compose([f"track.name={track}", "method=teacher", "evaluation.fidelity=lite0"])
-    provide(missing([required(config)]))
+    require_files(config)
 
 
 def test_a_track_is_fetched_once_and_opens(hub, published, tmp_path):

@@ -2,7 +2,8 @@
 
 import pytest
 
-from fpd_bench.config.generators import check_generator
+from fpd_bench.config.availability import require_files
+from fpd_bench.config.check import check
 from fpd_bench.config.schema import EvaluationConfig, GeneratorConfig, RunConfig, TrackConfig
 from fpd_bench.errors import AssetError, ConfigError
 from fpd_bench.evals.fidelity.suites import against_real_images
@@ -26,6 +27,12 @@ def weights(tmp_path, monkeypatch):
     return tmp_path
 
 
+def ready(config):
+    """What is told of a run before it begins."""
+    check(config)
+    require_files(config)
+
+
 def test_geneval_without_maskgen(weights, tmp_path):
     suite = judge_of("maskgen", "default").suite("test")
     assert suite.name == "geneval-test" and [item.prompt for item in suite.items] == [
@@ -34,10 +41,10 @@ def test_geneval_without_maskgen(weights, tmp_path):
     (tmp_path / "images").mkdir()
     generator = GeneratorConfig(source=str(tmp_path / "images"))
     config = RunConfig(track=TrackConfig("maskgen"), method="folder", generator=generator)
-    check_generator(config)
+    ready(config)
     (weights / SCORER[0]).unlink()
     with pytest.raises(AssetError, match="is scored with .*model.safetensors is missing. Run: hf download facebook"):
-        check_generator(config)
+        ready(config)
 
 
 def test_imagenet_without_maskgit(weights):
