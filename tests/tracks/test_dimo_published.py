@@ -1,10 +1,13 @@
 """Di[M]O on a published track: its auxiliary network has the teacher's law when the student has the data's."""
 
+import math
+
 import pytest
 import torch
 
 from fpd_bench.config.compose import compose
 from fpd_bench.distill.peers.dimo import DiMO
+from fpd_bench.distill.trainer import Training
 from fpd_bench.models.streams import Streams
 from fpd_bench.tracks.maskgit import MaskGitTrack
 
@@ -49,6 +52,17 @@ def distance(track, *overrides):
 def test_at_the_right_student_auxiliary_and_teacher_agree(track):
     assert distance(track) < 0.05
     assert distance(track, "dimo.label_smoothing=0") > 0.12  # what smoothing took from the likely codes
+
+
+def test_the_published_setting_trains_on_the_published_layout(published):
+    track = MaskGitTrack(weights=published.weights, data=published.data)
+    small = ["track.name=maskgit", "method=dimo", "dimo.preset=official", "optim.batch=4", "optim.steps=2"]
+    training = Training(compose([*small, "optim.samples_per_condition=1", "execution.grid_every=0"]), track)
+    rows = [training.advance() for _ in range(2)]
+    assert all(math.isfinite(row["loss"]) and math.isfinite(row["auxiliary_loss"]) for row in rows)
+    before, after = track.teacher.state_dict(), training.student.state_dict()
+    moved = {name.removeprefix("network.") for name in after if not torch.equal(after[name], before[name])}
+    assert moved and not moved & {"tok_emb.weight", "pos_emb", "bias"}
 
 
 def test_a_track_whose_teacher_knew_no_smoothing_asks_for_none(small_track):
