@@ -58,14 +58,14 @@ def _report(options: argparse.Namespace, url: str) -> int:
     from fpd_bench.store.ingest import ingest, run_folders
     from fpd_bench.store.query import Store
 
+    overrides = [word for word in options.sweeps if "=" in word and not Path(word).exists()]
+    files = _files([Path(word) for word in options.sweeps if word not in overrides])
     if not run_folders(options.results):
         raise ConfigError(
             f"No runs in '{options.results}', so there is nothing to report; nothing was written. "
             "Name the folder that holds runs/: --results DIR, or make runs: "
             f"{_sweep_command(options)}"
         )
-    overrides = [word for word in options.sweeps if "=" in word and not Path(word).exists()]
-    files = _files([Path(word) for word in options.sweeps if word not in overrides])
     if options.profile:
         overrides.append(f"profile={options.profile}")
     overrides = split_executor(overrides)[1]  # a sweep's words: who carried it out changes no table

@@ -5,6 +5,7 @@ AssetError that names the file, what was found in it and the command that gets t
 """
 
 import pickle
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,6 +16,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from fpd_bench.assets import hub
+from fpd_bench.assets.hostile import first_words, refuse_hostile
 from fpd_bench.assets.kinds import KINDS, identify
 from fpd_bench.assets.shards import parts
 from fpd_bench.assets.values import check_archive
@@ -135,19 +137,17 @@ def _read(path: Path) -> dict[str, Any]:
         if path.suffix == ".safetensors":
             return load_file(path)
         check_archive(path)
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, KeyError, ValueError) as error:
+        with warnings.catch_warnings(action="ignore"):  # of protocols: what comes of it is told below
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, KeyError, ValueError, OSError) as error:
+        refuse_hostile(path)
         if any(mark in str(error) for mark in ("Unsupported global", "Unsupported class", "TorchScript")):
             raise AssetError(pickle_refused(path, _wants(str(error)))) from error
         raise AssetError(
-            f"Weights '{path}' are incomplete or corrupt ({_first_line(error)}). Fetch them again."
+            f"Weights '{path}' are incomplete or corrupt ({first_words(error)}). Fetch them again."
         ) from error
 
 
 def _wants(reason: str) -> str:
     """What torch says an old pickle asks for."""
     return reason.partition("GLOBAL ")[2].split(" ")[0] or "TorchScript code"
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:120]

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 from torch.storage import TypedStorage, UntypedStorage
 
+from fpd_bench.assets.hostile import refuse_hostile
 from fpd_bench.assets.outline import LEGACY_MAGIC, Kept
 from fpd_bench.assets.weight_files import refuse_script
 from fpd_bench.assets.wrappings import unwrapped
@@ -73,6 +74,7 @@ def read(path: str | Path) -> Any:
         refuse_script(Path(path))  # torch.load would hand it on to the loader of programs
         return torch.load(path, map_location="cpu", weights_only=False, pickle_module=_StandIns("stand_ins"))
     except UNREADABLE as error:
+        refuse_hostile(Path(path))
         raise AssetError(f"Weights '{path}' are no pickled module, or not whole: {error}. Fetch them again.") from error
 
 
@@ -97,6 +99,7 @@ def pickled_state(path: str | Path, name: str = "ema") -> dict[str, Tensor]:
     """
     state = state_of(read(path), name)
     if not state:
+        refuse_hostile(Path(path))
         raise AssetError(f"Weights '{path}' hold no pickled module, alone or under '{name}'.")
     return state
 

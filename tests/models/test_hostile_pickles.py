@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from fpd_bench.assets.weight_files import hostile_code
+from fpd_bench.assets.hostile import hostile_code
 from fpd_bench.errors import AssetError
 from fpd_bench.evals.fidelity import extractors
 from fpd_bench.models.checkpoints import load_state
@@ -69,7 +69,7 @@ def test_a_damaged_file_is_told_without_torchs_advice(tmp_path, data):
     for load in (load_state, pickled_state, extractors._refuse_foreign):
         with pytest.raises(AssetError) as caught:
             load(path)
-        assert "weights_only" not in str(caught.value) and "run code" not in str(caught.value)
+        assert "weights_only" not in str(caught.value) and "wants to run code (" not in str(caught.value)
 
 
 def test_sound_weights_ask_for_nothing(tmp_path):

@@ -228,11 +228,11 @@ def test_a_report_that_cannot_be_written_is_one_line_and_leaves_the_old_one(proj
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["index.md"]
 
 
-def test_a_sweep_nobody_ran_is_reported_as_missing(project, tmp_path, capsys):
+def test_a_sweep_nobody_ran_leaves_the_report_as_it_is_and_is_told_with_its_command(project, tmp_path, capsys):
     path, _, _ = project
-    assert report.main([str(path), "--results", str(tmp_path / "empty"), "--out", str(tmp_path / "out")]) == 0
-    assert "missing (3 of 3)" in (tmp_path / "out" / "table3a.md").read_text()
-    assert not (tmp_path / "out" / "figures").exists()
+    assert report.main([str(path), "--results", str(tmp_path / "empty"), "--out", str(tmp_path / "out")]) == 2
+    assert f"python -m fpd_bench.sweep {path} --results {tmp_path / 'empty'}" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists() and not (tmp_path / "empty").exists()
 
 
 def test_unknown_files_and_metrics_end_with_one_message_and_exit_code_two(project, tmp_path, capsys):
