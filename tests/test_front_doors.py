@@ -54,7 +54,9 @@ def test_the_report_that_a_sweep_names_can_be_asked_for_as_printed(file, tmp_pat
 
 def test_a_report_takes_the_words_of_its_sweep(file, tmp_path, capsys):
     places = ["--results", str(tmp_path), "--out", str(tmp_path / "out"), "--no-figures"]
-    assert report.main([file, "executor=slurm", "executor.gpus=1", *places]) == 0
+    words = ["optim.steps=5", "seeds=[0]"]
+    assert sweep.main([file, "executor=inline", *words, "--results", str(tmp_path)]) == 0
+    assert report.main([file, "executor=slurm", "executor.gpus=1", *words, *places]) == 0
     capsys.readouterr()
     assert report.main([file, "executor=lokal", *places]) == 2
     assert "Unknown executor 'lokal'. Did you mean 'local'?" in capsys.readouterr().err

@@ -15,6 +15,7 @@ from math import prod
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from fpd_bench.assets.hostile import first_words, refuse_hostile
 from fpd_bench.assets.kinds import KINDS, identify
 from fpd_bench.assets.outline import Outline, outline
 from fpd_bench.assets.shards import is_index, parts
@@ -116,10 +117,14 @@ def some(names: Iterable[str], shown: int = 3) -> str:
 def _contents(path: Path, size: int, modified: int) -> Contents:
     """size, modified: so that a replaced file is read again."""
     refuse_text(path)
+    if path.suffix != ".safetensors":
+        refuse_hostile(path)
     try:
         return _safetensors(path, size) if path.suffix == ".safetensors" else _saved(path)
     except (ValueError, KeyError, struct.error, zipfile.BadZipFile, EOFError, pickle.UnpicklingError) as error:
-        raise AssetError(f"Weights '{path}' are incomplete or corrupt ({error}). Fetch them again.") from error
+        raise AssetError(
+            f"Weights '{path}' are incomplete or corrupt ({first_words(error)}). Fetch them again."
+        ) from error
 
 
 def _safetensors(path: Path, size: int) -> Contents:

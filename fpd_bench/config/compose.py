@@ -62,13 +62,19 @@ def parse(texts: Sequence[object], where: str) -> list[Override]:
 def compose(overrides: Sequence[str], base: RunConfig | None = None) -> RunConfig:
     """Set `overrides` (key=value) in turn, on the defaults or on a copy of `base`; the last of a key wins over any
     other and over a preset. Raises ConfigError."""
+    config = based(overrides, base)
+    if config.track.name == "shapes":
+        config.track.preset = world_of(config.track.preset)  # records say which world it was, whatever is default later
+    return config
+
+
+def based(overrides: Sequence[str], base: RunConfig | None = None) -> RunConfig:
+    """Do the same with the preset as it is called: another track may still be chosen on top."""
     config = RunConfig() if base is None else _copied(base)
     for text, _ in spelt_out(overrides):
         key = text.partition("=")[0]
         check_name(key)
         assign(config, key, _fitting(key, text))
-    if config.track.name == "shapes":
-        config.track.preset = world_of(config.track.preset)  # records say which world it was, whatever is default later
     return config
 
 

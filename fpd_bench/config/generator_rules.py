@@ -15,10 +15,9 @@ def check_generator(config: RunConfig) -> None:
             own = ", ".join(registry.generators.declaration(config.method).reads)
             raise ConfigError(f"method={config.method} reads {own} only; got {name}, too.")
     if not settings.source:
-        raise ConfigError(
-            f"method={config.method} needs a source: a folder of images, or a pipeline by hub name or folder. Write "
-            "generator.source=..."
-        )
+        draws = registry.generators.declaration(config.method).draws
+        what = "a pipeline: a hub name or a folder" if draws else "a folder of images"
+        raise ConfigError(f"method={config.method} needs {what}. Write generator.source=...")
     if settings.timesteps and settings.steps != len(settings.timesteps):
         raise ConfigError(
             f"generator.timesteps={settings.timesteps} are {len(settings.timesteps)} steps; got "

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from fpd_bench.config.availability import require_files
 from fpd_bench.config.cells import Cell, Row, Sweep, Table
-from fpd_bench.config.compose import Override, compose, parse
+from fpd_bench.config.compose import Override, based, parse
 from fpd_bench.config.fields import check_name
 from fpd_bench.config.identity import reads
 from fpd_bench.config.metric_check import check_metric
@@ -44,7 +44,7 @@ def load_sweep(path: str | Path, overrides: Sequence[str] = (), here: bool = Tru
         check_name(override.key, "the command line")
         refuse_seed(override.key, "the command line", "seeds=[0,1]")
         refuse_execution_axis(override, "the command line")
-    base = compose(_base(file, profile))
+    base = based(_base(file, profile))
     builders = [TableBuilder(file, spec, profile, base, given, seeds) for spec in file.tables]
     tables = tuple(table for builder in builders for table in builder.tables())
     sweep = Sweep(file.name, file.title, file.metric, seeds, profile, tables, file.path)

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 from torch.storage import TypedStorage, UntypedStorage
 
-from fpd_bench.assets.hostile import refuse_hostile
+from fpd_bench.assets.hostile import first_words, refuse_hostile
 from fpd_bench.assets.outline import LEGACY_MAGIC, Kept
 from fpd_bench.assets.weight_files import refuse_script
 from fpd_bench.assets.wrappings import unwrapped
@@ -75,7 +75,9 @@ def read(path: str | Path) -> Any:
         return torch.load(path, map_location="cpu", weights_only=False, pickle_module=_StandIns("stand_ins"))
     except UNREADABLE as error:
         refuse_hostile(Path(path))
-        raise AssetError(f"Weights '{path}' are no pickled module, or not whole: {error}. Fetch them again.") from error
+        raise AssetError(
+            f"Weights '{path}' are no pickled module, or not whole: {first_words(error)}. Fetch them again."
+        ) from error
 
 
 def state_of(content: Any, name: str = "") -> dict[str, Tensor]:

@@ -60,6 +60,12 @@ SWITCHES = {
 }  # fmt: skip
 
 
+ELSEWHERE = {  # tested where they need another network or track
+    "drift.cls": {"only", "also"},  # of transformers: test_spaces.py
+    "start.codes": {"unigram", "background", "teacher"},  # test_starts.py
+}
+
+
 def losses(track, overrides):
     """What two steps log of the student's loss and gradient."""
     training = Training(compose([*BASE, *overrides]), track)
@@ -84,7 +90,7 @@ def test_no_choice_of_the_drift_is_left_out():
     for field in (name for name in leaves() if choices(name) and name.startswith(("start.", "refine.", "drift."))):
         tried = {switch.partition("=")[2] for switch in SWITCHES if switch.startswith(f"{field}=")}
         default = {str(getattr(compose([]), field.partition(".")[0]).__dict__[field.partition(".")[2]])}
-        elsewhere = {"only", "also"} if field == "drift.cls" else set()  # of transformers: test_spaces.py
+        elsewhere = ELSEWHERE.get(field, set())
         assert tried | default | elsewhere >= set(choices(field)), field
 
 

@@ -47,7 +47,17 @@ def test_a_folder_is_scored_measured_and_stored(tiny, flat, tmp_path, monkeypatc
         numbers = store.frame("metrics", [run.run_id]).set_index("metric")
         protocols = store.frame("protocols", [run.run_id]).set_index("metric").protocol
         assert len(store.frame("items", [run.run_id])) == 20
-    assert set(numbers.index) == {"overall", "colors", "counting", "fid", "is", "precision", "recall", "kid"}
+    assert set(numbers.index) == {
+        "overall",
+        "colors",
+        "counting",
+        "fid",
+        "is",
+        "precision",
+        "recall",
+        "kid",
+        "fid_sampling_sd",
+    }
     assert numbers.value["overall"] == 0.75 and numbers.n["fid"] == 20
     assert protocols["fid"]["preset"] == "lite0" and protocols["fid"]["reference"] == "20 real images of tiny/default"
 

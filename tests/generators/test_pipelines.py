@@ -142,7 +142,7 @@ def test_what_is_missing_is_said_before_any_work(pipeline_folder, tmp_path, monk
         images(pipeline_folder, scheduler="LCMSchedule")
     with pytest.raises(ConfigError, match="generator.timesteps=.*are 1 steps; got generator.steps=2"):
         ready(config(pipeline_folder, timesteps=[399]))
-    with pytest.raises(ConfigError, match="generator.dtype must be one of float32, float16, bfloat16; got 'half'"):
+    with pytest.raises(UnknownName, match="Unknown generator.dtype 'half'. Available: bfloat16, float16, float32"):
         ready(config(pipeline_folder, dtype="half"))
     monkeypatch.setattr(missing, "find_spec", lambda name: None)
     with pytest.raises(ConfigError, match=r"pip install 'fpd-bench\[diffusers\]'"):

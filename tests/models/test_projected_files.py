@@ -8,7 +8,7 @@ import timm
 import torch
 from safetensors.torch import save_file
 
-from fpd_bench.config.check import check
+from fpd_bench.config.availability import require_files
 from fpd_bench.config.compose import compose
 from fpd_bench.config.schema import GanConfig
 from fpd_bench.distill.adversary import Adversary
@@ -97,8 +97,8 @@ def test_micro_batches_do_not_change_what_the_heads_see(weights, setup_fpd):
 def test_a_missing_file_is_named_with_where_it_is_published(tmp_path, monkeypatch):
     monkeypatch.setenv("FPD_WEIGHTS", str(tmp_path))
     with pytest.raises(AssetError, match="DeiT-B distilled: .*model.safetensors is missing. Run: hf download timm/"):
-        check(compose(PROJECTED))
+        require_files(compose(PROJECTED))
     monkeypatch.delenv("FPD_WEIGHTS")
     with pytest.raises(AssetError, match="FPD_WEIGHTS is not set"):
-        check(compose(PROJECTED))
-    check(compose(["gan.discriminator=projected"]))  # weight 0: nothing is asked for
+        require_files(compose(PROJECTED))
+    require_files(compose(["gan.discriminator=projected"]))  # weight 0: nothing is asked for

@@ -1,10 +1,8 @@
 """How sure a table may be of its numbers.
 
-Every row gets one interval (`score`, `whole_score`) and every pair of rows one difference with one interval and one p
-(`compare`, `compare_wholes`), which know of seeds, prompts and their interaction. From these alone come verdicts
-(`p_of_claim`, `holm`, `verdict`), the rows that may be the best (`may_be_best`), declared looks (`constant_level`,
-`sequential_p`) and what a table could have seen (`power`, `floor`, `published`, `new_seed`). Nothing here reads a file,
-draws a run or loads torch. docs/statistics.md says why these rules and how often they are wrong.
+Door: `score` for a row, `compare` for a pair (one interval, one p, which know of seeds, prompts and their interaction);
+from these come `verdict`, `may_be_best`, declared looks (`constant_level`) and what a table could have seen (`power`).
+It never reads a file, draws a run or loads torch. docs/statistics.md says why these rules and how often they are wrong.
 """
 
 from fpd_bench.evals.statistics.best_set import may_be_best

@@ -59,6 +59,6 @@ class OutsideTrack:
 
 
 def _score(images, items):
-    means = [float(image.float().mean()) / 255 for image in images]
+    means = [float(image.mean()) / 255 for image in images]  # uint8 [n, H, W, 3]
     pairs = list(zip(means, items, strict=True))
     return [{"score": mean, "task": f"{item.prompt}_share", "detail": {"mean": mean}} for mean, item in pairs]

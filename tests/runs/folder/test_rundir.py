@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from fpd_bench.config.identity import run_id, semantic
 from fpd_bench.config.schema import ExecutionConfig, RunConfig
 from fpd_bench.errors import ConfigError, RunError
+from fpd_bench.registry import estimators
 from fpd_bench.runs.folder.rundir import RunDir, find
 from fpd_bench.runs.folder.whole_files import append_line, write_with
 
@@ -23,7 +24,7 @@ def test_a_run_is_named_by_its_meaning_and_keeps_its_configuration(run, tmp_path
     assert run.config() == RunConfig()
     identity = json.loads((run.path / "run.json").read_text())
     assert (identity["run_id"], identity["semantic"]) == (run.run_id, semantic(RunConfig()))
-    assert identity["plugins"]["estimator:ste"] == 1
+    assert identity["plugins"]["estimator:ste"] == estimators.version("ste")
 
 
 def test_execution_fields_follow_the_last_command_until_the_run_is_done(run, tmp_path):

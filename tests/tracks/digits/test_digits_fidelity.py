@@ -11,6 +11,7 @@ from fpd_bench.tracks.digits import data, files
 from fpd_bench.tracks.digits.fidelity import against, compare, pixels_of, real_images
 
 CLASSIFIER = files.path_of("classifier", "default")
+SPREAD = "fid_sampling_sd"  # no metric of tables: how far FID moves when the images are drawn anew
 NAMES = {"fid", "is", "precision", "recall", "kid", "density", "coverage", "fid_inf"}
 
 
@@ -37,7 +38,7 @@ def test_each_number_names_n_split_and_extractor(tmp_path):
     np.savez(path, images=pixels_of("train")[::3])
     rows = against("test", CLASSIFIER)(path, "cpu", lambda done, total: None)
     found = {row["metric"]: row for row in rows}
-    assert set(found) == NAMES | {f"real_{name}" for name in NAMES}
+    assert set(found) == {*NAMES, SPREAD} | {f"real_{name}" for name in (*NAMES, SPREAD)}
     for row in rows:
         assert row["n"] == row["protocol"]["images"] == 1000
         assert row["protocol"]["reference"] == "1000 heldout digits" and row["protocol"]["reference_images"] == 1000
@@ -50,7 +51,7 @@ def test_worse_images_score_worse_in_every_number():
     noise = np.random.default_rng(0).integers(-80, 80, real.shape)
     noisy = (real + noise).clip(0, 255).astype(np.uint8)
     clean, bad = measured(real).values, measured(noisy).values
-    assert clean.keys() == NAMES
+    assert clean.keys() == NAMES | {SPREAD}
     for name in ("fid", "fid_inf"):
         assert bad[name] > 3 * abs(clean[name])
     assert bad["kid"] > clean["kid"] + 0.02
