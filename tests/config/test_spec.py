@@ -165,7 +165,6 @@ WRONG_FILE = {
     "is not YAML": ("name: demo", "name: [demo"),
     "must be a mapping": ("  - id: a", "  - a\n  - id: a"),
     "'execution.threads' in": (GRID, '["execution.threads=1,2"]'),
-    "Track 'maskgen' needs its published weights": ("optim.steps=40", "track.name=maskgen"),
 }
 
 

@@ -15,7 +15,7 @@ from torch.nn import functional
 from torch_fidelity.feature_extractor_base import FeatureExtractorBase
 from torch_fidelity.registry import FEATURE_EXTRACTORS_REGISTRY, register_feature_extractor
 
-from fpd_bench.assets.hostile import refuse_hostile
+from fpd_bench.assets.hostile import first_words, refuse_hostile
 from fpd_bench.assets.inception import INCEPTION_FILE, INCEPTION_URL, inception_file
 from fpd_bench.errors import AssetError
 from fpd_bench.evals.fidelity.presets import LITE0, Preset
@@ -103,5 +103,4 @@ def _refuse_foreign(weights: Path) -> None:
         refuse_hostile(weights)
         raise AssetError(f"'{weights}' is not a file of weights: it is damaged, or wants to run code.") from error
     except Exception as error:  # zip and pickle raise a dozen kinds over damaged bytes
-        said = (str(error).splitlines() or [type(error).__name__])[0]
-        raise AssetError(f"'{weights}' is not a file of weights: {said}") from error
+        raise AssetError(f"'{weights}' is not a file of weights: {first_words(error)}") from error
