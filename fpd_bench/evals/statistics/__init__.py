@@ -1,10 +1,8 @@
-"""How sure a table may be of its numbers.
+"""How sure a table may be of its numbers: one interval a row, one interval and one p a pair, and what follows.
 
-Every row gets one interval (`score`, `whole_score`) and every pair of rows one difference with one interval and one p
-(`compare`, `compare_wholes`), which know of seeds, prompts and their interaction. From these alone come verdicts
-(`p_of_claim`, `holm`, `verdict`), the rows that may be the best (`may_be_best`), declared looks (`constant_level`,
-`sequential_p`) and what a table could have seen (`power`, `floor`, `published`, `new_seed`). Nothing here reads a file,
-draws a run or loads torch. docs/statistics.md says why these rules and how often they are wrong.
+Door: `score`, `whole_score`, `gap`, `compare`, `compare_wholes`; `p_of_claim`, `holm`, `verdict`, `may_be_best`;
+`constant_level` and `sequential_p` for declared looks; `power`, `floor`, `published`, `probability_of_win`.
+It never reads a file and never loads torch. Why these rules, and how often they are wrong: docs/statistics.md.
 """
 
 from fpd_bench.evals.statistics.best_set import may_be_best
