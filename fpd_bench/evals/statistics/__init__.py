@@ -1,8 +1,8 @@
-"""How sure a table may be of its numbers.
+"""How sure a table may be of its numbers: one interval a row, one interval and one p a pair, and what follows.
 
-Door: `score` for a row, `compare` for a pair (one interval, one p, which know of seeds, prompts and their interaction);
-from these come `verdict`, `may_be_best`, declared looks (`constant_level`) and what a table could have seen (`power`).
-It never reads a file, draws a run or loads torch. docs/statistics.md says why these rules and how often they are wrong.
+Door: `score`, `whole_score`, `gap`, `compare`, `compare_wholes`; `p_of_claim`, `holm`, `verdict`, `may_be_best`;
+`constant_level` and `sequential_p` for declared looks; `power`, `floor`, `published`, `probability_of_win`.
+It never reads a file and never loads torch. Why these rules, and how often they are wrong: docs/statistics.md.
 """
 
 from fpd_bench.evals.statistics.best_set import may_be_best
