@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from fpd_bench.bench import Item, Suite
 from fpd_bench.config import generators as requirements
 from fpd_bench.config.check import check
-from fpd_bench.config.generators import check_generator, locate
+from fpd_bench.config.generators import locate, require_source
 from fpd_bench.config.schema import ExecutionConfig, GeneratorConfig, RunConfig
 from fpd_bench.errors import AssetError, ConfigError, UnknownName
 from fpd_bench.generators.layout import read_layout
@@ -123,22 +123,24 @@ def test_names_are_found_in_the_weights_folder(pipeline_folder, monkeypatch):
 
 
 def test_what_is_missing_is_said_before_any_work(pipeline_folder, tmp_path, monkeypatch):
-    with pytest.raises(ConfigError, match="method=diffusers needs a pipeline: a hub name or a folder"):
-        check_generator(RunConfig(method="diffusers"))
+    with pytest.raises(
+        ConfigError, match="method=diffusers needs a source: a folder of images, or a pipeline by hub name"
+    ):
+        check(RunConfig(method="diffusers"))
     with pytest.raises(ConfigError, match="neither a folder nor a hub name like stabilityai/sdxl-turbo"):
-        check_generator(config("sdxl turbo"))
+        require_source(config("sdxl turbo"))
     with pytest.raises(AssetError, match="holds no pipeline: it has no model_index.json"):
-        check_generator(config(tmp_path))
+        require_source(config(tmp_path))
     with pytest.raises(UnknownName, match="Unknown scheduler 'LCMSchedule' in generator.scheduler. Did you mean 'LCMS"):
         images(pipeline_folder, scheduler="LCMSchedule")
     with pytest.raises(ConfigError, match="generator.timesteps=.*are 1 steps; got generator.steps=2"):
-        check_generator(config(pipeline_folder, timesteps=[399]))
-    with pytest.raises(ConfigError, match="generator.dtype must be one of float32, float16, bfloat16; got 'half'"):
-        check_generator(config(pipeline_folder, dtype="half"))
+        check(config(pipeline_folder, timesteps=[399]))
+    with pytest.raises(ConfigError, match="Unknown generator.dtype 'half'. Available: bfloat16, float16, float32."):
+        check(config(pipeline_folder, dtype="half"))
     monkeypatch.setattr(requirements, "find_spec", lambda name: None)
     with pytest.raises(ConfigError, match=r"pip install 'fpd-bench\[diffusers\]'"):
-        check_generator(config(pipeline_folder))
-    check_generator(config("someone/anything"), here=False)  # a report asks for nothing
+        require_source(config(pipeline_folder))
+    check(config("someone/anything"))  # a report asks for nothing
 
 
 def test_images_at_once_have_nothing_to_do_with_the_batch_of_a_training(pipeline_folder):
@@ -151,7 +153,7 @@ def test_a_hub_out_of_reach_is_one_line_with_the_command(monkeypatch, tmp_path):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     monkeypatch.setenv("FPD_WEIGHTS", str(tmp_path))
     with pytest.raises(AssetError, match=f"hf download stabilityai/sdxl-turbo --local-dir {tmp_path}/sdxl-turbo"):
-        check_generator(config("stabilityai/sdxl-turbo"))
+        require_source(config("stabilityai/sdxl-turbo"))
 
 
 def test_a_broken_pipeline_is_named(pipeline_folder, tmp_path):
