@@ -19,7 +19,7 @@ from fpd_bench.evals.fidelity.extractors import open_extractor, weights_file, we
 from fpd_bench.evals.fidelity.features import Features, extract
 from fpd_bench.evals.fidelity.images import Images
 from fpd_bench.evals.fidelity.infinite import at_infinity
-from fpd_bench.evals.fidelity.neighbours import density_and_coverage
+from fpd_bench.evals.fidelity.neighbours import NEIGHBOURS, density_and_coverage
 from fpd_bench.evals.fidelity.presets import Preset
 from fpd_bench.evals.fidelity.reference import Reference, Statistics, features_of
 from fpd_bench.records.scores import protocol_id
@@ -97,10 +97,11 @@ def _enough(images: Images, reference: Reference, preset: Preset) -> None:
             f"{len(images)} images are too few: preset '{preset.name}' needs {preset.least} or more, for the splits of "
             f"the Inception Score and for {preset.neighbours} neighbours of each (papers use 50,000)."
         )
-    if reference.images is not None and len(reference.images) <= preset.neighbours:
+    k = max(preset.neighbours, NEIGHBOURS if {"density", "coverage"} & set(preset.also) else 0)
+    if reference.images is not None and len(reference.images) <= k:
         raise ConfigError(
-            f"The reference '{reference.name}' has {len(reference.images)} images: precision and recall take "
-            f"{preset.neighbours} neighbours of each, so they need {preset.neighbours + 1} or more."
+            f"The reference '{reference.name}' has {len(reference.images)} images: precision, recall and their kin "
+            f"take {k} neighbours of each, so they need {k + 1} or more."
         )
 
 

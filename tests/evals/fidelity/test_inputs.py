@@ -195,7 +195,7 @@ REFERENCES = {
     "objects": (statistics(mu=np.array([None], dtype=object)), "mu"),
     "other features": (statistics(wide=7), "7 dimensions, these features 1280"),
     "neither": ({"labels": np.arange(3)}, "it needs mu and sigma, or arr_0"),
-    "three images": ({"arr_0": random_images(3, 1)}, "has 3 images: precision and recall take 3 neighbours"),
+    "three images": ({"arr_0": random_images(3, 1)}, "has 3 images: precision, recall and their kin take 3 neighbours"),
     "three images beside statistics": (statistics(arr_0=random_images(3, 1)), "has 3 images"),
 }
 
@@ -209,12 +209,19 @@ def test_a_reference_in_doubt_is_refused(made, tmp_path, how, capsys):
 
 @pytest.mark.parametrize("n", [1, 2, 3])
 def test_a_folder_of_three_or_fewer_is_no_reference(made, folder, n, capsys):
-    assert f"has {n} images: precision and recall" in refused(capsys, made, folder("few", random_images(n, 2)))
+    assert f"has {n} images: precision, recall" in refused(capsys, made, folder("few", random_images(n, 2)))
 
 
 def test_four_images_are_a_reference(made, folder, tiny):
     found = measure(open_images(made), open_reference(folder("four", random_images(4, 2))), tiny)
     assert all(np.isfinite(value) for value in found.values.values()) and set(found.values) >= {"fid", "recall"}
+
+
+def test_density_needs_six_images_of_a_reference(made, folder, tiny):
+    preset = replace(tiny, also=("density",))
+    with pytest.raises(ConfigError, match="has 5 images.*need 6 or more"):
+        measure(open_images(made), open_reference(folder("five", random_images(5, 2))), preset)
+    assert "density" in measure(open_images(made), open_reference(folder("six", random_images(6, 2))), preset).values
 
 
 def test_a_reference_that_is_no_file(made, tmp_path, capsys):
