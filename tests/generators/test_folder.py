@@ -7,13 +7,8 @@ import pytest
 from PIL import Image
 
 from fpd_bench.bench import Item, Suite
-<<<<<<< HEAD
 from fpd_bench.config.availability import require_files
 from fpd_bench.config.check import check
-=======
-from fpd_bench.config.generator_rules import check_generator
-from fpd_bench.config.generators import require_source
->>>>>>> inputs
 from fpd_bench.config.schema import GeneratorConfig, RunConfig
 from fpd_bench.errors import AssetError, ConfigError
 from fpd_bench.evals.geneval.folder import write_prompt
@@ -106,11 +101,7 @@ def test_settings_of_a_pipeline_are_refused(flat):
     with pytest.raises(ConfigError, match="reads generator.source only; got generator.steps"):
         ready(RunConfig(method="folder", generator=GeneratorConfig(source=str(flat), steps=4)))
     with pytest.raises(ConfigError, match="generator.source='nowhere' is not a folder"):
-<<<<<<< HEAD
         ready(RunConfig(method="folder", generator=GeneratorConfig(source="nowhere")))
-=======
-        require_source(RunConfig(method="folder", generator=GeneratorConfig(source="nowhere")))
->>>>>>> inputs
 
 
 def test_numbers_are_read_as_numbers_or_refused(tmp_path):

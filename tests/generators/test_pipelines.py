@@ -14,10 +14,6 @@ from fpd_bench.assets.hub_pipelines import locate
 from fpd_bench.bench import Item, Suite
 from fpd_bench.config.availability import require_files
 from fpd_bench.config.check import check
-<<<<<<< HEAD
-=======
-from fpd_bench.config.generators import locate, require_source
->>>>>>> inputs
 from fpd_bench.config.schema import ExecutionConfig, GeneratorConfig, RunConfig
 from fpd_bench.errors import AssetError, ConfigError, UnknownName
 from fpd_bench.generators.layout import read_layout
@@ -136,7 +132,6 @@ def ready(config):
 
 
 def test_what_is_missing_is_said_before_any_work(pipeline_folder, tmp_path, monkeypatch):
-<<<<<<< HEAD
     with pytest.raises(ConfigError, match="method=diffusers needs a pipeline: a hub name or a folder"):
         ready(RunConfig(method="diffusers"))
     with pytest.raises(ConfigError, match="neither a folder nor a hub name like stabilityai/sdxl-turbo"):
@@ -152,25 +147,6 @@ def test_what_is_missing_is_said_before_any_work(pipeline_folder, tmp_path, monk
     monkeypatch.setattr(missing, "find_spec", lambda name: None)
     with pytest.raises(ConfigError, match=r"pip install 'fpd-bench\[diffusers\]'"):
         ready(config(pipeline_folder))
-=======
-    with pytest.raises(
-        ConfigError, match="method=diffusers needs a source: a folder of images, or a pipeline by hub name"
-    ):
-        check(RunConfig(method="diffusers"))
-    with pytest.raises(ConfigError, match="neither a folder nor a hub name like stabilityai/sdxl-turbo"):
-        require_source(config("sdxl turbo"))
-    with pytest.raises(AssetError, match="holds no pipeline: it has no model_index.json"):
-        require_source(config(tmp_path))
-    with pytest.raises(UnknownName, match="Unknown scheduler 'LCMSchedule' in generator.scheduler. Did you mean 'LCMS"):
-        images(pipeline_folder, scheduler="LCMSchedule")
-    with pytest.raises(ConfigError, match="generator.timesteps=.*are 1 steps; got generator.steps=2"):
-        check(config(pipeline_folder, timesteps=[399]))
-    with pytest.raises(ConfigError, match="Unknown generator.dtype 'half'. Available: bfloat16, float16, float32."):
-        check(config(pipeline_folder, dtype="half"))
-    monkeypatch.setattr(requirements, "find_spec", lambda name: None)
-    with pytest.raises(ConfigError, match=r"pip install 'fpd-bench\[diffusers\]'"):
-        require_source(config(pipeline_folder))
->>>>>>> inputs
     check(config("someone/anything"))  # a report asks for nothing
 
 
@@ -184,11 +160,7 @@ def test_a_hub_out_of_reach_is_one_line_with_the_command(monkeypatch, tmp_path):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     monkeypatch.setenv("FPD_WEIGHTS", str(tmp_path))
     with pytest.raises(AssetError, match=f"hf download stabilityai/sdxl-turbo --local-dir {tmp_path}/sdxl-turbo"):
-<<<<<<< HEAD
         ready(config("stabilityai/sdxl-turbo"))
-=======
-        require_source(config("stabilityai/sdxl-turbo"))
->>>>>>> inputs
 
 
 def test_a_broken_pipeline_is_named(pipeline_folder, tmp_path):
