@@ -149,8 +149,8 @@ def _beyond_kills(asked: argparse.Namespace, folder: Path, rng: random.Random) -
 
 @contextmanager
 def _database() -> Iterator[str]:
-    sys.path.append(str(ROOT))
-    from tests.store.postgres import running_server
+    sys.path.append(str(ROOT / "tests" / "store"))
+    from postgres import running_server
 
     with running_server() as url:
         yield url

@@ -44,6 +44,7 @@ def load_state(path: str | Path, kind: str = "") -> dict[str, Tensor]:
         hint = f" {KINDS[kind].how_to_get(path)}" if kind else ""
         what = "is a folder, not a weights file" if path.is_dir() else "does not exist"
         raise AssetError(f"Weights '{path}': {what}.{hint}")
+    refuse_hostile(path)
     refuse_foreign(path, "")
     content = {name: value for part in parts(path) for name, value in _read(part).items()}
     return unwrapped(content, is_tensor)
