@@ -57,9 +57,9 @@ class Written:
     figures: dict[str, str]
 
 
-def write_page(written: list[Written], content: str, folder: Path) -> list[Path]:
-    """index.html and index.md for these tables. content: hash of the store."""
-    pages = {"index.html": _html(written, content), "index.md": _markdown(written, content)}
+def write_page(written: list[Written], content: str, folder: Path, statistics_page: str | None = None) -> list[Path]:
+    """index.html and index.md for these tables. content: hash of the store; statistics_page: for the footers."""
+    pages = {"index.html": _html(written, content, statistics_page), "index.md": _markdown(written, content)}
     for name, text in pages.items():
         (folder / name).write_text(text, encoding="utf-8")
     return [folder / name for name in pages]
@@ -70,9 +70,9 @@ def overall_hash(written: list[Written]) -> str:
     return hashlib.sha256(" ".join(one.table.content for one in written).encode()).hexdigest()[:12]
 
 
-def _html(written: list[Written], content: str) -> str:
+def _html(written: list[Written], content: str, statistics_page: str | None) -> str:
     links = "".join(f'<a href="#{one.table.name}">{escape(tables.heading(one.table))}</a>' for one in written)
-    body = "\n".join(_section(one) for one in written)
+    body = "\n".join(_section(one, statistics_page) for one in written)
     reading = "".join(f"<li>{escape(note)}</li>" for note in tables.reading([one.table for one in written]))
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -89,7 +89,7 @@ def _footer(content: str) -> str:
     return f"Data {content} · fpd-bench {__version__} · the same data give the same bytes"
 
 
-def _section(one: Written) -> str:
+def _section(one: Written, statistics_page: str | None) -> str:
     table = one.table
     files = " · ".join(f'<a href="{table.name}.{kind}">{kind}</a>' for kind in ("md", "tex", "csv"))
     finished, planned = table.done
@@ -108,6 +108,8 @@ def _section(one: Written) -> str:
         kind, words = caption.split()[0].lower(), escape(caption)
         parts.append(f'<h3>{words}</h3><img class="{kind}" src="{path}" alt="{words}: {escape(table.caption)}">')
     notes = "".join(f"<li>{escape(note)}</li>" for note in tables.notes(table))
+    if statistics_page:
+        notes += f'<li><a href="{statistics_page}">{tables.HOW_OFTEN}</a></li>'
     return "\n".join([*parts, f'<ul class="notes">{notes}</ul>\n</section>'])
 
 

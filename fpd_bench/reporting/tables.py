@@ -28,8 +28,9 @@ READING = (
     "Intervals are 95% and speak of new seeds and new prompts. Two rows have one difference, paired by seed, prompt "
     "and noise, with one interval and one p: p < 0.05 exactly where the interval excludes 0. A verdict needs p < 0.05 "
     "after Holm's adjustment over the claims of the table. Bold: the rows that may be the best, with 95% confidence. "
-    "How often these are wrong: docs/statistics.md."
+    "More in docs/statistics.md."
 )
+HOW_OFTEN = "How often such intervals and verdicts are wrong, and how to quote them"
 
 
 def heading(table: TableResult) -> str:
@@ -241,13 +242,14 @@ def bold_cells(table: TableResult) -> list[tuple[int, str]]:
     return [(n, heading) for n, row in enumerate(table.rows) if row.best]
 
 
-def to_markdown(table: TableResult) -> str:
-    """The whole report of one table as Markdown."""
+def to_markdown(table: TableResult, statistics_page: str | None = None) -> str:
+    """The whole report of one table as Markdown. statistics_page: where its footer points to."""
     main = _pipes(main_frame(table), bold_cells(table))
     parts = [f"# {markdown(heading(table))}", markdown(table.title), main]
     for title, extra in sections(table):
         parts += [f"## {title}", _pipes(extra)]
     parts += ["## Notes", "\n".join(f"- {markdown(note)}" for note in reading([table]) + notes(table))]
+    parts += [f"[{HOW_OFTEN}]({statistics_page})"] if statistics_page else []
     return "\n\n".join(parts) + "\n"
 
 

@@ -1,5 +1,6 @@
 """One call from sweeps and a store to the files of a report."""
 
+import os
 import shutil
 import tempfile
 import time
@@ -32,15 +33,15 @@ def write_report(
     with told(folder), tempfile.TemporaryDirectory(prefix=PART, dir=made(folder)) as name:
         _forget_the_killed(folder)
         part = Path(name)
-        written, paths = [], []
+        written, paths, statistics_page = [], [], _statistics_page(folder)
         for sweep in sweeps:
             for table in sweep.tables:
                 result = table_result(sweep, table, store)
-                paths += _texts(result, part)
+                paths += _texts(result, part, statistics_page)
                 drawn = _draw(result, store, part) if pictures else {}
                 paths += [part / path for path in drawn.values()]
                 written.append(page.Written(result, drawn))
-        paths += page.write_page(written, page.overall_hash(written), part)
+        paths += page.write_page(written, page.overall_hash(written), part, statistics_page)
         for path in sorted(part.rglob("*")):
             target = folder / path.relative_to(part)
             if path.is_dir():
@@ -91,9 +92,18 @@ def told(folder: Path) -> Iterator[None]:
         ) from error
 
 
-def _texts(result: TableResult, folder: Path) -> list[Path]:
+def _statistics_page(folder: Path) -> str | None:
+    """The link from a report's folder to docs/statistics.md; None for a report outside of the checkout."""
+    root = Path(__file__).parents[2]
+    page_file, here = root / "docs/statistics.md", folder.resolve()
+    if not page_file.is_file() or not here.is_relative_to(root):
+        return None
+    return Path(os.path.relpath(page_file, here)).as_posix()
+
+
+def _texts(result: TableResult, folder: Path, statistics_page: str | None) -> list[Path]:
     texts = {
-        "md": tables.to_markdown(result),
+        "md": tables.to_markdown(result, statistics_page),
         "tex": tables.table_latex(result),
         "csv": tables.numbers_frame(result).to_csv(index=False, float_format="%.6g"),
     }

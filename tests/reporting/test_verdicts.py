@@ -113,3 +113,18 @@ def test_a_margin_that_is_no_distance_is_refused(tmp_path, margin):
     path.write_text(SWEEP.replace("margin: 0.1", f"margin: {margin}"))
     with pytest.raises(ConfigError, match="margin must be 0 or more"):
         load_sweep(path, [])
+
+
+def test_a_report_inside_the_checkout_points_to_the_page_on_statistics(project, tmp_path, monkeypatch):
+    from fpd_bench.reporting import write
+
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs/statistics.md").touch()
+    monkeypatch.setattr(write, "__file__", str(tmp_path / "fpd_bench/reporting/write.py"))
+    result(project)
+    sheet = [str(project / "table3.yaml"), "--results", str(project / "results"), "--no-figures", "--out"]
+    assert report.main([*sheet, str(tmp_path / "reports")]) == 0
+    assert "(../docs/statistics.md)" in (tmp_path / "reports/table3a.md").read_text()
+    assert 'href="../docs/statistics.md"' in (tmp_path / "reports/index.html").read_text()
+    assert report.main([*sheet, str(project / "elsewhere")]) == 0
+    assert "statistics.md)" not in (project / "elsewhere/table3a.md").read_text()
