@@ -12,6 +12,7 @@ from fpd_bench.errors import ConfigError, UnknownName
 
 DEFAULT_PROFILE = "embedded"
 REQUIRED: Any = object()
+NOUNS = {dict: "a mapping of key: value", list: "a list", str: "text", int: "a number", float: "a number"}
 COLUMNS = ("Row", "SD seeds", "Seeds", "Images", "p", "Of teacher", "Published", "Published Δ", "Ours - published")
 
 
@@ -165,6 +166,8 @@ def _published(given: Any, where: str, metric: str) -> dict[str, float]:
 def _claim(entry: Any, where: str) -> Claim:
     reader = _Reader(entry, f"{where}, claims")
     better, worse = reader.text("better"), reader.text("worse")
+    if better == worse:
+        raise ConfigError(f"{where}: a claim compares row '{better}' with itself. Name two rows.")
     margin = reader.get("margin", (int, float), 0.0)
     if not 0 <= margin < math.inf:
         raise ConfigError(f"{where}: a claim's margin must be 0 or more, in units of the metric; got {margin!r}.")
@@ -197,8 +200,8 @@ class _Reader:
             return default
         if not isinstance(found, kind) or (isinstance(found, bool) and kind is not bool):
             kinds = kind if isinstance(kind, tuple) else (kind,)
-            names = " or ".join({"dict": "mapping", "str": "text"}.get(k.__name__, k.__name__) for k in kinds)
-            raise ConfigError(f"{self._where}: '{key}' must be a {names}; got {found!r}.")
+            names = " or ".join(dict.fromkeys(NOUNS[one] for one in kinds))
+            raise ConfigError(f"{self._where}: '{key}' must be {names}; got {found!r}.")
         return found
 
     def text(self, key: str, default: Any = REQUIRED) -> str:

@@ -16,8 +16,6 @@ from fpd_bench.models.named_backbone import backbone_assets, open_backbone
 from fpd_bench.registry import tracks
 from fpd_bench.runs.execute.backbone_check import check_backbone
 
-SHIPPED = pytest.mark.skipif(not scene_network.FILE.is_file(), reason=f"not built yet: {scene_network.REBUILD}")
-
 
 @pytest.fixture
 def file(tmp_path, monkeypatch):
@@ -67,7 +65,6 @@ def test_grid_and_pooled_and_gradients(backbone):
     assert (x.grad.abs().sum((1, 2, 3)) > 0).all()
 
 
-@SHIPPED
 def test_what_is_shipped_knows_synonyms_from_other_patches():
     """Deep features of a woven scene lie nearer to the same scene in other textures than to other scenes."""
     from fpd_bench.tracks.shapes.language import draw_things
