@@ -8,8 +8,6 @@ import math
 
 from torch import Tensor
 
-NORMALISE = ("joint", "separate", "row_only", "sinkhorn")
-
 _SINKHORN_ROUNDS = 20
 
 

@@ -18,8 +18,6 @@ from fpd_bench.models.masking import start_tokens
 from fpd_bench.models.perturbation import Perturbation
 from fpd_bench.models.sampling import arrivals, first_arrival, keyed_categorical, truncated
 
-SAMPLING = ("categorical", "gumbel", "argmax")
-
 
 @dataclass(frozen=True)
 class Start:

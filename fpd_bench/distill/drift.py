@@ -16,22 +16,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from fpd_bench.config.fields import choices
 from fpd_bench.config.schema import DriftConfig
-from fpd_bench.distill.affinity import NORMALISE, log_weights
+from fpd_bench.distill.affinity import log_weights
 from fpd_bench.distill.guards import GUARDS, SELF_DISTANCE, Guards
 from fpd_bench.distill.running import Running
 from fpd_bench.errors import ConfigError, UnknownName
 
-POSITIVES = ("all", "others", "own", "condition")
-NEGATIVES = ("self_masked", "roll")
-SCALE = ("layer", "position", "running", "none")
-EQUALISE = ("layer", "position", "running", "none")
-COMBINE = ("losses", "fields")
-NORM = ("mean", "sum")
 CHOICES = {
-    "positives": POSITIVES, "negatives": NEGATIVES, "normalise": NORMALISE, "scale": SCALE, "equalise": EQUALISE,
-    "combine": COMBINE, "norm": NORM, "guards": tuple(GUARDS),
-}  # fmt: skip
+    kind: choices(f"drift.{kind}")
+    for kind in ("positives", "negatives", "normalise", "scale", "equalise", "combine", "norm", "guards")
+}
 _SMALLEST_UNIT = 1e-12  # features are divided by it, whatever the guards
 
 

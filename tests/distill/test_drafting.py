@@ -5,8 +5,9 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from fpd_bench.config.fields import choices
 from fpd_bench.config.schema import StartConfig
-from fpd_bench.distill.drafting import SAMPLING, draft_codes, draft_logits, draw_noise, draw_start, together
+from fpd_bench.distill.drafting import draft_codes, draft_logits, draw_noise, draw_start, together
 from fpd_bench.errors import ConfigError
 from fpd_bench.models.perturbation import Perturbation, perturbed
 from fpd_bench.models.sampling import truncated
@@ -17,7 +18,7 @@ def draw(seed=0):
     return torch.Generator().manual_seed(seed)
 
 
-@pytest.mark.parametrize("sampling", SAMPLING)
+@pytest.mark.parametrize("sampling", choices("start.sampling"))
 def test_codes_follow_the_law_that_is_asked_for(sampling):
     law = torch.tensor([0.5, 0.3, 0.15, 0.05])
     bench = SimpleNamespace(n_tokens=4000, n_codes=4)
@@ -80,7 +81,7 @@ def test_noise_on_embeddings_reaches_the_students_logits(small_track):
     torch.testing.assert_close(calm, plain)
 
 
-@pytest.mark.parametrize("sampling", SAMPLING)
+@pytest.mark.parametrize("sampling", choices("start.sampling"))
 def test_an_image_has_its_own_noise_in_any_batch(sampling, small_track):
     config = StartConfig(embedding_noise=0.5, sampling=sampling)
     condition = small_track.suite("validation").condition[:3]

@@ -11,10 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file
 
+from fpd_bench.config.fields import choices
 from fpd_bench.config.schema import DriftConfig
 from fpd_bench.distill import drift
-from fpd_bench.distill.affinity import NORMALISE
-from fpd_bench.distill.drift import EQUALISE, NEGATIVES, POSITIVES, SCALE
 from fpd_bench.distill.drifting import drifting_loss
 from fpd_bench.distill.running import DECAY, Running
 from fpd_bench.errors import ConfigError, UnknownName
@@ -22,6 +21,10 @@ from fpd_bench.errors import ConfigError, UnknownName
 GOLDEN = Path(os.environ.get("FPD_GOLDEN_DIR", "tests/golden"))
 SET = os.environ.get("FPD_GOLDEN_SET", "a")
 WIDTHS = [0.05, 0.2, 0.5]
+
+POSITIVES, NEGATIVES, NORMALISE, SCALE, EQUALISE = (
+    choices(f"drift.{kind}") for kind in ("positives", "negatives", "normalise", "scale", "equalise")
+)
 
 
 def features(b=12, f=3, d=6, seed=0, step=0.5):
