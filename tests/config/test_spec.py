@@ -238,3 +238,45 @@ def test_a_sweep_is_read_without_torch(sweep_file):
     )
     done = subprocess.run([sys.executable, "-c", code, sweep_file()], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_a_file_with_profiles_but_without_the_one_that_is_used_says_so(tmp_path):
+    path = tmp_path / "typo.yaml"
+    text = "profiles: {embeded: [optim.steps=7], paper: []}\ntables: [{id: a, grid: ['estimator=ste']}]\n"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match="but not 'embedded', .* Is 'embeded' a typing error\\?") as told:
+        load_sweep(path)
+    assert str(path) in str(told.value) and "profile=embeded" in str(told.value)
+    assert load_sweep(path, ["profile=embeded"]).cells[0].config.optim.steps == 7
+    path.write_text(text.replace("embeded", "laptop"))
+    with pytest.raises(ConfigError, match=r"has profiles \(laptop, paper\), but not 'embedded'"):
+        load_sweep(path)
+
+
+def test_a_grid_that_names_its_method_keeps_it_and_rows_without_a_choice_go(tmp_path):
+    path = tmp_path / "methods.yaml"
+    path.write_text(
+        "tables:\n"
+        "  - {id: a, grid: ['estimator=soft,ste'], rows: [{id: ste, where: {estimator: ste}}], baseline: ste}\n"
+        "  - {id: b, grid: ['method=teacher', 'evaluation.teacher_steps=1,16']}\n"
+    )
+    first, second = load_sweep(path, ["method=dimo"]).tables
+    assert [(row.label, cell.config.method) for row, cell in zip(first.rows, first.cells, strict=True)] == [
+        ("method=dimo", "dimo")
+    ]
+    assert first.baseline is None and {cell.config.method for cell in second.cells} == {"teacher"}
+
+
+def test_an_axis_that_its_own_grid_does_not_read_is_refused_with_its_name(tmp_path):
+    path = tmp_path / "unread.yaml"
+    path.write_text("tables: [{id: a, grid: ['method=dimo', 'drift.bandwidths=[0.1],[0.2]']}]\n")
+    with pytest.raises(ConfigError, match=r"unread.yaml, table a: no configuration .* reads 'drift.bandwidths'"):
+        load_sweep(path)
+
+
+@pytest.mark.parametrize("seed", ["12345678901234567890", "-1", "9223372036854775808"])
+def test_a_seed_that_the_index_cannot_hold_is_refused_before_work(seed, tmp_path):
+    path = tmp_path / "seeds.yaml"
+    path.write_text(f"seeds: [{seed}]\ntables: [{{id: a, grid: ['estimator=ste']}}]\n")
+    with pytest.raises(ConfigError, match="seeds must be distinct whole numbers from 0 to 9223372036854775807"):
+        load_sweep(path)
