@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Glob, QuotedString
+from hydra.core.override_parser.types import Glob
 from hydra.core.override_parser.types import Override as HydraOverride
 from hydra.errors import HydraException
 
@@ -134,23 +134,12 @@ def _fitting(key: str, text: str) -> Any:
         raise ConfigError(f"'{text}': {key} must be {noun(key)}, one value.")
     found = _parsed(text)
     assert not isinstance(found, str)
-    given, declared = found.value(), leaf(key).type
+    given, declared, written = found.value(), leaf(key).type, text.partition("=")[2].strip()
     if declared is str:
-        return given.text if isinstance(given, QuotedString) else text.partition("=")[2].strip()
-    quoted = next((one for one in _scalars(given) if isinstance(one, QuotedString)), None)
-    if quoted is not None and declared in NUMBERS:
-        raise ConfigError(f"'{text}': {key} must be {noun(key)}; {quoted.with_quotes()} is text. Leave out the quotes.")
-    plain = _plain(given)
-    if not well_typed(key, plain):
-        raise ConfigError(f"{key} must be {noun(key)}; got {text.partition('=')[2] or 'nothing'}.")
-    return plain
-
-
-def _scalars(given: Any) -> list[Any]:
-    return given if isinstance(given, list) else [given]
-
-
-def _plain(given: Any) -> Any:
-    if isinstance(given, list):
-        return [_plain(one) for one in given]
-    return given.text if isinstance(given, QuotedString) else given
+        return given if isinstance(given, str) else written  # what looks like a number is the text that was written
+    words = [one for one in (given if isinstance(given, list) else [given]) if isinstance(one, str)]
+    if declared in NUMBERS and words and any(quote in written for quote in "'\""):
+        raise ConfigError(f"'{text}': {key} must be {noun(key)}; '{words[0]}' in quotes is text. Leave out the quotes.")
+    if not well_typed(key, given):
+        raise ConfigError(f"{key} must be {noun(key)}; got {written or 'nothing'}.")
+    return given

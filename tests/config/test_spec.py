@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from fpd_bench.config.compose import compose, parse
+from fpd_bench.config.fields import value
 from fpd_bench.config.spec import load_sweep
 from fpd_bench.errors import ConfigError
 
@@ -280,3 +281,24 @@ def test_a_seed_that_the_index_cannot_hold_is_refused_before_work(seed, tmp_path
     path.write_text(f"seeds: [{seed}]\ntables: [{{id: a, grid: ['estimator=ste']}}]\n")
     with pytest.raises(ConfigError, match="seeds must be distinct whole numbers from 0 to 9223372036854775807"):
         load_sweep(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ('evaluation.fidelity=""', ""),
+        ("evaluation.fidelity=''", ""),
+        ("drift.backbone='vit, small'", "vit, small"),
+        ("drift.backbone=010", "010"),
+        ("generator.variant=fp16", "fp16"),
+        ("generator.source='a=b'", "a=b"),
+    ],
+)
+def test_a_word_is_what_was_written_without_its_quotes(text, found):
+    assert value(compose([text]), text.partition("=")[0]) == found
+
+
+@pytest.mark.parametrize("text", ["optim.steps='5'", 'optim.lr="1e-3"', "drift.bandwidths=['1',2]"])
+def test_a_quoted_number_where_a_number_is_meant_is_told_to_be_text(text):
+    with pytest.raises(ConfigError, match="in quotes is text. Leave out the quotes."):
+        compose([text])

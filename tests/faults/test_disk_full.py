@@ -114,8 +114,8 @@ def test_a_disk_that_is_full_at_the_claim_is_told_in_plain_words(tiny, config, t
         run = RunDir.create(disk.path, config)
         disk.fill()
         outcome = perform_on(run)
-        assert outcome.status == "failed" and outcome.message == (
-            f"disk_full: no space is left for '{run.path}'. Make room; the same command continues. Nothing was deleted."
+        assert (outcome.status, outcome.failure_class) == ("failed", "disk_full") and outcome.message == (
+            f"no space is left for '{run.path}'. Make room; the same command continues. Nothing was deleted."
         )
         assert not list(run.path.glob(".*.tmp")) and state_of(run).state == "planned"
         disk.make_room()
