@@ -74,8 +74,8 @@ def test_a_done_run_is_not_run_again(make, bench):
 
 def test_the_same_configuration_gives_the_same_bytes(make, bench, tiny):
     first, second = make(), make(folder="again")
-    perform(first, bench)
-    perform(second, bench)
+    assert perform(first, bench).status == "done", first.events()[-1]
+    assert perform(second, bench).status == "done", second.events()[-1]
     assert tiny.fingerprint(first) == tiny.fingerprint(second)
 
 
