@@ -109,7 +109,7 @@ def test_editing_the_code_while_a_job_waits_changes_nothing_in_it(bench, tiny, t
     path = os.pathsep.join([str(tree), str(tiny.PLUGIN)])
     subprocess.run(command, env=tiny.environment() | {"PYTHONPATH": path}, check=True, cwd=tmp_path)
     (run,) = bench.runs(*bench.one)
-    stages = tree / "fpd_bench" / "runs" / "stages.py"
+    stages = tree / "fpd_bench" / "runs" / "perform" / "stages.py"
     stages.write_text(stages.read_text() + "\nraise SystemExit('edited')\n")
     ask("scontrol", "release", submissions.read(run).job_id)
     bench.finish(*bench.one)
