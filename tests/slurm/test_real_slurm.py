@@ -114,5 +114,5 @@ def test_editing_the_code_while_a_job_waits_changes_nothing_in_it(bench, tiny, t
     ask("scontrol", "release", submissions.read(run).job_id)
     bench.finish(*bench.one)
     (code,) = (bench.results / "code").glob("[0-9a-f]*")
-    assert run.attempts() == [1] and run.attempt(1)["code"] == json.loads((code / "code.json").read_text())
+    assert run.attempts() == [1] and run.attempt(1)["code"] == json.loads((code / "code.json").read_text())["code"]
     assert open_run(bench.results, run.run_id).is_done()
