@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-LEVEL = 0.95
-ALPHA = 0.05  # 1 - LEVEL
+ALPHA = 0.05  # intervals are of 1 - ALPHA, and so are tests
 
 
 @dataclass(frozen=True)
