@@ -30,6 +30,7 @@ from fpd_bench.evals.geneval.folder import write_prompt
 from fpd_bench.evals.geneval.prompts import counting, single_object, to_jsonl
 from fpd_bench.files.images import rgb_of
 from fpd_bench.generators.layout import read_layout
+from fpd_bench.runs.folder import image_shards
 from fpd_bench.tracks.captions import open_captions
 from fpd_bench.tracks.pictures import open_images as real_images
 from fpd_bench.tracks.shapes.drawing import render
@@ -113,6 +114,25 @@ def test_packed_images(tmp_path_factory, save):
         path.write_bytes(damaged(data, content))
         found = in_one_line(stream, path)
         assert found is None or np.array_equal(found, whole)
+
+    check()
+
+
+def test_shards_of_a_run(tmp_path_factory):
+    """.npy: what is damaged is drawn again."""
+    folder = tmp_path_factory.mktemp("shards")
+    for first in (0, 6):
+        image_shards.save_shard(folder, first, PIXELS[first : first + 6])
+    path = folder / "00000000.npy"
+    content, told = path.read_bytes(), []
+
+    @fuzz()
+    def check(data):
+        path.write_bytes(damaged(data, content))
+        told.clear()
+        found = in_one_line(image_shards.kept, folder, 6, 10, told.append)
+        assert found == (10 if path.read_bytes() == content else 0) and len(told) == (found == 0)
+        assert "\n" not in "".join(told)
 
     check()
 
