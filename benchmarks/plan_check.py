@@ -18,7 +18,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from fpd_bench.config.check import check
 from fpd_bench.config.compose import compose
-from fpd_bench.costs.estimate import NUMBER_SECONDS
+from fpd_bench.costs.run_cost import NUMBER_SECONDS
 from fpd_bench.costs.step import step_cost
 from fpd_bench.distill.trainer import Training
 from fpd_bench.models.sampling import arrivals

@@ -263,7 +263,7 @@ generators: Registry[Any] = Registry(
     "generator",
     {
         "folder": GeneratorDeclaration(
-            "fpd_bench.generators.folder",
+            "fpd_bench.generators.image_folder",
             "images made elsewhere: GenEval's folders, or a flat folder in the suite's order",
             reads=("generator.source",),
             draws=False,

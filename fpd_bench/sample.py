@@ -20,7 +20,7 @@ from fpd_bench.errors import ConfigError, FpdError
 from fpd_bench.store import address
 
 if TYPE_CHECKING:
-    from fpd_bench.runs.perform.prompt_sheet import Source
+    from fpd_bench.runs.perform.prompt_sheet import SheetSource
 
 TEACHER = "teacher"
 TEACHER_ONLY = {"track": "shapes", "preset": "default", "steps": 16}  # options and their defaults
@@ -77,7 +77,7 @@ def _check(asked: argparse.Namespace) -> None:
         raise ConfigError(f"{', '.join(given)} belong to RUN teacher; run '{asked.run}' has its own configuration.")
 
 
-def _source(asked: argparse.Namespace) -> "tuple[Source, str]":
+def _source(asked: argparse.Namespace) -> "tuple[SheetSource, str]":
     """What draws, and its name for the picture's file. An unknown run is told before torch is imported."""
     if asked.run == TEACHER:
         chosen: dict[str, Any] = {name: getattr(asked, name) or default for name, default in TEACHER_ONLY.items()}

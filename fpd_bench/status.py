@@ -22,7 +22,7 @@ from fpd_bench.errors import ConfigError, FpdError
 from fpd_bench.store import address
 
 if TYPE_CHECKING:
-    from fpd_bench.runs.execute.sweep_plan import Plan
+    from fpd_bench.runs.execute.sweep_plan import SweepPlan
 
 WATCH_SECONDS = 5.0
 RESULTS = Path("results")
@@ -80,7 +80,7 @@ def _many(asked: argparse.Namespace) -> int:
         raise ConfigError(f"--results {asked.results} is not a folder.")
     look = _looker(asked)
 
-    def shown() -> tuple[str, "Plan"]:
+    def shown() -> tuple[str, "SweepPlan"]:
         plan = look()
         states = [state for state in plan.states.values() if status_table.troubled([state]) or not asked.failed]
         if asked.json:
@@ -97,7 +97,7 @@ def _many(asked: argparse.Namespace) -> int:
     return int(status_table.troubled(plan.states.values()))
 
 
-def _looker(asked: argparse.Namespace) -> "Callable[[], Plan]":
+def _looker(asked: argparse.Namespace) -> "Callable[[], SweepPlan]":
     """What looks at the runs that are asked for."""
     from fpd_bench.runs.execute import sweep_plan
     from fpd_bench.runs.execute.options import split_executor

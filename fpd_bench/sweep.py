@@ -26,9 +26,9 @@ from fpd_bench.store import address
 
 if TYPE_CHECKING:
     from fpd_bench.config.spec import Sweep
-    from fpd_bench.costs.card import Asked
+    from fpd_bench.costs.gpu_choice import Asked
     from fpd_bench.runs.execute.executor import Executor
-    from fpd_bench.runs.execute.sweep_plan import Plan
+    from fpd_bench.runs.execute.sweep_plan import SweepPlan
 
 RESULTS = Path("results")
 
@@ -71,7 +71,7 @@ def _fields(group: str) -> int:
 
 def _sweep(asked: argparse.Namespace) -> int:
     from fpd_bench.config.spec import load_sweep
-    from fpd_bench.costs.card import split_plan
+    from fpd_bench.costs.gpu_choice import split_plan
     from fpd_bench.runs.execute import sweep_plan
     from fpd_bench.runs.execute.executor import choose
     from fpd_bench.runs.execute.options import split_executor
@@ -96,10 +96,12 @@ def _sweep(asked: argparse.Namespace) -> int:
     return _conclude(asked, sweep)
 
 
-def _dry_run(asked: argparse.Namespace, sweep: "Sweep", plan: "Plan", executor: "Executor", priced: "Asked") -> int:
+def _dry_run(
+    asked: argparse.Namespace, sweep: "Sweep", plan: "SweepPlan", executor: "Executor", priced: "Asked"
+) -> int:
     """Say what would run, what it would cost, and what is missing on this machine."""
     from fpd_bench.assets.missing import refuse
-    from fpd_bench.costs import report as costs
+    from fpd_bench.costs import plan_report as costs
     from fpd_bench.runs.execute.preflight import check_machine, missing_files
 
     print(plan.table(), end="")
@@ -116,10 +118,12 @@ def _dry_run(asked: argparse.Namespace, sweep: "Sweep", plan: "Plan", executor: 
     return 0
 
 
-def _work(asked: argparse.Namespace, sweep: "Sweep", plan: "Plan", executor: "Executor", priced: "Asked") -> int | None:
+def _work(
+    asked: argparse.Namespace, sweep: "Sweep", plan: "SweepPlan", executor: "Executor", priced: "Asked"
+) -> int | None:
     """Carry out what is to do; gives the exit code if that is not the end of it."""
     from fpd_bench.assets.missing import provide
-    from fpd_bench.costs import report as costs
+    from fpd_bench.costs import plan_report as costs
     from fpd_bench.runs.execute import sweep_plan
     from fpd_bench.runs.execute.preflight import check_machine, missing_files
     from fpd_bench.runs.folder.stop_signals import stop_flag
@@ -143,7 +147,7 @@ def _work(asked: argparse.Namespace, sweep: "Sweep", plan: "Plan", executor: "Ex
 def _conclude(asked: argparse.Namespace, sweep: "Sweep") -> int:
     """Print the scores, and what has no result or how to make the report."""
     from fpd_bench.runs.execute import sweep_plan
-    from fpd_bench.runs.watch.scores import render, row_scores
+    from fpd_bench.runs.watch.row_scores import render, row_scores
 
     _bring_up_to_date(asked)
     print(render(row_scores(sweep, lambda run_id: sweep_plan.open_run(asked.results, run_id)), sweep.metric))

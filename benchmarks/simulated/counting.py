@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from fpd_bench.evals.statistics import ALPHA, constant_level, crossed
 from fpd_bench.evals.statistics.mean import Mean
-from fpd_bench.evals.statistics.rows import over_seeds, proportion
+from fpd_bench.evals.statistics.row_estimate import over_seeds, proportion
 
 FAMILIES = (1, 4, 6, 10)
 LOOKS, LOOKED = (3, 5, 8), (1, 6)

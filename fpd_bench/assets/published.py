@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fpd_bench.assets import hub
-from fpd_bench.assets.shards import index_of
 from fpd_bench.assets.weight_files import refuse_foreign
+from fpd_bench.assets.weight_shards import index_of
 from fpd_bench.errors import AssetError
 from fpd_bench.files.folders import IMAGES
 

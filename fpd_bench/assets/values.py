@@ -12,8 +12,8 @@ from typing import IO
 import numpy as np
 
 from fpd_bench.assets.outline import outline
-from fpd_bench.assets.shards import parts
 from fpd_bench.assets.weight_files import is_outline, some, table
+from fpd_bench.assets.weight_shards import parts
 from fpd_bench.assets.wrappings import bare, unwrapped
 from fpd_bench.errors import AssetError
 

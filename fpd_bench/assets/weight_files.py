@@ -1,7 +1,7 @@
 """What a file of weights holds, from its first bytes and its table of contents: no torch, nothing loaded, nothing run.
 
-Every refusal is an AssetError that names the file, what is wrong with it and what to do. `models/checkpoints.py` makes
-sure of the rest when it loads the tensors.
+Every refusal is an AssetError that names the file, what is wrong with it and what to do.
+`models/weight_loading.py` makes sure of the rest when it loads the tensors.
 """
 
 import json
@@ -18,7 +18,7 @@ from typing import Any, BinaryIO
 from fpd_bench.assets.hostile import first_words, refuse_hostile
 from fpd_bench.assets.kinds import KINDS, identify
 from fpd_bench.assets.outline import Outline, outline
-from fpd_bench.assets.shards import is_index, parts
+from fpd_bench.assets.weight_shards import is_index, parts
 from fpd_bench.assets.wrappings import bare, hidden_under, unwrapped, without_tensors
 from fpd_bench.errors import AssetError
 

@@ -16,7 +16,7 @@ from hydra.core.override_parser.types import Override as HydraOverride
 from hydra.errors import HydraException
 
 from fpd_bench.config.fields import assign, check_name, leaf, noun, well_typed
-from fpd_bench.config.presets import PRESETS, spelt_out
+from fpd_bench.config.named_settings import PRESETS, spelt_out
 from fpd_bench.config.schema import RunConfig
 from fpd_bench.config.tracks import world_of
 from fpd_bench.errors import ConfigError

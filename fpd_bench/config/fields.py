@@ -7,7 +7,7 @@ from operator import attrgetter
 from typing import Any
 
 from fpd_bench import registry
-from fpd_bench.config.presets import PRESETS
+from fpd_bench.config.named_settings import PRESETS
 from fpd_bench.config.schema import RunConfig
 from fpd_bench.errors import ConfigError, UnknownName
 

@@ -10,7 +10,7 @@ from fpd_bench.config.check import check
 from fpd_bench.config.compose import Override, compose, parse
 from fpd_bench.config.fields import EXECUTION, canonical, check_name, value
 from fpd_bench.config.identity import reads, run_id
-from fpd_bench.config.presets import PRESETS
+from fpd_bench.config.named_settings import PRESETS
 from fpd_bench.config.schema import RunConfig
 from fpd_bench.config.sweep_file import DEFAULT_PROFILE, RowSpec, SweepFile, TableSpec
 from fpd_bench.errors import ConfigError, UnknownName

@@ -59,7 +59,7 @@ class Judges:
 
 
 @dataclass(frozen=True)
-class Track:
+class MeasuredTrack:
     """Which one, its weights folder (None: the published sizes), and whether its blocks are computed twice."""
 
     name: str
@@ -68,13 +68,13 @@ class Track:
     recompute: bool
 
 
-def track_of(config: RunConfig, weights: Path | None) -> Track:
+def track_of(config: RunConfig, weights: Path | None) -> MeasuredTrack:
     """What all networks of a run are measured on."""
     twice = config.execution.activation_checkpointing and trains(config)
-    return Track(config.track.name, config.track.preset, weights, twice)
+    return MeasuredTrack(config.track.name, config.track.preset, weights, twice)
 
 
-def lifter_of(config: RunConfig, track: Track) -> Lifter:
+def lifter_of(config: RunConfig, track: MeasuredTrack) -> Lifter:
     """The backbone of a run's drift."""
     drift = config.drift
     if "drift.blocks" not in reads(config):
@@ -82,13 +82,13 @@ def lifter_of(config: RunConfig, track: Track) -> Lifter:
     return _lifter(track, tuple(drift.blocks), drift.backbone, drift.resize)
 
 
-def judges_of(config: RunConfig, track: Track) -> Judges:
+def judges_of(config: RunConfig, track: MeasuredTrack) -> Judges:
     """The discriminator of a run."""
     return _judges(track, config.gan.discriminator) if has_adversary(config) else Judges()
 
 
 @lru_cache(maxsize=8)
-def drawers(track: Track) -> Drawers:
+def drawers(track: MeasuredTrack) -> Drawers:
     """Raises AssetError for configuration files that cannot be read."""
     plan = _blueprint(track.name, track.preset, track.weights)
     condition = plan.condition(PROBE)
@@ -104,7 +104,7 @@ def drawers(track: Track) -> Drawers:
 
 
 @lru_cache(maxsize=32)
-def _lifter(track: Track, blocks: tuple[int, ...], name: str, side: int) -> Lifter:
+def _lifter(track: MeasuredTrack, blocks: tuple[int, ...], name: str, side: int) -> Lifter:
     plan, images = _blueprint(track.name, track.preset, track.weights), _images(track)
     with META:
         whole = FeatureBackbone(name, pretrained=False) if name else plan.backbone
@@ -115,10 +115,10 @@ def _lifter(track: Track, blocks: tuple[int, ...], name: str, side: int) -> Lift
 
 
 @lru_cache(maxsize=8)
-def _judges(track: Track, kind: str) -> Judges:
+def _judges(track: MeasuredTrack, kind: str) -> Judges:
     plan, drafts = _blueprint(track.name, track.preset, track.weights), _images(track)
     if kind == "light":
-        network: Any = discriminator.ProjectedDiscriminator(plan.backbone).to(META)
+        network: Any = discriminator.LightDiscriminator(plan.backbone).to(META)
     else:
         with META:
             network = projected_gan.ProjectedDiscriminator(pretrained=False)
@@ -135,7 +135,7 @@ def _blueprint(name: str, preset: str, weights: Path | None) -> Blueprint:
     return blueprint(name, preset, weights)
 
 
-def _images(track: Track) -> torch.Tensor:
+def _images(track: MeasuredTrack) -> torch.Tensor:
     plan = _blueprint(track.name, track.preset, track.weights)
     with torch.no_grad():
         embeddings = torch.empty(PROBE, plan.n_tokens, plan.tokenizer.codebook.shape[1], device=META)

@@ -22,7 +22,7 @@ from fpd_bench.config.schema import GeneratorConfig
 from fpd_bench.errors import AssetError, ConfigError
 from fpd_bench.files.text import read_json
 from fpd_bench.generators import pipeline_configs
-from fpd_bench.generators.layout import NETWORK, Layout, Part, read_layout
+from fpd_bench.generators.pipeline_layout import NETWORK, Layout, Part, read_layout
 from fpd_bench.generators.pipelines import arguments, scheduler_class
 
 CPU = torch.device("cpu")

@@ -22,7 +22,7 @@ TRAINED, AVERAGED, FROZEN = 16, 4, 4  # bytes a parameter: value, gradient and A
 
 
 @dataclass(frozen=True)
-class Memory:
+class TrainingMemory:
     """Bytes of a training. fixed: whatever the batch.
 
     Of every image of the batch: per_draft, all the time; at_once, while teacher, decoder or discriminator take all of
@@ -49,7 +49,7 @@ class StepCost:
     """
 
     flops: dict[str, float]
-    training: Memory
+    training: TrainingMemory
     noise: float
     sampling: float
     shares: dict[str, Share]
@@ -73,7 +73,7 @@ def step_cost(config: RunConfig, weights: Path | None) -> StepCost:
     if not trains(config):
         calls = 2 * config.evaluation.teacher_steps  # with and without the condition, both as one batch
         sampling = resident + _sampling(drawn, 2 * BATCH)
-        return StepCost({}, Memory(resident), 0, sampling, _shares("teacher", calls, drawn))
+        return StepCost({}, TrainingMemory(resident), 0, sampling, _shares("teacher", calls, drawn))
     networks = Networks(
         drawn.network, drawn.decoder, lifter.backbone, judges.trained, judges.critic, drawn.tokens, drawn.codes
     )
@@ -89,7 +89,7 @@ def step_cost(config: RunConfig, weights: Path | None) -> StepCost:
     fixed += (TRAINED * trained + AVERAGED) * drawn.parameters
     return StepCost(
         {part: count for part, count in flops.items() if count},
-        Memory(fixed, LOGIT_COPIES * FLOAT * drawn.logits, work.at_once, work.graph),
+        TrainingMemory(fixed, LOGIT_COPIES * FLOAT * drawn.logits, work.at_once, work.graph),
         work.noise * batch,
         resident + FROZEN * drawn.parameters + _sampling(drawn, BATCH),
         _shares("student", 1, drawn),

@@ -15,9 +15,10 @@ from torch import nn
 from fpd_bench import registry
 from fpd_bench.assets.published import DINO, PUBLISHED
 from fpd_bench.models.backbones import FeatureBackbone
+from fpd_bench.models.clip_text import ClipText
 from fpd_bench.models.condition import Condition
-from fpd_bench.models.maskgen import MaskGen
-from fpd_bench.models.maskgit import MaskGit
+from fpd_bench.models.maskgen_network import MaskGen
+from fpd_bench.models.maskgit_networks import MaskGit
 from fpd_bench.models.published_sizes import (
     clip_shape,
     maskgen_score,
@@ -28,7 +29,6 @@ from fpd_bench.models.published_sizes import (
     vqgan_shape,
 )
 from fpd_bench.models.tatitok import TaTiTok
-from fpd_bench.models.text import ClipText
 from fpd_bench.models.vqgan import Vqgan
 from fpd_bench.tracks.maskgen import MaskGenTeacher, TaTiTokTokenizer
 from fpd_bench.tracks.maskgit import MaskGitTeacher, VqganTokenizer

@@ -20,14 +20,14 @@ from fpd_bench.models.projected_gan import discriminator_hinge, generator_hinge
 
 __all__ = ["Adversary", "Views", "blur", "build", "diff_augment", "hinge_discriminator", "hinge_generator"]
 
-Discriminator = light.ProjectedDiscriminator | projected_gan.ProjectedDiscriminator
+Discriminator = light.LightDiscriminator | projected_gan.ProjectedDiscriminator
 
 
 def build(backbone: FeatureBackbone, kind: str, seed: int) -> Discriminator:
     """The discriminator of gan.discriminator: on the track's own Phi, or the published one. Raises AssetError."""
     if kind == "projected":
         return projected_gan.from_files(seed)
-    return light.ProjectedDiscriminator(backbone, seed=seed)
+    return light.LightDiscriminator(backbone, seed=seed)
 
 
 @dataclass(frozen=True)

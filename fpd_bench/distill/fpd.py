@@ -17,9 +17,9 @@ from fpd_bench.distill import parallel
 from fpd_bench.distill.adversary import Adversary
 from fpd_bench.distill.drafting import Start, draft_codes, draft_logits, draw_noise, draw_start
 from fpd_bench.distill.drift import DriftField, drift_field
-from fpd_bench.distill.memory import Memory
 from fpd_bench.distill.method import Clock, draft_statistics, micro_batches
 from fpd_bench.distill.refinement import refine
+from fpd_bench.distill.remembered_drafts import RememberedDrafts
 from fpd_bench.distill.running import Running
 from fpd_bench.distill.work import Networks, Work, draft_calls, repair_sampling, teacher_calls
 from fpd_bench.errors import ConfigError
@@ -53,7 +53,7 @@ class FixedPointDistillation:
         self.source = drafts.get(config.draft)(*_settings(config, config.draft))
         self.space = spaces.get(config.drift.space).build(config.drift, track, *_settings(config, config.drift.space))
         self.running: dict[str, Running] = {}  # per layer; used by drift.scale and drift.equalise = running
-        self.memory: dict[str, Memory] = {}  # per layer; empty unless drift.memory
+        self.memory: dict[str, RememberedDrafts] = {}  # per layer; empty unless drift.memory
         self.adversary = None
         if config.gan.weight > 0:
             self.adversary = Adversary(
@@ -132,7 +132,7 @@ class FixedPointDistillation:
             self.running[layer] = Running()
             self.running[layer].load_state_dict(means)
         for layer, features in state.get("memory", {}).items():
-            self.memory[layer] = Memory(self.config.drift.memory)
+            self.memory[layer] = RememberedDrafts(self.config.drift.memory)
             self.memory[layer].push(features)
 
     def _draft(
@@ -162,7 +162,7 @@ class FixedPointDistillation:
 
     def _field(self, layer: str, student: Tensor, refined: Tensor) -> DriftField:
         drift, per_prompt = self.config.drift, self.config.optim.samples_per_condition
-        memory = self.memory.setdefault(layer, Memory(drift.memory)) if drift.memory else None
+        memory = self.memory.setdefault(layer, RememberedDrafts(drift.memory)) if drift.memory else None
         field = drift_field(
             student.detach(),
             refined,

@@ -7,7 +7,7 @@ published parameter counts. `attention_head_dim` of a UNet is the number of its 
 
 from typing import Any
 
-from fpd_bench.generators.layout import Layout, Part
+from fpd_bench.generators.pipeline_layout import Layout, Part
 
 TOKENS = 77  # of every text encoder below
 

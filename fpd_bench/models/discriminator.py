@@ -14,7 +14,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 from fpd_bench.models.backbones import FeatureBackbone
 
 
-class ProjectedDiscriminator(nn.Module):
+class LightDiscriminator(nn.Module):
     """Frozen features -> frozen random 1 x 1 convolutions -> one trained head per block -> logit maps.
 
     blocks: which maps of the backbone are judged; default: its second to fourth (strides 4, 8, 16 of Lite0), of a

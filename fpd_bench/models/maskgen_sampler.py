@@ -64,7 +64,7 @@ class MaskGenSampling:
 
 
 @dataclass(frozen=True)
-class Prompt:
+class TextCondition:
     """Encoded text: `TextStates.penultimate` [B, T, C] and `TextStates.pooled` [B, 1, C]; B = 1 is shared by all."""
 
     text: Tensor
@@ -103,8 +103,8 @@ def _gumbel(uniform: Tensor) -> Tensor:
 @torch.no_grad()
 def sample(
     model: Model,
-    prompt: Prompt,
-    empty: Prompt,
+    prompt: TextCondition,
+    empty: TextCondition,
     start: Tensor,
     mask_id: int,
     settings: MaskGenSampling,
@@ -116,7 +116,7 @@ def sample(
     published code: each image counts its own masked tokens, where the original takes those of the batch's first.
     """
     ids, batch = start, len(start)
-    both = Prompt(
+    both = TextCondition(
         torch.cat([prompt.text, empty.text.expand(batch, -1, -1)]),
         torch.cat([prompt.pooled, empty.pooled.expand(batch, -1, -1)]),
     )
@@ -145,7 +145,7 @@ def _remask(confidence: Tensor, masked: Tensor, wanted: Tensor) -> Tensor:
 
 
 def _guided(
-    model: Model, ids: Tensor, prompt: Prompt, both: Prompt, settings: MaskGenSampling, progress: float
+    model: Model, ids: Tensor, prompt: TextCondition, both: TextCondition, settings: MaskGenSampling, progress: float
 ) -> Tensor:
     """Logits [B, L, K] with classifier-free guidance; both halves go through the model as one batch."""
     g = settings.guidance_at(progress)

@@ -19,10 +19,10 @@ from torch.nn.utils import spectral_norm
 from fpd_bench.assets.published import discriminator_file
 from fpd_bench.errors import AssetError, UnknownName
 from fpd_bench.models.backbones import FeatureBackbone
-from fpd_bench.models.checkpoints import check_fit, load_state
 from fpd_bench.models.compute import network, recomputing
 from fpd_bench.models.published_sizes import read_config
 from fpd_bench.models.vit import HEADS
+from fpd_bench.models.weight_loading import check_fit, load_state
 
 DEIT_NAME = "deit_base_distilled_patch16_224"
 SIDE = 224  # pixels the feature networks see

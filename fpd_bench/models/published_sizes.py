@@ -6,11 +6,11 @@ A setting that our networks do not have is refused, not ignored: the weights wou
 from collections.abc import Mapping
 from pathlib import Path
 
-from fpd_bench.models.maskgen import MaskGenShape
-from fpd_bench.models.maskgit import MaskGitShape
+from fpd_bench.models.clip_text import ClipTextShape
+from fpd_bench.models.maskgen_network import MaskGenShape
+from fpd_bench.models.maskgit_networks import MaskGitShape
 from fpd_bench.models.settings import Settings, read_config
 from fpd_bench.models.tatitok import TaTiTokShape, VitSize
-from fpd_bench.models.text import ClipTextShape
 from fpd_bench.models.vqgan import VqganShape
 
 __all__ = [

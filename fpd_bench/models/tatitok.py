@@ -11,8 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from fpd_bench.models.clip_text import ResidualAttentionBlock
 from fpd_bench.models.compute import network, through
-from fpd_bench.models.text import ResidualAttentionBlock
 from fpd_bench.models.vqgan import Codebook
 
 

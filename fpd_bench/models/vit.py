@@ -13,8 +13,8 @@ from timm.models import model_entrypoint
 from torch import Tensor, nn
 
 from fpd_bench.errors import AssetError, ConfigError
-from fpd_bench.models.checkpoints import check_fit, load_state
 from fpd_bench.models.compute import recomputing
+from fpd_bench.models.weight_loading import check_fit, load_state
 
 FAMILIES = ("vision_transformer", "eva", "deit", "beit")  # timm's modules whose models are columns of equal blocks
 HEADS = ("head.", "head_dist.", "fc_norm.")  # classifiers, of no use here

@@ -5,8 +5,8 @@ from statistics import stdev
 
 from fpd_bench.errors import UnknownName
 from fpd_bench.evals.statistics import Comparison, Estimate, Scores
-from fpd_bench.evals.statistics.published import Worth
-from fpd_bench.records.status import has_result
+from fpd_bench.evals.statistics.published_worth import Worth
+from fpd_bench.records.run_status import has_result
 
 
 @dataclass(frozen=True)

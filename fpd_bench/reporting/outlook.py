@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fpd_bench.evals import statistics
-from fpd_bench.evals.statistics import ALPHA, Comparison, floor, power, published
+from fpd_bench.evals.statistics import ALPHA, Comparison, floor, power, published_worth
 from fpd_bench.reporting import set_metrics
 from fpd_bench.reporting.model import ClaimResult, Floor, Outlook, TableResult
 
@@ -43,7 +43,9 @@ def _outlook(claim: ClaimResult, way: int, noise: "Noise", alpha: float) -> Outl
         return None
     wins = sum(way * gap > 0 for gap in claim.ours.per_seed)
     new_seed = statistics.probability_of_win(claim.ours.per_seed, way)
-    worth = None if claim.published is None else published.worth_of_single_runs(claim.published, claim.ours.per_seed)
+    worth = (
+        None if claim.published is None else published_worth.worth_of_single_runs(claim.published, claim.ours.per_seed)
+    )
 
     def seeds(gap: float | None) -> float:
         if gap is None or claim.verdict != "undecided":

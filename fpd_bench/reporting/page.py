@@ -50,14 +50,14 @@ VERDICTS = ("reproduced", "contradicted", "undecided")
 
 
 @dataclass(frozen=True)
-class Written:
+class PageFiles:
     """A table and the files written for it, relative to the report's folder. figures: caption -> PNG."""
 
     table: TableResult
     figures: dict[str, str]
 
 
-def write_page(written: list[Written], content: str, folder: Path, statistics_page: str | None = None) -> list[Path]:
+def write_page(written: list[PageFiles], content: str, folder: Path, statistics_page: str | None = None) -> list[Path]:
     """index.html and index.md for these tables. content: hash of the store; statistics_page: for the footers."""
     pages = {"index.html": _html(written, content, statistics_page), "index.md": _markdown(written, content)}
     for name, text in pages.items():
@@ -65,12 +65,12 @@ def write_page(written: list[Written], content: str, folder: Path, statistics_pa
     return [folder / name for name in pages]
 
 
-def overall_hash(written: list[Written]) -> str:
+def overall_hash(written: list[PageFiles]) -> str:
     """Hash of the data behind all tables of the page, in their order."""
     return hashlib.sha256(" ".join(one.table.content for one in written).encode()).hexdigest()[:12]
 
 
-def _html(written: list[Written], content: str, statistics_page: str | None) -> str:
+def _html(written: list[PageFiles], content: str, statistics_page: str | None) -> str:
     links = "".join(f'<a href="#{one.table.name}">{escape(tables.heading(one.table))}</a>' for one in written)
     body = "\n".join(_section(one, statistics_page) for one in written)
     reading = "".join(f"<li>{escape(note)}</li>" for note in tables.reading([one.table for one in written]))
@@ -89,7 +89,7 @@ def _footer(content: str) -> str:
     return f"Data {content} · fpd-bench {__version__} · the same data give the same bytes"
 
 
-def _section(one: Written, statistics_page: str | None) -> str:
+def _section(one: PageFiles, statistics_page: str | None) -> str:
     table = one.table
     files = " · ".join(f'<a href="{table.name}.{kind}">{kind}</a>' for kind in ("md", "tex", "csv"))
     finished, planned = table.done
@@ -132,7 +132,7 @@ def _cell(text: str, best: bool) -> str:
     return f"<td>{escape(text)}</td>"
 
 
-def _markdown(written: list[Written], content: str) -> str:
+def _markdown(written: list[PageFiles], content: str) -> str:
     rows = []
     for one in written:
         finished, planned = one.table.done

@@ -40,7 +40,7 @@ def write_report(
                 paths += _texts(result, part, statistics_page)
                 drawn = _draw(result, store, part) if pictures else {}
                 paths += [part / path for path in drawn.values()]
-                written.append(page.Written(result, drawn))
+                written.append(page.PageFiles(result, drawn))
         paths += page.write_page(written, page.overall_hash(written), part, statistics_page)
         for path in sorted(part.rglob("*")):
             target = folder / path.relative_to(part)

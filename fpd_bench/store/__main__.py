@@ -18,7 +18,7 @@ from pathlib import Path
 from fpd_bench.cli import Parser, leave
 from fpd_bench.errors import ConfigError, FpdError
 from fpd_bench.records import layout
-from fpd_bench.store import address, check, export, ingest, schema
+from fpd_bench.store import address, consistency, export, index_schema, ingest
 from fpd_bench.store.query import Store
 
 RESULTS = Path("results")
@@ -91,13 +91,13 @@ def _rebuild(asked: argparse.Namespace, url: str) -> int:
 
 def _check(asked: argparse.Namespace, url: str) -> int:
     _need_runs(asked.results)
-    found = check.check(asked.results, url)
+    found = consistency.check(asked.results, url)
     for run_id, message in found.corrupt.items():
         print(f"{run_id} is corrupt: {message}")
     if found.strange:
         print(f"No runs, and left alone: {_some(found.strange)} in {asked.results / layout.RUNS}")
     if found.wrong:
-        command = schema.REBUILD.format(results=asked.results)
+        command = index_schema.REBUILD.format(results=asked.results)
         print(f"The index differs from {len(found.wrong)} run directories ({_some(found.wrong)}). {command}")
     else:
         print(f"The index agrees with {found.runs} run directories.")

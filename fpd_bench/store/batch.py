@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 import sqlalchemy as sa
 
-from fpd_bench.store import reader, schema
-from fpd_bench.store.rows import Row
+from fpd_bench.store import index_schema, reader
+from fpd_bench.store.index_rows import Row
 
 ROWS = 20_000  # of all tables together, after which a batch is written
 # A value that a column cannot take. A database that is locked, full or gone is another matter: nothing can be stored.
@@ -59,22 +59,22 @@ class Batch:
             self._write([(poor, stamp)])
 
     def _write(self, records: list[tuple[reader.Record, reader.Stamp]]) -> None:
-        rows: dict[str, list[Row]] = {table.name: [] for table in schema.CHILDREN}
+        rows: dict[str, list[Row]] = {table.name: [] for table in index_schema.CHILDREN}
         for record, stamp in records:
             for name, some in record.children.items():
                 rows[name] += some
             files = [(path, size, at) for path, (size, at) in stamp.items()]
-            rows[schema.ingested.name] += [
+            rows[index_schema.ingested.name] += [
                 {"run_id": record.run["run_id"], "path": path, "size": size, "mtime_ns": at} for path, size, at in files
             ]
         runs = [record.run | {"root": self.root} for record, _ in records]
         ids = [row["run_id"] for row in runs]
         with self.engine.begin() as connection:
             # One by one all are deleted: another writer may have stored a run since we looked.
-            delete(connection, schema.CHILDREN, [i for i in ids if i in self.present or len(ids) == 1])
-            schema.upsert(connection, schema.runs, runs)
-            for table in schema.CHILDREN:
-                schema.insert(connection, table, rows[table.name])
+            delete(connection, index_schema.CHILDREN, [i for i in ids if i in self.present or len(ids) == 1])
+            index_schema.upsert(connection, index_schema.runs, runs)
+            for table in index_schema.CHILDREN:
+                index_schema.insert(connection, table, rows[table.name])
         self.present.update(ids)
 
 

@@ -10,12 +10,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from fpd_bench.errors import ConfigError
-from fpd_bench.store import ingest, schema
+from fpd_bench.store import index_schema, ingest
 from fpd_bench.store.query import Store
 from fpd_bench.store.trouble import told
 
 FORMATS = ("parquet", "csv")
-TABLES = tuple(table for table in (schema.runs, *schema.CHILDREN) if table is not schema.ingested)
+TABLES = tuple(table for table in (index_schema.runs, *index_schema.CHILDREN) if table is not index_schema.ingested)
 ROWS = 50_000  # in memory at a time
 
 Rows = list[tuple[Any, ...]]
@@ -53,7 +53,9 @@ def _plain(table: sa.Table, chunks: Iterator[Rows]) -> Iterator[Rows]:
     nested = [isinstance(column.type, sa.JSON) for column in table.columns]
     for rows in chunks:
         yield [
-            tuple(schema.json_text(value) if is_json else value for value, is_json in zip(row, nested, strict=True))
+            tuple(
+                index_schema.json_text(value) if is_json else value for value, is_json in zip(row, nested, strict=True)
+            )
             for row in rows
         ]
 

@@ -14,8 +14,8 @@ import sqlalchemy as sa
 
 from fpd_bench.errors import StoreError
 from fpd_bench.records import layout
-from fpd_bench.records.status import has_result
-from fpd_bench.store import address, reader, schema
+from fpd_bench.records.run_status import has_result
+from fpd_bench.store import address, index_schema, reader
 from fpd_bench.store.batch import Batch, delete
 from fpd_bench.store.lock import Writer, one_writer
 from fpd_bench.store.trouble import sqlite_file, told
@@ -68,9 +68,9 @@ def _ingest(results: Path, url: str) -> Ingested:
     with one_writer(sqlite_file(url), url) as writer:
         if _needs_rebuild(url, results, writer):
             return _rebuild(results, url, writer)
-        engine = schema.connect(url)
+        engine = index_schema.connect(url)
         try:
-            schema.create(engine)
+            index_schema.create(engine)
             return _update(engine, results)
         finally:
             engine.dispose()
@@ -92,9 +92,9 @@ def _make_anew(results: Path, url: str) -> Ingested:
 
 
 def _needs_rebuild(url: str, results: Path, writer: Writer | None) -> bool:
-    engine = schema.connect(url)
+    engine = index_schema.connect(url)
     try:
-        found = schema.version(engine)
+        found = index_schema.version(engine)
         if found is not None and writer and not writer.untouched():
             with engine.connect() as connection:
                 if connection.execute(sa.text("PRAGMA quick_check(1)")).scalar_one() != "ok":
@@ -105,18 +105,19 @@ def _needs_rebuild(url: str, results: Path, writer: Writer | None) -> bool:
         return True  # not a database, or a malformed one
     finally:
         engine.dispose()
-    if found is not None and found > schema.SCHEMA_VERSION:
+    if found is not None and found > index_schema.SCHEMA_VERSION:
         raise StoreError(
             f"The index at '{address.shown(url)}' has schema {found}; this version of fpd-bench knows "
-            f"{schema.SCHEMA_VERSION}. Update fpd-bench, or rebuild the index: {schema.REBUILD.format(results=results)}"
+            f"{index_schema.SCHEMA_VERSION}. Update fpd-bench, or rebuild the index: "
+            + index_schema.REBUILD.format(results=results)
         )
-    return found is not None and found < schema.SCHEMA_VERSION
+    return found is not None and found < index_schema.SCHEMA_VERSION
 
 
 def _refuse_foreign(url: str) -> None:
-    engine = schema.connect(url)
+    engine = index_schema.connect(url)
     try:
-        schema.version(engine)
+        index_schema.version(engine)
     except (sa.exc.SQLAlchemyError, ValueError) as error:
         if engine.dialect.name != "sqlite" or "locked" in str(error):
             raise
@@ -127,18 +128,18 @@ def _refuse_foreign(url: str) -> None:
 
 def _rebuild(results: Path, url: str, writer: Writer | None) -> Ingested:
     if writer is None:
-        engine = schema.connect(url)
+        engine = index_schema.connect(url)
         try:
-            schema.create(engine, anew=True)
+            index_schema.create(engine, anew=True)
             return replace(_update(engine, results), rebuilt=True)
         finally:
             engine.dispose()
     target = writer.target
     temporary = target.with_name(f"{target.name}.rebuild-{os.getpid()}")
     temporary.unlink(missing_ok=True)
-    engine = schema.connect(f"sqlite:///{temporary}", fresh=True)
+    engine = index_schema.connect(f"sqlite:///{temporary}", fresh=True)
     try:
-        schema.create(engine)
+        index_schema.create(engine)
         counts = _update(engine, results, place=target.parent)
         engine.dispose()
         _flush(temporary)
@@ -174,9 +175,9 @@ def _update(engine: sa.Engine, results: Path, place: Path | None = None) -> Inge
     batch.write()
     gone = sorted(known.keys() - folders.keys())
     with engine.begin() as connection:
-        delete(connection, [schema.runs], gone)
-        corrupt = sa.select(schema.runs.c.run_id, schema.runs.c.message).where(
-            schema.runs.c.status == "corrupt", schema.runs.c.root == root
+        delete(connection, [index_schema.runs], gone)
+        corrupt = sa.select(index_schema.runs.c.run_id, index_schema.runs.c.message).where(
+            index_schema.runs.c.status == "corrupt", index_schema.runs.c.root == root
         )
         aside = {run_id: message or "" for run_id, message in connection.execute(corrupt)}
     return Ingested(batch.written, unchanged, len(gone), aside=aside)
@@ -193,14 +194,14 @@ def _known(engine: sa.Engine, root: str) -> tuple[list[str], dict[str, reader.St
     known: dict[str, reader.Stamp] = defaultdict(dict)
     present, others = [], set()
     with engine.connect() as connection:
-        owners = sa.select(schema.runs.c.run_id, schema.runs.c.status, schema.runs.c.root)
+        owners = sa.select(index_schema.runs.c.run_id, index_schema.runs.c.status, index_schema.runs.c.root)
         for run_id, status, where in connection.execute(owners):
             present.append(run_id)
             if where == root:
                 known[run_id] = {}
             elif has_result(status):
                 others.add(run_id)
-        for run_id, path, size, mtime in connection.execute(sa.select(schema.ingested)):
+        for run_id, path, size, mtime in connection.execute(sa.select(index_schema.ingested)):
             if run_id in known:
                 known[run_id][path] = (size, mtime)
     return present, known, others

@@ -9,7 +9,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from fpd_bench.errors import StoreError
-from fpd_bench.store import address, schema
+from fpd_bench.store import address, index_schema
 
 SECONDS = 120
 PAUSE = 0.1
@@ -68,7 +68,7 @@ def _on_server(url: str) -> Iterator[None]:
 
     It is a transaction's, so that it ends with its holder and survives a connection pool.
     """
-    engine = schema.connect(url)
+    engine = index_schema.connect(url)
     try:
         with engine.connect() as connection:
             deadline = time.monotonic() + SECONDS

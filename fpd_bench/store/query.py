@@ -11,13 +11,13 @@ import pandas as pd
 import sqlalchemy as sa
 
 from fpd_bench.records import layout
-from fpd_bench.store import address, schema
+from fpd_bench.store import address, index_schema
 from fpd_bench.store.trouble import told
 
 READ = {  # by tables: column names
-    schema.runs: ("run_id", "status"),
-    schema.items: ("run_id", "suite", "item_id", "replicate", "task", "score"),
-    schema.metrics: ("run_id", "suite", "metric", "value", "n"),
+    index_schema.runs: ("run_id", "status"),
+    index_schema.items: ("run_id", "suite", "item_id", "replicate", "task", "score"),
+    index_schema.metrics: ("run_id", "suite", "metric", "value", "n"),
 }
 
 
@@ -40,7 +40,7 @@ class Store:
     def __init__(self, results: Path, url: str | None = None):
         self.results = Path(results)
         self.url = url or address.default(self.results)
-        self._engine = schema.connect(self.url)
+        self._engine = index_schema.connect(self.url)
 
     def __enter__(self) -> "Store":
         return self
@@ -65,7 +65,7 @@ class Store:
 
     def runs(self, run_ids: Sequence[str] | None = None) -> dict[str, Run]:
         """Runs by id, sorted; all of them by default. Ids that the index does not know are left out."""
-        table = schema.runs
+        table = index_schema.runs
         query = sa.select(table).order_by(table.c.run_id)
         with self._connect() as connection:
             rows = connection.execute(query).mappings().all()
@@ -85,7 +85,7 @@ class Store:
 
         equal: column=value conditions, for example suite="test" or kind="samples".
         """
-        found = schema.metadata.tables[table]
+        found = index_schema.metadata.tables[table]
         query = sa.select(found).order_by(*self._key(found))
         if run_ids is not None:
             query = query.where(found.c.run_id.in_(sorted(set(run_ids))))
@@ -103,7 +103,7 @@ class Store:
 
     def scores(self, run_ids: Sequence[str], suite: str) -> pd.DataFrame:
         """run_id, item_id, replicate, position, task, prompt, score of the done runs among `run_ids`."""
-        found = schema.items
+        found = index_schema.items
         columns = [found.c[name] for name in ("run_id", "item_id", "replicate", "position", "task", "prompt", "score")]
         query = sa.select(*columns).where(found.c.run_id.in_(sorted(set(run_ids))), found.c.suite == suite)
         with self._connect() as connection:
@@ -112,7 +112,7 @@ class Store:
 
     def suites(self, run_ids: Sequence[str]) -> list[str]:
         """Names of the suites that any of the runs has metrics of, sorted."""
-        table = schema.metrics
+        table = index_schema.metrics
         query = sa.select(table.c.suite).distinct().where(table.c.run_id.in_(sorted(set(run_ids))))
         with self._connect() as connection:
             return sorted(connection.execute(query).scalars())

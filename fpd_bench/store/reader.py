@@ -16,8 +16,8 @@ from pathlib import Path
 from fpd_bench.errors import OddFile
 from fpd_bench.records import layout, odd_files
 from fpd_bench.records.odd_files import need_types
-from fpd_bench.records.status import ENDINGS, has_result
-from fpd_bench.store.rows import Row, attempts, finite, items, measured, metrics, series
+from fpd_bench.records.run_status import ENDINGS, has_result
+from fpd_bench.store.index_rows import Row, attempts, finite, items, measured, metrics, series
 
 Stamp = dict[str, tuple[int, int]]
 KEPT = {layout.ATTEMPTS: ".json", layout.PICTURES: ".png", layout.SAMPLES: ".npz", layout.EVAL: ".jsonl"}

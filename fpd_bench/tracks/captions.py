@@ -14,7 +14,7 @@ import torch
 from fpd_bench.assets.published import caption_files, no_captions
 from fpd_bench.errors import AssetError, ConfigError
 from fpd_bench.files.text import parse, read_text
-from fpd_bench.tracks.shards import NoMembers, Shards
+from fpd_bench.tracks.webdataset import NoMembers, Shards
 
 COLUMNS = ("caption", "text", "prompt")  # of a Parquet table or of a shard's .json, in any case
 

@@ -12,13 +12,13 @@ from pathlib import Path
 from fpd_bench.assets.inception import inception_file
 from fpd_bench.assets.kinds import KINDS
 from fpd_bench.assets.published import DEIT, OPTIONAL, PUBLISHED, Published, caption_files, files_of, reference_file
-from fpd_bench.assets.shards import parts
 from fpd_bench.assets.values import check_values
 from fpd_bench.assets.weight_files import contents, refuse_foreign
+from fpd_bench.assets.weight_shards import parts
 from fpd_bench.config.fidelity_files import ADM_TRACKS
 from fpd_bench.errors import AssetError, FpdError
 from fpd_bench.records.layout import sha256
-from fpd_bench.tracks.memory import available_bytes
+from fpd_bench.tracks.free_memory import available_bytes
 
 PROMPTS = {
     "maskgen": ["a photo of a red apple", "a photo of two dogs", "a bird above a house", "a blue bus"],

@@ -9,8 +9,8 @@ from fpd_bench.assets.values import check_archive
 from fpd_bench.assets.weight_files import refuse_text
 from fpd_bench.assets.wrappings import WRAPPERS, hidden_under, without_tensors
 from fpd_bench.errors import AssetError, ConfigError
-from fpd_bench.models.checkpoints import KINDS, identify
 from fpd_bench.models.pickled_module import is_tensor, read, state_of
+from fpd_bench.models.weight_loading import KINDS, identify
 from fpd_bench.records.layout import sha256
 
 

@@ -12,9 +12,9 @@ from torch import nn
 from fpd_bench.assets.published import DEIT, DINO, PUBLISHED, Published
 from fpd_bench.assets.weight_files import contents
 from fpd_bench.errors import AssetError
-from fpd_bench.models.checkpoints import check_fit, require_fit
-from fpd_bench.models.maskgen import MaskGen
-from fpd_bench.models.maskgit import MaskGit
+from fpd_bench.models.clip_text import ClipText
+from fpd_bench.models.maskgen_network import MaskGen
+from fpd_bench.models.maskgit_networks import MaskGit
 from fpd_bench.models.projected_gan import DEIT_NAME
 from fpd_bench.models.published_sizes import (
     clip_shape,
@@ -26,9 +26,9 @@ from fpd_bench.models.published_sizes import (
     vqgan_shape,
 )
 from fpd_bench.models.tatitok import TaTiTok
-from fpd_bench.models.text import ClipText
 from fpd_bench.models.vit import HEADS
 from fpd_bench.models.vqgan import Vqgan
+from fpd_bench.models.weight_loading import check_fit, require_fit
 from fpd_bench.tracks.paper import DINO_NAME
 
 META = torch.device("meta")

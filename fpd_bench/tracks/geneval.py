@@ -12,7 +12,7 @@ from fpd_bench.assets.published import DETECTOR, Published
 from fpd_bench.bench import Images, Item
 from fpd_bench.errors import AssetError, UnknownName
 from fpd_bench.evals.geneval.detectors import Backend, Colours, backend, known_colours
-from fpd_bench.evals.geneval.prompts import CLASSES, COLOURS, RELATIONS, Row, geneval_rows, row
+from fpd_bench.evals.geneval.prompt_grammar import CLASSES, COLOURS, RELATIONS, Row, geneval_rows, row
 from fpd_bench.evals.geneval.scoring import Options, evaluate_image
 
 VALIDATION_PER_TASK, VALIDATION_SEED = 20, 1

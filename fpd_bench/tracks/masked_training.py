@@ -16,7 +16,7 @@ from torch import Generator, Tensor
 from fpd_bench.models.condition import Condition
 from fpd_bench.models.masking import damage, draw_ratios
 from fpd_bench.models.transformer import MaskedTransformer, Shape
-from fpd_bench.tracks.training import Training
+from fpd_bench.tracks.training import ResumableTraining
 
 Draw = Callable[[int, Generator], tuple[Tensor, Condition]]  # n -> codes [n, L], condition
 
@@ -40,7 +40,7 @@ class Recipe:
     begin: str = ""  # the plain preset whose teacher is trained on; "" = from nothing
 
 
-class TeacherTraining(Training):
+class TeacherTraining(ResumableTraining):
     """draw: real codes and their conditions. shape: of the transformer, without the recipe's width, depth, heads.
 
     begin: the network that is trained on, if not one from nothing.

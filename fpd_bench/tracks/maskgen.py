@@ -13,18 +13,18 @@ import torch
 from torch import Tensor, nn
 
 from fpd_bench.assets.published import caption_files, data_folder, require
-from fpd_bench.assets.shards import digest
+from fpd_bench.assets.weight_shards import digest
 from fpd_bench.bench import Suite
 from fpd_bench.errors import AssetError, ConfigError
 from fpd_bench.models.backbones import FeatureBackbone
-from fpd_bench.models.checkpoints import load_weights
+from fpd_bench.models.clip_text import ClipText
 from fpd_bench.models.condition import Condition
-from fpd_bench.models.maskgen import MaskGen
-from fpd_bench.models.maskgen_sampler import MaskGenSampling, Prompt, item_uniform, sample
+from fpd_bench.models.maskgen_network import MaskGen
+from fpd_bench.models.maskgen_sampler import MaskGenSampling, TextCondition, item_uniform, sample
 from fpd_bench.models.perturbation import Perturbation
 from fpd_bench.models.published_sizes import clip_shape, maskgen_score, maskgen_shape, tatitok_shape
 from fpd_bench.models.tatitok import TaTiTok
-from fpd_bench.models.text import ClipText
+from fpd_bench.models.weight_loading import load_weights
 from fpd_bench.registry import tracks
 from fpd_bench.tracks.captions import open_captions
 from fpd_bench.tracks.geneval import GenEvalSuites
@@ -197,7 +197,7 @@ class MaskGenTrack:
 
         changed: guidance, noise (its temperature), schedule, ramp of evaluation.teacher_*.
         """
-        given, empty = (Prompt(c.tensors["text"], c.tensors["pooled"]) for c in (condition, self._empty))
+        given, empty = (TextCondition(c.tensors["text"], c.tensors["pooled"]) for c in (condition, self._empty))
         start = torch.full((len(condition), self.n_tokens), self.n_codes, device=self.device)
         if "noise" in changed:
             changed["temperature"] = changed.pop("noise")

@@ -14,19 +14,19 @@ from timm.data.imagenet_info import ImageNetInfo
 from torch import Tensor, nn
 
 from fpd_bench.assets.published import data_folder, reference_file, require
-from fpd_bench.assets.shards import digest
+from fpd_bench.assets.weight_shards import digest
 from fpd_bench.bench import Item, Suite
 from fpd_bench.errors import AssetError, ConfigError
 from fpd_bench.evals.fidelity.presets import preset
 from fpd_bench.evals.fidelity.suites import against_file
 from fpd_bench.models.backbones import FeatureBackbone
-from fpd_bench.models.checkpoints import load_weights
 from fpd_bench.models.condition import Condition
-from fpd_bench.models.maskgit import MaskGit
+from fpd_bench.models.maskgit_networks import MaskGit
 from fpd_bench.models.maskgit_sampler import ItemDraws, MaskGitSampling, sample
 from fpd_bench.models.perturbation import Perturbation
 from fpd_bench.models.published_sizes import maskgit_shape, vqgan_shape
 from fpd_bench.models.vqgan import Vqgan
+from fpd_bench.models.weight_loading import load_weights
 from fpd_bench.registry import tracks
 from fpd_bench.tracks.pairs import teacher_pairs
 from fpd_bench.tracks.paper import load_backbone, paths_of

@@ -16,7 +16,7 @@ from fpd_bench.assets.published import no_images
 from fpd_bench.errors import AssetError
 from fpd_bench.files.folders import IMAGES, files_below
 from fpd_bench.files.images import read_rgb, rgb_of
-from fpd_bench.tracks.shards import Shards
+from fpd_bench.tracks.webdataset import Shards
 
 READERS = 8  # threads; decoding leaves Python's lock
 

@@ -20,7 +20,7 @@ WARM_UP, LAST_LR = 100, 0.02  # steps; share of the learning rate at the end of 
 Progress = Callable[[int, int, float], None]  # (step, steps, loss)
 
 
-class Training:
+class ResumableTraining:
     """Model, its average, AdamW with warm-up and cosine, and the random numbers of a training.
 
     recipe: a dataclass with steps, lr, weight_decay, average (decay of the averaged weights) and seed; a checkpoint of

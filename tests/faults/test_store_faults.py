@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from fpd_bench.store import ingest, lock, schema
+from fpd_bench.store import index_schema, ingest, lock
 from fpd_bench.store.__main__ import main
 from fpd_bench.store.query import Store
 from tests.faults.small_disk import files, small_disk
@@ -69,7 +69,7 @@ def test_an_index_deleted_while_it_is_open_for_reading_is_made_anew(results):
 
 @pytest.mark.parametrize("how", [HOLD_DATABASE, HOLD_LOCK_FILE])
 def test_an_index_that_another_process_holds_is_waited_for_then_told(results, how, monkeypatch, capsys):
-    monkeypatch.setattr(schema, "BUSY_MS", 200)
+    monkeypatch.setattr(index_schema, "BUSY_MS", 200)
     monkeypatch.setattr(lock, "SECONDS", 0.2)
     before, write = content(results), write_run(results, "2" * 12, per_task=2)
     holder = subprocess.Popen([sys.executable, "-c", how, results / "index.sqlite"], stdout=subprocess.PIPE, text=True)

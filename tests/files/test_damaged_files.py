@@ -22,14 +22,14 @@ from PIL import Image
 from fpd_bench.errors import AssetError, ConfigError, FpdError
 from fpd_bench.evals.fidelity.extractors import open_extractor
 from fpd_bench.evals.fidelity.features import extract
-from fpd_bench.evals.fidelity.images import open_images
-from fpd_bench.evals.fidelity.presets import ADM, Preset
+from fpd_bench.evals.fidelity.image_streams import open_images
+from fpd_bench.evals.fidelity.presets import ADM, FidelityPreset
 from fpd_bench.evals.fidelity.reference import open_reference
 from fpd_bench.evals.geneval.__main__ import main
 from fpd_bench.evals.geneval.folder import write_prompt
-from fpd_bench.evals.geneval.prompts import counting, single_object, to_jsonl
+from fpd_bench.evals.geneval.prompt_grammar import counting, single_object, to_jsonl
 from fpd_bench.files.images import rgb_of
-from fpd_bench.generators.layout import read_layout
+from fpd_bench.generators.pipeline_layout import read_layout
 from fpd_bench.runs.folder import image_shards
 from fpd_bench.tracks.captions import open_captions
 from fpd_bench.tracks.pictures import open_images as real_images
@@ -161,7 +161,7 @@ def test_references(tmp_path_factory):
 def test_cached_features_are_made_again(tmp_path_factory):
     folder = tmp_path_factory.mktemp("cache")
     np.savez(folder / "x.npz", arr_0=PIXELS)
-    images, preset = open_images(folder / "x.npz"), Preset("t", "mean", "vector", "logits", "none")
+    images, preset = open_images(folder / "x.npz"), FidelityPreset("t", "mean", "vector", "logits", "none")
 
     def means(batch):
         return batch.float().mean((2, 3)), batch.float().mean((2, 3))

@@ -8,7 +8,7 @@ from fpd_bench.config.compose import compose
 from fpd_bench.config.identity import plugins, run_id, semantic
 from fpd_bench.runs.folder.rundir import RunDir
 from fpd_bench.runs.perform.stages import Bench, perform
-from fpd_bench.runs.watch.scores import run_score
+from fpd_bench.runs.watch.row_scores import run_score
 from fpd_bench.store.ingest import ingest
 from fpd_bench.store.query import Store
 

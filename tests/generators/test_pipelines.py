@@ -16,7 +16,7 @@ from fpd_bench.config.availability import require_files
 from fpd_bench.config.check import check
 from fpd_bench.config.schema import ExecutionConfig, GeneratorConfig, RunConfig
 from fpd_bench.errors import AssetError, ConfigError, UnknownName
-from fpd_bench.generators.layout import read_layout
+from fpd_bench.generators.pipeline_layout import read_layout
 from fpd_bench.generators.pipelines import DiffusersGenerator, open_pipeline
 from fpd_bench.models.condition import Condition
 from fpd_bench.models.streams import generator_of

@@ -11,8 +11,8 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from fpd_bench.models.maskgen import MaskGen, MaskGenShape
-from fpd_bench.models.maskgit import MaskGit, MaskGitShape
+from fpd_bench.models.maskgen_network import MaskGen, MaskGenShape
+from fpd_bench.models.maskgit_networks import MaskGit, MaskGitShape
 from fpd_bench.models.tatitok import TaTiTok, TaTiTokShape, VitSize
 from fpd_bench.models.vqgan import Vqgan, VqganShape
 

@@ -10,9 +10,9 @@ import torch
 from safetensors.torch import save_file
 
 from fpd_bench.errors import AssetError, UnknownName
-from fpd_bench.models.checkpoints import KINDS, identify, load_state, load_weights
-from fpd_bench.models.maskgit import MaskGit
-from fpd_bench.models.text import ClipText, ClipTextShape
+from fpd_bench.models.clip_text import ClipText, ClipTextShape
+from fpd_bench.models.maskgit_networks import MaskGit
+from fpd_bench.models.weight_loading import KINDS, identify, load_state, load_weights
 
 
 class OldTrainerState:

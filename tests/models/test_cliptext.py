@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from fpd_bench.models.text import ClipText, ClipTextShape
+from fpd_bench.models.clip_text import ClipText, ClipTextShape
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,8 @@ import torch
 from fpd_bench.assets.hostile import hostile_code
 from fpd_bench.errors import AssetError
 from fpd_bench.evals.fidelity import extractors
-from fpd_bench.models.checkpoints import load_state
 from fpd_bench.models.pickled_module import pickled_state
+from fpd_bench.models.weight_loading import load_state
 from fpd_bench.runs.folder import checkpoints
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from fpd_bench.models.maskgen import MaskGen, sinusoid
+from fpd_bench.models.maskgen_network import MaskGen, sinusoid
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from fpd_bench.models.maskgit import MaskGit
+from fpd_bench.models.maskgit_networks import MaskGit
 
 
 @pytest.fixture(scope="module")

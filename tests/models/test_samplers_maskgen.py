@@ -5,7 +5,7 @@ import torch
 
 from fpd_bench.errors import ConfigError, UnknownName
 from fpd_bench.models import maskgen_sampler
-from fpd_bench.models.maskgen_sampler import MaskGenSampling, Prompt, item_uniform, masked_after
+from fpd_bench.models.maskgen_sampler import MaskGenSampling, TextCondition, item_uniform, masked_after
 
 
 @pytest.fixture(scope="module")
@@ -25,8 +25,8 @@ def generators(n, first=0):
 
 def sample(golden, model, settings, uniform, start=None, items=slice(None)):
     shape = golden.config["model"]["vq_model"]
-    prompt = Prompt(golden["io.text_hidden_penultimate"][items], golden["io.text_pooled"][items])
-    empty = Prompt(golden["io.uncond_hidden"], golden["io.uncond_pooled"])
+    prompt = TextCondition(golden["io.text_hidden_penultimate"][items], golden["io.text_pooled"][items])
+    empty = TextCondition(golden["io.uncond_hidden"], golden["io.uncond_pooled"])
     if start is None:
         start = torch.full((len(prompt.text), shape["num_latent_tokens"]), shape["codebook_size"])
     return maskgen_sampler.sample(model, prompt, empty, start, shape["codebook_size"], settings, uniform)

@@ -7,7 +7,7 @@ from safetensors.torch import save_file
 
 from fpd_bench.errors import AssetError, ConfigError
 from fpd_bench.models.backbones import FeatureBackbone
-from fpd_bench.models.discriminator import ProjectedDiscriminator
+from fpd_bench.models.discriminator import LightDiscriminator
 
 DINO = "vit_base_patch16_dinov3"
 SMALL = {"embed_dim": 32, "depth": 4, "num_heads": 2}
@@ -81,7 +81,7 @@ def test_the_models_own_input_size_is_the_default():
 
 
 def test_the_discriminator_judges_the_quarters_of_a_transformer(backbone):
-    net = ProjectedDiscriminator(backbone.select([3]), width=8)
+    net = LightDiscriminator(backbone.select([3]), width=8)
     assert net.backbone.blocks == (0, 1, 2, 3)
     assert all(logits.shape[:2] == (2, 1) for logits in net(images()))
 

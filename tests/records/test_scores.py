@@ -10,8 +10,8 @@ from fpd_bench.evals.geneval.summary import summarise
 from fpd_bench.evals.statistics import Scores
 from fpd_bench.records.scores import overall, protocol_id, task_means
 from fpd_bench.runs.folder.rundir import RunDir
-from fpd_bench.runs.watch.scores import run_score
-from fpd_bench.store.rows import metrics
+from fpd_bench.runs.watch.row_scores import run_score
+from fpd_bench.store.index_rows import metrics
 
 SCORED = st.lists(st.tuples(st.sampled_from(["colors", "counting", "position"]), st.booleans()), min_size=1)
 

@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from fpd_bench.errors import StoreError
-from fpd_bench.store import address, export, ingest, schema
+from fpd_bench.store import address, export, index_schema, ingest
 from fpd_bench.store.__main__ import main
 from fpd_bench.store.query import Store
 from tests.store.synthetic_runs import finish, write_lines, write_run
@@ -155,7 +155,7 @@ def test_curves_are_thinned_with_both_ends_kept_and_repeated_steps_counted_once(
 
 def test_the_modes_that_shared_file_systems_need_are_really_set(results):
     ingest.ingest(results)
-    engine = schema.connect(address.default(results))
+    engine = index_schema.connect(address.default(results))
     with engine.connect() as connection:
         modes = [connection.execute(sa.text(f"PRAGMA {name}")).scalar() for name in ("journal_mode", "foreign_keys")]
     assert modes == ["delete", 1]

@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from fpd_bench.errors import StoreError
-from fpd_bench.store import export, ingest, schema
+from fpd_bench.store import export, index_schema, ingest
 from fpd_bench.store.__main__ import main
 from fpd_bench.store.query import Store
 from tests.store.postgres import PASSWORD
@@ -72,9 +72,9 @@ def test_check_rebuild_and_export_on_a_server(server, tmp_path, capsys):
         rows = list(csv.DictReader(file))
     assert len(read) == len(rows) == 18 * 4 and read.score.sum() == sum(float(row["score"]) for row in rows)
     capsys.readouterr()
-    engine = schema.connect(server)
+    engine = index_schema.connect(server)
     with engine.begin() as connection:
-        connection.execute(sa.update(schema.items).values(score=1.0))
+        connection.execute(sa.update(index_schema.items).values(score=1.0))
     assert main(["check", url, *place]) == 1
     assert "differs from 1 run directories (000000000000)" in capsys.readouterr().out
     engine.dispose()

@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from fpd_bench.errors import StoreError
-from fpd_bench.store import ingest, lock, schema
+from fpd_bench.store import index_schema, ingest, lock
 from fpd_bench.store.query import Store
 from tests.store.synthetic_runs import write_run
 
@@ -27,7 +27,7 @@ N = 4
 @pytest.fixture
 def database(server):
     """An empty database of its own."""
-    engine = schema.connect(server).execution_options(isolation_level="AUTOCOMMIT")
+    engine = index_schema.connect(server).execution_options(isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         connection.execute(sa.text("DROP DATABASE IF EXISTS two WITH (FORCE)"))
         connection.execute(sa.text("CREATE DATABASE two"))
@@ -86,7 +86,7 @@ def test_a_writer_that_holds_the_lock_for_long_is_told(database, tmp_path, monke
 def test_a_writer_without_our_lock_costs_a_second_try(database, tmp_path, monkeypatch):
     """As an older version is: it makes the tables between our look and our own making of them."""
     write_run(tmp_path, "a" * 12, per_task=2)
-    real, calls = schema.create, []
+    real, calls = index_schema.create, []
 
     def overtaken(engine, anew=False):
         calls.append(engine)
@@ -95,7 +95,7 @@ def test_a_writer_without_our_lock_costs_a_second_try(database, tmp_path, monkey
             raise error
         real(engine, anew)
 
-    monkeypatch.setattr(schema, "create", overtaken)
+    monkeypatch.setattr(index_schema, "create", overtaken)
     assert ingest.ingest(tmp_path, database).read == 1 and len(calls) == 2
 
 

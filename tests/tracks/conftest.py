@@ -15,11 +15,11 @@ from safetensors.torch import save_file
 from torch import nn
 from transformers import Mask2FormerConfig, Mask2FormerForUniversalSegmentation, SwinConfig
 
-from fpd_bench.models.maskgen import MaskGen
-from fpd_bench.models.maskgit import MaskGit
+from fpd_bench.models.clip_text import ClipText
+from fpd_bench.models.maskgen_network import MaskGen
+from fpd_bench.models.maskgit_networks import MaskGit
 from fpd_bench.models.published_sizes import clip_shape, maskgen_shape, maskgit_shape, tatitok_shape, vqgan_shape
 from fpd_bench.models.tatitok import TaTiTok
-from fpd_bench.models.text import ClipText
 from fpd_bench.models.vqgan import Vqgan
 
 NARROW_DEIT = {"embed_dim": 24, "num_heads": 3}

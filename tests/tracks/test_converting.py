@@ -10,9 +10,9 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
 
-from fpd_bench.models.checkpoints import load_weights
 from fpd_bench.models.published_sizes import vqgan_shape
 from fpd_bench.models.vqgan import Vqgan
+from fpd_bench.models.weight_loading import load_weights
 from fpd_bench.tracks.__main__ import main
 
 

@@ -11,9 +11,9 @@ from fpd_bench.assets.published import discriminator_file
 from fpd_bench.config.availability import require_files
 from fpd_bench.config.compose import compose
 from fpd_bench.errors import AssetError
-from fpd_bench.models.checkpoints import load_state, load_weights
-from fpd_bench.models.maskgit import MaskGit
+from fpd_bench.models.maskgit_networks import MaskGit
 from fpd_bench.models.published_sizes import maskgit_shape
+from fpd_bench.models.weight_loading import load_state, load_weights
 from fpd_bench.registry import tracks
 from fpd_bench.runs.perform.stages import Bench
 from fpd_bench.tracks.__main__ import main

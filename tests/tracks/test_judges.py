@@ -7,7 +7,7 @@ from fpd_bench.config.check import check
 from fpd_bench.config.schema import EvaluationConfig, GeneratorConfig, RunConfig, TrackConfig
 from fpd_bench.errors import AssetError, ConfigError
 from fpd_bench.evals.fidelity.suites import against_real_images
-from fpd_bench.evals.geneval.prompts import geneval_rows
+from fpd_bench.evals.geneval.prompt_grammar import geneval_rows
 from fpd_bench.tracks.judges import judge_of
 
 SCORER = (

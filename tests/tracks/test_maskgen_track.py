@@ -11,7 +11,7 @@ import torch
 from fpd_bench.config.spec import load_sweep
 from fpd_bench.errors import AssetError, ConfigError
 from fpd_bench.evals.geneval.detectors import Seen
-from fpd_bench.evals.geneval.prompts import CLASSES
+from fpd_bench.evals.geneval.prompt_grammar import CLASSES
 from fpd_bench.registry import tracks
 from fpd_bench.tracks.geneval import GenEvalSuites
 from fpd_bench.tracks.maskgen import MaskGenTrack

@@ -41,7 +41,7 @@ def _measure(args: argparse.Namespace) -> None:
     if args.weights and not chosen.needs_weights:
         raise ConfigError(f"--weights is for Inception; preset {chosen.name} brings its own. Leave it out.")
     from fpd_bench.evals.fidelity.features import default_cache
-    from fpd_bench.evals.fidelity.images import open_images
+    from fpd_bench.evals.fidelity.image_streams import open_images
     from fpd_bench.evals.fidelity.measure import measure
     from fpd_bench.evals.fidelity.reference import open_reference
 

@@ -18,7 +18,7 @@ from torch_fidelity.registry import FEATURE_EXTRACTORS_REGISTRY, register_featur
 from fpd_bench.assets.hostile import first_words, refuse_hostile
 from fpd_bench.assets.inception import INCEPTION_FILE, INCEPTION_URL, inception_file
 from fpd_bench.errors import AssetError
-from fpd_bench.evals.fidelity.presets import LITE0, Preset
+from fpd_bench.evals.fidelity.presets import LITE0, FidelityPreset
 from fpd_bench.models import devices
 from fpd_bench.models.backbones import EMBEDDED, LITE0_SHA256, embedded_weights
 from fpd_bench.records.layout import sha256
@@ -63,12 +63,12 @@ if LITE0.extractor not in FEATURE_EXTRACTORS_REGISTRY:
     register_feature_extractor(LITE0.extractor, Lite0)
 
 
-def weights_file(preset: Preset, given: Path | None = None) -> Path | None:
+def weights_file(preset: FidelityPreset, given: Path | None = None) -> Path | None:
     """The file the preset's network is read from; None if it needs none. Raises AssetError if it is missing."""
     return inception_file(given) if preset.needs_weights else given
 
 
-def open_extractor(preset: Preset, weights: Path | None, device: str) -> nn.Module:
+def open_extractor(preset: FidelityPreset, weights: Path | None, device: str) -> nn.Module:
     """The network, frozen, on `device`. Raises AssetError for a file that is not the preset's."""
     options: dict[str, Any] = {"verbose": False}
     if weights is not None:
@@ -84,7 +84,7 @@ def open_extractor(preset: Preset, weights: Path | None, device: str) -> nn.Modu
     return opened.eval().requires_grad_(False).to(devices.require(device))
 
 
-def weights_hash(preset: Preset, weights: Path | None) -> str:
+def weights_hash(preset: FidelityPreset, weights: Path | None) -> str:
     """sha256 of the weights behind the preset; '' for an extractor that brings its own unnamed ones."""
     if weights is not None:
         return sha256(weights)

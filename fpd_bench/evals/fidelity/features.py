@@ -15,8 +15,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from fpd_bench.errors import AssetError, ConfigError
-from fpd_bench.evals.fidelity.images import Images
-from fpd_bench.evals.fidelity.presets import Preset
+from fpd_bench.evals.fidelity.image_streams import Images
+from fpd_bench.evals.fidelity.presets import FidelityPreset
 
 BATCH = 64
 SEAL = "sha256"  # of the tensors, in the file's metadata
@@ -40,7 +40,7 @@ def default_cache() -> Path:
 
 def extract(
     images: Images,
-    preset: Preset,
+    preset: FidelityPreset,
     network: Callable[[], nn.Module],
     weights_sha256: str,
     device: str,
@@ -88,7 +88,7 @@ def _through(
     return torch.cat(vectors), torch.cat(logits), size
 
 
-def _refuse_no_numbers(vectors: Tensor, logits: Tensor, preset: Preset) -> None:
+def _refuse_no_numbers(vectors: Tensor, logits: Tensor, preset: FidelityPreset) -> None:
     fine = vectors.isfinite().all(dim=1) & logits.isfinite().all(dim=1)
     if not fine.all():
         wrong = (~fine).nonzero().flatten().tolist()

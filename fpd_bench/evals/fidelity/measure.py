@@ -17,10 +17,10 @@ from torch_fidelity.metric_prc import KEY_METRIC_PRECISION, KEY_METRIC_RECALL, p
 from fpd_bench.errors import AssetError, ConfigError
 from fpd_bench.evals.fidelity.extractors import open_extractor, weights_file, weights_hash
 from fpd_bench.evals.fidelity.features import Features, extract
-from fpd_bench.evals.fidelity.images import Images
+from fpd_bench.evals.fidelity.image_streams import Images
 from fpd_bench.evals.fidelity.infinite import at_infinity
 from fpd_bench.evals.fidelity.neighbours import NEIGHBOURS, density_and_coverage
-from fpd_bench.evals.fidelity.presets import Preset
+from fpd_bench.evals.fidelity.presets import FidelityPreset
 from fpd_bench.evals.fidelity.reference import Reference, Statistics, features_of
 from fpd_bench.records.scores import protocol_id
 
@@ -52,7 +52,7 @@ class Fidelity:
 def measure(
     images: Images,
     reference: Reference,
-    preset: Preset,
+    preset: FidelityPreset,
     weights: Path | None = None,
     device: str = "cpu",
     cache: Path | None = None,
@@ -90,7 +90,7 @@ def measure(
     return Fidelity(values, protocol, notes)
 
 
-def _enough(images: Images, reference: Reference, preset: Preset) -> None:
+def _enough(images: Images, reference: Reference, preset: FidelityPreset) -> None:
     """Raises ConfigError where a number would not be defined."""
     if len(images) < preset.least:
         raise ConfigError(
@@ -105,7 +105,7 @@ def _enough(images: Images, reference: Reference, preset: Preset) -> None:
         )
 
 
-def _same_size(made: Features, real: Features | None, preset: Preset) -> None:
+def _same_size(made: Features, real: Features | None, preset: FidelityPreset) -> None:
     wanted = (preset.size, preset.size) if preset.size else real.size if real else made.size
     for whose, size in (("The images", made.size), ("The reference's images", real.size if real else wanted)):
         if size != wanted:
@@ -116,7 +116,7 @@ def _same_size(made: Features, real: Features | None, preset: Preset) -> None:
 
 
 def _values(
-    made: Features, real: Features | None, reference: Reference, preset: Preset
+    made: Features, real: Features | None, reference: Reference, preset: FidelityPreset
 ) -> tuple[dict[str, float], list[str]]:
     notes = []
     if len(made.vectors) <= made.vectors.shape[1]:
@@ -147,7 +147,7 @@ def _values(
     return values | _besides(made, real, statistics, preset), notes
 
 
-def _besides(made: Features, real: Features, statistics: Statistics, preset: Preset) -> dict[str, float]:
+def _besides(made: Features, real: Features, statistics: Statistics, preset: FidelityPreset) -> dict[str, float]:
     """The numbers of `preset.also`."""
     found = density_and_coverage(made.vectors, real.vectors) if {"density", "coverage"} & set(preset.also) else {}
     if "fid_inf" in preset.also:
@@ -155,7 +155,7 @@ def _besides(made: Features, real: Features, statistics: Statistics, preset: Pre
     return {name: value for name, value in found.items() if name in preset.also and not math.isnan(value)}
 
 
-def inception_score(logits: Tensor, preset: Preset) -> float:
+def inception_score(logits: Tensor, preset: FidelityPreset) -> float:
     """exp of the mean divergence of p(y|x) from p(y), averaged over splits of the shuffled images; logits [N, C]."""
     order = np.random.RandomState(SHUFFLE_SEED).permutation(len(logits))
     scores = [

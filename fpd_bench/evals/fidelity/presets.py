@@ -14,7 +14,7 @@ from fpd_bench.errors import UnknownName
 
 
 @dataclass(frozen=True)
-class Preset:
+class FidelityPreset:
     """extractor: a name registered with torch-fidelity; features: its layer for FID, KID, precision and recall;
     logits: its layer for the Inception Score; resize: how pixels reach the network; needs_weights: a file of ours."""
 
@@ -44,7 +44,7 @@ class Preset:
         return max(2 if self.split_images else 2 * self.splits, self.neighbours + 1)
 
 
-ADM = Preset(
+ADM = FidelityPreset(
     name="adm",
     extractor="inception-v3-compat",
     features="2048",
@@ -55,7 +55,7 @@ ADM = Preset(
     size=256,
     papers=50_000,
 )
-LITE0 = Preset(
+LITE0 = FidelityPreset(
     name="lite0",
     extractor="efficientnet-lite0",
     features="pooled",
@@ -65,7 +65,7 @@ LITE0 = Preset(
 PRESETS = {preset.name: preset for preset in (ADM, LITE0)}
 
 
-def preset(name: str) -> Preset:
+def preset(name: str) -> FidelityPreset:
     """The preset of this name. Raises UnknownName."""
     if name not in PRESETS:
         raise UnknownName("preset", name, PRESETS)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from fpd_bench.errors import AssetError
 from fpd_bench.evals.fidelity.features import Features
-from fpd_bench.evals.fidelity.images import Images, open_images
+from fpd_bench.evals.fidelity.image_streams import Images, open_images
 from fpd_bench.evals.fidelity.packed import KEYS
 from fpd_bench.files import arrays
 from fpd_bench.records.layout import sha256

@@ -14,9 +14,9 @@ from torch import Tensor
 from fpd_bench.bench import Measure
 from fpd_bench.errors import ConfigError
 from fpd_bench.evals.fidelity.features import default_cache
-from fpd_bench.evals.fidelity.images import colours_first, open_images
+from fpd_bench.evals.fidelity.image_streams import colours_first, open_images
 from fpd_bench.evals.fidelity.measure import measure
-from fpd_bench.evals.fidelity.presets import Preset, preset
+from fpd_bench.evals.fidelity.presets import FidelityPreset, preset
 from fpd_bench.evals.fidelity.reference import Reference, open_reference
 
 REAL, REAL_SEED = 2000, 0  # images drawn of a track
@@ -47,7 +47,7 @@ class Drawn:
             yield from (piece.numpy() for piece in levels.split(size))
 
 
-def against_file(path: Path, chosen: Preset, weights: Path | None = None) -> Measure:
+def against_file(path: Path, chosen: FidelityPreset, weights: Path | None = None) -> Measure:
     """Against a published reference. weights: of the preset's network, else looked for when images are measured."""
 
     def measured(samples: Path, device: str, progress: Callable[[int, int], None]) -> list[dict[str, Any]]:
@@ -73,7 +73,7 @@ def against_real_images(name: str, track: Any) -> Measure:
 def _rows(
     samples: Path,
     reference: Reference,
-    chosen: Preset,
+    chosen: FidelityPreset,
     device: str,
     progress: Callable[[int, int], None],
     weights: Path | None = None,

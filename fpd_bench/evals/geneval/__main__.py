@@ -9,13 +9,13 @@ from typing import Any
 
 from fpd_bench.cli import leave
 from fpd_bench.errors import ConfigError, FpdError
-from fpd_bench.evals.geneval import prompts, scorer, selftest
+from fpd_bench.evals.geneval import prompt_grammar, scorer, selftest
 from fpd_bench.evals.geneval.arguments import parser
 from fpd_bench.evals.geneval.detectors import Backend, Colours, backend
 from fpd_bench.evals.geneval.folder import read_folder
-from fpd_bench.evals.geneval.manifest import FLOOR, Manifest
 from fpd_bench.evals.geneval.precomputed import PrecomputedBackend
-from fpd_bench.evals.geneval.rows import read_rows
+from fpd_bench.evals.geneval.prompt_rows import read_rows
+from fpd_bench.evals.geneval.results_manifest import FLOOR, Manifest
 from fpd_bench.evals.geneval.scoring import Options
 from fpd_bench.evals.geneval.summary import summarise
 
@@ -35,14 +35,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _prompts(args: argparse.Namespace) -> None:
-    rows = prompts.geneval_rows()
+    rows = prompt_grammar.geneval_rows()
     if args.out is None:
-        sys.stdout.write(prompts.to_jsonl(rows))
+        sys.stdout.write(prompt_grammar.to_jsonl(rows))
         return
     args.out.mkdir(parents=True, exist_ok=True)
-    (args.out / "evaluation_metadata.jsonl").write_text(prompts.to_jsonl(rows))
+    (args.out / "evaluation_metadata.jsonl").write_text(prompt_grammar.to_jsonl(rows))
     (args.out / "generation_prompts.txt").write_text("".join(f"{row['prompt']}\n" for row in rows))
-    (args.out / "object_names.txt").write_text("".join(f"{name}\n" for name in prompts.CLASSES))
+    (args.out / "object_names.txt").write_text("".join(f"{name}\n" for name in prompt_grammar.CLASSES))
     print(f"{len(rows)} prompts in {args.out}")
 
 
@@ -62,7 +62,7 @@ def _score(args: argparse.Namespace) -> None:
         detector=detector.identity,
         colours=colours.identity if colours else None,
         options=options,
-        prompts_sha256=hashlib.sha256(prompts.to_jsonl(suite).encode()).hexdigest(),
+        prompts_sha256=hashlib.sha256(prompt_grammar.to_jsonl(suite).encode()).hexdigest(),
         images_per_prompt=args.images_per_prompt,
         partial=args.partial,
         prompts_rewritten=args.rewritten,
@@ -99,8 +99,8 @@ def _selftest(args: argparse.Namespace) -> None:
         print(f"self-test passed: {selftest.check(detector, args.expected)} objects as expected")
 
 
-def _suite(args: argparse.Namespace) -> list[prompts.Row]:
-    return read_rows(args.metadata) if args.metadata else prompts.geneval_rows()
+def _suite(args: argparse.Namespace) -> list[prompt_grammar.Row]:
+    return read_rows(args.metadata) if args.metadata else prompt_grammar.geneval_rows()
 
 
 def _detector(args: argparse.Namespace, floor: float = FLOOR) -> Backend:

@@ -20,7 +20,7 @@ from PIL import Image as Pillow
 from fpd_bench.errors import AssetError, ConfigError
 from fpd_bench.evals.geneval.colours import GREY, object_crop
 from fpd_bench.evals.geneval.detectors import Image
-from fpd_bench.evals.geneval.prompts import COLOURS
+from fpd_bench.evals.geneval.prompt_grammar import COLOURS
 from fpd_bench.evals.geneval.scoring import Box, ColourClassifier, Detection
 from fpd_bench.evals.geneval.weights import weights_sha256
 

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from fpd_bench.errors import AssetError, ConfigError
-from fpd_bench.evals.geneval.prompts import Row
-from fpd_bench.evals.geneval.rows import key, read_row
+from fpd_bench.evals.geneval.prompt_grammar import Row
+from fpd_bench.evals.geneval.prompt_rows import key, read_row
 from fpd_bench.files.folders import IMAGES, OTHER_IMAGES
 from fpd_bench.files.images import read_rgb
 

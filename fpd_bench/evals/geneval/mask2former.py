@@ -21,7 +21,7 @@ from transformers import Mask2FormerForUniversalSegmentation
 from fpd_bench.assets.hub import quiet
 from fpd_bench.errors import AssetError, ConfigError
 from fpd_bench.evals.geneval.detectors import Image, Seen
-from fpd_bench.evals.geneval.prompts import CLASSES
+from fpd_bench.evals.geneval.prompt_grammar import CLASSES
 from fpd_bench.evals.geneval.scoring import Detection
 from fpd_bench.evals.geneval.weights import weights_sha256
 

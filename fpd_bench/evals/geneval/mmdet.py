@@ -9,8 +9,8 @@ import numpy as np
 
 from fpd_bench.errors import AssetError, ConfigError
 from fpd_bench.evals.geneval.detectors import Image, Seen
-from fpd_bench.evals.geneval.prompts import CLASSES
-from fpd_bench.evals.geneval.results import sha256
+from fpd_bench.evals.geneval.prompt_grammar import CLASSES
+from fpd_bench.evals.geneval.results_file import sha256
 from fpd_bench.evals.geneval.scoring import Detection
 
 

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from fpd_bench.errors import AssetError, ConfigError
-from fpd_bench.evals.geneval import manifest as manifests
-from fpd_bench.evals.geneval import results
+from fpd_bench.evals.geneval import results_file
+from fpd_bench.evals.geneval import results_manifest as manifests
 from fpd_bench.evals.geneval.detectors import Image, Seen
 from fpd_bench.evals.geneval.folder import Picture
-from fpd_bench.evals.geneval.rows import as_row, key
+from fpd_bench.evals.geneval.prompt_rows import as_row, key
 from fpd_bench.evals.geneval.scoring import Options
 from fpd_bench.evals.geneval.stored import BOX, as_box, as_colours, name_of, require_floor, seen_in
 from fpd_bench.files.text import parse, read_json
@@ -25,9 +25,9 @@ class PrecomputedBackend:
 
     def __init__(self, file: str | Path):
         path = Path(file)
-        self._rows: dict[str, results.Result] = {}
+        self._rows: dict[str, results_file.Result] = {}
         if path.suffix == ".jsonl":
-            rows, manifest = results.read(path, whole=True), manifests.read(path)
+            rows, manifest = results_file.read(path, whole=True), manifests.read(path)
             self._rows = _by_name(((row["filename"], row) for row in rows), path)
             self._seen = {name: seen_in(row, manifest) for name, row in self._rows.items()}
         else:
@@ -35,7 +35,7 @@ class PrecomputedBackend:
                 name: _seen(found, f"'{path}', {name}")
                 for name, found in _by_name(read_json(path).items(), path).items()
             }
-        self.identity = {"backend": "precomputed", "file_sha256": results.sha256(path), "masks": "none"}
+        self.identity = {"backend": "precomputed", "file_sha256": results_file.sha256(path), "masks": "none"}
 
     def see(self, images: Sequence[Image], keys: Sequence[str]) -> list[Seen]:
         """See Backend. Raises ConfigError for an image that the file does not have."""
@@ -61,7 +61,7 @@ class PrecomputedBackend:
                     f"The stored detections of {row['filename']} are of '{row['prompt']}', but {picture.path} is of "
                     f"'{picture.row['prompt']}': they belong to another image folder."
                 )
-            if row.get("image_sha256") and row["image_sha256"] != results.sha256(picture.path):
+            if row.get("image_sha256") and row["image_sha256"] != results_file.sha256(picture.path):
                 raise ConfigError(f"{picture.path} is not the image that the stored detections are of: it has changed.")
 
 

@@ -8,13 +8,13 @@ from itertools import chain
 from pathlib import Path
 
 from fpd_bench.errors import ConfigError
-from fpd_bench.evals.geneval import manifest as manifests
-from fpd_bench.evals.geneval import results
+from fpd_bench.evals.geneval import results_file
+from fpd_bench.evals.geneval import results_manifest as manifests
 from fpd_bench.evals.geneval.detectors import Answers, Backend, Colours, Image, Seen, key_of, known_colours
 from fpd_bench.evals.geneval.folder import Picture, check_complete
-from fpd_bench.evals.geneval.manifest import Manifest
-from fpd_bench.evals.geneval.prompts import Row
-from fpd_bench.evals.geneval.rows import as_row, key
+from fpd_bench.evals.geneval.prompt_grammar import Row
+from fpd_bench.evals.geneval.prompt_rows import as_row, key
+from fpd_bench.evals.geneval.results_manifest import Manifest
 from fpd_bench.evals.geneval.scoring import ColourClassifier, Detection, Options, evaluate_image
 from fpd_bench.evals.geneval.stored import require_floor, seen_in
 from fpd_bench.files.text import parse
@@ -58,17 +58,17 @@ def score_folder(
     progress(done, total): after each batch; warn: told once if CLIP judges boxes without masks.
     Raises ConfigError if `out` was made with other settings or a scored picture has changed since.
     """
-    done = {row["filename"]: row for row in results.read(out)} if out.exists() else {}
+    done = {row["filename"]: row for row in results_file.read(out)} if out.exists() else {}
     manifests.require_ours(out, manifest, len(done))
     _check_unchanged(pictures, done)
     todo = [picture for picture in pictures if picture.name not in done]
     rows = _scored(todo, detector, colours, manifest, batch, lambda n: progress(len(done) + n, len(pictures)), warn)
     first = next(rows, None)  # what fails before the first row leaves no file behind
     manifests.write(out, manifest.as_dict())
-    handle = results.open_to_append(out)
+    handle = results_file.open_to_append(out)
     try:
         for row in chain([] if first is None else [first], rows):
-            results.append(handle, row)
+            results_file.append(handle, row)
     finally:
         os.close(handle)
     return len(todo)
@@ -82,7 +82,7 @@ def _scored(
     batch: int,
     progress: Callable[[int], None],
     warn: Callable[[str], None],
-) -> Iterator[results.Result]:
+) -> Iterator[results_file.Result]:
     warned = colours is None  # colours that come with the detections need no masks
     for start in range(0, len(todo), batch):
         chunk = todo[start : start + batch]
@@ -95,7 +95,7 @@ def _scored(
         progress(start + len(chunk))
 
 
-def rescore(source: Path, out: Path, options: Options) -> list[results.Result]:
+def rescore(source: Path, out: Path, options: Options) -> list[results_file.Result]:
     """Judge stored detections again with other options; writes `out` and returns its rows.
 
     Raises ConfigError for thresholds below what was stored, and for colours that were never asked for.
@@ -104,50 +104,54 @@ def rescore(source: Path, out: Path, options: Options) -> list[results.Result]:
         raise ConfigError(f"Rescoring would overwrite {source}; choose another --out.")
     manifest = manifests.read(source)
     rows = []
-    for row in results.read(source, whole=True):
+    for row in results_file.read(source, whole=True):
         metadata = _asked(row)
         seen = seen_in(row, manifest)
         require_floor(row["filename"], metadata["tag"], options, seen.floor)
         verdict = evaluate_image(seen.detections, metadata, known_colours(seen.answers()), options)
-        rows.append({**row, **results.verdict_columns(row["filename"], metadata, verdict)})
-    results.write(out, rows)
+        rows.append({**row, **results_file.verdict_columns(row["filename"], metadata, verdict)})
+    results_file.write(out, rows)
     if manifest:
         manifests.write(out, {**manifest, "options": asdict(options)})
     return rows
 
 
-def merge(sources: Iterable[Path]) -> list[results.Result]:
+def merge(sources: Iterable[Path]) -> list[results_file.Result]:
     """The rows of one file in its order, or of several shards by image name. Raises ConfigError if they disagree."""
     files = list(sources)
     made = {path: manifests.read(path) for path in files}
     for path in files[1:]:
         manifests.require_same(made[files[0]], made[path], f"{files[0]} and {path}")
-    rows = [row for path in files for row in results.read(path, whole=True)]
+    rows = [row for path in files for row in results_file.read(path, whole=True)]
     double = [name for name, n in Counter(row["filename"] for row in rows).items() if n > 1]
     if double:
         raise ConfigError(f"{len(double)} images are scored twice, for example {double[0]}. Name each file once.")
     return rows if len(files) == 1 else sorted(rows, key=lambda row: row["filename"])
 
 
-def check_results(rows: Sequence[results.Result], suite: Sequence[Row], images_per_prompt: int, partial: bool) -> None:
+def check_results(
+    rows: Sequence[results_file.Result], suite: Sequence[Row], images_per_prompt: int, partial: bool
+) -> None:
     """Raise ConfigError unless the results cover the suite (see folder.check_complete)."""
     counts = Counter(key(_asked(row)) for row in rows)
     check_complete(counts, suite, images_per_prompt, "The results file", partial=partial)
 
 
-def _asked(row: results.Result) -> Row:
+def _asked(row: results_file.Result) -> Row:
     where = f"The metadata of {row['filename']}"
     return as_row(parse(row["metadata"], where), where)
 
 
-def _score(picture: Picture, image: Image, seen: Seen, colours: Colours | None, manifest: Manifest) -> results.Result:
+def _score(
+    picture: Picture, image: Image, seen: Seen, colours: Colours | None, manifest: Manifest
+) -> results_file.Result:
     answers = seen.answers()
     classify: ColourClassifier = known_colours(answers)
     if colours is not None:
         answers = {}
         classify = _remember(colours.for_image(image), answers)
     verdict = evaluate_image(seen.detections, picture.row, classify, manifest.options)
-    return results.result(picture, verdict, seen, answers, manifest.floor)
+    return results_file.result(picture, verdict, seen, answers, manifest.floor)
 
 
 def _remember(classify: ColourClassifier, answers: Answers) -> ColourClassifier:
@@ -161,8 +165,8 @@ def _remember(classify: ColourClassifier, answers: Answers) -> ColourClassifier:
     return noting
 
 
-def _check_unchanged(pictures: Sequence[Picture], done: dict[str, results.Result]) -> None:
+def _check_unchanged(pictures: Sequence[Picture], done: dict[str, results_file.Result]) -> None:
     for picture in pictures:
         stored = done.get(picture.name, {}).get("image_sha256")
-        if stored and stored != results.sha256(picture.path):
+        if stored and stored != results_file.sha256(picture.path):
             raise ConfigError(f"{picture.path} has changed since it was scored. Choose another --out.")

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpd_bench.errors import ConfigError
-from fpd_bench.evals.geneval.prompts import COLOURS
+from fpd_bench.evals.geneval.prompt_grammar import COLOURS
 
 Box = NDArray[np.float32]
 Detection = tuple[Box, NDArray[np.bool_] | None]
@@ -43,7 +43,7 @@ class Options:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class ImageVerdict:
     """One image. details: class -> kept boxes [[x1, y1, x2, y2, score], ...], best first."""
 
     correct: bool
@@ -110,7 +110,7 @@ def evaluate_image(
     metadata: Mapping[str, Any],
     classify: ColourClassifier,
     options: Options | None = None,
-) -> Verdict:
+) -> ImageVerdict:
     """Judge all detections of one image (unfiltered) against one metadata row.
 
     classify(detections, class name) names a colour for each and is called only where a clause asks for colours.
@@ -129,7 +129,7 @@ def evaluate_image(
         if count >= clause["count"]:
             reasons.append(f"expected {clause['class']}<{clause['count']}, found {count}")
     details = {name: [[float(v) for v in box] for box, _ in found] for name, found in kept.items()}
-    return Verdict(not reasons, "\n".join(reasons), details)
+    return ImageVerdict(not reasons, "\n".join(reasons), details)
 
 
 def _include(

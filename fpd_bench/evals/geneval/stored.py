@@ -7,8 +7,8 @@ import numpy as np
 
 from fpd_bench.errors import AssetError
 from fpd_bench.evals.geneval.detectors import Seen
-from fpd_bench.evals.geneval.manifest import FLOOR
-from fpd_bench.evals.geneval.results import Result
+from fpd_bench.evals.geneval.results_file import Result
+from fpd_bench.evals.geneval.results_manifest import FLOOR
 from fpd_bench.evals.geneval.scoring import Box, Detection, Options
 from fpd_bench.files.text import parse
 

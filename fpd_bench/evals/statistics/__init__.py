@@ -7,12 +7,12 @@ It never reads a file and never loads torch. Why these rules, and how often they
 
 from fpd_bench.evals.statistics.best_set import may_be_best
 from fpd_bench.evals.statistics.compare import Comparison, compare, compare_wholes
-from fpd_bench.evals.statistics.estimate import ALPHA, Estimate
 from fpd_bench.evals.statistics.families import holm, p_of_claim, verdict
+from fpd_bench.evals.statistics.interval import ALPHA, Estimate
 from fpd_bench.evals.statistics.looks import constant_level, sequential_p
 from fpd_bench.evals.statistics.new_seed import probability_of_win
-from fpd_bench.evals.statistics.rows import gap, score, whole_score
-from fpd_bench.evals.statistics.scores import Scores
+from fpd_bench.evals.statistics.row_estimate import gap, score, whole_score
+from fpd_bench.evals.statistics.score_table import Scores
 
 __all__ = [
     "ALPHA",

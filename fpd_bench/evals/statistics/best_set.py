@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from fpd_bench.evals.statistics.compare import Comparison
-from fpd_bench.evals.statistics.estimate import ALPHA
+from fpd_bench.evals.statistics.interval import ALPHA
 
 Row = TypeVar("Row")
 

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 from fpd_bench.errors import ConfigError
-from fpd_bench.evals.statistics import crossed, rows
-from fpd_bench.evals.statistics.estimate import Estimate
+from fpd_bench.evals.statistics import crossed, row_estimate
+from fpd_bench.evals.statistics.interval import Estimate
 from fpd_bench.evals.statistics.mean import Mean
-from fpd_bench.evals.statistics.scores import Scores
+from fpd_bench.evals.statistics.score_table import Scores
 
 
 @dataclass(frozen=True)
@@ -47,4 +47,4 @@ def compare_wholes(a: dict[int, float], b: dict[int, float], label: str = "the t
     if a.keys() != b.keys() or len(a) < 2:
         raise ConfigError(f"{label}: numbers of whole sets are compared over two or more seeds, the same for both.")
     differences = [a[seed] - b[seed] for seed in sorted(a)]
-    return Comparison(rows.over_seeds(differences), tuple(differences))
+    return Comparison(row_estimate.over_seeds(differences), tuple(differences))

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from fpd_bench.evals.statistics.compare import Comparison
-from fpd_bench.evals.statistics.estimate import ALPHA
+from fpd_bench.evals.statistics.interval import ALPHA
 
 REPRODUCED, CONTRADICTED, UNDECIDED, NOT_TESTED = "reproduced", "contradicted", "undecided", "not tested"
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fpd_bench.evals.statistics.scores import Scores
+from fpd_bench.evals.statistics.score_table import Scores
 
 
 def seed_sd(per_seed: Sequence[Sequence[float]]) -> float | None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.special import stdtr
 
 from fpd_bench.errors import ConfigError
-from fpd_bench.evals.statistics.estimate import ALPHA
+from fpd_bench.evals.statistics.interval import ALPHA
 
 DRAWS = 400_000
 SEED = 20260603

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpd_bench.evals.statistics import quantile
-from fpd_bench.evals.statistics.estimate import ALPHA, Estimate
+from fpd_bench.evals.statistics.interval import ALPHA, Estimate
 
 Floats = NDArray[np.float64]
 

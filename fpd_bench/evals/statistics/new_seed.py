@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.special import nctdtrinc, ndtr
 
-from fpd_bench.evals.statistics.estimate import ALPHA, Estimate
+from fpd_bench.evals.statistics.interval import ALPHA, Estimate
 
 
 def probability_of_win(per_seed: Sequence[float], way: int = 1) -> Estimate | None:

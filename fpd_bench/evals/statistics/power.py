@@ -12,7 +12,7 @@ from scipy.special import nctdtr
 
 from fpd_bench.evals.statistics import quantile
 from fpd_bench.evals.statistics.compare import Comparison
-from fpd_bench.evals.statistics.estimate import ALPHA
+from fpd_bench.evals.statistics.interval import ALPHA
 
 POWER = 0.8
 MOST_SEEDS = 200

@@ -39,7 +39,7 @@ class Found:
 
 
 @dataclass
-class Plan:
+class CleanupPlan:
     """found: what to remove. kept: {why: how many}, for whatever could be taken for removable. notes: lines to read."""
 
     results: Path
@@ -76,9 +76,9 @@ class Removed:
         return "\n".join([*lines, f"Removed {self.count}, {size(self.bytes)}."])
 
 
-def plan(results: Path, sweeps: Sequence[str]) -> Plan:
+def plan(results: Path, sweeps: Sequence[str]) -> CleanupPlan:
     """Look, and write nothing. sweeps: files and overrides, see `needs`. Raises ConfigError."""
-    wanted, made = needs(sweeps), Plan(results)
+    wanted, made = needs(sweeps), CleanupPlan(results)
     if wanted.unknown:
         made.notes = [f"No run is removed, since those of {one} cannot be listed." for one in wanted.unknown]
         made.notes.append("Name the sweep files whose runs must stay, to remove the others.")
@@ -97,7 +97,7 @@ def plan(results: Path, sweeps: Sequence[str]) -> Plan:
     return made
 
 
-def _look_at(folder: Path, wanted: Needs, made: Plan) -> None:
+def _look_at(folder: Path, wanted: Needs, made: CleanupPlan) -> None:
     run = RunDir(folder)
     identity = layout.identity(folder)
     if folder.is_symlink() or identity.get("run_id") != folder.name:
@@ -126,7 +126,7 @@ def _leftovers(paths: Iterable[Path]) -> list[Found]:
     return [Found(path, "leftover", weight(path), "of a killed process") for path in there]
 
 
-def carry_out(plan: Plan) -> Removed:
+def carry_out(plan: CleanupPlan) -> Removed:
     """Remove what the plan found, where it still holds."""
     done = Removed()
     for found in plan.found:

@@ -11,7 +11,7 @@ from fpd_bench.runs.folder.outcome import Outcome
 if TYPE_CHECKING:
     from fpd_bench.config.spec import Sweep
     from fpd_bench.runs.execute.options import ExecutorOptions
-    from fpd_bench.runs.execute.sweep_plan import Plan
+    from fpd_bench.runs.execute.sweep_plan import SweepPlan
 
 # name on the command line: (module, class), imported when it is asked for
 EXECUTORS = {
@@ -40,7 +40,7 @@ class Executor(Protocol):
         """Raise ConfigError if the runs cannot be carried out so; give what the user should hear, or ''."""
         ...
 
-    def preview(self, sweep: "Sweep", plan: "Plan", results: Path) -> str:
+    def preview(self, sweep: "Sweep", plan: "SweepPlan", results: Path) -> str:
         """Say what would be done, and what it is expected to take; '' if there is nothing to do."""
         ...
 

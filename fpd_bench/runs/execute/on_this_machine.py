@@ -7,7 +7,7 @@ from fpd_bench.errors import ConfigError
 from fpd_bench.runs.execute.executor import Ending, Tell
 from fpd_bench.runs.execute.local import run_inline, run_local
 from fpd_bench.runs.execute.options import ExecutorOptions
-from fpd_bench.runs.execute.sweep_plan import Plan
+from fpd_bench.runs.execute.sweep_plan import SweepPlan
 from fpd_bench.runs.folder.failures import Patience
 from fpd_bench.runs.folder.rundir import RunDir
 from fpd_bench.runs.watch import past_durations
@@ -27,7 +27,7 @@ class OnThisMachine:
             raise ConfigError(f"--detach needs executor=slurm; the executor is '{self.options.name}'.")
         return ""
 
-    def preview(self, sweep: Sweep, plan: Plan, results: Path) -> str:
+    def preview(self, sweep: Sweep, plan: SweepPlan, results: Path) -> str:
         """Say how long one worker would take."""
         if not plan.todo:
             return ""

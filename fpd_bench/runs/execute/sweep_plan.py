@@ -10,14 +10,14 @@ from fpd_bench.config.schema import RunConfig
 from fpd_bench.config.spec import Sweep
 from fpd_bench.errors import ConfigError
 from fpd_bench.records import layout
-from fpd_bench.records.status import RESULTS
+from fpd_bench.records.run_status import RESULTS
 from fpd_bench.runs.folder.failures import DiskFull, need_space
 from fpd_bench.runs.folder.rundir import RunDir
 from fpd_bench.runs.watch.state import RunState, state_of, with_scheduler
 
 
 @dataclass(frozen=True)
-class Plan:
+class SweepPlan:
     """Runs of a sweep: what each is called, and where it stands before anything is done."""
 
     labels: dict[str, str]
@@ -75,7 +75,7 @@ class Plan:
         return f"{before}{len(self.states)} runs: {done} done{corrupt}, {len(self.todo)} to do{note}"
 
 
-def plan(sweep: Sweep, results: Path) -> Plan:
+def plan(sweep: Sweep, results: Path) -> SweepPlan:
     """Look at every run's files, and ask the scheduler about those in its jobs. Writes nothing.
 
     Raises ConfigError if `results` is not a folder.
@@ -87,16 +87,16 @@ def plan(sweep: Sweep, results: Path) -> Plan:
         labels.setdefault(cell.run_id, f"{cell.table_id} {cell.row_id} seed {cell.seed}")
     runs = {name: open_run(results, name) for name in sweep.runs()}
     states = with_scheduler({name: state_of(run) for name, run in runs.items()}, runs)
-    return Plan(labels, states, len(sweep.cells))
+    return SweepPlan(labels, states, len(sweep.cells))
 
 
-def everything(results: Path) -> Plan:
+def everything(results: Path) -> SweepPlan:
     """Look at every run there is, whichever sweep asked for it, in the order in which they were made."""
     runs = {path.name: RunDir(path) for path in (results / layout.RUNS).glob("*") if path.is_dir()}
     made = {name: layout.identity(run.path) for name, run in runs.items()}
     order = sorted(runs, key=lambda name: (str(made[name].get("created")), name))
     states = with_scheduler({name: state_of(runs[name]) for name in order}, runs)
-    return Plan({name: _called(made[name]["semantic"]) for name in order}, states)
+    return SweepPlan({name: _called(made[name]["semantic"]) for name in order}, states)
 
 
 def _called(meaning: dict[str, object]) -> str:

@@ -34,7 +34,7 @@ AHEAD_MIN = 5  # two hosts' clocks may differ by so much
 class Claimed(RunError):
     """Another process works on the run."""
 
-    def __init__(self, holder: "Claim", path: Path):
+    def __init__(self, holder: "RunClaim", path: Path):
         self.holder = holder
         super().__init__(f"already running: {told(path, holder)}")
 
@@ -44,7 +44,7 @@ class LostClaim(RunError):
 
 
 @dataclass(frozen=True)
-class Claim:
+class RunClaim:
     """host, pid and start of the process that holds the run; the token tells one claim from the next."""
 
     host: str
@@ -71,20 +71,20 @@ class Claim:
         return not self.job or self.job != batch_job()
 
 
-FIELDS: dict[str, type | tuple[type, ...]] = {field.name: field.type for field in fields(Claim)}  # type: ignore[misc]
+FIELDS: dict[str, type | tuple[type, ...]] = {field.name: field.type for field in fields(RunClaim)}  # type: ignore[misc]
 
 
-def holder(path: Path) -> Claim | None:
+def holder(path: Path) -> RunClaim | None:
     """Who holds the claim at `path`; None if nobody does or the holder is dead."""
     claim = _read(path)
     return claim if claim and _working(path, claim) else None
 
 
-def _working(path: Path, claim: Claim) -> bool:
+def _working(path: Path, claim: RunClaim) -> bool:
     return claim.alive() and (claim.here() or silent_min(path, claim) < SILENT_MIN)
 
 
-def silent_min(path: Path, claim: Claim) -> float:
+def silent_min(path: Path, claim: RunClaim) -> float:
     """Minutes since the claim or its heartbeat was written, by this host's clock.
 
     A time that cannot be, none or one in the future, says nothing: then it is how far from now the file was written,
@@ -119,7 +119,7 @@ def quiet_min(path: Path) -> float:
     return silent_min(path, claim) if claim and not claim.here() else 0.0
 
 
-def told(path: Path, claim: Claim) -> str:
+def told(path: Path, claim: RunClaim) -> str:
     """Who holds the claim, and if only another host can tell whether it lives: until when it counts, and what to do."""
     if claim.here():
         return str(claim)
@@ -129,10 +129,10 @@ def told(path: Path, claim: Claim) -> str:
     )
 
 
-def acquire(path: Path, attempt: int) -> Claim:
+def acquire(path: Path, attempt: int) -> RunClaim:
     """Take the claim, over a dead holder if need be. Raises Claimed if a living one has it."""
     pid = os.getpid()
-    claim = Claim(
+    claim = RunClaim(
         socket.gethostname(), pid, process_start(pid) or "", uuid.uuid4().hex, user(), now(), attempt, batch_job()
     )
     mine = path.with_name(f".{path.name}.{claim.token}.tmp")  # begin_attempt clears those of the killed away
@@ -162,13 +162,13 @@ def acquire(path: Path, attempt: int) -> Claim:
     return claim
 
 
-def held(path: Path, claim: Claim) -> bool:
+def held(path: Path, claim: RunClaim) -> bool:
     """Whether `claim` is still the one at `path`: a process that slept for long may have been replaced."""
     found = _read(path)
     return found is not None and found.token == claim.token
 
 
-def release(path: Path, claim: Claim) -> None:
+def release(path: Path, claim: RunClaim) -> None:
     """Give the claim back, if it is still ours."""
     if held(path, claim):
         path.unlink(missing_ok=True)
@@ -187,11 +187,11 @@ def batch_job() -> str:
     return f"{array}_{task}" if array and task else os.environ.get("SLURM_JOB_ID", "")
 
 
-def _read(path: Path) -> Claim | None:
+def _read(path: Path) -> RunClaim | None:
     found = layout.read_json(path)
     try:
         need_types(found or {}, FIELDS, layout.CLAIM)
-        return Claim(**found) if found else None
+        return RunClaim(**found) if found else None
     except (TypeError, OddFile):  # not a claim of ours: nobody can hold it
         return None
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from fpd_bench.records.status import has_result
+from fpd_bench.records.run_status import has_result
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from fpd_bench.config.schema import RunConfig
 from fpd_bench.config.yaml_text import from_yaml, to_yaml
 from fpd_bench.errors import ConfigError, OddFile, RunError
 from fpd_bench.records import layout, odd_files
-from fpd_bench.records.status import has_result
+from fpd_bench.records.run_status import has_result
 from fpd_bench.runs.folder import sealed
 from fpd_bench.runs.folder.whole_files import append_line, json_line, write_json, write_text
 

@@ -29,7 +29,7 @@ LETTERS = 14  # px, height of a title's letters
 
 
 @dataclass(frozen=True)
-class Source:
+class SheetSource:
     """What images come from. student None: the track's teacher, with config.evaluation.teacher_steps steps."""
 
     config: RunConfig
@@ -37,23 +37,23 @@ class Source:
     student: nn.Module | None
 
 
-def teacher(track: str, preset: str, steps: int) -> Source:
+def teacher(track: str, preset: str, steps: int) -> SheetSource:
     """A track's teacher. Raises ConfigError for unknown names, AssetError for a preset that is not built."""
     evaluation = EvaluationConfig(teacher_steps=steps)
     config = RunConfig(track=TrackConfig(track, preset), method=TEACHER, evaluation=evaluation)
     check(config)
     require_files(config)
-    return Source(config, Bench().track(config), None)
+    return SheetSource(config, Bench().track(config), None)
 
 
-def trained(run: RunDir) -> Source:
+def trained(run: RunDir) -> SheetSource:
     """The student of a run, or the teacher that the run is about.
 
     Raises ConfigError if there is no student yet, AssetError if its file is not what the run wrote.
     """
     config = run.config()
     if not trains(config) and not generated(config):
-        return Source(config, Bench().track(config), None)
+        return SheetSource(config, Bench().track(config), None)
     if generated(config):
         raise ConfigError(f"Run {run.run_id} has no student to draw with: its images are of method={config.method}.")
     if not run.student.is_file():
@@ -63,7 +63,7 @@ def trained(run: RunDir) -> Source:
         raise AssetError(f"{run.student} is no longer what run {run.run_id} wrote. Restore it, or train the run again.")
     track = Bench().track(config)
     try:
-        return Source(config, track, student_of(run, config, track))
+        return SheetSource(config, track, student_of(run, config, track))
     except (SafetensorError, RuntimeError) as error:
         raise AssetError(f"{run.student} holds no student of track '{config.track.name}': {error}") from None
 
@@ -78,7 +78,7 @@ def _no_student(run: RunDir) -> str:
     )
 
 
-def draw(source: Source, prompts: Sequence[str], n: int, seed: int) -> Images:
+def draw(source: SheetSource, prompts: Sequence[str], n: int, seed: int) -> Images:
     """Images uint8 [prompts, n, H, W, 3]. Raises ConfigError for a prompt that the track cannot say."""
     items = tuple(Item(prompt, prompt, {}) for prompt in prompts)
     suite = Suite(SUITE, items, source.track.condition(prompts), _unscored)

@@ -19,7 +19,7 @@ PROGRESS_SECONDS = 30.0  # between two progress events; the heartbeat tells the 
 class RunRecorder:
     """The Recorder of one attempt."""
 
-    def __init__(self, run: RunDir, claim: claims.Claim, attempt: int, stop: StopFlag):
+    def __init__(self, run: RunDir, claim: claims.RunClaim, attempt: int, stop: StopFlag):
         self.run, self.claim, self.attempt, self._stop = run, claim, attempt, stop
         self._seq = run.next_event("")["seq"]
         self._began = time.monotonic()

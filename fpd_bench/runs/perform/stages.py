@@ -26,7 +26,7 @@ from fpd_bench.runs.folder.outcome import Outcome
 from fpd_bench.runs.folder.rundir import Row, RunDir
 from fpd_bench.runs.folder.stop_signals import StopFlag, stop_flag
 from fpd_bench.runs.folder.whole_files import write_text
-from fpd_bench.runs.perform.bench import Bench, Source, assets_of, prepared
+from fpd_bench.runs.perform.loaded_tracks import Bench, ImageSource, assets_of, prepared
 from fpd_bench.runs.perform.recorder import RunRecorder
 
 __all__ = ["Bench", "perform", "student_of"]
@@ -73,7 +73,7 @@ def _with_less_memory(run: RunDir, outcome: Outcome) -> bool:
     return True
 
 
-def _attempt(run: RunDir, bench: Bench, claim: claims.Claim, stop: StopFlag) -> Outcome:
+def _attempt(run: RunDir, bench: Bench, claim: claims.RunClaim, stop: StopFlag) -> Outcome:
     config = run.config()
     config.execution.micro_batch = micro_batch(run, config.execution.micro_batch)
     source, trouble = prepared(config, bench)
@@ -109,7 +109,7 @@ def _attempt(run: RunDir, bench: Bench, claim: claims.Claim, stop: StopFlag) -> 
         recorder.heart.stop()
 
 
-def _until_sound(run: RunDir, config: RunConfig, source: Source, recorder: RunRecorder) -> None:
+def _until_sound(run: RunDir, config: RunConfig, source: ImageSource, recorder: RunRecorder) -> None:
     """The stages, and those again whose file was damaged while later ones were at work."""
     for _ in range(TRIES):
         _stages(run, config, source, recorder)
@@ -119,7 +119,7 @@ def _until_sound(run: RunDir, config: RunConfig, source: Source, recorder: RunRe
     raise RunError(f"{', '.join(damaged)}, though it was written {TRIES} times. Is the disk sound?")
 
 
-def _stages(run: RunDir, config: RunConfig, source: Source, recorder: RunRecorder) -> None:
+def _stages(run: RunDir, config: RunConfig, source: ImageSource, recorder: RunRecorder) -> None:
     student = None
     if source.track and trains(config):
         if not _usable(run.student, recorder):
@@ -171,7 +171,7 @@ def student_of(run: RunDir, config: RunConfig, track: Track) -> nn.Module:
 
 
 def _sample(
-    run: RunDir, config: RunConfig, source: Source, student: nn.Module | None, suite: Suite, recorder: RunRecorder
+    run: RunDir, config: RunConfig, source: ImageSource, student: nn.Module | None, suite: Suite, recorder: RunRecorder
 ) -> None:
     """Images uint8 [items, replicates, H, W, 3], in shards first: a killed sampling goes on behind its last one."""
     from fpd_bench.runs.perform.suite_images import BATCH
@@ -197,7 +197,9 @@ def _sample(
     image_shards.join(folder, run.samples(suite.name), len(suite.items), replicates, BATCH)
 
 
-def _drawn(config: RunConfig, source: Source, student: nn.Module | None, suite: Suite, begin: int) -> Iterator[Images]:
+def _drawn(
+    config: RunConfig, source: ImageSource, student: nn.Module | None, suite: Suite, begin: int
+) -> Iterator[Images]:
     """The suite's images uint8 [H, W, 3] in order, without the first `begin`."""
     from fpd_bench.runs.perform.suite_images import run_images
 
@@ -209,7 +211,7 @@ def _drawn(config: RunConfig, source: Source, student: nn.Module | None, suite: 
             yield image
 
 
-def _measure(run: RunDir, config: RunConfig, source: Source, suite: Suite, recorder: RunRecorder) -> list[Row]:
+def _measure(run: RunDir, config: RunConfig, source: ImageSource, suite: Suite, recorder: RunRecorder) -> list[Row]:
     """Numbers of all images together: the suite's own, or those that evaluation.fidelity asks for."""
     measure = suite.measure
     if config.evaluation.fidelity:

@@ -7,7 +7,7 @@ from fpd_bench.config.spec import Sweep
 from fpd_bench.errors import ConfigError
 from fpd_bench.runs.execute.executor import Ending, Tell
 from fpd_bench.runs.execute.options import ExecutorOptions, asks_sbatch, gpus_of
-from fpd_bench.runs.execute.sweep_plan import Plan, open_run
+from fpd_bench.runs.execute.sweep_plan import SweepPlan, open_run
 from fpd_bench.runs.folder import submissions
 from fpd_bench.runs.folder.failures import Patience
 from fpd_bench.runs.folder.rundir import RunDir
@@ -60,7 +60,7 @@ class Slurm:
                 f"executor.{what} is {given}. Write executor.{what}={execution.processes}."
             )
 
-    def preview(self, sweep: Sweep, plan: Plan, results: Path) -> str:
+    def preview(self, sweep: Sweep, plan: SweepPlan, results: Path) -> str:
         """Say what would be submitted: jobs, what they are expected to cost and can cost, the batch file's head."""
         options = self.options
         free = [run_id for run_id in plan.todo if plan.states[run_id].state not in ("running", "queued")]

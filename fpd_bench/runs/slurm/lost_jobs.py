@@ -13,7 +13,7 @@ OUT_OF_TIME = ("TIMEOUT", "DEADLINE", "PREEMPTED")
 
 
 @dataclass(frozen=True)
-class Verdict:
+class JobFate:
     """action: cancelled | less_memory | again | out_of_time | failed.
 
     tries and exclude: of the next submission (again); failure_class: of the failure (failed).
@@ -25,18 +25,18 @@ class Verdict:
     failure_class: str = ""
 
 
-def judge(submission: Submission, answer: Answer, began: bool, interrupted: bool, stuck: bool) -> Verdict:
+def judge(submission: Submission, answer: Answer, began: bool, interrupted: bool, stuck: bool) -> JobFate:
     """began: the job got to its run. interrupted: the run saved and stopped. stuck: it stands where it did before."""
     if answer.state == "CANCELLED":
-        return Verdict("cancelled")
+        return JobFate("cancelled")
     if answer.state == "OUT_OF_MEMORY":
-        return Verdict("less_memory")
+        return JobFate("less_memory")
     if answer.state in OUT_OF_TIME or (interrupted and answer.state not in NODE_FAILED):
-        return Verdict("out_of_time") if stuck else Verdict("again", 1, submission.exclude)
+        return JobFate("out_of_time") if stuck else JobFate("again", 1, submission.exclude)
     lost_node = answer.state in LOST_NODE or not began
     if submission.tries < (NODE_TRIES if lost_node else DEATH_TRIES):
         # A job that never got to its run may be the environment's fault, so its node is spared once.
         guilty = answer.state in NODE_FAILED or (lost_node and submission.tries > 1)
         nodes = {*submission.exclude.split(","), answer.node if guilty else ""} - {""}
-        return Verdict("again", submission.tries + 1, ",".join(sorted(nodes)))
-    return Verdict("failed", failure_class="node" if lost_node else "worker_died")
+        return JobFate("again", submission.tries + 1, ",".join(sorted(nodes)))
+    return JobFate("failed", failure_class="node" if lost_node else "worker_died")

@@ -17,7 +17,7 @@ from fpd_bench.runs.execute.sweep_plan import open_run
 from fpd_bench.runs.folder.outcome import Outcome
 from fpd_bench.runs.folder.stop_signals import StopFlag
 from fpd_bench.runs.watch.past_durations import past
-from fpd_bench.runs.watch.scores import run_score
+from fpd_bench.runs.watch.row_scores import run_score
 from fpd_bench.runs.watch.state import RunState, state_of
 from fpd_bench.runs.watch.time_left import seconds_left, works
 

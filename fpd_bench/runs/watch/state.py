@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from fpd_bench.errors import OddFile
-from fpd_bench.records import layout, status
+from fpd_bench.records import layout, run_status
 from fpd_bench.runs.folder import claims, heartbeat, submissions
 from fpd_bench.runs.folder.rundir import RunDir
 from fpd_bench.runs.slurm import scheduler
@@ -40,7 +40,7 @@ class RunState:
     @property
     def has_result(self) -> bool:
         """Whether tables can use the run; `diverged` is a result."""
-        return status.has_result(self.state)
+        return run_status.has_result(self.state)
 
     @property
     def fraction(self) -> float:
@@ -109,7 +109,7 @@ def with_scheduler(states: dict[str, RunState], runs: dict[str, RunDir]) -> dict
     given = {
         name: submission
         for name, state in states.items()
-        if state.state in status.ALIVE and (submission := _submission(runs[name]))
+        if state.state in run_status.ALIVE and (submission := _submission(runs[name]))
     }
     signs = {submission.token: submissions.last_sign(runs[name]) for name, submission in given.items()}
     notes = next((runs[name].path.parent.parent / submissions.LOGS for name in given), None)
@@ -145,7 +145,7 @@ def _state(run: RunDir, events: list[Row]) -> tuple[str, str, str]:
     submission = submissions.read(run)
     if submission:
         return "queued", str(submission), ""
-    end = _last(events, *status.ENDINGS)
+    end = _last(events, *run_status.ENDINGS)
     if end.get("kind") == "failed":
         return "failed", f"{end.get('failure_class')}: {end.get('message')}", end.get("traceback") or ""
     if end.get("kind") == "interrupted":

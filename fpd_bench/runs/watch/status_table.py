@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from fpd_bench.records.status import ALIVE, TROUBLE
-from fpd_bench.runs.execute.sweep_plan import Plan
+from fpd_bench.records.run_status import ALIVE, TROUBLE
+from fpd_bench.runs.execute.sweep_plan import SweepPlan
 from fpd_bench.runs.watch.live_view import duration
 from fpd_bench.runs.watch.state import RunState
 
@@ -54,7 +54,7 @@ def _word(state: RunState) -> str:
     return line if len(line) <= LONGEST else f"{line[: LONGEST - 1]}…"
 
 
-def watch(shown: Callable[[], tuple[str, Plan]], seconds: float, sleep: Callable[[float], None]) -> Plan:
+def watch(shown: Callable[[], tuple[str, SweepPlan]], seconds: float, sleep: Callable[[float], None]) -> SweepPlan:
     """Draw `shown` every so many seconds, in place on a terminal, one under the other elsewhere.
 
     Ends when no run is at work or waits for a job. Returns the last look.

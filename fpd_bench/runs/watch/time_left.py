@@ -19,7 +19,7 @@ ENOUGH = 0.02  # of a run must be done before a pace is told
 
 
 @dataclass(frozen=True)
-class Work:
+class Workload:
     """What a run takes, in seconds, or in a unit that all runs of the sweep share."""
 
     training: float
@@ -42,7 +42,7 @@ class Work:
         return 0.0
 
 
-def works(configs: Mapping[str, RunConfig], known: Mapping[Kind, Past]) -> dict[str, Work]:
+def works(configs: Mapping[str, RunConfig], known: Mapping[Kind, Past]) -> dict[str, Workload]:
     """{run id: Work}, by finished runs alike; a kind without any is taken for an average one."""
     kinds = {run_id: kind_of(config) for run_id, config in configs.items()}
     here = [known[kind] for kind in dict.fromkeys(kinds.values()) if kind in known]
@@ -53,12 +53,12 @@ def works(configs: Mapping[str, RunConfig], known: Mapping[Kind, Past]) -> dict[
     found = {}
     for run_id, config in configs.items():
         past = known.get(kinds[run_id], average)
-        found[run_id] = Work(past.step_s * config.optim.steps if trains(config) else 0.0, past.other_s)
+        found[run_id] = Workload(past.step_s * config.optim.steps if trains(config) else 0.0, past.other_s)
     return found
 
 
 def seconds_left(
-    work: Mapping[str, Work],
+    work: Mapping[str, Workload],
     begun: Mapping[str, float],
     now: Mapping[str, float],
     over: Collection[str],

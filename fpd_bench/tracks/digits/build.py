@@ -14,11 +14,11 @@ from torch import Generator, Tensor
 
 from fpd_bench.models.condition import Condition
 from fpd_bench.tracks.digits.assets import store_part
-from fpd_bench.tracks.digits.augmentation import SLIGHT, moved
-from fpd_bench.tracks.digits.card import write_card
 from fpd_bench.tracks.digits.classifier import ClassifierRecipe, ClassifierTraining
 from fpd_bench.tracks.digits.data import digits
 from fpd_bench.tracks.digits.language import WORDS, labelled
+from fpd_bench.tracks.digits.model_card import write_card
+from fpd_bench.tracks.digits.slight_moves import SLIGHT, moved
 from fpd_bench.tracks.digits.tokenizer import DigitsTokenizer
 from fpd_bench.tracks.digits.vq_training import TokenizerRecipe, TokenizerTraining
 from fpd_bench.tracks.masked_training import Recipe, TeacherTraining

@@ -11,9 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fpd_bench.tracks.digits.augmentation import STRONG, moved
 from fpd_bench.tracks.digits.data import CLASSES, digits
-from fpd_bench.tracks.training import Training
+from fpd_bench.tracks.digits.slight_moves import STRONG, moved
+from fpd_bench.tracks.training import ResumableTraining
 
 FEATURES = 64  # few enough that a thousand images have a covariance of full rank
 
@@ -51,7 +51,7 @@ class DigitClassifier(nn.Module):
         return features, self.head(features)
 
 
-class ClassifierTraining(Training):
+class ClassifierTraining(ResumableTraining):
     """Cross-entropy on moved images of the train part."""
 
     def __init__(self, recipe: ClassifierRecipe):

@@ -7,11 +7,11 @@ from torch import Tensor
 from torch_fidelity.feature_extractor_base import FeatureExtractorBase
 from torch_fidelity.registry import FEATURE_EXTRACTORS_REGISTRY, register_feature_extractor
 
-from fpd_bench.evals.fidelity.presets import Preset
+from fpd_bench.evals.fidelity.presets import FidelityPreset
 from fpd_bench.tracks.digits.assets import load_part
 from fpd_bench.tracks.digits.data import PIXELS
 
-DIGITS = Preset(
+DIGITS = FidelityPreset(
     name="digits",
     extractor="digits-classifier",
     features="features",

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from fpd_bench.bench import Measure
 from fpd_bench.evals.fidelity.features import default_cache
-from fpd_bench.evals.fidelity.images import Images, InMemory, open_images
+from fpd_bench.evals.fidelity.image_streams import Images, InMemory, open_images
 from fpd_bench.evals.fidelity.measure import Fidelity, measure
 from fpd_bench.evals.fidelity.reference import Reference
 from fpd_bench.tracks.digits.data import batch_of, digits

@@ -11,9 +11,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from fpd_bench.models.conv_vq import ConvVq, VqShape
-from fpd_bench.tracks.digits.augmentation import SLIGHT, moved
 from fpd_bench.tracks.digits.data import digits
-from fpd_bench.tracks.training import Training
+from fpd_bench.tracks.digits.slight_moves import SLIGHT, moved
+from fpd_bench.tracks.training import ResumableTraining
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class LearningVq(ConvVq):
         self.register_buffer("sums", self.codebook.clone())
 
 
-class TokenizerTraining(Training):
+class TokenizerTraining(ResumableTraining):
     """The recipe on slightly moved images of the train part."""
 
     model: LearningVq

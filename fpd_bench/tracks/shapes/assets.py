@@ -16,12 +16,12 @@ from fpd_bench.errors import AssetError
 from fpd_bench.models.transformer import MaskedTransformer, Shape
 from fpd_bench.tracks import manifest
 from fpd_bench.tracks.shapes import files
-from fpd_bench.tracks.shapes.world import Preset
+from fpd_bench.tracks.shapes.world import WorldPreset
 
 FOLDER = files.FOLDER
 
 
-def load_preset(name: str, world: Preset, folder: Path = FOLDER) -> tuple[Tensor, nn.Module, dict[str, str]]:
+def load_preset(name: str, world: WorldPreset, folder: Path = FOLDER) -> tuple[Tensor, nn.Module, dict[str, str]]:
     """(codebook [K, 3 p p], frozen teacher, {file: sha256}). Raises AssetError naming file and hash."""
     content, entry, found = files.verified(name, folder)
     file = folder / f"{name}.safetensors"

@@ -20,7 +20,7 @@ from fpd_bench.tracks.shapes.free import FIT_SEED, learn_codes
 from fpd_bench.tracks.shapes.language import TEXT_LENGTH, draw_scenes, draw_things
 from fpd_bench.tracks.shapes.prompts import vocabulary
 from fpd_bench.tracks.shapes.tokenizer import draw_codebook
-from fpd_bench.tracks.shapes.world import Preset, preset
+from fpd_bench.tracks.shapes.world import WorldPreset, preset
 from fpd_bench.tracks.training import Progress, write
 
 LARGER = Recipe(steps=20000, width=192, depth=6, heads=6)
@@ -34,7 +34,7 @@ RECIPES = {
 FIT_SCENES = 4000  # whose patches a learnt codebook is fitted to
 
 
-def begun(name: str, world: Preset) -> MaskedTransformer:
+def begun(name: str, world: WorldPreset) -> MaskedTransformer:
     """The shipped teacher of preset `name` over the codes of a textured world: each code as good as its synonyms.
 
     Its embedding and head rows are repeated, so nothing is learnt anew but which textures go together.
@@ -69,7 +69,7 @@ def build(name: str, work: Path, out: Path, recipe: Recipe | None = None, progre
     return assets.store_preset(name, codebook, teacher, out)
 
 
-def _codebook(world: Preset, kept: Path) -> Tensor:
+def _codebook(world: WorldPreset, kept: Path) -> Tensor:
     """[K, 3 p p] in [0, 1]: drawn, or learnt once and then kept: another machine's k-means may end elsewhere."""
     if not world.learnt:
         return draw_codebook(world)

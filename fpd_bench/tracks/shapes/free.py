@@ -12,14 +12,14 @@ import numpy as np
 from scipy.cluster.vq import kmeans2
 
 from fpd_bench.tracks.shapes.drawing import render
-from fpd_bench.tracks.shapes.world import Preset, Thing, relation_holds
+from fpd_bench.tracks.shapes.world import Thing, WorldPreset, relation_holds
 
 LAYOUTS = 256  # drawn at once: four objects fit about one time in a thousand
 FIT_ROUNDS, FIT_SEED = 30, 0
 
 
 def free_places(
-    world: Preset, n: int, generator: np.random.Generator, relation: str | None = None
+    world: WorldPreset, n: int, generator: np.random.Generator, relation: str | None = None
 ) -> list[tuple[int, int]]:
     """n top-left pixels (row, column) of objects, uniform over all layouts without overlap (in which the relation
     holds)."""
@@ -36,14 +36,14 @@ def free_places(
 
 
 @cache
-def sprite(shape: int, colour: int, world: Preset) -> np.ndarray:
+def sprite(shape: int, colour: int, world: WorldPreset) -> np.ndarray:
     """One object in the middle of its own square of the background: uint8 [extent, extent, 3] in px."""
     middle = world.box / 2
     names = {"shape": world.shapes[shape], "color": world.colours[colour]}
     return render([{**names, "cx": middle, "cy": middle, "r": world.radius}], world.box, world.background)
 
 
-def picture(things: list[Thing], world: Preset) -> np.ndarray:
+def picture(things: list[Thing], world: WorldPreset) -> np.ndarray:
     """A scene of objects that do not overlap: uint8 [pixels, pixels, 3]."""
     image = np.full((world.pixels, world.pixels, 3), world.background, dtype=np.uint8)
     for thing in things:
@@ -52,13 +52,13 @@ def picture(things: list[Thing], world: Preset) -> np.ndarray:
     return image
 
 
-def patches_of(images: np.ndarray, world: Preset) -> np.ndarray:
+def patches_of(images: np.ndarray, world: WorldPreset) -> np.ndarray:
     """uint8 [n, pixels, pixels, 3] -> [n tokens, 3 p p] in the order of the codebook's rows."""
     s, p = world.side, world.patch
     return images.reshape(-1, s, p, s, p, 3).transpose(0, 1, 3, 5, 2, 4).reshape(-1, 3 * p * p)
 
 
-def learn_codes(scenes: list[list[Thing]], world: Preset) -> np.ndarray:
+def learn_codes(scenes: list[list[Thing]], world: WorldPreset) -> np.ndarray:
     """k-means over the distinct patches of these scenes: float32 [K, 3 p p] in 0-255, code 0 the background exactly.
 
     Every distinct patch counts once: how often a patch occurs says nothing of how much its error hurts, and the

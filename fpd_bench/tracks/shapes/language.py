@@ -12,13 +12,13 @@ from fpd_bench.models.condition import Condition
 from fpd_bench.tracks.shapes.prompts import Prompt, content, scene, splits, vocabulary
 from fpd_bench.tracks.shapes.textures import dress
 from fpd_bench.tracks.shapes.tokenizer import tokens_of
-from fpd_bench.tracks.shapes.world import Preset, Thing
+from fpd_bench.tracks.shapes.world import Thing, WorldPreset
 
 TEXT_LENGTH = 7  # words of the longest prompt after "a photo of"
 TASK_WEIGHTS = {"single_object": 1, "two_object": 2, "counting": 2, "colors": 2, "position": 4, "color_attr": 6}
 
 
-def condition_of(texts: Sequence[str], world: Preset) -> Condition:
+def condition_of(texts: Sequence[str], world: WorldPreset) -> Condition:
     """Word ids [B, TEXT_LENGTH] of any prompts, padded with 0. Raises ConfigError for what the world cannot say."""
     known = vocabulary(world)
     ids = torch.zeros(len(texts), TEXT_LENGTH, dtype=torch.int64)
@@ -40,7 +40,7 @@ def null_condition(n: int) -> Condition:
     return Condition(("",) * n, {"words": torch.zeros(n, TEXT_LENGTH, dtype=torch.int64)})
 
 
-def draw_prompts(n: int, world: Preset, generator: torch.Generator) -> list[Prompt]:
+def draw_prompts(n: int, world: WorldPreset, generator: torch.Generator) -> list[Prompt]:
     """n training prompts: the task by TASK_WEIGHTS (harder ones more often), then uniform within the task."""
     weights = torch.tensor(list(TASK_WEIGHTS.values()), dtype=torch.float64)
     tasks = torch.multinomial(weights, n, replacement=True, generator=generator).tolist()
@@ -49,7 +49,7 @@ def draw_prompts(n: int, world: Preset, generator: torch.Generator) -> list[Prom
     return [by_task[t][int(p * len(by_task[t]))] for t, p in zip(tasks, places, strict=True)]
 
 
-def draw_things(n: int, world: Preset, generator: torch.Generator) -> tuple[list[list[Thing]], Condition]:
+def draw_things(n: int, world: WorldPreset, generator: torch.Generator) -> tuple[list[list[Thing]], Condition]:
     """n random scenes with their prompts."""
     prompts = draw_prompts(n, world, generator)
     numpy = np.random.default_rng(int(torch.randint(2**62, (1,), generator=generator)))
@@ -57,12 +57,12 @@ def draw_things(n: int, world: Preset, generator: torch.Generator) -> tuple[list
     return scenes, condition_of([prompt.text for prompt in prompts], world)
 
 
-def draw_scenes(n: int, world: Preset, generator: torch.Generator, codebook: Tensor) -> tuple[Tensor, Condition]:
+def draw_scenes(n: int, world: WorldPreset, generator: torch.Generator, codebook: Tensor) -> tuple[Tensor, Condition]:
     """n random scenes as codes [n, L], in random textures if the world has any, with their prompts."""
     scenes, condition = draw_things(n, world, generator)
     return dress(tokens_of(scenes, world, codebook), world, generator), condition
 
 
 @cache
-def _training_prompts(world: Preset) -> list[list[Prompt]]:
+def _training_prompts(world: WorldPreset) -> list[list[Prompt]]:
     return [[p for p in splits(world)["train"] if p.task == task] for task in TASK_WEIGHTS]

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from fpd_bench.evals.geneval import prompts as geneval
+from fpd_bench.evals.geneval import prompt_grammar as geneval
 from fpd_bench.tracks.shapes.free import free_places
-from fpd_bench.tracks.shapes.world import Preset, Thing, places
+from fpd_bench.tracks.shapes.world import Thing, WorldPreset, places
 
 PER_SPLIT = {"two_object": 15, "colors": 18, "position": 40, "color_attr": 40}  # single_object, counting: all
 
@@ -47,7 +47,7 @@ def relation_withheld(a: int, b: int, relation: str) -> bool:
     return (first + 2 * second) % 5 == (0 if relation in ("left of", "right of") else 1)
 
 
-def _enumerate(world: Preset) -> Iterable[Prompt]:
+def _enumerate(world: WorldPreset) -> Iterable[Prompt]:
     n_shapes, n_colours = len(world.shapes), len(world.colours)
     pairs = list(permutations(range(n_shapes), 2))
     for a in range(n_shapes):
@@ -64,7 +64,7 @@ def _enumerate(world: Preset) -> Iterable[Prompt]:
         yield _prompt(world, "color_attr", [(a, c), (b, d)])
 
 
-def _prompt(world: Preset, task: str, objects: list[tuple[int, int]], relation: str | None = None) -> Prompt:
+def _prompt(world: WorldPreset, task: str, objects: list[tuple[int, int]], relation: str | None = None) -> Prompt:
     names = [world.shapes[a] for a, _ in objects]
     words: list[Any] = [names[0], relation, names[-1]] if relation else names
     if task == "counting":
@@ -79,7 +79,7 @@ def _prompt(world: Preset, task: str, objects: list[tuple[int, int]], relation: 
 
 
 @cache
-def splits(world: Preset) -> dict[str, tuple[Prompt, ...]]:
+def splits(world: WorldPreset) -> dict[str, tuple[Prompt, ...]]:
     """'train', 'validation' and 'test' prompts. The same for every run of a preset (fixed seed)."""
     generator = np.random.default_rng(20260521)
     by_task: dict[str, list[Prompt]] = {task: [] for task in geneval.TASKS}
@@ -102,7 +102,7 @@ def splits(world: Preset) -> dict[str, tuple[Prompt, ...]]:
     return {name: tuple(prompts) for name, prompts in out.items()}
 
 
-def scene(prompt: Prompt, world: Preset, generator: np.random.Generator) -> list[Thing]:
+def scene(prompt: Prompt, world: WorldPreset, generator: np.random.Generator) -> list[Thing]:
     """A random scene that shows the prompt and nothing else; colours it leaves open never make a withheld pair."""
     draw_places = free_places if world.learnt else places
     spots = draw_places(world, len(prompt.objects), generator, prompt.relation)
@@ -112,7 +112,7 @@ def scene(prompt: Prompt, world: Preset, generator: np.random.Generator) -> list
     return [Thing(a, colour, *spot) for (a, _), colour, spot in zip(prompt.objects, colours, spots, strict=True)]
 
 
-def _open_colour(shape: int, world: Preset, generator: np.random.Generator) -> int:
+def _open_colour(shape: int, world: WorldPreset, generator: np.random.Generator) -> int:
     allowed = [c for c in range(len(world.colours)) if not pair_withheld(shape, c)]
     if world.free_colours:
         return int(generator.choice(allowed))
@@ -120,7 +120,7 @@ def _open_colour(shape: int, world: Preset, generator: np.random.Generator) -> i
 
 
 @cache
-def vocabulary(world: Preset) -> dict[str, int]:
+def vocabulary(world: WorldPreset) -> dict[str, int]:
     """Word -> id >= 1; 0 is padding (an all-padding prompt is the empty condition)."""
     words = sorted({word for prompt in _enumerate(world) for word in content(prompt.text)})
     return {word: i + 1 for i, word in enumerate(words)}

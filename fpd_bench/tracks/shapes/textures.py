@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from fpd_bench.tracks.shapes.world import Preset
+from fpd_bench.tracks.shapes.world import WorldPreset
 
 # (which of the three weaves, sign in red, green, blue): upright stripes, lying stripes, checks, and their complements
 _WEAVES = (
@@ -59,19 +59,19 @@ class Cloth:
         return ((smooth - 0.5) / self.contrast + 0.5).clamp(0, 1)
 
 
-def cloth_of(world: Preset) -> Cloth | None:
+def cloth_of(world: WorldPreset) -> Cloth | None:
     """The textures of a preset; None for a plain one."""
     return Cloth(world.textures, world.amplitude) if world.textures > 1 else None
 
 
-def dress(codes: Tensor, world: Preset, generator: torch.Generator) -> Tensor:
+def dress(codes: Tensor, world: WorldPreset, generator: torch.Generator) -> Tensor:
     """Plain codes [n, L] -> codes of the woven world [n, L]; the textures agree as world.agree says."""
     if world.textures == 1:
         return codes
     return codes * world.textures + _drawn(codes, world, generator)
 
 
-def _drawn(codes: Tensor, world: Preset, generator: torch.Generator) -> Tensor:
+def _drawn(codes: Tensor, world: WorldPreset, generator: torch.Generator) -> Tensor:
     """A texture for every token [n, L], uniform: of its own, its object's, or its image's."""
     n, side = len(codes), world.side
     if world.agree == "token":
@@ -86,6 +86,6 @@ def _drawn(codes: Tensor, world: Preset, generator: torch.Generator) -> Tensor:
     return own.gather(1, torch.where(codes.view_as(grid) > 0, corner, background).view(n, -1))
 
 
-def plain(codes: Tensor, world: Preset) -> Tensor:
+def plain(codes: Tensor, world: WorldPreset) -> Tensor:
     """What the codes show: ids of the plain world, whatever their textures."""
     return codes // world.textures

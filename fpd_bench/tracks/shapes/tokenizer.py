@@ -15,10 +15,10 @@ from fpd_bench.bench import Condition
 from fpd_bench.tracks.shapes.drawing import render
 from fpd_bench.tracks.shapes.free import picture
 from fpd_bench.tracks.shapes.textures import cloth_of
-from fpd_bench.tracks.shapes.world import Preset, Thing, codes_of
+from fpd_bench.tracks.shapes.world import Thing, WorldPreset, codes_of
 
 
-def draw_codebook(world: Preset) -> Tensor:
+def draw_codebook(world: WorldPreset) -> Tensor:
     """All patches of an aligned preset [K, 3 p p] in [0, 1], in the order of world.codes_of, in all its textures."""
     p, middle = world.patch, float(world.patch)
     patches = [np.full((p, p, 3), world.background, dtype=np.uint8)]
@@ -56,14 +56,14 @@ class PatchTokenizer:
         return tiles.reshape(b, 3, s * p, s * p)
 
 
-def tokens_of(scenes: Sequence[list[Thing]], world: Preset, codebook: Tensor) -> Tensor:
+def tokens_of(scenes: Sequence[list[Thing]], world: WorldPreset, codebook: Tensor) -> Tensor:
     """The scenes as codes [n, L] of the plain world: known exactly on the token grid, else of the nearest patches."""
     if world.learnt:
         return PatchTokenizer(codebook, world.side, world.patch).encode(pictures_of(scenes, world))
     return torch.from_numpy(np.stack([codes_of(things, world).reshape(-1) for things in scenes]))
 
 
-def pictures_of(scenes: Sequence[list[Thing]], world: Preset) -> Tensor:
+def pictures_of(scenes: Sequence[list[Thing]], world: WorldPreset) -> Tensor:
     """The scenes of a freely placed world as drawn, before any tokenizer: [n, 3, H, W] in [0, 1]."""
     images = np.stack([picture(things, world) for things in scenes])
     return torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255

@@ -17,7 +17,7 @@ from fpd_bench.errors import UnknownName
 
 
 @dataclass(frozen=True)
-class Preset:
+class WorldPreset:
     """A size of the world. side: tokens per image side; patch: pixels per token side."""
 
     shapes: tuple[str, ...]
@@ -65,17 +65,17 @@ class Preset:
 
 _SHAPES = ("circle", "square", "triangle", "cross", "ring", "star", "hourglass", "heart")
 _COLOURS = ("red", "yellow", "green", "blue", "black", "purple", "pink", "brown")
-_PLAIN = Preset(_SHAPES[:6], _COLOURS[:6], side=4, free_colours=False)
+_PLAIN = WorldPreset(_SHAPES[:6], _COLOURS[:6], side=4, free_colours=False)
 PRESETS = {
     "plain": _PLAIN,
     "textured": replace(_PLAIN, textures=4, amplitude=0.5, guidance=1.0, confidence_noise=2.0),
-    "coarse": Preset(_SHAPES[:5], _COLOURS[:6], side=4, step=1),
-    "large": Preset(_SHAPES, _COLOURS, side=6),
-    "free": Preset(_SHAPES[:6], _COLOURS[:6], side=10, patch=4, free_colours=False, learnt=512),
+    "coarse": WorldPreset(_SHAPES[:5], _COLOURS[:6], side=4, step=1),
+    "large": WorldPreset(_SHAPES, _COLOURS, side=6),
+    "free": WorldPreset(_SHAPES[:6], _COLOURS[:6], side=10, patch=4, free_colours=False, learnt=512),
 }
 
 
-def preset(name: str) -> Preset:
+def preset(name: str) -> WorldPreset:
     """The preset called `name`, or by its other name `default`. Raises UnknownName."""
     name = world_of(name)
     if name not in PRESETS:
@@ -93,7 +93,7 @@ class Thing:
     column: int
 
 
-def codes_of(things: list[Thing], world: Preset) -> np.ndarray:
+def codes_of(things: list[Thing], world: WorldPreset) -> np.ndarray:
     """The scene as codes [side, side], int64."""
     grid = np.zeros((world.side, world.side), dtype=np.int64)
     for thing in things:
@@ -102,7 +102,7 @@ def codes_of(things: list[Thing], world: Preset) -> np.ndarray:
     return grid
 
 
-def things_in(grid: np.ndarray, world: Preset) -> list[Thing]:
+def things_in(grid: np.ndarray, world: WorldPreset) -> list[Thing]:
     """All complete objects of a code grid [side, side]: exact matches only, fragments do not count."""
     found = []
     for row, column in product(range(world.side - 1), repeat=2):
@@ -125,7 +125,9 @@ def relation_holds(a: tuple[int, int], b: tuple[int, int], relation: str, extent
     return bool(offset @ np.array(direction) >= 0.85 * np.linalg.norm(offset)) and apart(a, b, extent)
 
 
-def places(world: Preset, n: int, generator: np.random.Generator, relation: str | None = None) -> list[tuple[int, int]]:
+def places(
+    world: WorldPreset, n: int, generator: np.random.Generator, relation: str | None = None
+) -> list[tuple[int, int]]:
     """n top-left tokens without overlap, uniform over all such ordered layouts (in which A `relation` B holds)."""
     cells = list(product(range(0, world.side - 1, world.step), repeat=2))
     while True:

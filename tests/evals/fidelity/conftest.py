@@ -7,7 +7,7 @@ from PIL import Image
 from torch_fidelity.feature_extractor_base import FeatureExtractorBase
 from torch_fidelity.registry import FEATURE_EXTRACTORS_REGISTRY, register_feature_extractor
 
-from fpd_bench.evals.fidelity.presets import Preset
+from fpd_bench.evals.fidelity.presets import FidelityPreset
 
 D, CLASSES = 6, 5
 
@@ -39,7 +39,7 @@ def tiny():
     """The preset of the tiny extractor."""
     if "tiny-extractor" not in FEATURE_EXTRACTORS_REGISTRY:
         register_feature_extractor("tiny-extractor", TinyExtractor)
-    return Preset("tiny", "tiny-extractor", "vector", "logits", "none", splits=4, kid_subset=20)
+    return FidelityPreset("tiny", "tiny-extractor", "vector", "logits", "none", splits=4, kid_subset=20)
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ from scipy.special import log_softmax
 
 from fpd_bench.errors import AssetError, ConfigError
 from fpd_bench.evals.fidelity.__main__ import main
-from fpd_bench.evals.fidelity.images import open_images
+from fpd_bench.evals.fidelity.image_streams import open_images
 from fpd_bench.evals.fidelity.measure import inception_score, measure
 from fpd_bench.evals.fidelity.presets import ADM, LITE0
 from fpd_bench.evals.fidelity.reference import open_reference

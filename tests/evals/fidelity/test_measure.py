@@ -12,7 +12,7 @@ from scipy.spatial.distance import cdist
 from scipy.special import log_softmax
 
 from fpd_bench.errors import AssetError, ConfigError
-from fpd_bench.evals.fidelity.images import open_images
+from fpd_bench.evals.fidelity.image_streams import open_images
 from fpd_bench.evals.fidelity.measure import measure
 from fpd_bench.evals.fidelity.reference import open_reference
 

@@ -14,8 +14,8 @@ from fpd_bench.evals.geneval import clip
 from fpd_bench.evals.geneval.__main__ import main
 from fpd_bench.evals.geneval.clip import ClipColours, templates
 from fpd_bench.evals.geneval.folder import write_prompt
-from fpd_bench.evals.geneval.prompts import COLOURS, colors, to_jsonl
-from fpd_bench.evals.geneval.results import read
+from fpd_bench.evals.geneval.prompt_grammar import COLOURS, colors, to_jsonl
+from fpd_bench.evals.geneval.results_file import read
 from fpd_bench.tracks.shapes.drawing import PALETTE, render
 
 TINY = {

@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pytest
 
-from fpd_bench.evals.geneval import results
+from fpd_bench.evals.geneval import results_file
 from fpd_bench.evals.geneval.__main__ import main
 from fpd_bench.evals.geneval.folder import write_prompt
-from fpd_bench.evals.geneval.prompts import METADATA_SHA256, colors, counting, position, to_jsonl
+from fpd_bench.evals.geneval.prompt_grammar import METADATA_SHA256, colors, counting, position, to_jsonl
 from fpd_bench.tracks.shapes.drawing import render
 
 ROWS = [colors("circle", "red"), counting("square", 2), position("star", "left of", "bar"), colors("ring", "blue")]
@@ -56,7 +56,7 @@ def test_score_and_summary(suite, capsys):
     assert capsys.readouterr().out == text
     run(suite, "summary", suite / "results.jsonl", "--json")
     assert json.loads(capsys.readouterr().out)["tasks"] == {"colors": 0.25, "counting": 0.5, "position": 0.5}
-    rows = results.read(suite / "results.jsonl")
+    rows = results_file.read(suite / "results.jsonl")
     assert list(rows[0])[:7] == ["filename", "tag", "prompt", "correct", "reason", "metadata", "details"]
     assert rows[6]["reason"] == "expected blue ring>=1, found 0 blue; and 1 green"
 
@@ -81,8 +81,8 @@ def test_shards_make_the_whole(suite, capsys):
     shards = [suite / f"results.{i}-of-3.jsonl" for i in (1, 2, 3)]
     run(suite, "summary", *shards)
     assert capsys.readouterr().out == alone
-    merged = [row for path in shards for row in results.read(path)]
-    assert sorted(merged, key=lambda r: r["filename"]) == results.read(suite / "results.jsonl")
+    merged = [row for path in shards for row in results_file.read(path)]
+    assert sorted(merged, key=lambda r: r["filename"]) == results_file.read(suite / "results.jsonl")
     run(suite, "summary", *shards[:2], code=2)
     assert "incomplete" in capsys.readouterr().err
     run(suite, "summary", shards[0], shards[0], *shards[1:], code=2)
@@ -98,7 +98,7 @@ def test_rescoring_equals_scoring(suite, capsys):
     for source in ("results.jsonl", "strict.jsonl"):
         run(suite, "rescore", suite / source, "--out", suite / "again.jsonl", "--threshold", "0.99",
             "--counting-threshold", "0.99")  # fmt: skip
-        assert results.read(suite / "again.jsonl") == results.read(suite / "strict.jsonl")
+        assert results_file.read(suite / "again.jsonl") == results_file.read(suite / "strict.jsonl")
     assert strict.endswith(capsys.readouterr().out[-100:])
     run(suite, "rescore", suite / "results.jsonl", "--out", suite / "low.jsonl", "--threshold", "0.01", code=2)
     assert "score the images again" in capsys.readouterr().err
@@ -125,7 +125,7 @@ def test_stored_detections_stand_in_for_a_detector(suite, capsys):
             name: [[*box, colour] for box, colour in zip(boxes, json.loads(row["colours"])[name], strict=True)]
             for name, boxes in json.loads(row["detections"]).items()
         }
-        for row in results.read(suite / "results.jsonl")
+        for row in results_file.read(suite / "results.jsonl")
     }
     (suite / "stored.json").write_text(json.dumps(stored))
     run(suite, *common, suite / "stored.json", "--out", suite / "third.jsonl")
@@ -140,7 +140,9 @@ def test_results_of_the_original_are_read(suite, capsys):
     score(suite)
     first = capsys.readouterr().out
     columns = ("filename", "tag", "prompt", "correct", "reason", "metadata", "details")
-    results.write(suite / "theirs.jsonl", [{c: r[c] for c in columns} for r in results.read(suite / "results.jsonl")])
+    results_file.write(
+        suite / "theirs.jsonl", [{c: r[c] for c in columns} for r in results_file.read(suite / "results.jsonl")]
+    )
     run(suite, "summary", suite / "theirs.jsonl")
     assert capsys.readouterr().out == first
     run(suite, "rescore", suite / "theirs.jsonl", "--out", suite / "x.jsonl", "--threshold", "0.2", code=2)

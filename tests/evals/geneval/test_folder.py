@@ -7,10 +7,10 @@ import pytest
 from PIL import Image
 
 from fpd_bench.errors import AssetError, ConfigError
-from fpd_bench.evals.geneval import results
+from fpd_bench.evals.geneval import results_file
 from fpd_bench.evals.geneval.folder import read_folder, write_prompt
-from fpd_bench.evals.geneval.prompts import colors, counting, single_object, to_jsonl
-from fpd_bench.evals.geneval.rows import read_rows
+from fpd_bench.evals.geneval.prompt_grammar import colors, counting, single_object, to_jsonl
+from fpd_bench.evals.geneval.prompt_rows import read_rows
 
 ROWS = [single_object("circle"), counting("star", 3), colors("bar", "orange")]
 
@@ -106,24 +106,24 @@ def line(name):
 @pytest.mark.parametrize("torn", ['{"filename": "c', '{"filename": "c"}', "\x00\x00"])
 def test_a_torn_last_line_is_dropped_and_overwritten(tmp_path, torn):
     path = tmp_path / "results.jsonl"
-    results.write(path, [line("a"), line("b")])
+    results_file.write(path, [line("a"), line("b")])
     whole = path.read_text()
     path.write_text(whole + torn)
-    assert [r["filename"] for r in results.read(path)] == ["a", "b"]
-    handle = results.open_to_append(path)
-    results.append(handle, line("c"))
-    assert path.read_text().startswith(whole) and results.read(path, whole=True)[2:] == [line("c")]
+    assert [r["filename"] for r in results_file.read(path)] == ["a", "b"]
+    handle = results_file.open_to_append(path)
+    results_file.append(handle, line("c"))
+    assert path.read_text().startswith(whole) and results_file.read(path, whole=True)[2:] == [line("c")]
 
 
 def test_a_file_without_final_newline_is_whole(tmp_path):
     path = tmp_path / "results.jsonl"
     path.write_text(json.dumps(line("a")))
-    results.append(results.open_to_append(path), line("b"))
-    assert [r["filename"] for r in results.read(path)] == ["a", "b"]
+    results_file.append(results_file.open_to_append(path), line("b"))
+    assert [r["filename"] for r in results_file.read(path)] == ["a", "b"]
 
 
 def test_a_broken_line_inside_is_an_error(tmp_path):
     path = tmp_path / "results.jsonl"
     path.write_text("oops\n" + json.dumps(line("a")) + "\n")
     with pytest.raises(AssetError, match="Line 1"):
-        results.read(path)
+        results_file.read(path)

@@ -11,7 +11,7 @@ from transformers import Mask2FormerConfig, Mask2FormerForUniversalSegmentation,
 from fpd_bench.errors import AssetError, ConfigError
 from fpd_bench.evals.geneval.detectors import backend
 from fpd_bench.evals.geneval.mask2former import instances, prepare
-from fpd_bench.evals.geneval.prompts import CLASSES
+from fpd_bench.evals.geneval.prompt_grammar import CLASSES
 
 
 def tiny(labels=80):

@@ -8,7 +8,7 @@ import pytest
 from fpd_bench.errors import AssetError, ConfigError
 from fpd_bench.evals.geneval.detectors import backend
 from fpd_bench.evals.geneval.mmdet import from_mmdet
-from fpd_bench.evals.geneval.prompts import CLASSES
+from fpd_bench.evals.geneval.prompt_grammar import CLASSES
 
 
 def test_classes_are_matched_by_index():

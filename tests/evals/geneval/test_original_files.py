@@ -6,10 +6,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fpd_bench.evals.geneval import results
+from fpd_bench.evals.geneval import results_file
 from fpd_bench.evals.geneval.__main__ import main
 from fpd_bench.evals.geneval.folder import write_prompt
-from fpd_bench.evals.geneval.prompts import color_attr, counting, geneval_rows, single_object, to_jsonl, two_object
+from fpd_bench.evals.geneval.prompt_grammar import (
+    color_attr,
+    counting,
+    geneval_rows,
+    single_object,
+    to_jsonl,
+    two_object,
+)
 from fpd_bench.evals.geneval.scoring import compute_iou
 from fpd_bench.tracks.shapes.drawing import render
 
@@ -56,7 +63,7 @@ def stored(place, *words, **options):
 def theirs(place, prefix="/data/someone/outputs/"):
     """What the original writes on another machine: seven columns, whole paths."""
     score(place, "--detector", "shapes", out="ours.jsonl")
-    rows = [{column: row[column] for column in THEIRS} for row in results.read(place / "ours.jsonl")]
+    rows = [{column: row[column] for column in THEIRS} for row in results_file.read(place / "ours.jsonl")]
     lines = [json.dumps(row | {"filename": prefix + row["filename"]}) for row in rows]
     (place / "theirs.jsonl").write_text("\n".join(lines) + "\n")
     return rows
@@ -69,7 +76,7 @@ def test_images_are_found_by_the_last_three_parts_of_their_paths(place, prefix, 
     first = capsys.readouterr().out
     stored(place)
     assert capsys.readouterr().out == first
-    rows = results.read(place / "results.jsonl")
+    rows = results_file.read(place / "results.jsonl")
     assert [row["filename"] for row in rows][:2] == ["00000/samples/0000.png", "00000/samples/0001.png"]
     assert {row["tag"]: row["floor"] for row in rows} == {"single_object": 0.3, "counting": 0.9, "two_object": 0.3}
 
@@ -186,7 +193,7 @@ def test_what_a_kill_leaves_before_the_first_row_refuses_nothing(place, capsys):
         if left is not None:
             (place / "results.jsonl").write_bytes(left)
         score(place, "--detector", "shapes", "--threshold", "0.5")
-        assert len(results.read(place / "results.jsonl")) == 6
+        assert len(results_file.read(place / "results.jsonl")) == 6
 
 
 def test_a_file_of_somebody_elses_is_never_written_over(place, capsys):
@@ -201,10 +208,10 @@ def test_a_failure_after_rows_keeps_them(place, capsys):
     whole = path.read_bytes()
     path.write_bytes(b"")
     score(place, "--detector", "shapes", "--batch", "1", code=2)
-    assert len(results.read(place / "results.jsonl")) == 5
+    assert len(results_file.read(place / "results.jsonl")) == 5
     path.write_bytes(whole)
     score(place, "--detector", "shapes", "--batch", "1")
-    assert len(results.read(place / "results.jsonl")) == 6
+    assert len(results_file.read(place / "results.jsonl")) == 6
 
 
 def test_shards_of_two_outs_are_two_files(place, capsys):
@@ -239,7 +246,7 @@ def test_a_row_means_what_it_asks_for(place, how, capsys):
         (folder / "metadata.jsonl").write_text("\ufeff" + text, encoding="utf-8")
     score(place, "--detector", "shapes")
     assert capsys.readouterr().out == first
-    assert results.read(place / "results.jsonl") == results.read(place / "first.jsonl")
+    assert results_file.read(place / "results.jsonl") == results_file.read(place / "first.jsonl")
     (place / "suite.jsonl").write_text("".join(json.dumps(CHANGED[how](row)) + "\n" for row in ROWS))
     score(place, "--detector", "shapes")  # the same suite: goes on with the same file
     command(place, "summary", place / "results.jsonl")
@@ -247,7 +254,7 @@ def test_a_row_means_what_it_asks_for(place, how, capsys):
 
 
 def test_the_official_suite_is_itself_in_any_order_of_keys(tmp_path):
-    from fpd_bench.evals.geneval.rows import read_rows
+    from fpd_bench.evals.geneval.prompt_rows import read_rows
 
     (tmp_path / "rows.jsonl").write_text("".join(json.dumps(turned(row)) + "\n" for row in geneval_rows()))
     assert to_jsonl(read_rows(tmp_path / "rows.jsonl")) == to_jsonl(geneval_rows())
@@ -292,9 +299,9 @@ def of_boxes(place, row, detections, *words):
     (place / "boxes.json").write_text(json.dumps({"00000/samples/00000.png": detections}))
     command(place, "score", place / "one", "--detector", "precomputed", "--weights", place / "boxes.json",
             "--out", place / "one.jsonl", *words, n=1)  # fmt: skip
-    (verdict,) = results.read(place / "one.jsonl")
+    (verdict,) = results_file.read(place / "one.jsonl")
     command(place, "rescore", place / "one.jsonl", "--out", place / "two.jsonl", *words)
-    (again,) = results.read(place / "two.jsonl")
+    (again,) = results_file.read(place / "two.jsonl")
     assert again == verdict
     return verdict["correct"], verdict["reason"]
 

@@ -6,7 +6,7 @@ import scipy.stats
 
 from fpd_bench.evals import statistics as stats
 from fpd_bench.evals.statistics import crossed, floor, power
-from fpd_bench.evals.statistics.published import worth_of_single_runs
+from fpd_bench.evals.statistics.published_worth import worth_of_single_runs
 from tests.evals.statistics.tables import of_seeds, simulate
 
 ONLY_SEEDS = power.Noise(seeds=0.03**2, prompts=0.0, d_prompts=0.0)

@@ -12,7 +12,7 @@ import pytest
 
 from fpd_bench.records import layout
 from fpd_bench.runs.folder import claims
-from fpd_bench.runs.folder.claims import Claim
+from fpd_bench.runs.folder.claims import RunClaim
 from fpd_bench.runs.folder.rundir import now
 
 CLAIM = """
@@ -91,7 +91,7 @@ def test_a_claim_of_another_host_is_taken_as_alive(path):
 
 def test_a_claim_of_another_host_ends_when_its_heartbeat_has_been_silent_for_long(path):
     def elsewhere(beat):
-        path.write_text(json.dumps(asdict(Claim("elsewhere", 1, "1", "theirs", "them", "2020-01-01T00:00:00Z", 1))))
+        path.write_text(json.dumps(asdict(RunClaim("elsewhere", 1, "1", "theirs", "them", "2020-01-01T00:00:00Z", 1))))
         path.with_name(layout.HEARTBEAT).write_text(json.dumps({"token": "theirs", "time": beat}))
 
     elsewhere(now())

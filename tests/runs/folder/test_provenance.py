@@ -54,13 +54,13 @@ def test_outside_a_checkout_every_file_is_hashed(monkeypatch):
 
 
 def test_the_weights_of_the_discriminator_are_hashed_with_the_rest(tmp_path, monkeypatch):
-    from fpd_bench.runs.perform.bench import Source, assets_of
+    from fpd_bench.runs.perform.loaded_tracks import ImageSource, assets_of
 
     monkeypatch.setenv(published.VARIABLE, str(tmp_path))
     path = published.DEIT.path(tmp_path)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(b"weights")
-    source = Source(SimpleNamespace(assets={"teacher": "ab"}), None, None)
+    source = ImageSource(SimpleNamespace(assets={"teacher": "ab"}), None, None)
     found = assets_of(compose(["gan.weight=1", "gan.discriminator=projected"]), source)
     assert found == {"teacher": "ab", "discriminator": hashlib.sha256(b"weights").hexdigest()}
     assert assets_of(compose(["gan.weight=0", "gan.discriminator=projected"]), source) == {"teacher": "ab"}

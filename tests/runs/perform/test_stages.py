@@ -14,7 +14,7 @@ from fpd_bench.runs.folder import checkpoints, claims
 from fpd_bench.runs.folder.outcome import Outcome
 from fpd_bench.runs.folder.rundir import RunDir
 from fpd_bench.runs.perform.stages import Bench, perform
-from fpd_bench.runs.watch.scores import RowScore, render, run_score
+from fpd_bench.runs.watch.row_scores import RowScore, render, run_score
 from fpd_bench.runs.watch.state import state_of
 
 

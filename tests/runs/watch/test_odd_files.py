@@ -16,8 +16,8 @@ from fpd_bench.runs.execute.local import run_inline
 from fpd_bench.runs.folder.rundir import RunDir
 from fpd_bench.runs.perform.stages import Bench, perform
 from fpd_bench.runs.watch import past_durations
+from fpd_bench.runs.watch.row_scores import row_scores
 from fpd_bench.runs.watch.run_story import story
-from fpd_bench.runs.watch.scores import row_scores
 from fpd_bench.runs.watch.state import state_of
 from fpd_bench.store import ingest
 from fpd_bench.store.query import Store

@@ -5,7 +5,7 @@ import pytest
 from fpd_bench.config.compose import compose
 from fpd_bench.runs.watch.past_durations import Past, kind_of
 from fpd_bench.runs.watch.state import RunState
-from fpd_bench.runs.watch.time_left import Work, seconds_left, works
+from fpd_bench.runs.watch.time_left import Workload, seconds_left, works
 
 
 def at(work, seconds):
@@ -39,7 +39,7 @@ def play(lengths, workers, begun=None):
         yield now, seconds_left(work, before, done, over, now, min(workers, len(work))), max(free) - now
 
 
-FPD, DIMO, TEACHER = Work(60, 10), Work(140, 10), Work(0, 10)
+FPD, DIMO, TEACHER = Workload(60, 10), Workload(140, 10), Workload(0, 10)
 
 
 @pytest.mark.parametrize("order", [[TEACHER] * 6 + [FPD] * 3 + [DIMO], [DIMO, FPD, TEACHER] * 3])
@@ -75,4 +75,4 @@ def test_work_is_what_runs_alike_have_taken_and_an_average_where_there_are_none(
     assert works(configs, {})["fpd"].training / works(configs, {})["fpd"].whole == pytest.approx(0.85)
     known = {kind_of(configs["fpd"]): Past(0.5, 8, 3), kind_of(configs["teacher"]): Past(0, 4, 3)}
     found = works(configs, known)
-    assert (found["fpd"], found["teacher"], found["dimo"]) == (Work(50, 8), Work(0, 4), Work(50, 6))
+    assert (found["fpd"], found["teacher"], found["dimo"]) == (Workload(50, 8), Workload(0, 4), Workload(50, 6))

@@ -7,7 +7,7 @@ import torch
 
 from fpd_bench.errors import AssetError, UnknownName
 from fpd_bench.tracks.digits import data
-from fpd_bench.tracks.digits.augmentation import SLIGHT, Moves, moved
+from fpd_bench.tracks.digits.slight_moves import SLIGHT, Moves, moved
 
 
 def rows(part):

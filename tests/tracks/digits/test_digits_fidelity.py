@@ -6,7 +6,7 @@ import pytest
 from fpd_bench.config.check import check
 from fpd_bench.config.compose import compose
 from fpd_bench.errors import ConfigError
-from fpd_bench.evals.fidelity.images import InMemory
+from fpd_bench.evals.fidelity.image_streams import InMemory
 from fpd_bench.tracks.digits import data, files
 from fpd_bench.tracks.digits.fidelity import against, compare, pixels_of, real_images
 

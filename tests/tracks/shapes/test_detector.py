@@ -8,7 +8,7 @@ from scipy import ndimage
 
 from fpd_bench.errors import ConfigError, UnknownName
 from fpd_bench.evals.geneval.detectors import score_images
-from fpd_bench.evals.geneval.prompts import every_row
+from fpd_bench.evals.geneval.prompt_grammar import every_row
 from fpd_bench.tracks.shapes.components import objects
 from fpd_bench.tracks.shapes.detector import Detector
 from fpd_bench.tracks.shapes.drawing import PALETTE, SHAPES, coverage, render, render_free_scene

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from fpd_bench.evals.geneval.detectors import score_images
-from fpd_bench.evals.geneval.prompts import TASKS
+from fpd_bench.evals.geneval.prompt_grammar import TASKS
 from fpd_bench.tracks.shapes.free import free_places, learn_codes, picture
 from fpd_bench.tracks.shapes.geneval_backend import ShapesBackend
 from fpd_bench.tracks.shapes.language import draw_things

@@ -8,7 +8,7 @@ import torch
 
 from fpd_bench.errors import ConfigError
 from fpd_bench.evals.geneval.detectors import score_images
-from fpd_bench.evals.geneval.prompts import TASKS
+from fpd_bench.evals.geneval.prompt_grammar import TASKS
 from fpd_bench.tracks.shapes.geneval_backend import ShapesBackend
 from fpd_bench.tracks.shapes.language import TEXT_LENGTH, condition_of, draw_prompts, draw_scenes, null_condition
 from fpd_bench.tracks.shapes.prompts import (
@@ -22,14 +22,14 @@ from fpd_bench.tracks.shapes.prompts import (
 )
 from fpd_bench.tracks.shapes.tokenizer import PatchTokenizer, draw_codebook
 from fpd_bench.tracks.shapes.track import RADIUS_GATE
-from fpd_bench.tracks.shapes.world import PRESETS, Preset, codes_of, relation_holds, things_in
+from fpd_bench.tracks.shapes.world import PRESETS, WorldPreset, codes_of, relation_holds, things_in
 
 SMALL = {name: PRESETS[name] for name in ("coarse", "plain")}
 WORLDS = pytest.mark.parametrize("world", SMALL.values(), ids=SMALL)
 
 
 @WORLDS
-def test_test_and_validation_have_the_same_number_of_each_task(world: Preset):
+def test_test_and_validation_have_the_same_number_of_each_task(world: WorldPreset):
     s = len(world.shapes)
     counts = {split: Counter(p.task for p in prompts) for split, prompts in splits(world).items()}
     assert counts["test"] == counts["validation"]
@@ -41,7 +41,7 @@ def test_test_and_validation_have_the_same_number_of_each_task(world: Preset):
 
 
 @WORLDS
-def test_prompts_are_not_repeated_and_splits_are_disjoint_where_there_are_enough(world: Preset):
+def test_prompts_are_not_repeated_and_splits_are_disjoint_where_there_are_enough(world: WorldPreset):
     texts = {split: [p.text for p in prompts] for split, prompts in splits(world).items()}
     assert all(len(set(t)) == len(t) for t in texts.values())
     shared = {p.task for p in splits(world)["test"] if p.text in set(texts["validation"])}
@@ -49,14 +49,14 @@ def test_prompts_are_not_repeated_and_splits_are_disjoint_where_there_are_enough
 
 
 @WORLDS
-def test_no_colour_prompt_of_two_objects_is_both_trained_and_tested(world: Preset):
+def test_no_colour_prompt_of_two_objects_is_both_trained_and_tested(world: WorldPreset):
     trained = {p.text for p in splits(world)["train"] if p.task == "color_attr"}
     for split in ("test", "validation"):
         assert trained.isdisjoint(p.text for p in splits(world)[split])
 
 
 @WORLDS
-def test_training_never_says_a_withheld_composition(world: Preset):
+def test_training_never_says_a_withheld_composition(world: WorldPreset):
     for prompt in splits(world)["train"]:
         assert not prompt.novel
         if len(prompt.objects) > 1:
@@ -66,7 +66,7 @@ def test_training_never_says_a_withheld_composition(world: Preset):
 
 
 @WORLDS
-def test_both_wordings_of_a_scene_are_withheld_together(world: Preset):
+def test_both_wordings_of_a_scene_are_withheld_together(world: WorldPreset):
     opposite = {"left of": "right of", "above": "below", "right of": "left of", "below": "above"}
     for a in range(len(world.shapes)):
         for b in range(len(world.shapes)):
@@ -75,14 +75,14 @@ def test_both_wordings_of_a_scene_are_withheld_together(world: Preset):
 
 
 @WORLDS
-def test_some_of_what_is_tested_is_new_and_some_is_not(world: Preset):
+def test_some_of_what_is_tested_is_new_and_some_is_not(world: WorldPreset):
     for task in ("position", "color_attr"):
         share = np.mean([p.novel for p in splits(world)["test"] if p.task == task])
         assert 0.05 < share < 0.6, task
 
 
 @WORLDS
-def test_training_scenes_never_show_a_withheld_pair(world: Preset):
+def test_training_scenes_never_show_a_withheld_pair(world: WorldPreset):
     codes, _ = draw_scenes(300, world, torch.Generator().manual_seed(0), draw_codebook(world))
     for grid in codes.reshape(-1, world.side, world.side).numpy():
         things = things_in(grid, world)
@@ -91,7 +91,7 @@ def test_training_scenes_never_show_a_withheld_pair(world: Preset):
 
 
 @WORLDS
-def test_a_scene_shows_its_prompt_and_nothing_else(world: Preset):
+def test_a_scene_shows_its_prompt_and_nothing_else(world: WorldPreset):
     draw = np.random.default_rng(0)
     for prompt in splits(world)["test"]:
         things = scene(prompt, world, draw)
@@ -103,7 +103,7 @@ def test_a_scene_shows_its_prompt_and_nothing_else(world: Preset):
 
 
 @WORLDS
-def test_the_detector_agrees_that_scenes_show_their_prompts(world: Preset):
+def test_the_detector_agrees_that_scenes_show_their_prompts(world: WorldPreset):
     prompts = [p for task in TASKS for p in splits(world)["test"] if p.task == task][::3]
     draw = np.random.default_rng(1)
     codes = torch.from_numpy(np.stack([codes_of(scene(p, world, draw), world).reshape(-1) for p in prompts]))
@@ -124,7 +124,7 @@ def test_splits_never_change():
 
 
 @WORLDS
-def test_every_prompt_can_be_said_and_differs_from_silence(world: Preset):
+def test_every_prompt_can_be_said_and_differs_from_silence(world: WorldPreset):
     prompts = [p for split in splits(world).values() for p in split]
     assert max(len(content(p.text)) for p in prompts) <= TEXT_LENGTH
     words = condition_of([p.text for p in prompts], world).tensors["words"]

@@ -8,8 +8,8 @@ import pytest
 from fpd_bench.errors import UnknownName
 from fpd_bench.tracks.shapes.world import (
     PRESETS,
-    Preset,
     Thing,
+    WorldPreset,
     apart,
     codes_of,
     places,
@@ -28,14 +28,14 @@ def test_an_unknown_preset_is_named_with_the_known_ones():
 
 
 @WORLDS
-def test_sizes(world: Preset):
+def test_sizes(world: WorldPreset):
     assert world.tokens == world.side**2 and world.pixels == 8 * world.side
     assert world.patches == 1 + 4 * len(world.shapes) * len(world.colours)
     assert world.codes == world.textures * world.patches
 
 
 @WORLDS
-def test_every_object_at_every_place_is_found_again(world: Preset):
+def test_every_object_at_every_place_is_found_again(world: WorldPreset):
     for shape, colour in product(range(len(world.shapes)), range(len(world.colours))):
         thing = Thing(shape, colour, shape % (world.side - 1), colour % (world.side - 1))
         grid = codes_of([thing], world)
@@ -82,7 +82,7 @@ def test_diagonals_and_overlaps_are_no_relation():
 
 @WORLDS
 @pytest.mark.parametrize("n", [1, 2, 4])
-def test_places_lie_inside_on_the_step_and_do_not_overlap(world: Preset, n):
+def test_places_lie_inside_on_the_step_and_do_not_overlap(world: WorldPreset, n):
     draw = np.random.default_rng(0)
     for _ in range(20):
         spots = places(world, n, draw)
@@ -92,6 +92,6 @@ def test_places_lie_inside_on_the_step_and_do_not_overlap(world: Preset, n):
 
 @WORLDS
 @pytest.mark.parametrize("relation", ["left of", "right of", "above", "below"])
-def test_places_honour_the_relation(world: Preset, relation):
+def test_places_honour_the_relation(world: WorldPreset, relation):
     draw = np.random.default_rng(0)
     assert all(relation_holds(*places(world, 2, draw, relation), relation) for _ in range(20))

@@ -12,7 +12,7 @@ from fpd_bench.config.check import check
 from fpd_bench.config.schema import GeneratorConfig, RunConfig
 from fpd_bench.errors import AssetError, ConfigError
 from fpd_bench.evals.geneval.folder import write_prompt
-from fpd_bench.generators.folder import FolderGenerator
+from fpd_bench.generators.image_folder import FolderGenerator
 from fpd_bench.models.condition import Condition
 from tests.files.made import PICTURE, deep, encoded
 

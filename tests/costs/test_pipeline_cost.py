@@ -17,10 +17,10 @@ from fpd_bench import sweep
 from fpd_bench.bench import Item, Suite
 from fpd_bench.config.compose import compose
 from fpd_bench.config.schema import ExecutionConfig, GeneratorConfig, RunConfig
-from fpd_bench.costs.card import GPUS, Asked
-from fpd_bench.costs.estimate import SCORERS_GB, estimate
+from fpd_bench.costs.gpu_choice import GPUS, Asked
+from fpd_bench.costs.pipeline_cost import drawing
 from fpd_bench.costs.pipeline_on_meta import blueprint
-from fpd_bench.costs.pipelines import drawing
+from fpd_bench.costs.run_cost import SCORERS_GB, estimate
 from fpd_bench.errors import ConfigError
 from fpd_bench.generators.pipeline_configs import LAYOUTS, LDM, SD15, SD21, SDXL, SOURCES, TURBO
 from fpd_bench.generators.pipelines import DiffusersGenerator, open_pipeline
@@ -274,7 +274,7 @@ def test_a_plan_of_folders_needs_no_torch():
     lines = (
         "import sys",
         "from fpd_bench.config.compose import compose",
-        "from fpd_bench.costs.card import Asked; from fpd_bench.costs.report import report",
+        "from fpd_bench.costs.gpu_choice import Asked; from fpd_bench.costs.plan_report import report",
         "runs = {'a': compose(['track.name=maskgen', 'method=folder', 'generator.source=images'])}",
         "print(report(runs, {'a': 'mine'}, Asked('H100')))",
         "assert 'torch' not in sys.modules",

@@ -8,9 +8,9 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri
 
 from fpd_bench.evals.statistics import crossed
-from fpd_bench.evals.statistics.estimate import ALPHA, Estimate
+from fpd_bench.evals.statistics.interval import ALPHA, Estimate
 from fpd_bench.evals.statistics.mean import Mean
-from fpd_bench.evals.statistics.scores import Scores
+from fpd_bench.evals.statistics.score_table import Scores
 
 Floats = NDArray[np.float64]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from fpd_bench.config.compose import compose, parse
-from fpd_bench.config.presets import PRESETS
+from fpd_bench.config.named_settings import PRESETS
 from fpd_bench.config.spec import load_sweep
 from fpd_bench.errors import ConfigError
 

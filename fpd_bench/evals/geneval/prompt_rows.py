@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from fpd_bench.errors import AssetError
-from fpd_bench.evals.geneval.prompts import RELATIONS, Row
+from fpd_bench.evals.geneval.prompt_grammar import RELATIONS, Row
 from fpd_bench.files.text import parse, read_text
 
 

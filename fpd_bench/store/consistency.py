@@ -9,11 +9,11 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from fpd_bench.records import layout
-from fpd_bench.store import ingest, reader, schema
+from fpd_bench.store import index_schema, ingest, reader
 from fpd_bench.store.query import Store
 from fpd_bench.store.trouble import told
 
-SKIPPED = {(schema.runs.name, "root")}  # where a run lies is no part of what it says
+SKIPPED = {(index_schema.runs.name, "root")}  # where a run lies is no part of what it says
 
 
 @dataclass(frozen=True)
@@ -52,15 +52,15 @@ def check(results: Path, url: str) -> Checked:
 def fingerprints(url: str) -> dict[str, int]:
     """{run id: a sum of hashes of all its rows}: rows may come in any order, and databases sort text differently."""
     sums: Counter[str] = Counter()
-    engine = schema.connect(url)
+    engine = index_schema.connect(url)
     try:
         with told("read", url), engine.connect() as connection:
-            for table in (schema.runs, *schema.CHILDREN):
-                if table is schema.ingested:  # sizes and times of files, which a copy changes
+            for table in (index_schema.runs, *index_schema.CHILDREN):
+                if table is index_schema.ingested:  # sizes and times of files, which a copy changes
                     continue
                 columns = [column for column in table.columns if (table.name, column.name) not in SKIPPED]
                 for row in connection.execute(sa.select(*columns)):
-                    sums[row.run_id] += _hash(f"{table.name} {schema.json_text(list(row))}")
+                    sums[row.run_id] += _hash(f"{table.name} {index_schema.json_text(list(row))}")
     finally:
         engine.dispose()
     return dict(sums)

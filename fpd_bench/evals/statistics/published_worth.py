@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import stdtr, stdtrit
 
-from fpd_bench.evals.statistics.estimate import ALPHA
+from fpd_bench.evals.statistics.interval import ALPHA
 
 
 @dataclass(frozen=True)

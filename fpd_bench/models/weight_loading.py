@@ -18,9 +18,9 @@ from torch import Tensor, nn
 from fpd_bench.assets import hub
 from fpd_bench.assets.hostile import first_words, refuse_hostile
 from fpd_bench.assets.kinds import KINDS, identify
-from fpd_bench.assets.shards import parts
 from fpd_bench.assets.values import check_archive
 from fpd_bench.assets.weight_files import pickle_refused, refuse_foreign, some
+from fpd_bench.assets.weight_shards import parts
 from fpd_bench.assets.wrappings import unwrapped
 from fpd_bench.errors import AssetError, UnknownName
 from fpd_bench.models.pickled_module import is_tensor

@@ -16,7 +16,7 @@ from typing import Any
 from fpd_bench.errors import AssetError
 from fpd_bench.evals.geneval.detectors import Answers, Seen, key_of
 from fpd_bench.evals.geneval.folder import Picture
-from fpd_bench.evals.geneval.scoring import Detection, Verdict
+from fpd_bench.evals.geneval.scoring import Detection, ImageVerdict
 from fpd_bench.files.text import parse, read_bytes, sealed, unsealed
 
 Result = dict[str, Any]
@@ -28,7 +28,7 @@ def sha256(path: Path) -> str:
     return hashlib.sha256(read_bytes(path)).hexdigest()
 
 
-def result(picture: Picture, verdict: Verdict, seen: Seen, colours: Answers, floor: float) -> Result:
+def result(picture: Picture, verdict: ImageVerdict, seen: Seen, colours: Answers, floor: float) -> Result:
     """The line of one scored picture; boxes that score `floor` or less are not stored."""
     stored: dict[str, list[Detection]] = {}
     for name, found in seen.detections.items():
@@ -46,7 +46,7 @@ def result(picture: Picture, verdict: Verdict, seen: Seen, colours: Answers, flo
     }
 
 
-def verdict_columns(name: str, row: Mapping[str, Any], verdict: Verdict) -> Result:
+def verdict_columns(name: str, row: Mapping[str, Any], verdict: ImageVerdict) -> Result:
     """GenEval's seven columns."""
     return {
         "filename": name,

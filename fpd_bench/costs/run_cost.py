@@ -14,7 +14,7 @@ from fpd_bench import registry
 from fpd_bench.assets.published import weights_folder
 from fpd_bench.config.identity import generated, trains
 from fpd_bench.config.schema import RunConfig
-from fpd_bench.costs.card import Asked, Gpu
+from fpd_bench.costs.gpu_choice import Asked, Gpu
 from fpd_bench.errors import AssetError, ConfigError
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ SCORERS_GB = 4 * (69e6 + 428e6) / 1e9  # parameters of both, float32
 
 
 @dataclass(frozen=True)
-class Estimate:
+class RunCost:
     """Of one run. Where it does not fit the card as it is, but with a smaller micro-batch, seconds and hours are those
     with it. reason: why it is not estimated, "" if it is."""
 
@@ -56,7 +56,7 @@ class Estimate:
         return sum(share.flops for share in self.shares.values())
 
 
-def estimate(config: RunConfig, gpu: Gpu, asked: Asked) -> Estimate:
+def estimate(config: RunConfig, gpu: Gpu, asked: Asked) -> RunCost:
     """Memory of each card and time of one run, which holds execution.processes cards all the time."""
     of = _of_training if trains(config) else _of_teacher
     if generated(config):
@@ -64,7 +64,7 @@ def estimate(config: RunConfig, gpu: Gpu, asked: Asked) -> Estimate:
     try:
         return of(config, gpu, asked)
     except ConfigError as error:  # a file that is missing, or is something else
-        return Estimate(reason=" ".join(str(error).split()))
+        return RunCost(reason=" ".join(str(error).split()))
 
 
 def _draws(config: RunConfig) -> bool:
@@ -72,14 +72,14 @@ def _draws(config: RunConfig) -> bool:
     return bool(registry.generators.declaration(config.method).draws)
 
 
-def _of_folder(config: RunConfig, gpu: Gpu, asked: Asked) -> Estimate:
+def _of_folder(config: RunConfig, gpu: Gpu, asked: Asked) -> RunCost:
     memory = OVERHEAD_GB + _scorers_gb(config)
     hours = _evaluation_hours(config, {}, gpu, asked)
-    return Estimate(memory, evaluation_hours=hours, fits=memory <= gpu.memory_gb, advice=EVALUATION)
+    return RunCost(memory, evaluation_hours=hours, fits=memory <= gpu.memory_gb, advice=EVALUATION)
 
 
-def _of_pipeline(config: RunConfig, gpu: Gpu, asked: Asked) -> Estimate:
-    from fpd_bench.costs.pipelines import drawing
+def _of_pipeline(config: RunConfig, gpu: Gpu, asked: Asked) -> RunCost:
+    from fpd_bench.costs.pipeline_cost import drawing
     from fpd_bench.generators.pipelines import BATCH
 
     image = drawing(config.generator)
@@ -89,7 +89,7 @@ def _of_pipeline(config: RunConfig, gpu: Gpu, asked: Asked) -> Estimate:
         return (image.fixed + images * image.per_image) / 1e9 + OVERHEAD_GB + _scorers_gb(config)
 
     largest = _largest(range(batch, 0, -1), memory_of, gpu)
-    return Estimate(
+    return RunCost(
         memory_of(batch),
         evaluation_hours=_evaluation_hours(config, image.shares, gpu, asked),
         micro_batch=largest,
@@ -99,16 +99,16 @@ def _of_pipeline(config: RunConfig, gpu: Gpu, asked: Asked) -> Estimate:
     )
 
 
-def _of_teacher(config: RunConfig, gpu: Gpu, asked: Asked) -> Estimate:
+def _of_teacher(config: RunConfig, gpu: Gpu, asked: Asked) -> RunCost:
     from fpd_bench.costs.step import step_cost
 
     cost = step_cost(config, _weights())
     memory, hours = _sampling_gb(config, cost), _evaluation_hours(config, cost.shares, gpu, asked)
     fits = memory <= gpu.memory_gb
-    return Estimate(memory, evaluation_hours=hours, fits=fits, advice=EVALUATION, shares=cost.shares)
+    return RunCost(memory, evaluation_hours=hours, fits=fits, advice=EVALUATION, shares=cost.shares)
 
 
-def _of_training(config: RunConfig, gpu: Gpu, asked: Asked) -> Estimate:
+def _of_training(config: RunConfig, gpu: Gpu, asked: Asked) -> RunCost:
     from fpd_bench.costs.step import step_cost
 
     cost, execution = step_cost(config, _weights()), config.execution
@@ -123,7 +123,7 @@ def _of_training(config: RunConfig, gpu: Gpu, asked: Asked) -> Estimate:
         cost = step_cost(replace(config, execution=replace(execution, micro_batch=largest)), _weights())
     noise = cost.noise * NUMBER_SECONDS  # every rank draws all of it
     seconds = cost.total / _rate(gpu, asked, precision_of(config)) / cards + noise
-    return Estimate(
+    return RunCost(
         memory_of(micro),
         steps=config.optim.steps,
         seconds=seconds,

@@ -50,7 +50,7 @@ class Bench:
 
 
 @dataclass(frozen=True)
-class Source:
+class ImageSource:
     """Where a run's images come from, and what scores them. track: if the run uses its models; generator: if not."""
 
     judge: Judge | Track
@@ -63,7 +63,7 @@ class Source:
         return self.judge.assets | (self.generator.assets if self.generator else {})
 
 
-def assets_of(config: RunConfig, source: Source) -> dict[str, str]:
+def assets_of(config: RunConfig, source: ImageSource) -> dict[str, str]:
     """Hashes of all files of weights and data that decide the run's numbers."""
     found = source.assets | backbone_assets(config.drift.backbone)
     if needs_discriminator(config):
@@ -71,7 +71,7 @@ def assets_of(config: RunConfig, source: Source) -> dict[str, str]:
     return found
 
 
-def prepared(config: RunConfig, bench: Bench) -> tuple[Source | None, Exception | None]:
+def prepared(config: RunConfig, bench: Bench) -> tuple[ImageSource | None, Exception | None]:
     """The checked run's source, or why there is none; the attempt that tells so has yet to begin."""
     try:
         check(config)
@@ -79,8 +79,8 @@ def prepared(config: RunConfig, bench: Bench) -> tuple[Source | None, Exception 
         torch.set_num_threads(config.execution.threads)
         torch.manual_seed(config.seed)  # everything draws from named streams; this is for what forgets to
         if generated(config):
-            return Source(bench.judge(config), None, registry.generators.get(config.method)(config)), None
+            return ImageSource(bench.judge(config), None, registry.generators.get(config.method)(config)), None
         track = bench.track(config)
-        return Source(track, track, None), None
+        return ImageSource(track, track, None), None
     except Exception as error:
         return None, error

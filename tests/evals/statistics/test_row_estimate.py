@@ -6,7 +6,7 @@ import scipy.stats
 
 from fpd_bench.evals import statistics as stats
 from fpd_bench.evals.statistics.mean import Mean
-from fpd_bench.evals.statistics.rows import proportion
+from fpd_bench.evals.statistics.row_estimate import proportion
 from tests.evals.statistics.tables import simulate
 
 

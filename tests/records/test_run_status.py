@@ -2,7 +2,7 @@
 
 import pytest
 
-from fpd_bench.records.status import ALIVE, RESULTS, STATES, TROUBLE, has_result
+from fpd_bench.records.run_status import ALIVE, RESULTS, STATES, TROUBLE, has_result
 from fpd_bench.runs.folder.rundir import RunDir
 from fpd_bench.runs.watch.state import state_of
 from fpd_bench.store.reader import read

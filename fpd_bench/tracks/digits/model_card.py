@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from fpd_bench.evals.fidelity.images import InMemory
+from fpd_bench.evals.fidelity.image_streams import InMemory
 from fpd_bench.tracks.digits import data, files
 from fpd_bench.tracks.digits.fidelity import PARTS, compare, real_images
 from fpd_bench.tracks.digits.track import DigitsTrack

@@ -5,8 +5,8 @@ import textwrap
 from collections.abc import Callable, Iterable, Mapping
 
 from fpd_bench.config.schema import RunConfig
-from fpd_bench.costs.card import GPUS, Asked, Gpu
-from fpd_bench.costs.estimate import Estimate, estimate, precision_of
+from fpd_bench.costs.gpu_choice import GPUS, Asked, Gpu
+from fpd_bench.costs.run_cost import RunCost, estimate, precision_of
 from fpd_bench.errors import ConfigError
 
 DEFAULT = "A100-80GB"
@@ -56,7 +56,7 @@ def figure(number: float) -> str:
     return f"{number:.{int(digits.partition('e-')[2]) + 2}f}".rstrip("0") if "e-" in digits else digits
 
 
-def _row(one: Estimate, gpu: Gpu) -> str:
+def _row(one: RunCost, gpu: Gpu) -> str:
     if one.reason:
         return "not estimated, see below"
     step = (f"{one.steps:,}", figure(sum(one.flops.values()) / 1e12), figure(one.seconds)) if one.flops else ("",) * 3
@@ -69,7 +69,7 @@ def _cells(words: Iterable[str]) -> str:
     return "  ".join(f"{word:>{max(len(head), 7)}}" for word, head in zip(words, HEADS, strict=True))
 
 
-def _way_out(one: Estimate) -> str:
+def _way_out(one: RunCost) -> str:
     if one.fits:
         return ""
     if one.micro_batch:
@@ -78,7 +78,7 @@ def _way_out(one: Estimate) -> str:
 
 
 def _shared(
-    head: str, words: Callable[[Estimate], str], found: Mapping[str, Estimate], names: Mapping[str, str]
+    head: str, words: Callable[[RunCost], str], found: Mapping[str, RunCost], names: Mapping[str, str]
 ) -> list[str]:
     """A line for all runs of which the same words are true."""
     told: dict[str, dict[str, None]] = {}
@@ -89,19 +89,19 @@ def _shared(
     return [part for line in lines for part in wrap.wrap(line)]
 
 
-def _step(one: Estimate) -> str:
+def _step(one: RunCost) -> str:
     parts = [f"{part} {figure(count / 1e12)}" for part, count in one.flops.items()]
     return f"{', '.join(parts)}; noise on the CPU {figure(one.noise_seconds)} s" if parts else ""
 
 
-def _image(one: Estimate) -> str:
+def _image(one: RunCost) -> str:
     return ", ".join(
         f"{name} {share.calls} x {figure(share.flops / share.calls / 1e12)} in {share.precision}"
         for name, share in one.shares.items()
     )
 
 
-SHARED: dict[str, Callable[[Estimate], str]] = {
+SHARED: dict[str, Callable[[RunCost], str]] = {
     "Not estimated,": lambda one: one.reason,
     "Over {:g} GB,": _way_out,
     "TFLOP/step of": _step,
@@ -109,7 +109,7 @@ SHARED: dict[str, Callable[[Estimate], str]] = {
 }
 
 
-def _total(found: Iterable[Estimate], name: str) -> str:
+def _total(found: Iterable[RunCost], name: str) -> str:
     ones = list(found)
     training, evaluation = sum(one.training_hours for one in ones), sum(one.evaluation_hours for one in ones)
     parts = f"training {figure(training)}, images and scores {figure(evaluation)}"

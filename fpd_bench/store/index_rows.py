@@ -7,7 +7,7 @@ from typing import Any
 
 from fpd_bench.metrics import OVERALL
 from fpd_bench.records import layout, scores
-from fpd_bench.records.status import ENDINGS
+from fpd_bench.records.run_status import ENDINGS
 
 SERIES_POINTS = 200  # per run and name: enough for a curve
 

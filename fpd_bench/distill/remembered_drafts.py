@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 
-class Memory:
+class RememberedDrafts:
     """The last `size` drafts, oldest first: a queue."""
 
     def __init__(self, size: int):

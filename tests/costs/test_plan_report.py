@@ -12,15 +12,15 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from fpd_bench import sweep
 from fpd_bench.config.compose import compose
-from fpd_bench.costs.card import GPUS, Asked, Gpu, split_plan
-from fpd_bench.costs.estimate import NUMBER_SECONDS, SCORERS_GB, SUITE_ITEMS, estimate
+from fpd_bench.costs.gpu_choice import GPUS, Asked, Gpu, split_plan
 from fpd_bench.costs.meter import look
-from fpd_bench.costs.report import figure, refuse_too_big, report
-from fpd_bench.costs.step import Memory, step_cost
+from fpd_bench.costs.plan_report import figure, refuse_too_big, report
+from fpd_bench.costs.run_cost import NUMBER_SECONDS, SCORERS_GB, SUITE_ITEMS, estimate
+from fpd_bench.costs.step import TrainingMemory, step_cost
 from fpd_bench.distill import drafting, refinement
 from fpd_bench.distill.trainer import Training
 from fpd_bench.errors import ConfigError, UnknownName
-from fpd_bench.evals.geneval.prompts import geneval_rows
+from fpd_bench.evals.geneval.prompt_grammar import geneval_rows
 from fpd_bench.registry import tracks
 from fpd_bench.tracks.geneval import validation_rows
 
@@ -102,7 +102,7 @@ def test_a_run_that_does_not_fit_is_priced_with_the_micro_batch_that_does():
 
 
 def test_what_takes_the_whole_batch_at_once_does_not_shrink_with_the_micro_batch():
-    memory = Memory(fixed=100, per_draft=1, at_once=3, graph=10)
+    memory = TrainingMemory(fixed=100, per_draft=1, at_once=3, graph=10)
     assert memory.of(batch=8, micro=8) == 100 + 8 + 80 + 24  # the graph, and what is done beside it
     assert memory.of(batch=8, micro=4) == 100 + 8 + 40
     assert memory.of(batch=8, micro=1) == 100 + 8 + 24  # all at once is more than one image's graph
