@@ -209,12 +209,12 @@ def test_many_ingests_at_once_end_in_one_whole_index(results):
 
 def test_a_killed_ingest_leaves_whole_runs_that_the_next_one_completes(results):
     code = (
-        "import os, sys; from pathlib import Path; from fpd_bench.store import batch, ingest, schema\n"
-        "real, calls = schema.insert, []\n"
+        "import os, sys; from pathlib import Path; from fpd_bench.store import batch, ingest, index_schema\n"
+        "real, calls = index_schema.insert, []\n"
         "def insert(c, t, rows):\n"
         "    calls.append(t); real(c, t, rows)\n"
         "    if len(calls) == 15: os._exit(9)\n"
-        "batch.ROWS, schema.insert = 1, insert; ingest.ingest(Path(sys.argv[1]))"
+        "batch.ROWS, index_schema.insert = 1, insert; ingest.ingest(Path(sys.argv[1]))"
     )
     assert subprocess.run([sys.executable, "-c", code, str(results)], check=False).returncode == 9
     assert 0 < len(statuses(results)) < 6
