@@ -112,7 +112,7 @@ def _looker(asked: argparse.Namespace) -> "Callable[[], SweepPlan]":
     from fpd_bench.config.spec import load_sweep
 
     sweep = load_sweep(asked.what, split_executor(asked.overrides)[1], here=False)
-    return lambda: sweep_plan.plan(sweep, asked.results)
+    return lambda: sweep_plan.plan(sweep_plan.begun(sweep, asked.results), asked.results)
 
 
 def _seconds(text: str) -> float:

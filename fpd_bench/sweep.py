@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 
 from fpd_bench.cli import Parser, leave
 from fpd_bench.errors import ConfigError, FpdError
+from fpd_bench.records import layout
 from fpd_bench.store import address
 
 if TYPE_CHECKING:
@@ -84,27 +85,56 @@ def _sweep(asked: argparse.Namespace) -> int:
         print(executor.cancel(sweep, asked.results), file=sys.stderr)
         return 0
     _say(executor.check(sweep, asked.detach))
-    plan = sweep_plan.plan(sweep, asked.results)
-    print(f"{sweep.title}: {plan.sentence(len(sweep.cells))}", file=sys.stderr)
     if asked.dry_run:
-        return _dry_run(asked, sweep, plan, executor, priced)
-    _bring_up_to_date(asked)  # a wrong address is told before the work, not after it
-    if plan.todo:
-        code = _work(asked, sweep, plan, executor, priced)
+        return _dry_run(asked, sweep, executor, priced)
+    _bring_up_to_date(asked, sweep)  # a wrong address is told before the work, not after it
+    while True:
+        now = _asked_by_now(asked, sweep)
+        plan = sweep_plan.plan(now, asked.results)
+        print(f"{sweep.title}: {plan.sentence(len(now.cells))}{_at_look(now, sweep)}", file=sys.stderr)
+        if not plan.todo:
+            return _conclude(asked, now)
+        code = _work(asked, now, plan, executor, priced)
         if code is not None:
             return code
-    return _conclude(asked, sweep)
+        if not sweep.looks or sweep_plan.plan(now, asked.results).missing:
+            return _conclude(asked, now)
+        _bring_up_to_date(asked, sweep)
 
 
-def _dry_run(
-    asked: argparse.Namespace, sweep: "Sweep", plan: "SweepPlan", executor: "Executor", priced: "Asked"
-) -> int:
+def _asked_by_now(asked: argparse.Namespace, sweep: "Sweep") -> "Sweep":
+    """Leave out the seeds that no open claim has asked for, in a sweep with looks."""
+    if not sweep.looks:
+        return sweep
+    from fpd_bench.reporting import open_claims
+    from fpd_bench.store.query import Store
+
+    if not asked.url and not (asked.results / layout.INDEX).is_file():
+        return open_claims.asked_for(sweep, None)
+    with Store(asked.results, asked.url) as store:
+        return open_claims.asked_for(sweep, store)
+
+
+def _at_look(now: "Sweep", sweep: "Sweep") -> str:
+    """Say how many runs may follow, in a sweep with looks."""
+    rest = len(sweep.runs()) - len(now.runs())
+    return f"; up to {rest} more if claims stay open" if rest else ""
+
+
+def _dry_run(asked: argparse.Namespace, whole: "Sweep", executor: "Executor", priced: "Asked") -> int:
     """Say what would run, what it would cost, and what is missing on this machine."""
     from fpd_bench.assets.missing import refuse
     from fpd_bench.costs import plan_report as costs
+    from fpd_bench.costs import runs_of_looks
+    from fpd_bench.runs.execute import sweep_plan
     from fpd_bench.runs.execute.preflight import check_machine, missing_files
 
+    sweep = _asked_by_now(asked, whole)
+    plan = sweep_plan.plan(sweep, asked.results)
+    print(f"{sweep.title}: {plan.sentence(len(sweep.cells))}{_at_look(sweep, whole)}", file=sys.stderr)
     print(plan.table(), end="")
+    if whole.looks:
+        print(runs_of_looks.count(whole).sentence(whole))
     text = executor.preview(sweep, plan, asked.results)
     print(text, end="\n" if text else "")
     todo = plan.to_do(sweep)
@@ -149,7 +179,7 @@ def _conclude(asked: argparse.Namespace, sweep: "Sweep") -> int:
     from fpd_bench.runs.execute import sweep_plan
     from fpd_bench.runs.watch.row_scores import render, row_scores
 
-    _bring_up_to_date(asked)
+    _bring_up_to_date(asked, sweep)
     print(render(row_scores(sweep, lambda run_id: sweep_plan.open_run(asked.results, run_id)), sweep.metric))
     after = sweep_plan.plan(sweep, asked.results)
     if after.missing:
@@ -167,9 +197,10 @@ def _say(text: str) -> None:
     print(text, end="\n" if text else "", file=sys.stderr)
 
 
-def _bring_up_to_date(asked: argparse.Namespace) -> None:
-    """The index, if the command line or FPD_STORE_URL names one; the report does so with the default one."""
-    if asked.url:
+def _bring_up_to_date(asked: argparse.Namespace, sweep: "Sweep") -> None:
+    """Ingest the results, if the command line or FPD_STORE_URL names an index, or if the seeds depend on it; the
+    report does so in any case."""
+    if asked.url or (sweep.looks and (asked.results / layout.RUNS).is_dir()):
         from fpd_bench.store.ingest import ingest
 
         os.environ.pop(address.VARIABLE, None)  # workers and jobs never open it

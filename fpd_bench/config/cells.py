@@ -1,6 +1,7 @@
 """A sweep worked out: tables of rows, and the cells behind them, each with its RunConfig."""
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Sweep:
-    """Everything a sweep file asks for under one profile."""
+    """Everything a sweep file asks for under one profile. seeds: all that may be trained, in their order."""
 
     name: str
     title: str
@@ -57,6 +58,7 @@ class Sweep:
     profile: str
     tables: tuple[Table, ...]
     path: Path
+    looks: tuple[int, ...] = ()  # how many of the seeds each look has; () where all are trained from the beginning
 
     @property
     def cells(self) -> list[Cell]:
@@ -66,3 +68,8 @@ class Sweep:
         """{run id: configuration}: every distinct run once, seed by seed, so that each row soon has a first number."""
         ordered = sorted(self.cells, key=lambda cell: self.seeds.index(cell.seed))
         return {cell.run_id: cell.config for cell in ordered}
+
+    def only(self, chosen: Callable[[Cell], bool]) -> "Sweep":
+        """Keep the cells that are chosen, and every table and row."""
+        tables = [replace(table, cells=tuple(filter(chosen, table.cells))) for table in self.tables]
+        return replace(self, tables=tuple(tables))

@@ -16,13 +16,8 @@ from fpd_bench.config.compose import Override, based, parse
 from fpd_bench.config.fields import check_name
 from fpd_bench.config.identity import reads
 from fpd_bench.config.metric_check import check_metric
-from fpd_bench.config.sweep_file import (
-    DEFAULT_PROFILE,
-    Claim,
-    SweepFile,
-    check_seeds,
-    read_sweep_file,
-)
+from fpd_bench.config.seeds import Seeds, check_seeds
+from fpd_bench.config.sweep_file import DEFAULT_PROFILE, Claim, SweepFile, read_sweep_file
 from fpd_bench.config.table_builder import TableBuilder, refuse_execution_axis, refuse_seed
 from fpd_bench.errors import ConfigError, UnknownName
 
@@ -45,16 +40,28 @@ def load_sweep(path: str | Path, overrides: Sequence[str] = (), here: bool = Tru
         refuse_seed(override.key, "the command line", "seeds=[0,1]")
         refuse_execution_axis(override, "the command line")
     base = based(_base(file, profile))
-    builders = [TableBuilder(file, spec, profile, base, given, seeds) for spec in file.tables]
+    builders = [TableBuilder(file, spec, profile, base, given, seeds.numbers) for spec in file.tables]
     tables = tuple(table for builder in builders for table in builder.tables())
-    sweep = Sweep(file.name, file.title, file.metric, seeds, profile, tables, file.path)
+    sweep = Sweep(file.name, file.title, file.metric, seeds.numbers, profile, tables, file.path, seeds.looks)
+    sweep = _without_idle_looks(sweep)
     check_metric(sweep)
     _refuse_unread_axes(sweep, [override.key for override in given if override.is_axis])
     if here:
         for cell in sweep.cells:
-            if cell.seed == seeds[0]:
+            if cell.seed == seeds.numbers[0]:
                 require_files(cell.config)
     return sweep
+
+
+def _without_idle_looks(sweep: Sweep) -> Sweep:
+    """Keep the first look only of rows that no claim is about: nothing can ask for more of their seeds."""
+    if not sweep.looks:
+        return sweep
+    first = set(sweep.seeds[: sweep.looks[0]])
+    claimed = {
+        (table.id, row) for table in sweep.tables for claim in table.claims for row in (claim.better, claim.worse)
+    }
+    return sweep.only(lambda cell: cell.seed in first or (cell.table_id, cell.row_id) in claimed)
 
 
 def _refuse_unread_axes(sweep: Sweep, keys: list[str]) -> None:
@@ -84,12 +91,12 @@ def _profile(file: SweepFile, asked: Override | None) -> str:
     return name
 
 
-def _seeds(file: SweepFile, asked: Override | None) -> tuple[int, ...]:
+def _seeds(file: SweepFile, asked: Override | None) -> Seeds:
     if asked is None:
         return file.seeds
     words = ",".join(text.partition("=")[2] for text in asked.texts).strip("[]")
     try:
-        return check_seeds([int(word) for word in words.split(",")], "the command line")
+        return Seeds(check_seeds([int(word) for word in words.split(",")], "the command line"))
     except ValueError:
         raise ConfigError(f"seeds must be whole numbers, like seeds=[0,1,2]; got {words!r}.") from None
 

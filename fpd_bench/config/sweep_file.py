@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from fpd_bench import metrics
-from fpd_bench.config.schema import MOST_SEED
+from fpd_bench.config.seeds import Seeds, read_seeds
 from fpd_bench.config.written import Written, read_yaml
 from fpd_bench.errors import ConfigError, UnknownName
 
@@ -60,7 +60,7 @@ class SweepFile:
     name: str
     title: str
     metric: str
-    seeds: tuple[int, ...]
+    seeds: Seeds
     profiles: dict[str, list[str]] = field(default_factory=dict)
     tables: tuple[TableSpec, ...] = ()
 
@@ -81,20 +81,10 @@ def read_sweep_file(path: Path) -> SweepFile:
         raise ConfigError(f"{path} has no tables.")
     _unique([table.id for table in tables], "table id", str(path))
     name = top.text("name", path.stem)
-    seeds = check_seeds(top.get("seeds", list, [0]), str(path))
+    seeds = read_seeds(top.get("seeds", (list, dict), [0]), str(path))
     read = SweepFile(path, name, top.text("title", name), metric, seeds, profiles, tuple(tables))
     top.finish()
     return read
-
-
-def check_seeds(seeds: list[Any], where: str) -> tuple[int, ...]:
-    """Distinct whole numbers >= 0, at least one. Raises ConfigError."""
-    right = all(isinstance(seed, int) and not isinstance(seed, bool) and 0 <= seed <= MOST_SEED for seed in seeds)
-    if not seeds or not right or len(set(seeds)) < len(seeds):
-        raise ConfigError(
-            f"{where}: seeds must be distinct whole numbers from 0 to {MOST_SEED}, like [0, 1, 2]; got {seeds}."
-        )
-    return tuple(int(seed) for seed in seeds)
 
 
 def _load(path: Path) -> Any:

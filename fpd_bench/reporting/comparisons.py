@@ -33,14 +33,24 @@ class Pairs:
         try:
             if a.score is None or b.score is None:
                 return None
-            if set_metrics.of_all_images(self._table.metric):
-                return set_metrics.compare(a, b, self._table.metric)
-            assert a.scores is not None and b.scores is not None  # a row with a score of items has them
-            return statistics.compare(a.scores, b.scores, f"{a.label} v {b.label}")
+            if not self._table.looks:
+                return self._of_seeds(a, b, None)
+            common = min(len(a.seeds), len(b.seeds))
+            looks = [look for look in self._table.looks if look <= common]
+            at_looks = [self._of_seeds(a, b, frozenset(self._table.seeds[:look])) for look in looks]
+            return statistics.over_looks(at_looks, self._table.looks)
         except ConfigError as error:
             if str(error) not in self._table.notes:
                 self._table.notes.append(str(error))
             return None
+
+    def _of_seeds(self, a: RowResult, b: RowResult, chosen: frozenset[int] | None) -> Comparison:
+        """A minus B of the chosen seeds, or of all."""
+        if set_metrics.of_all_images(self._table.metric):
+            return set_metrics.compare(a, b, self._table.metric, chosen)
+        assert a.scores is not None and b.scores is not None  # a row with a score of items has them
+        ours, theirs = (s if chosen is None else s.of_seeds(chosen) for s in (a.scores, b.scores))
+        return statistics.compare(ours, theirs, f"{a.label} v {b.label}")
 
 
 def to_baseline(table: TableResult, pairs: Pairs, baseline_id: str | None) -> None:
@@ -76,14 +86,14 @@ def _comparable(table: TableResult) -> list[RowResult]:
     groups: dict[Hashable, list[RowResult]] = {}
     for row in table.rows:
         if row.score is not None and len(row.seeds) > 1:
-            groups.setdefault(_bench(row), []).append(row)
+            groups.setdefault(_bench(row, bool(table.looks)), []).append(row)
     ranked = sorted(groups.values(), key=len, reverse=True)
     return next((g for g in ranked if table.baseline in [row.label for row in g]), ranked[0] if ranked else [])
 
 
-def _bench(row: RowResult) -> Hashable:
-    seeds = tuple(seed.seed for seed in row.seeds)
-    return (seeds, row.protocol) if row.scores is None else (seeds, row.scores.prompts, row.scores.values.shape)
+def _bench(row: RowResult, looks: bool) -> Hashable:
+    seeds = None if looks else tuple(seed.seed for seed in row.seeds)
+    return (seeds, row.protocol) if row.scores is None else (seeds, row.scores.prompts, row.scores.values.shape[1:])
 
 
 def judge(table: TableResult, pairs: Pairs, claims: "Sequence[Claim]") -> list[ClaimResult]:

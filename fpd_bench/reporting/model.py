@@ -116,6 +116,7 @@ class ClaimResult:
     p_holm: float | None
     verdict: str
     outlook: Outlook | None = None
+    decided_at: int | None = None  # seeds at the look that decided it, where a sweep has looks
 
 
 @dataclass
@@ -135,6 +136,9 @@ class TableResult:
     teacher: float | None = None
     floor: Floor | None = None
     notes: list[str] = field(default_factory=list)
+    looks: tuple[int, ...] = ()  # numbers of seeds at which the rows are compared, () if once
+    seeds: tuple[int, ...] = ()  # of the sweep, in the order in which looks take them
+    unfinished: int = 0  # runs that are asked for by now and have no result
 
     @property
     def comparable(self) -> bool:

@@ -5,7 +5,7 @@ nothing without its protocol (evaluator, features, reference, number of images):
 printed with a note, and never compared.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 from fpd_bench import metrics
@@ -73,13 +73,21 @@ def row_result(row: "Row", cells: dict[int, "Cell"], runs: dict[str, Run], numbe
     return result
 
 
-def compare(a: RowResult, b: RowResult, metric: str) -> Comparison:
-    """A minus B, paired by seed. Raises ConfigError for other protocols, other seeds, or fewer than two."""
+def compare(a: RowResult, b: RowResult, metric: str, chosen: Collection[int] | None = None) -> Comparison:
+    """Give A minus B, paired by seed, of the chosen seeds or of all. Raises ConfigError for other protocols, other
+    seeds, or fewer than two."""
     if a.protocol != b.protocol:
         raise ConfigError(
             f"{a.label} ({a.protocol}) and {b.label} ({b.protocol}) have {metric} of different protocols: not compared."
         )
-    ours, theirs = ({seed.seed: seed.score for seed in row.seeds if seed.score is not None} for row in (a, b))
+    ours, theirs = (
+        {
+            seed.seed: seed.score
+            for seed in row.seeds
+            if seed.score is not None and (chosen is None or seed.seed in chosen)
+        }
+        for row in (a, b)
+    )
     return statistics.compare_wholes(ours, theirs, f"{a.label} and {b.label}, {metric}")
 
 

@@ -7,7 +7,7 @@ from collections.abc import Collection
 import pandas as pd
 
 from fpd_bench import metrics
-from fpd_bench.evals.statistics import Estimate
+from fpd_bench.evals.statistics import Estimate, constant_level
 from fpd_bench.reporting import set_metrics
 from fpd_bench.reporting.latex import to_latex
 from fpd_bench.reporting.model import RowResult, TableResult
@@ -91,7 +91,7 @@ def _difference(row: RowResult, places: int) -> str:
 
 def claims_frame(table: TableResult) -> pd.DataFrame:
     """The paper's claims: published difference, ours, test and verdict."""
-    metric = metrics.shown(table.metric)
+    metric, most = metrics.shown(table.metric), max(table.looks, default=0)
     return pd.DataFrame(
         [
             {
@@ -100,7 +100,7 @@ def claims_frame(table: TableResult) -> pd.DataFrame:
                 "Ours Δ": estimate_text(claim.ours.difference, "+", metric.digits) if claim.ours else NONE,
                 "p": p_text(claim.p),
                 "p Holm": p_text(claim.p_holm),
-                "Verdict": claim.verdict,
+                "Verdict": claim.verdict + (f" at {claim.decided_at} of {most} seeds" if claim.decided_at else ""),
             }
             for claim in table.claims
         ],
@@ -231,9 +231,22 @@ def notes(table: TableResult) -> list[str]:
             f"against the other prompts of the same tasks ({', '.join(metrics.shown(task).label for task in tasks)}). "
             "Training scenes of other tasks may show a withheld relation without naming it."
         )
-    said += outlook_notes(table) + table.notes
+    said += _looks(table) + outlook_notes(table) + table.notes
     data = f"{finished} of {planned} runs finished; data {table.content}."
     return [*said, f"Profile {table.profile}; suite {table.suite or 'none yet'}; {data}"]
+
+
+def _looks(table: TableResult) -> list[str]:
+    """Say how seeds were added, in a table with looks."""
+    if not table.looks:
+        return []
+    looks = ", ".join(map(str, table.looks))
+    text = (
+        f"Seeds until decided: rows are compared after {looks} seeds, those of open claims only. Each look has the "
+        f"same level, {constant_level(table.looks):.3f}, so that all looks together are wrong as seldom as one test of "
+        "0.05; intervals of differences are at that level, p is that of all looks."
+    )
+    return [f"{text} {table.unfinished} runs of the look under way have no result yet." if table.unfinished else text]
 
 
 def bold_cells(table: TableResult) -> list[tuple[int, str]]:

@@ -164,7 +164,7 @@ WRONG_FILE = {
         '"optim.steps=1,2"',
     ),
     "is not YAML": ("name: demo", "name: [demo"),
-    "must be a list; got 'abc'": ("seeds: [0, 1]", "seeds: abc"),
+    "must be a list or a mapping of key: value; got 'abc'": ("seeds: [0, 1]", "seeds: abc"),
     "must be a mapping": ("  - id: a", "  - a\n  - id: a"),
     "'execution.threads' in": (GRID, '["execution.threads=1,2"]'),
 }

@@ -24,4 +24,4 @@ def may_be_best(rows: Sequence[Row], compare: Callable[[Row, Row], Comparison], 
 
 
 def _beats(gap: Comparison, way: int, rows: int) -> bool:
-    return way * float(gap.mean.value) > 0 and bool(gap.mean.rejects(0.0, 2 * ALPHA / (rows - 1)))
+    return way * float(gap.decisive().value) > 0 and gap.rejects(0.0, 2 * ALPHA / (rows - 1))

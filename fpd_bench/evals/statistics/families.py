@@ -33,4 +33,4 @@ def verdict(ours: Comparison | None, way: int, margin: float, p_adjusted: float 
         return NOT_TESTED
     if p_adjusted >= ALPHA:
         return UNDECIDED
-    return REPRODUCED if way * float(ours.mean.value) > -margin else CONTRADICTED
+    return REPRODUCED if way * float(ours.decisive(-way * margin).value) > -margin else CONTRADICTED

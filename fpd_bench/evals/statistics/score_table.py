@@ -74,6 +74,11 @@ class Scores:
         """[S]: the overall score of each seed."""
         return self.prompt_means @ self.weights
 
+    def of_seeds(self, chosen: Collection[int]) -> "Scores":
+        """Keep the runs of some of the seeds, in their order."""
+        keep = [s for s, seed in enumerate(self.seeds) if seed in chosen]
+        return Scores(self.values[keep], tuple(self.seeds[s] for s in keep), self.prompts, self.tasks)
+
     def of_task(self, task: str) -> "Scores":
         """The same runs on the prompts of one task."""
         return self.of_prompts({prompt for prompt, name in zip(self.prompts, self.tasks, strict=True) if name == task})

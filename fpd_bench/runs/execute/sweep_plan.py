@@ -90,6 +90,14 @@ def plan(sweep: Sweep, results: Path) -> SweepPlan:
     return SweepPlan(labels, states, len(sweep.cells))
 
 
+def begun(sweep: Sweep, results: Path) -> Sweep:
+    """Leave out the later looks' runs that nobody has asked for yet."""
+    if not sweep.looks:
+        return sweep
+    first = set(sweep.seeds[: sweep.looks[0]])
+    return sweep.only(lambda cell: cell.seed in first or open_run(results, cell.run_id).path.is_dir())
+
+
 def everything(results: Path) -> SweepPlan:
     """Look at every run there is, whichever sweep asked for it, in the order in which they were made."""
     runs = {path.name: RunDir(path) for path in (results / layout.RUNS).glob("*") if path.is_dir()}

@@ -62,3 +62,16 @@ def test_a_row_may_be_the_best_until_another_one_beats_it():
     assert stats.may_be_best(list(rows), compare, way=1) == ["a", "b"]
     assert stats.may_be_best(list(rows), compare, way=-1) == ["c"]
     assert stats.may_be_best(["b"], compare, way=1) == ["b"]
+
+
+def test_the_more_rows_there_are_the_more_it_takes_to_leave_the_best_set():
+    """With k rows each of the k - 1 others may beat the best by mistake with probability .05 / (k - 1), one-sided."""
+    rows = {"best": [0.5, 0.52, 0.48], "worse": [0.45, 0.44, 0.455]}
+    rows |= {f"same {n}": [0.5, 0.52, 0.48] for n in range(4)}
+
+    def compare(one, other):
+        return stats.compare(of_seeds(rows[one]), of_seeds(rows[other]))
+
+    assert 0.02 < compare("best", "worse").p < 0.1  # the levels of six rows and of two
+    assert stats.may_be_best(["best", "worse"], compare, way=1) == ["best"]
+    assert stats.may_be_best(list(rows), compare, way=1) == list(rows)

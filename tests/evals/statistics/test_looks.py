@@ -3,9 +3,12 @@
 import numpy as np
 import pytest
 import scipy.stats
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fpd_bench.errors import ConfigError
 from fpd_bench.evals import statistics as stats
+from tests.evals.statistics.tables import of_seeds
 
 LOOKS = (3, 5, 8)
 
@@ -45,3 +48,36 @@ def test_looks_that_do_not_grow_are_refused(looks):
 def test_more_p_than_looks_are_refused():
     with pytest.raises(ConfigError, match="expected 1 to 3"):
         stats.sequential_p([0.1] * 4, LOOKS)
+
+
+@given(st.lists(st.floats(-0.2, 0.2), min_size=8, max_size=8), st.integers(1, 3))
+def test_the_interval_of_several_looks_excludes_zero_exactly_when_their_p_is_small(gaps, looked):
+    ours = stats.over_looks(
+        [stats.compare(of_seeds(gaps[:look]), of_seeds([0.0] * look)) for look in LOOKS[:looked]], LOOKS
+    )
+    assert ours.difference.excludes(0.0) == (ours.p < stats.ALPHA)
+    turned = ours.turned()
+    assert turned.p == ours.p and turned.difference.value == -ours.difference.value
+
+
+def test_a_claim_that_an_early_look_decided_stays_decided_with_its_own_interval():
+    sure, then_lost = [0.1, 0.101, 0.099], [0.1, 0.101, 0.099, -0.4, 0.3]
+    early, late = (stats.compare(of_seeds(gaps), of_seeds([0.0] * len(gaps))) for gaps in (sure, then_lost))
+    ours = stats.over_looks([early, late], LOOKS)
+    assert late.p > stats.ALPHA > ours.p
+    assert ours.difference.value == early.difference.value and ours.per_seed == late.per_seed
+    assert (
+        stats.verdict(ours, 1, 0.0, ours.p) == "reproduced" and stats.verdict(ours, -1, 0.0, ours.p) == "contradicted"
+    )
+
+
+def test_looks_cost_level():
+    ours = stats.compare(of_seeds([0.1, 0.12, 0.07]), of_seeds([0.0] * 3))
+    looked = stats.over_looks([ours], LOOKS)
+    assert looked.p > ours.p and looked.difference.low < ours.difference.low
+
+
+def test_more_comparisons_than_looks_are_refused():
+    one = stats.compare(of_seeds([0.1, 0.2]), of_seeds([0.0, 0.0]))
+    with pytest.raises(ConfigError, match="expected 1 to 1"):
+        stats.over_looks([one, one], [2])

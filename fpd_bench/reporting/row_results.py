@@ -1,0 +1,139 @@
+"""A row's runs as numbers. Rows are complete or they have no mean: a missing, diverged or unequal run is named, never
+averaged away."""
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from fpd_bench import metrics
+from fpd_bench.errors import ConfigError, UnknownName
+from fpd_bench.evals import statistics
+from fpd_bench.evals.statistics import Scores
+from fpd_bench.reporting import set_metrics
+from fpd_bench.reporting.model import Novelty, RowResult, SeedResult
+from fpd_bench.store.query import Store
+
+if TYPE_CHECKING:
+    from fpd_bench.config.spec import Cell, Row, Table
+
+
+class RowMaker:
+    """Makes the rows of a table from what the index holds of its runs; asks the index once.
+
+    suite: the one the table speaks of, the first by name if its runs have several; protocols: {id: protocol} of the
+    numbers of whole sets, empty for a metric of items.
+    """
+
+    def __init__(self, table: "Table", metric: str, store: Store):
+        self._metric, self._store = metric, store
+        self.run_ids = list(dict.fromkeys(cell.run_id for cell in table.cells))
+        self._runs = store.runs(self.run_ids)
+        self.suite = next(iter(store.suites(self.run_ids)), None)
+        self.protocols: dict[str, dict[str, Any]] = {}
+        if set_metrics.of_all_images(metric):
+            self._numbers, self.protocols = set_metrics.numbers_of(store, self.run_ids, self.suite or "")
+        else:
+            self._frames = _per_run(store.scores(self.run_ids, self.suite)) if self.suite else {}
+
+    def __call__(self, row: "Row", cells: dict[int, "Cell"]) -> RowResult:
+        """Make the row of these cells, {seed: cell}. Raises UnknownName if its suite has no such metric."""
+        if set_metrics.of_all_images(self._metric):
+            made = set_metrics.row_result(row, cells, self._runs, self._numbers, self._metric)
+        else:
+            made = self._of_items(row, cells)
+        made.numbers, made.shown = row.numbers, row.shown
+        made.state = _state(made.seeds) if made.state == "ok" else made.state
+        if made.scores is not None:
+            self._measure(made)
+        return made
+
+    def _of_items(self, row: "Row", cells: dict[int, "Cell"]) -> RowResult:
+        seeds: list[SeedResult] = []
+        scored, tasks = {}, dict[str, str]()
+        for seed, cell in sorted(cells.items()):
+            status = self._runs[cell.run_id].status if cell.run_id in self._runs else "missing"
+            value = None
+            if status == "done" and cell.run_id in self._frames:
+                scored[seed], tasks = self._frames[cell.run_id]
+                alone = Scores.collect({seed: scored[seed]}, tasks, row.label)
+                value = float(_select(alone, self._metric).per_seed[0])
+            seeds.append(SeedResult(seed, cell.run_id, status, value))
+        result = RowResult(row.id, row.label, row.published, seeds, _state(seeds))
+        if result.state == "ok":
+            try:
+                result.scores = Scores.collect(scored, tasks, row.label)
+            except ConfigError:
+                result.state = "unequal images"
+        return result
+
+    def _measure(self, row: RowResult) -> None:
+        """Fill the row's score, its tasks and what is novel in it."""
+        full = row.scores
+        assert full is not None
+        row.scores = _select(full, self._metric)
+        row.score = statistics.score(row.scores)
+        for task in metrics.ordered(full.tasks):
+            row.tasks[task] = statistics.score(full.of_task(task))
+        row.novelty = _novelty(full, self._novel_items(row.seeds[0].run_id))
+
+    def _novel_items(self, run_id: str) -> set[str]:
+        """List the items that the suite itself marked as novel; a run knows it from its detail."""
+        items = self._store.frame("items", [run_id], suite=self.suite, replicate=0)
+        return {item for item, detail in zip(items.item_id, items.detail, strict=True) if (detail or {}).get("novel")}
+
+
+def cells_by_seed(table: "Table", row: "Row") -> dict[int, "Cell"]:
+    """List {seed: cell} of a row. Raises ConfigError if it has two runs for a seed."""
+    cells: dict[int, Cell] = {}
+    for cell in table.cells:
+        if cell.row_id != row.id:
+            continue
+        if cell.seed in cells and cells[cell.seed].run_id != cell.run_id:
+            raise ConfigError(
+                f"Row '{row.id}' of table '{table.id}' selects runs {cells[cell.seed].run_id} and {cell.run_id} for "
+                f"seed {cell.seed}. Narrow its `where` to one cell per seed."
+            )
+        cells[cell.seed] = cell
+    return cells
+
+
+def _per_run(frame: pd.DataFrame) -> dict[str, tuple[dict[tuple[str, int], float], dict[str, str]]]:
+    """Sort scores into run_id -> ({(item, replicate): score}, {item: task})."""
+    found = {}
+    for run_id, part in frame.groupby("run_id"):
+        keys = zip(part.item_id, part.replicate, strict=True)
+        scores = dict(zip(keys, part.score, strict=True))
+        found[str(run_id)] = (scores, dict(zip(part.item_id, part.task, strict=True)))
+    return found
+
+
+def _state(seeds: list[SeedResult]) -> str:
+    """Say ok, or what is wrong with how many of the row's runs."""
+    counts = Counter(seed.status for seed in seeds if seed.score is None)
+    diverged = counts.pop("diverged", 0)
+    parts = [f"diverged ({diverged} of {len(seeds)})"] if diverged else []
+    if missing := sum(counts.values()):
+        seen = ", ".join(f"{n} {status}" for status, n in sorted(counts.items()) if status != "missing")
+        parts.append(f"missing ({missing} of {len(seeds)}{': ' + seen if seen else ''})")
+    return ", ".join(parts) or ("ok" if seeds else "published only")
+
+
+def _select(scores: Scores, metric: str) -> Scores:
+    if metric == metrics.OVERALL:
+        return scores
+    if metric not in scores.tasks:
+        raise UnknownName("metric", metric, {metrics.OVERALL, *scores.tasks}, "the sweep")
+    return scores.of_task(metric)
+
+
+def _novelty(scores: Scores, novel: set[str]) -> Novelty | None:
+    """Compare novel with known items within the tasks that have both: elsewhere there is nothing to compare."""
+    first = scores.of_prompts(novel)
+    rest = scores.of_prompts(set(scores.prompts) - novel)
+    tasks = set(first.tasks) & set(rest.tasks)
+    if not tasks:
+        return None
+    chosen = {prompt for prompt, task in zip(scores.prompts, scores.tasks, strict=True) if task in tasks}
+    a, b = first.of_prompts(chosen), rest.of_prompts(chosen)
+    return Novelty(statistics.score(a), statistics.score(b), statistics.gap(a, b), tuple(metrics.ordered(a.tasks)))
