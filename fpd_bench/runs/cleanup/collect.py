@@ -52,7 +52,7 @@ class CleanupPlan:
         return sum(found.bytes for found in self.found)
 
     def text(self) -> str:
-        """One line per thing to remove, then what is kept and why, then the sum."""
+        """List each thing to remove on a line, then what is kept and why, then the sum."""
         lines = [f"{size(found.bytes):>9}  {found.path}  {found.why}" for found in self.found]
         lines += [f"kept: {count} {why}" for why, count in sorted(self.kept.items())]
         counts = Counter(found.kind for found in self.found)
@@ -77,7 +77,9 @@ class Removed:
 
 
 def plan(results: Path, sweeps: Sequence[str]) -> CleanupPlan:
-    """Look, and write nothing. sweeps: files and overrides, see `needs`. Raises ConfigError."""
+    """Look for what can be removed in `results`, and write nothing. sweeps: files and overrides, see `wanted_runs`.
+    Raises ConfigError.
+    """
     wanted, made = needs(sweeps), CleanupPlan(results)
     if wanted.unknown:
         made.notes = [f"No run is removed, since those of {one} cannot be listed." for one in wanted.unknown]
@@ -143,7 +145,7 @@ def carry_out(plan: CleanupPlan) -> Removed:
 
 
 def _remove(found: Found, results: Path) -> str:
-    """Why it stays; '' once it is gone."""
+    """Remove one thing; return why it stays, '' once it is gone."""
     try:
         if found.kind == "run":
             return _remove_run(RunDir(found.path), results)
@@ -171,7 +173,7 @@ def _remove_run(run: RunDir, results: Path) -> str:
 
 
 def _sound(run: RunDir) -> bool:
-    """Whether the finished run can do without its checkpoints."""
+    """Say whether the finished run can do without its checkpoints."""
     digest = (layout.vouched(run.done() or {}) or {}).get(layout.STUDENT)
     return digest is not None and layout.sha256(run.student) == digest
 
@@ -181,12 +183,12 @@ def _delete(path: Path) -> None:
 
 
 def weight(path: Path) -> int:
-    """Bytes of a file, or of all files below a folder."""
+    """Return the bytes of a file, or of all files below a folder."""
     return sum(part.lstat().st_size for part in [path, *path.rglob("*")] if not part.is_dir())
 
 
 def size(count: int) -> str:
-    """'512 B', '1.5 MB'."""
+    """Write a number of bytes for people: '512 B', '1.5 MB'."""
     if count < 1024:
         return f"{count} B"
     power = min((count.bit_length() - 1) // 10, 4)

@@ -26,14 +26,14 @@ class Needs:
     unknown: list[str] = field(default_factory=list)
 
     def want(self, folder: Path) -> bool:
-        """Whether a table may read this run: it asks for it, or would with one seed more."""
+        """Say whether a table may read this run: it asks for it, or would with one seed more."""
         identity = layout.identity(folder)
         return folder.name in self.runs or _kind(identity["semantic"], identity.get("plugins")) in self.kinds
 
 
 def needs(words: Sequence[str]) -> Needs:
-    """Needs of the sweep files among `words`, by default of all of sweeps/*.yaml; key=value words are overrides, which
-    add runs. Raises ConfigError for a file that is wrong or not there, and if there is none."""
+    """Return the runs that the sweep files among `words` ask for, by default of all of sweeps/*.yaml; key=value words
+    are overrides, which add runs. Raises ConfigError for a file that is wrong or not there, and if there is none."""
     overrides = [word for word in words if "=" in word and not Path(word).exists()]
     files = [Path(word) for word in words if word not in overrides]
     found = Needs()

@@ -13,7 +13,8 @@ META = torch.device("meta")
 
 
 def check_backbone(config: RunConfig, here: bool) -> None:
-    """Raises ConfigError for a network, blocks, a grid or a size that do not fit, UnknownName for a name.
+    """Refuse a backbone that does not fit the run: ConfigError for a network, blocks, a grid or a size, UnknownName for
+    a name.
 
     here: the run is made on this machine, so the weights are opened, too. Raises AssetError if they cannot be had.
     """

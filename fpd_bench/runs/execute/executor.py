@@ -37,7 +37,7 @@ class Executor(Protocol):
     here: bool  # whether the runs are made on this machine
 
     def check(self, sweep: "Sweep", detach: bool) -> str:
-        """Raise ConfigError if the runs cannot be carried out so; give what the user should hear, or ''."""
+        """Raise ConfigError if the runs cannot be carried out in this way; return what the user should hear, or ''."""
         ...
 
     def preview(self, sweep: "Sweep", plan: "SweepPlan", results: Path) -> str:
@@ -49,7 +49,7 @@ class Executor(Protocol):
         ...
 
     def cancel(self, sweep: "Sweep", results: Path) -> str:
-        """Take the sweep's runs back from their batch jobs; give what was done. Raises ConfigError."""
+        """Take the sweep's runs back from their batch jobs; return what was done. Raises ConfigError."""
         ...
 
 

@@ -30,7 +30,7 @@ BUSY_SECONDS = 2.0  # between two looks at a run that another process has
 
 
 def run_inline(runs: Iterable[RunDir], tell: Tell, patience: Patience | None = None) -> None:
-    """One run after the other in this process, for debugging. Stops at the first that is interrupted."""
+    """Perform one run after the other in this process, for debugging. It stops at the first that is interrupted."""
     from fpd_bench.runs.perform.stages import Bench, perform
 
     bench, patience = Bench(), patience or Patience(0)
@@ -45,7 +45,7 @@ def run_inline(runs: Iterable[RunDir], tell: Tell, patience: Patience | None = N
 
 
 def run_local(runs: Iterable[RunDir], workers: int, threads: int, tell: Tell, patience: Patience | None = None) -> None:
-    """All runs in `workers` processes of `threads` torch threads; `tell` hears how each ended.
+    """Perform all runs in `workers` processes of `threads` torch threads; `tell` hears how each ended.
 
     A signal makes the workers save at their next step and stop; a second one kills them.
     """
@@ -60,8 +60,8 @@ def run_local(runs: Iterable[RunDir], workers: int, threads: int, tell: Tell, pa
 
 @contextlib.contextmanager
 def _deaf_to_ctrl_c() -> Iterator[None]:
-    """Processes begun in the block hear no Ctrl-C until they say so: it would end them with a traceback each. This one
-    hears it after the block."""
+    """Make processes that begin in the block ignore Ctrl-C until they handle it: it would end each with a traceback. A
+    Ctrl-C during the block reaches this process after it."""
     resource_tracker.ensure_running()  # else it starts in the block, and unblocks the signal as it does
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     try:
@@ -113,7 +113,7 @@ class _Pool:
                 self._hear(busy[connection])  # type: ignore[index]
 
     def close(self) -> None:
-        """Let the workers go. One that is still at work after an error of ours is asked to save first."""
+        """End the workers. One that is still at work after an error of ours is asked to save first."""
         for worker in self.workers:
             if worker.run and worker.process.is_alive():
                 worker.process.terminate()
@@ -138,7 +138,7 @@ class _Pool:
                 worker.give(self.queue.popleft())
 
     def _again(self, run: RunDir) -> None:
-        """Look at a run that another process had: its end, our turn, or wait on."""
+        """Look again at a run that another process had: it has ended, it is ours to perform, or we go on waiting."""
         done = run.done()
         if done:
             self.tell(Outcome(run.run_id, done["status"]))
@@ -169,7 +169,7 @@ class _Pool:
         self.tell(outcome)
 
     def _replace(self, worker: _Worker) -> None:
-        """The worker has died: another one takes its place, and its run is tried again once."""
+        """Start another worker in the place of one that has died, and try its run once more."""
         run, code = worker.run, _exit_of(worker.process)
         assert run
         self.workers.remove(worker)
@@ -206,7 +206,7 @@ def _note_death(run: RunDir, message: str) -> None:
 
 
 def _serve(connection: Connection, threads: int) -> None:
-    """A worker's life: take a run directory, perform the run, tell how it ended, until the pipe closes."""
+    """Work in a worker process: take a run directory, perform the run, send how it ended, until the pipe closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; an idle worker has nothing to save
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])  # blocked by `_deaf_to_ctrl_c`
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):

@@ -22,7 +22,7 @@ class OnThisMachine:
         self.options = options
 
     def check(self, sweep: Sweep, detach: bool) -> str:
-        """Refuse to leave the work to nobody."""
+        """Refuse --detach: without this process nobody would do the work. Raises ConfigError."""
         if detach:
             raise ConfigError(f"--detach needs executor=slurm; the executor is '{self.options.name}'.")
         return ""
@@ -42,7 +42,7 @@ class OnThisMachine:
         return Ending(patience.reason)
 
     def cancel(self, sweep: Sweep, results: Path) -> str:
-        """Ctrl-C stops what runs here; an earlier command may have given runs of the sweep to SLURM."""
+        """Cancel the sweep's batch jobs, which an earlier command may have submitted; Ctrl-C stops what runs here."""
         from fpd_bench.runs.slurm.batch_sweep import Slurm
 
         return Slurm(self.options).cancel(sweep, results)

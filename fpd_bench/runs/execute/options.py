@@ -74,7 +74,9 @@ KNOWN = ("executor", *(f"executor.{name}" for name in FIELDS), f"{SBATCH}OPTION"
 
 
 def split_executor(overrides: Iterable[str]) -> tuple[ExecutorOptions, list[str]]:
-    """Split into executor=NAME executor.workers=N ... and all other overrides. Raises ConfigError, UnknownName."""
+    """Split overrides into those of the executor (executor=NAME executor.workers=N ...) and all others. Raises
+    ConfigError, UnknownName.
+    """
     texts = list(overrides)
     mine = [text for text in texts if text.partition("=")[0].partition(".")[0] == "executor"]
     options = {override.key: _value(override) for override in parse(mine, "the command line")}
@@ -95,7 +97,7 @@ def split_executor(overrides: Iterable[str]) -> tuple[ExecutorOptions, list[str]
 
 
 def fitted(executor: ExecutorOptions, executions: Iterable[ExecutionConfig]) -> ExecutorOptions:
-    """With the workers and the GPUs of a job that these runs need, where the command line names none.
+    """Return `executor` with the workers and the GPUs of a job that these runs need, where the command line names none.
 
     Runs on a GPU are made one after the other: several would share its memory. Who asks sbatch for GPUs in its own
     words (executor.sbatch.gres=gpu:a100:1) is given no more.
@@ -111,18 +113,18 @@ def fitted(executor: ExecutorOptions, executions: Iterable[ExecutionConfig]) -> 
 
 
 def gpus_of(execution: ExecutionConfig) -> int:
-    """How many GPUs a run uses."""
+    """Return the number of GPUs that a run uses."""
     return 0 if execution.device == "cpu" else execution.processes
 
 
 def asks_sbatch(executor: ExecutorOptions) -> bool:
-    """Whether an option of sbatch asks for GPUs, or says that a job has them without asking (gres=none)."""
+    """Say whether an option of sbatch asks for GPUs, or says that a job has them without asking (gres=none)."""
     asked = {option: text for option, text in executor.sbatch.items() if option in GPUS_BY_SBATCH}
     return any("gpu" in f"{option}={text}" or text == "none" for option, text in asked.items())
 
 
 def _option(key: str) -> str:
-    """The option of sbatch that `executor.sbatch.OPTION` names, as submitit writes it. Raises ConfigError."""
+    """Return the option of sbatch that `executor.sbatch.OPTION` names, as submitit writes it. Raises ConfigError."""
     name = key.removeprefix(SBATCH).replace("-", "_")
     if name in TAKEN:
         instead = f"Set {TAKEN[name]}." if TAKEN[name] else "Jobs and their output are found by it; leave it out."
@@ -161,12 +163,12 @@ def _refuse_slurm_fields(name: str, found: dict[str, Any]) -> None:
 
 
 def _value(override: Override) -> str:
-    """What is behind `key=`, as it was written: a list of partitions or nodes is SLURM's own."""
+    """Return what is behind `key=`, as it was written: a list of partitions or nodes is SLURM's own."""
     return ",".join(_unquoted(text.partition("=")[2]) for text in override.texts)
 
 
 def _unquoted(value: str) -> str:
-    """Without the quotes that Hydra's grammar wants around some values."""
+    """Return the value without the quotes that Hydra's grammar wants around some values."""
     return value[1:-1] if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"" else value
 
 

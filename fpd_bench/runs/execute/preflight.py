@@ -24,8 +24,8 @@ def missing_files(configs: Iterable[RunConfig]) -> list[Missing]:
 
 
 def check_machine(configs: Iterable[RunConfig], here: bool, devices: Path = Path("/dev")) -> None:
-    """Raises AssetError for a missing or foreign asset of the package, ConfigError for a device that is not here, both
-    for a backbone that cannot be used.
+    """Check that this machine can do the runs. Raises AssetError for a missing or foreign asset of the package,
+    ConfigError for a device that is not here, both for a backbone that cannot be used.
 
     here: the runs are made on this machine.
     """

@@ -26,21 +26,21 @@ class SweepPlan:
 
     @property
     def todo(self) -> list[str]:
-        """Ids of the runs without a result. A corrupt one is left for its owner to judge."""
+        """Return the ids of the runs without a result. A corrupt one is left for its owner to judge."""
         return [name for name, state in self.states.items() if state.state not in (*RESULTS, "corrupt")]
 
     def to_do(self, sweep: Sweep) -> dict[str, RunConfig]:
-        """Give the configurations of the runs to do, by run id."""
+        """Return the configurations of the runs to do, by run id."""
         configs = sweep.runs()
         return {run_id: configs[run_id] for run_id in self.todo}
 
     @property
     def missing(self) -> dict[str, RunState]:
-        """The runs without a result, corrupt ones included."""
+        """Return the runs without a result, corrupt ones included."""
         return {run_id: state for run_id, state in self.states.items() if not state.has_result}
 
     def table(self) -> str:
-        """One line a run: id, state, what it is called."""
+        """List the runs, one on a line: id, state, label."""
         return "".join(f"{name}  {state.state:<11}  {self.labels[name]}\n" for name, state in self.states.items())
 
     def stopped(self) -> str:
@@ -49,7 +49,7 @@ class SweepPlan:
         return f"Stopped: {done} of {len(self.states)} runs have a result. The same command continues."
 
     def without_result(self, results: Path) -> str:
-        """Say of each run without a result why, what to do, and where more is told of the first failure."""
+        """Say of each run without a result why, what to do, and where to read more about the first failure."""
         lines = [
             f"{name} {self.labels[name]}: {state.state} {state.message}".rstrip()
             for name, state in self.missing.items()
@@ -62,7 +62,9 @@ class SweepPlan:
         return "\n".join(lines)
 
     def sentence(self, cells: int = 0) -> str:
-        """'27 cells -> 27 runs: 3 done, 24 to do (1 running)'; without cells '27 runs: ...'."""
+        """Say in one line where the sweep stands: '27 cells -> 27 runs: 3 done, 24 to do (1 running)'; without cells
+        '27 runs: ...'.
+        """
         cells = cells or self.cells
         before = f"{cells} cells -> " if cells else ""
         counts = Counter(state.state for state in self.states.values())
@@ -91,7 +93,7 @@ def plan(sweep: Sweep, results: Path) -> SweepPlan:
 
 
 def everything(results: Path) -> SweepPlan:
-    """Look at every run there is, whichever sweep asked for it, in the order in which they were made."""
+    """Look at every run in `results`, whichever sweep asked for it, in the order in which they were made."""
     runs = {path.name: RunDir(path) for path in (results / layout.RUNS).glob("*") if path.is_dir()}
     made = {name: layout.identity(run.path) for name, run in runs.items()}
     order = sorted(runs, key=lambda name: (str(made[name].get("created")), name))
@@ -100,18 +102,18 @@ def everything(results: Path) -> SweepPlan:
 
 
 def _called(meaning: dict[str, object]) -> str:
-    """'shapes fpd seed 0': a run's name without its sweep."""
+    """Label a run that is listed without its sweep: 'shapes fpd seed 0'."""
     words = [meaning.get("track.name"), meaning.get("method")]
     return f"{' '.join(str(word) for word in words if word)} seed {meaning.get('seed')}" if meaning else ""
 
 
 def open_run(results: Path, name: str) -> RunDir:
-    """The directory of a run, whether it is there or not."""
+    """Return the directory of a run, whether it is there or not."""
     return RunDir(results / layout.RUNS / name)
 
 
 def check_results(results: Path) -> None:
-    """Raises ConfigError if runs cannot be written to `results`. Leaves nothing behind but the folder."""
+    """Check that runs can be written to `results`. Raises ConfigError. Leaves nothing behind but the folder."""
     probe = results / f".probe-{os.getpid()}"
     try:
         results.mkdir(parents=True, exist_ok=True)

@@ -61,11 +61,11 @@ class RunClaim:
         return f"process {self.pid} of {self.user} on {self.host} since {self.time}{job}"
 
     def here(self) -> bool:
-        """Whether the holder is a process of this host."""
+        """Say whether the holder is a process of this host."""
         return self.host == socket.gethostname()
 
     def alive(self) -> bool:
-        """Whether the holder may still be at work."""
+        """Say whether the holder may still be at work."""
         if self.here():
             return process_start(self.pid) == self.started
         return not self.job or self.job != batch_job()
@@ -75,7 +75,7 @@ FIELDS: dict[str, type | tuple[type, ...]] = {field.name: field.type for field i
 
 
 def holder(path: Path) -> RunClaim | None:
-    """Who holds the claim at `path`; None if nobody does or the holder is dead."""
+    """Return who holds the claim at `path`; None if nobody does or the holder is dead."""
     claim = _read(path)
     return claim if claim and _working(path, claim) else None
 
@@ -85,7 +85,7 @@ def _working(path: Path, claim: RunClaim) -> bool:
 
 
 def silent_min(path: Path, claim: RunClaim) -> float:
-    """Minutes since the claim or its heartbeat was written, by this host's clock.
+    """Return the minutes since the claim or its heartbeat was written, by this host's clock.
 
     A time that cannot be, none or one in the future, says nothing: then it is how far from now the file was written,
     so that a clock that was ahead holds no run for as long as it was ahead.
@@ -114,13 +114,17 @@ def _beat(path: Path) -> dict[str, Any]:
 
 
 def quiet_min(path: Path) -> float:
-    """Minutes without a sign of life from a holder on another host; 0 if there is none, or it is of this host."""
+    """Return the minutes without a sign of life from a holder on another host; 0 if there is none, or it is of this
+    host.
+    """
     claim = holder(path)
     return silent_min(path, claim) if claim and not claim.here() else 0.0
 
 
 def told(path: Path, claim: RunClaim) -> str:
-    """Who holds the claim, and if only another host can tell whether it lives: until when it counts, and what to do."""
+    """Describe who holds the claim, and if only another host can tell whether it lives: until when it counts, and what
+    to do.
+    """
     if claim.here():
         return str(claim)
     return (
@@ -163,7 +167,7 @@ def acquire(path: Path, attempt: int) -> RunClaim:
 
 
 def held(path: Path, claim: RunClaim) -> bool:
-    """Whether `claim` is still the one at `path`: a process that slept for long may have been replaced."""
+    """Say whether `claim` is still the one at `path`: a process that slept for long may have been replaced."""
     found = _read(path)
     return found is not None and found.token == claim.token
 
@@ -182,7 +186,7 @@ def forfeit(path: Path, job: str) -> None:
 
 
 def batch_job() -> str:
-    """The batch job that this process is part of, as 17 or 17_3; '' outside of one."""
+    """Return the batch job that this process is part of, as 17 or 17_3; '' outside of one."""
     array, task = os.environ.get("SLURM_ARRAY_JOB_ID"), os.environ.get("SLURM_ARRAY_TASK_ID")
     return f"{array}_{task}" if array and task else os.environ.get("SLURM_JOB_ID", "")
 
@@ -197,7 +201,7 @@ def _read(path: Path) -> RunClaim | None:
 
 
 def process_start(pid: int) -> str | None:
-    """When the process began, in clock ticks since boot; None if it is not there, or a zombie."""
+    """Return when the process began, in clock ticks since boot; None if it is not there, or a zombie."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except (FileNotFoundError, ProcessLookupError):
@@ -207,7 +211,7 @@ def process_start(pid: int) -> str | None:
 
 
 def _probe(pid: int) -> str | None:
-    """Without /proc (macOS): only whether the pid is in use."""
+    """Say whether the pid is in use, which is all that can be known without /proc (macOS): '' if it is, else None."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -44,7 +44,7 @@ FIELDS: dict[str, type | tuple[type, ...]] = {
 
 
 def read(run: RunDir) -> Beat | None:
-    """The last beat; None if there is none that makes sense: nothing depends on it."""
+    """Read the last beat; None if there is none that makes sense: nothing depends on it."""
     try:
         found = layout.read_json(run.path / layout.HEARTBEAT) or {}
         need_types(found, FIELDS, layout.HEARTBEAT)
@@ -65,22 +65,22 @@ class Heart:
         self._thread = threading.Thread(target=self._beat_on, daemon=True)
 
     def start(self) -> None:
-        """Beat at once and on."""
+        """Write a first beat at once, and go on beating."""
         self._beat()
         self._thread.start()
 
     def stop(self) -> None:
-        """Beat a last time, and no more."""
+        """Write a last beat, and no more."""
         self._over.set()
         self._thread.join()
         self._beat()
 
     def enter(self, stage: str) -> None:
-        """A stage begins."""
+        """Note that a stage begins."""
         self._told, self._first = {"stage": stage}, None
 
     def progress(self, step: int, steps: int) -> None:
-        """The stage is at step of steps."""
+        """Note that the stage is at `step` of `steps`."""
         if self._first is None:
             self._first = (step, time.monotonic())
         begin, since = self._first

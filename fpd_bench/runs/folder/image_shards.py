@@ -19,7 +19,7 @@ MEMBER = "images.npy"  # what numpy calls the array `images` inside an .npz
 
 
 def save_shard(folder: Path, first: int, images: Images) -> None:
-    """Keep images [n, H, W, 3], the suite's images number `first` and on."""
+    """Write a shard of images [n, H, W, 3], the suite's images number `first` and on."""
 
     def write(path: Path) -> None:
         with path.open("wb") as file:  # numpy would add .npy to a bare name
@@ -29,7 +29,7 @@ def save_shard(folder: Path, first: int, images: Images) -> None:
 
 
 def kept(folder: Path, size: int, total: int, warn: Callable[[str], None]) -> int:
-    """How many of `total` images, from the first on, are in sound shards of `size`. Told to `warn`: damaged ones."""
+    """Count how many of `total` images, from the first on, are in sound shards of `size`. `warn` hears of damaged ones."""
     first = 0
     while first < total:
         path, expected = _shard(folder, first), min(size, total - first)
@@ -44,7 +44,7 @@ def kept(folder: Path, size: int, total: int, warn: Callable[[str], None]) -> in
 
 
 def _not_of(expected: int, path: Path) -> str:
-    """Why the shard is not of so many images; '' if it is."""
+    """Say why the file at `path` is not a shard of `expected` images; '' if it is."""
     try:
         found = np.load(path, mmap_mode="r")
     except (ValueError, EOFError, OSError) as error:
@@ -74,7 +74,7 @@ def join(folder: Path, path: Path, items: int, replicates: int, size: int) -> No
 
 
 def by_item(path: Path) -> Iterator[Images]:
-    """The images of item after item, [replicates, H, W, 3], from what `join` made, one item in memory at a time."""
+    """Read the images of item after item, [replicates, H, W, 3], from what `join` made, one item in memory at a time."""
     with zipfile.ZipFile(path) as archive, archive.open(MEMBER) as file:
         np.lib.format.read_magic(file)
         (items, *shape), _, _ = np.lib.format.read_array_header_1_0(file)

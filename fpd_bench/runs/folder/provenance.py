@@ -30,7 +30,7 @@ KEPT = "code.json"  # beside a copy of the code: what was said of the original
 
 
 def record(config: RunConfig, assets: dict[str, str]) -> dict[str, Any]:
-    """What attempts/<n>.json keeps. assets: {file: sha256} of the track."""
+    """Return what attempts/<n>.json keeps. assets: {file: sha256} of the track."""
     return {
         "start": now(),
         "code": code(),
@@ -57,13 +57,13 @@ def record(config: RunConfig, assets: dict[str, str]) -> dict[str, Any]:
 
 @cache  # as the code was when this process loaded it
 def code() -> dict[str, Any]:
-    """Version, file hashes and git state of this package: of the original, where this is a copy for jobs."""
+    """Return version, file hashes and git state of this package: of the original, where this is a copy for jobs."""
     kept = _kept()
     return kept["code"] if kept else {"version": fpd_bench.__version__} | code_state(_PACKAGE)
 
 
 def plugin_packages(config: RunConfig) -> dict[str, Any]:
-    """{package: version, file hashes and git state} of other packages whose plugins the run uses."""
+    """Return {package: version, file hashes and git state} of other packages whose plugins the run uses."""
     kept, found = _kept(), plugin_code(config)
     if kept:
         return {package: kept["plugin_packages"].get(package, {}) for package in found}
@@ -71,7 +71,7 @@ def plugin_packages(config: RunConfig) -> dict[str, Any]:
 
 
 def plugin_code(config: RunConfig) -> dict[str, Path]:
-    """{package: its folder or file} of other packages whose plugins the run uses."""
+    """Return {package: its folder or file} of other packages whose plugins the run uses."""
     found = {}
     for key in plugins(config):
         kind, _, name = key.partition(":")
@@ -98,7 +98,7 @@ def _kept() -> dict[str, Any] | None:
 
 @cache
 def packages() -> dict[str, str]:
-    """Versions of Python and of the packages that can change a number."""
+    """Return the versions of Python and of the packages that can change a number."""
     found = {"python": platform.python_version()}
     for name in PACKAGES:
         try:
@@ -110,18 +110,20 @@ def packages() -> dict[str, str]:
 
 @cache
 def installed() -> str:
-    """Every package that this interpreter finds, as 'name==version' lines, sorted."""
+    """List every package that this interpreter finds, as 'name==version' lines, sorted."""
     return "".join(sorted({f"{name}=={version}\n" for name, version in map(_named, metadata.distributions())}))
 
 
 def _named(one: metadata.Distribution) -> tuple[str, str]:
-    """Name and version, by the folder's name if that says both: to parse each METADATA takes a third of a second."""
+    """Return name and version, by the folder's name if that says both: to parse each METADATA takes a third of a
+    second.
+    """
     found = re.fullmatch(r"(.+)-(.+)\.dist-info", getattr(getattr(one, "_path", None), "name", ""))
     return (found[1].replace("_", "-"), found[2]) if found else (one.metadata["Name"] or "?", one.version)
 
 
 def device(name: str) -> dict[str, Any]:
-    """The device's name, and its model and driver if it is a GPU."""
+    """Return the device's name, and its model and driver if it is a GPU."""
     if not name.startswith("cuda"):
         return {"name": name}
     import torch

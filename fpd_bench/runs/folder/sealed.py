@@ -16,19 +16,19 @@ HEX = 64  # digits of a SHA-256
 
 
 def write(path: Path, write: Callable[[Path], object]) -> None:
-    """`write(temporary)` a file that appears as `path` whole, its hash beside it, or not at all."""
+    """Call `write(temporary)` for a file that appears as `path` whole, its hash beside it, or not at all."""
     with whole_file(path) as temporary:
         write(temporary)
         write_text(seal(path), sha256(temporary) + "\n")
 
 
 def seal(path: Path) -> Path:
-    """Where the hash of `path` lies."""
+    """Return the path of the hash of `path`."""
     return path.with_suffix(".sha256")
 
 
 def digest(path: Path) -> str | None:
-    """The hash that was noted when `path` was written; None without one that makes sense."""
+    """Read the hash that was noted when `path` was written; None without one that makes sense."""
     try:
         text = content(seal(path), most=1024).decode("ascii", "replace").strip()
     except (FileNotFoundError, OddFile):
@@ -37,7 +37,7 @@ def digest(path: Path) -> str | None:
 
 
 def trouble(path: Path) -> str:
-    """Why `path` is not what was written: 'has no hash', 'does not match its hash', ...; '' if it is sound."""
+    """Say why `path` is not what was written: 'has no hash', 'does not match its hash', ...; '' if it is sound."""
     if not path.is_file():
         return "is not a file" if path.exists() else "is not there"
     expected = digest(path)

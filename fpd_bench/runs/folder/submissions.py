@@ -50,7 +50,7 @@ class Submission:
     job_id: str = ""
 
     def __post_init__(self) -> None:
-        """Raises OddFile for what no submitter of ours writes: these words become file names and options of SLURM."""
+        """Refuse what this program never writes: these words become file names and options of SLURM."""
         need_types(asdict(self), FIELDS, layout.SUBMISSION)
         for name, form in FORMS.items():
             if not re.fullmatch(form, getattr(self, name), re.ASCII):
@@ -60,12 +60,12 @@ class Submission:
         return f"job {self.job_id or self.batch} of {self.user} since {self.time}"
 
     def unfinished(self) -> bool:
-        """Whether its submitter may still be about to record the job's number."""
+        """Say whether its submitter may still be about to record the job's number."""
         elsewhere = self.host != socket.gethostname()
         return not self.job_id and (elsewhere or process_start(self.pid) == self.started)
 
     def job_of(self, array: str) -> str:
-        """Its job's number, given that of the whole batch."""
+        """Return its job's number, given that of the whole batch."""
         return array if self.index < 0 else f"{array}_{self.index}"
 
 
@@ -73,12 +73,12 @@ FIELDS: dict[str, type | tuple[type, ...]] = {field.name: field.type for field i
 
 
 def new_batch() -> str:
-    """A name that no other batch has."""
+    """Make a name that no other batch has."""
     return f"fpd-{uuid.uuid4().hex[:10]}"
 
 
 def read(run: RunDir) -> Submission | None:
-    """The run's submission; None if it is given to no batch job. Raises OddFile if nobody can tell which."""
+    """Read the run's submission; None if it is given to no batch job. Raises OddFile if the file does not say which."""
     found = layout.read_json(run.submission)
     if found is None and run.submission.exists():
         raise OddFile(f"{layout.SUBMISSION} is no submission of ours")
@@ -123,7 +123,7 @@ def record(run: RunDir, submission: Submission, job_id: str) -> Submission:
 
 
 def drop(run: RunDir, submission: Submission) -> bool:
-    """Give the run free, if it is still this submission's; says whether it was."""
+    """Release the run, if this submission still has it; say whether it did."""
     with _locked(run):
         if not _same(run, submission):
             return False
@@ -132,7 +132,7 @@ def drop(run: RunDir, submission: Submission) -> bool:
 
 
 def last_sign(run: RunDir) -> float:
-    """When the run last wrote anything, in seconds since 1970; 0 if never."""
+    """Return when the run last wrote anything, in seconds since 1970; 0 if never."""
     times = [0.0]
     for name in (layout.EVENTS, layout.TRAIN, layout.CLAIM, layout.HEARTBEAT):
         with contextlib.suppress(OSError):
@@ -141,7 +141,9 @@ def last_sign(run: RunDir) -> float:
 
 
 def note_mistake(run: RunDir, submission: Submission, mark: str) -> None:
-    """Tell the other jobs of the batch that this run has failed, and how: nobody else may be there to hear of it."""
+    """Tell the other jobs of the batch that this run has failed, and how: the process that submitted them may have
+    left.
+    """
     folder = _mistakes(run, submission) / mark[:12]
     with contextlib.suppress(OSError):  # a full disk is the run's own failure to tell
         folder.mkdir(parents=True, exist_ok=True)
@@ -149,7 +151,7 @@ def note_mistake(run: RunDir, submission: Submission, mark: str) -> None:
 
 
 def hopeless(run: RunDir, submission: Submission) -> bool:
-    """Whether so many runs of the batch have failed alike that this one should not begin."""
+    """Say whether so many runs of the batch have failed alike that this one should not begin."""
     counts = [len(list(folder.iterdir())) for folder in _mistakes(run, submission).glob("*")]
     return 0 < submission.most_alike <= max(counts, default=0)
 
@@ -159,7 +161,7 @@ def _mistakes(run: RunDir, submission: Submission) -> Path:
 
 
 def job_output(run: RunDir, job_id: str, stream: str) -> str:
-    """What a job of the run has printed; '' for nothing. stream: out | err."""
+    """Read what a job of the run has printed; '' for nothing. stream: out | err."""
     if not re.fullmatch(JOB, job_id, re.ASCII):  # no number: an attempt's record may hold anything
         return ""
     paths = sorted((run.path.parents[1] / LOGS).glob(f"*/{job_id}_*_log.{stream}"))
@@ -168,7 +170,7 @@ def job_output(run: RunDir, job_id: str, stream: str) -> str:
 
 
 def printed(path: Path) -> str:
-    """The text of a log; '' if there is none that can be read."""
+    """Read the text of a log; '' if there is none that can be read."""
     try:
         return odd_files.content(path).decode("utf-8", "replace")
     except (FileNotFoundError, OddFile):

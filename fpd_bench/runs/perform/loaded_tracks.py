@@ -31,7 +31,9 @@ class Bench:
         self._judges: dict[tuple[str, str], Judge | Track] = {}
 
     def judge(self, config: RunConfig) -> Judge | Track:
-        """What scores the run's images: its track, without the models if they are not the run's. Raises as `track`."""
+        """Return what scores the run's images: its track, without the models if they are not the run's. Raises as
+        `track`.
+        """
         if not generated(config):
             return self.track(config)
         key = (config.track.name, config.track.preset)
@@ -40,7 +42,7 @@ class Bench:
         return self._judges[key]
 
     def track(self, config: RunConfig) -> Track:
-        """The track of a run, on its device. Raises UnknownName, AssetError, or ConfigError without that device."""
+        """Return the track of a run, on its device. Raises UnknownName, AssetError, or ConfigError without that device."""
         key = (config.track.name, config.track.preset, config.execution.device)
         if key not in self._tracks:
             device = devices.require(config.execution.device)
@@ -59,12 +61,12 @@ class ImageSource:
 
     @property
     def assets(self) -> dict[str, str]:
-        """Hashes of the files behind the images and their scores."""
+        """Return the hashes of the files behind the images and their scores."""
         return self.judge.assets | (self.generator.assets if self.generator else {})
 
 
 def assets_of(config: RunConfig, source: ImageSource) -> dict[str, str]:
-    """Hashes of all files of weights and data that decide the run's numbers."""
+    """Return the hashes of all files of weights and data that decide the run's numbers."""
     found = source.assets | backbone_assets(config.drift.backbone)
     if needs_discriminator(config):
         found["discriminator"] = sha256(discriminator_file())
@@ -72,7 +74,7 @@ def assets_of(config: RunConfig, source: ImageSource) -> dict[str, str]:
 
 
 def prepared(config: RunConfig, bench: Bench) -> tuple[ImageSource | None, Exception | None]:
-    """The checked run's source, or why there is none; the attempt that tells so has yet to begin."""
+    """Open the checked run's source; without one, return the error, for the attempt that has yet to begin."""
     try:
         check(config)
         require_files(config)

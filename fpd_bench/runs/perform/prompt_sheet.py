@@ -38,7 +38,7 @@ class SheetSource:
 
 
 def teacher(track: str, preset: str, steps: int) -> SheetSource:
-    """A track's teacher. Raises ConfigError for unknown names, AssetError for a preset that is not built."""
+    """Open a track's teacher. Raises ConfigError for unknown names, AssetError for a preset that is not built."""
     evaluation = EvaluationConfig(teacher_steps=steps)
     config = RunConfig(track=TrackConfig(track, preset), method=TEACHER, evaluation=evaluation)
     check(config)
@@ -47,7 +47,7 @@ def teacher(track: str, preset: str, steps: int) -> SheetSource:
 
 
 def trained(run: RunDir) -> SheetSource:
-    """The student of a run, or the teacher that the run is about.
+    """Open the student of a run, or the teacher that the run is about.
 
     Raises ConfigError if there is no student yet, AssetError if its file is not what the run wrote.
     """
@@ -79,7 +79,7 @@ def _no_student(run: RunDir) -> str:
 
 
 def draw(source: SheetSource, prompts: Sequence[str], n: int, seed: int) -> Images:
-    """Images uint8 [prompts, n, H, W, 3]. Raises ConfigError for a prompt that the track cannot say."""
+    """Draw images uint8 [prompts, n, H, W, 3]. Raises ConfigError for a prompt that the track cannot say."""
     items = tuple(Item(prompt, prompt, {}) for prompt in prompts)
     suite = Suite(SUITE, items, source.track.condition(prompts), _unscored)
     config = replace(source.config, seed=seed)
@@ -92,7 +92,9 @@ def _unscored(images: Images, items: list[Item]) -> list[dict[str, Any]]:
 
 
 def sheet(prompts: Sequence[str], images: Images, scale: int) -> Image.Image:
-    """One row per prompt under its text; images uint8 [prompts, n, H, W, 3], each pixel scale x scale on the sheet."""
+    """Lay out one row per prompt under its text; images uint8 [prompts, n, H, W, 3], each pixel scale x scale on the
+    sheet.
+    """
     rows, columns, height, width, _ = images.shape
     cell = (width * scale + GAP, height * scale + GAP)
     font = ImageFont.load_default(LETTERS)

@@ -10,7 +10,8 @@ T = TypeVar("T")
 
 
 def together(device: str, lead: Callable[[], T], followed: T) -> T:
-    """What `lead` gives on rank 0; `followed` on the others, once rank 0 lets them go. Alone: `lead`.
+    """Return what `lead` gives on rank 0, and `followed` on the others, once rank 0 dismisses them. A process alone
+    leads.
 
     device: execution.device of the runs. Raises ConfigError without Fabric.
     """

@@ -59,7 +59,7 @@ def perform(run: RunDir, bench: Bench) -> Outcome:
 
 
 def _with_less_memory(run: RunDir, outcome: Outcome) -> bool:
-    """Whether the run ran out of memory and half the micro-batch may help; the next attempt will use it."""
+    """Say whether the run ran out of memory and half the micro-batch may help; the next attempt will use it."""
     if outcome.failure_class != "out_of_memory":
         return False
     config = run.config()
@@ -110,7 +110,7 @@ def _attempt(run: RunDir, bench: Bench, claim: claims.RunClaim, stop: StopFlag) 
 
 
 def _until_sound(run: RunDir, config: RunConfig, source: ImageSource, recorder: RunRecorder) -> None:
-    """The stages, and those again whose file was damaged while later ones were at work."""
+    """Go through the stages, and again through those whose file was damaged while later ones were at work."""
     for _ in range(TRIES):
         _stages(run, config, source, recorder)
         damaged = [f"{path.name} {trouble}" for path in run.results() if (trouble := sealed.trouble(path))]
@@ -140,7 +140,7 @@ def _stages(run: RunDir, config: RunConfig, source: ImageSource, recorder: RunRe
 
 
 def _usable(path: Path, recorder: RunRecorder) -> bool:
-    """Whether a stage's file is there as it was written; else it is made again, from what an earlier stage wrote."""
+    """Say whether a stage's file is there as it was written; else it is made again, from what an earlier stage wrote."""
     trouble = sealed.trouble(path)
     if trouble and path.exists():
         recorder.event("warning", message=f"{path.parent.name}/{path.name} {trouble}; it is made again")
@@ -159,7 +159,7 @@ def _train(run: RunDir, config: RunConfig, track: Track, recorder: RunRecorder) 
 
 
 def student_of(run: RunDir, config: RunConfig, track: Track) -> nn.Module:
-    """The trained student, with the weights that the evaluation asks for."""
+    """Load the trained student, with the weights that the evaluation asks for."""
     weights = load_file(run.student)
     if config.evaluation.weights == "raw":
         chosen = {name.removeprefix(RAW): tensor for name, tensor in weights.items() if name.startswith(RAW)}
@@ -173,7 +173,7 @@ def student_of(run: RunDir, config: RunConfig, track: Track) -> nn.Module:
 def _sample(
     run: RunDir, config: RunConfig, source: ImageSource, student: nn.Module | None, suite: Suite, recorder: RunRecorder
 ) -> None:
-    """Images uint8 [items, replicates, H, W, 3], in shards first: a killed sampling goes on behind its last one."""
+    """Draw images uint8 [items, replicates, H, W, 3], in shards first: a killed sampling goes on behind its last one."""
     from fpd_bench.runs.perform.suite_images import BATCH
 
     replicates, folder = config.evaluation.images_per_prompt, run.shards(suite.name)
@@ -200,7 +200,7 @@ def _sample(
 def _drawn(
     config: RunConfig, source: ImageSource, student: nn.Module | None, suite: Suite, begin: int
 ) -> Iterator[Images]:
-    """The suite's images uint8 [H, W, 3] in order, without the first `begin`."""
+    """Give the suite's images uint8 [H, W, 3] in order, without the first `begin`."""
     from fpd_bench.runs.perform.suite_images import run_images
 
     replicates = config.evaluation.images_per_prompt
@@ -212,7 +212,7 @@ def _drawn(
 
 
 def _measure(run: RunDir, config: RunConfig, source: ImageSource, suite: Suite, recorder: RunRecorder) -> list[Row]:
-    """Numbers of all images together: the suite's own, or those that evaluation.fidelity asks for."""
+    """Measure all images together: the suite's own, or those that evaluation.fidelity asks for."""
     measure = suite.measure
     if config.evaluation.fidelity:
         from fpd_bench.evals.fidelity.suites import against_real_images
@@ -265,7 +265,7 @@ def _same_assets(run: RunDir, attempt: int, recorder: RunRecorder) -> None:
 
 
 def _last_step(run: RunDir) -> int:
-    """The step that a next attempt will start from."""
+    """Return the step that a next attempt will start from."""
     return max((event.get("step") or 0 for event in run.events() if event.get("kind") == "checkpoint"), default=0)
 
 
@@ -281,7 +281,9 @@ def _failed(run: RunDir, recorder: RunRecorder, error: Exception) -> Outcome:
 
 
 def _not_begun(run: RunDir, error: Exception) -> Outcome:
-    """A failure before there is an attempt to write it down; the event may find no place either."""
+    """Return a failure from before there is an attempt that could record it; the disk may have no room for the event
+    either.
+    """
     kind, message = failure_class(error), f"{type(error).__name__}: {error}"
     if kind == "disk_full" and not isinstance(error, DiskFull):
         message = f"no space is left for '{run.path}'. Make room; the same command continues. Nothing was deleted."

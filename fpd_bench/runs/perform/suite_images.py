@@ -25,7 +25,7 @@ DECODED = 16  # images decoded at once: a VQGAN at 256 px keeps 170 MB of each
 def one_step(
     track: Track, student: nn.Module, condition: Condition, start: StartConfig, noise: list[torch.Generator]
 ) -> Tensor:
-    """Codes [B, L] by one network call (Eq. 4); one generator per item."""
+    """Sample codes [B, L] by one network call (Eq. 4); one generator per item."""
     device = track.tokenizer.codebook.device
     begin = together([draw_start(1, track, start, generator) for generator in noise]).to(device)
     with torch.inference_mode():
@@ -49,7 +49,7 @@ def to_pixels(track: Track, codes: Tensor, condition: Condition) -> Images:
 def run_images(
     config: RunConfig, track: Track, student: nn.Module | None, suite: Suite, replicates: int, begin: int = 0
 ) -> Iterator[tuple[int, int, Images]]:
-    """(item index, replicate, image uint8 [H, W, 3]) of every item and replicate, in order.
+    """Draw (item index, replicate, image uint8 [H, W, 3]) of every item and replicate, in order.
 
     student None: the teacher with config.evaluation.teacher_steps steps. begin: how many images to leave out, whole
     batches, so that what is left is drawn in the same batches as without.
@@ -70,7 +70,9 @@ def run_images(
 
 
 def _settings(asked: EvaluationConfig) -> dict[str, Any]:
-    """What is not as published of a paper track's sampler; nothing for any other track (config/check.py)."""
+    """Return the sampler settings of a paper's track that are not as published; none for any other track
+    (config/check.py).
+    """
     changed: dict[str, Any] = {}
     if asked.teacher_guidance >= 0:
         changed["guidance"] = asked.teacher_guidance

@@ -30,7 +30,7 @@ class Slurm:
         self.options = options
 
     def check(self, sweep: Sweep, detach: bool) -> str:
-        """Raise ConfigError or UnknownName if this cluster cannot take the jobs, or the jobs lack GPUs or cores; give
+        """Raise ConfigError or UnknownName if this cluster cannot take the jobs, or the jobs lack GPUs or cores; return
         what the user should hear, such as of GPUs held for nothing."""
         scheduler.check(self.options.partition, self.options.sbatch)
         executions, gpus = [config.execution for config in sweep.runs().values()], self.options.gpus or 0
@@ -89,8 +89,8 @@ class Slurm:
         return Ending(f"{submitted} of {len(runs)} runs submitted, {in_jobs} are in jobs. {LATER}", under_way=True)
 
     def cancel(self, sweep: Sweep, results: Path) -> str:
-        """Cancel the jobs of the sweep's runs. Raises ConfigError, with the command, if SLURM would not, or if a run's
-        record speaks of a job that is not ours."""
+        """Cancel the jobs of the sweep's runs. Raises ConfigError, with the command, if SLURM refuses, or if a run's
+        record names a job that is not ours."""
         back = cancel_runs([open_run(results, name) for name in sweep.runs()])
         said = f"{back.taken} runs taken back from their jobs. Checkpoints stay; the sweep's command continues them."
         if back.refused:

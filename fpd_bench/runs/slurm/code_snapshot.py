@@ -16,7 +16,7 @@ FOLDER = "code"  # results/code/<hash>/fpd_bench
 
 
 def take(results: Path, configs: Iterable[RunConfig] = ()) -> Path:
-    """The folder to put on the path of jobs, with this package and those whose plugins the runs use; equal code shares
+    """Copy this package, and those whose plugins the runs use, into a folder for the path of jobs; equal code shares
     one."""
     configs = list(configs)
     places = {Path(fpd_bench.__file__).parent}.union(*(provenance.plugin_code(config).values() for config in configs))
@@ -43,7 +43,7 @@ def take(results: Path, configs: Iterable[RunConfig] = ()) -> Path:
 
 
 def _code_of(place: Path) -> list[Path]:
-    """The files of a package, or the one file of a module."""
+    """List the files of a package, or the one file of a module."""
     if place.is_file():
         return [place]
     return [path for path in place.rglob("*") if path.is_file() and "__pycache__" not in path.parts]

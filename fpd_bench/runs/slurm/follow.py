@@ -42,8 +42,8 @@ class Follower:
         self._refused_since: float | None = None
 
     def submit(self, runs: list[RunDir], stay: bool = True) -> int:
-        """Submit those that no job and no process has; gives how many. Raises ConfigError if sbatch takes none, unless
-        that will pass and there is somebody who stays to ask again."""
+        """Submit the runs that no job and no process has; return how many. Raises ConfigError if sbatch takes none,
+        unless that will pass and this process stays to ask again."""
         if not stay:  # nobody will look later: jobs whose submitter died are adopted, those that are gone let go
             self._look({run.run_id: run for run in runs if submissions.read(run) and not run.is_done()})
         again = {wish.run.run_id for wish in self.again}
@@ -52,7 +52,7 @@ class Follower:
         return self._send(under_way=len(self.again) < len(runs), patience_s=0, stay=stay)
 
     def _send(self, under_way: bool, patience_s: float, stay: bool = True) -> int:
-        """Submit what waits; gives how many. What sbatch refuses goes on waiting, for example until others have ended.
+        """Submit what waits; return how many. What sbatch refuses goes on waiting, for example until others have ended.
 
         Raises ConfigError if it has refused everything for `patience_s` while nothing of the sweep was under way; a
         full queue is waited for without end by those who `stay`. A Ctrl-C ends sbatch, too, which is no refusal.
@@ -77,7 +77,9 @@ class Follower:
         return sent
 
     def follow(self, runs: list[RunDir]) -> bool:
-        """Until all runs have ended, or a signal comes, which leaves the jobs running. Whether all have ended."""
+        """Follow the runs until all have ended, or a signal comes, which leaves the jobs running. Say whether all have
+        ended.
+        """
         left = {run.run_id: run for run in runs}
         while left and not self.stop:
             waiting = {wish.run.run_id for wish in self.again}
@@ -99,7 +101,7 @@ class Follower:
         return {run_id: self._ended_or_odd(run, known[run_id], answers) for run_id, run in runs.items()}
 
     def _all_ended(self) -> bool:
-        """Whether no job has a run of the last look any more; a look at one file, mostly."""
+        """Say whether no job has a run of the last look any more; this mostly reads one file."""
         return bool(self._in_jobs) and not any(run.submission.exists() for run in self._in_jobs)
 
     def _adopt(
@@ -115,14 +117,14 @@ class Follower:
             submit.adopt(its, job_id, self.results)
 
     def _ended_or_odd(self, run: RunDir, submission: submissions.Submission | None, answers: dict[str, Answer]) -> bool:
-        """As `_ended`; a run whose files cannot be read is over for us, and no other is."""
+        """Do as `_ended`; a run whose files cannot be read counts as ended, and stops no other run."""
         try:
             return self._ended(run, submission, answers)
         except OddFile as error:
             return self._say(run, Outcome(run.run_id, "failed", f"corrupt: {error}"))
 
     def _ended(self, run: RunDir, submission: submissions.Submission | None, answers: dict[str, Answer]) -> bool:
-        """Tell the run's end, or prepare its next submission."""
+        """Report the run's end, or prepare its next submission; say whether it has ended."""
         done = run.done()
         if done:
             return self._say(run, Outcome(run.run_id, done["status"]))
@@ -141,7 +143,7 @@ class Follower:
         return self._lost(run, submission, answer)
 
     def _lost(self, run: RunDir, submission: submissions.Submission, answer: Answer) -> bool:
-        """The job is over and the run has not said how it ended."""
+        """Deal with a job that is over while its run has not said how it ended; say whether the run has ended."""
         interrupted = _last_end(run).get("kind") == "interrupted"
         verdict = judge(submission, answer, _began(run, submission), interrupted, job.no_progress(run))
         if verdict.action == "cancelled":
@@ -180,7 +182,7 @@ class Follower:
         return True
 
     def _stop_waiting_jobs(self, run: RunDir) -> None:
-        """k runs failed alike: take back the jobs of this sweep that have not begun, and submit no more."""
+        """Cancel the jobs of this sweep that have not begun, and submit no more: k runs failed alike."""
         self.again.clear()
         others = [RunDir(path) for path in run.path.parent.iterdir()]
         given = [(other, submission) for other in others if (submission := _given(other))]
@@ -198,7 +200,7 @@ class Follower:
 def run_slurm(
     runs: list[RunDir], results: Path, executor: ExecutorOptions, tell: Tell, patience: Patience, detach: bool
 ) -> tuple[int, bool]:
-    """(how many were submitted, whether all ended). detach: submit and leave.
+    """Submit and follow the runs; return (how many were submitted, whether all ended). detach: submit and leave.
 
     A signal on the way is remembered until what sbatch has taken is on record.
     """
@@ -219,7 +221,7 @@ class TakenBack:
 
 
 def cancel_runs(runs: list[RunDir]) -> TakenBack:
-    """Take the runs back from their jobs, where SLURM says that the jobs are ours. Their checkpoints stay.
+    """Cancel the jobs of the runs, where SLURM says that the jobs are ours. Their checkpoints stay.
 
     Raises ConfigError if SLURM does not answer.
     """
@@ -244,7 +246,7 @@ def cancel_runs(runs: list[RunDir]) -> TakenBack:
 
 
 def _given(run: RunDir) -> submissions.Submission | None:
-    """The submission of a run that may be none of this sweep's, and odd."""
+    """Read the submission of a run that may belong to another sweep; None if its file is odd."""
     try:
         return submissions.read(run)
     except (OddFile, OSError):
@@ -258,7 +260,7 @@ def _last_end(run: RunDir) -> dict[str, Any]:
 
 
 def _began(run: RunDir, submission: submissions.Submission) -> bool:
-    """Whether the job got as far as an attempt at the run."""
+    """Say whether the job got as far as an attempt at the run."""
     attempt = int(submission.token.rpartition("/")[2])
     return attempt in run.attempts()
 

@@ -28,14 +28,16 @@ class Worker:
         return carry(self.run_dirs)
 
     def checkpoint(self, *_: object) -> Any:
-        """submitit calls this if it requeues the job itself: there is nothing to add to the run directories."""
+        """Return this job for submitit, should it requeue the job itself: there is nothing to add to the run
+        directories.
+        """
         import submitit
 
         return submitit.helpers.DelayedSubmission(self)
 
 
 def carry(run_dirs: tuple[str, ...]) -> list[str]:
-    """Perform the runs; says how each ended."""
+    """Perform the runs; return how each ended."""
     ends: list[str] = []
     bench = None
     with stop_flag() as stop:  # takes the place of submitit's handler, which would requeue by its own rules
@@ -82,7 +84,7 @@ def _not_started(run: RunDir, submission: submissions.Submission) -> str:
 
 
 def _wait_for_predecessor(run: RunDir, stop: Callable[[], bool]) -> None:
-    """A job that comes back may find its own former self still being killed: give it the time to go."""
+    """Wait until the job's process before the requeue is gone: it may still be being killed when the job comes back."""
     end = time.monotonic() + KILL_SECONDS
     while time.monotonic() < end and not stop():
         holder = claims.holder(run.claim)
@@ -92,7 +94,7 @@ def _wait_for_predecessor(run: RunDir, stop: Callable[[], bool]) -> None:
 
 
 def _performed(run: RunDir, perform: Callable[..., Outcome], bench: Any) -> Outcome:
-    """As `perform`, but a run directory that cannot even be read fails alone, not with the job's other runs."""
+    """Call `perform`, so that a run directory that cannot even be read fails alone, without the job's other runs."""
     try:
         return perform(run, bench)
     except Exception as error:
@@ -125,19 +127,19 @@ def _go_back(run: RunDir, others: list[RunDir]) -> None:
 
 
 def standing(run: RunDir) -> list[Any]:
-    """How far the run's files are: grows with every step that is kept."""
+    """Return how far the run's files are: this grows with every step that is kept."""
     steps = [event.get("step") or 0 for event in run.events() if event.get("kind") == "checkpoint"]
     scored = sum(len(run.partial_scores(path.stem)) for path in run.evaluation("x").parent.glob("*.partial"))
     return [max(steps, default=0), run.student.exists(), any(run.samples("x").parent.glob("*.npz")), scored]
 
 
 def note_progress(run: RunDir, job: str) -> None:
-    """Keep where the run stands as its job goes back into the queue."""
+    """Write where the run stands as its job goes back into the queue."""
     run.append_event(run.next_event("requeued") | {"job": job, "standing": standing(run)})
 
 
 def no_progress(run: RunDir) -> bool:
-    """Whether the run stands where it stood when its job went back last time.
+    """Say whether the run stands where it stood when its job went back last time.
 
     A job that was stopped before it got to its run has one more try: loading torch may take long on a busy node.
     """
@@ -150,6 +152,6 @@ def no_progress(run: RunDir) -> bool:
 
 
 def fail_for_time(run: RunDir) -> None:
-    """Two attempts ended at the same place: more of the same would, too."""
+    """Mark the run as failed for lack of time: two attempts ended at the same place, so another one would, too."""
     message = f"jobs in a row ended at step {standing(run)[0]} without progress; raise executor.timeout_min"
     run.append_event(run.next_event("failed") | {"failure_class": "timeout", "message": message, "traceback": ""})

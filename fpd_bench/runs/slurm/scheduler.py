@@ -56,7 +56,9 @@ class Scheduler:
         self._rest_until = 0.0
 
     def ask(self, submissions: Iterable[Submission], signs: Mapping[str, float] | None = None) -> dict[str, Answer]:
-        """{token: answer}. signs: token -> when the run last wrote anything, in seconds since 1970."""
+        """Ask SLURM about the submissions: {token: answer}. signs: token -> when the run last wrote anything, in
+        seconds since 1970.
+        """
         asked = list(submissions)
         if not asked:
             return {}
@@ -68,7 +70,7 @@ class Scheduler:
         return {one.token: self._judge(one, queue, history, lives.get(one.token, 0.0)) for one in asked}
 
     def _history(self, names: list[str]) -> "Jobs | None":
-        """sacct's answer; one that does not answer is left alone for a while, since each try may last long."""
+        """Ask sacct; where it does not answer, leave it alone for a while, since each try may last long."""
         if time.monotonic() < self._rest_until:
             return None
         found = _sacct(names)
@@ -114,7 +116,7 @@ Jobs = dict[tuple[str, str], Answer]  # (name, job id) -> answer
 
 
 def _remembered(found: Answer | None, queue_answers: bool) -> Answer | None:
-    """What sacct says of a job that squeue does not know, as far as it can be true."""
+    """Return what sacct says of a job that squeue does not know, as far as it can be true."""
     if found is None or found.over:
         return found if queue_answers else None  # an old end of a job that runs again: squeue must not know it
     if not queue_answers:
@@ -154,7 +156,7 @@ def _parse(text: str) -> Jobs:
 
 
 def command(*words: str) -> str | None:
-    """What a command of SLURM prints; None if it is missing, slow or unhappy."""
+    """Run a command of SLURM and return what it prints; None if it is missing, too slow or fails."""
     try:
         done = subprocess.run(words, capture_output=True, text=True, timeout=SECONDS, check=False)
     except (OSError, subprocess.TimeoutExpired):
@@ -163,7 +165,7 @@ def command(*words: str) -> str | None:
 
 
 def running(job: str) -> bool:
-    """Whether job `job` runs and is neither being cancelled nor requeued."""
+    """Say whether job `job` runs and is neither being cancelled nor requeued."""
     return "JobState=RUNNING" in (command("scontrol", "show", "job", "-o", job) or "").split()
 
 
@@ -173,7 +175,7 @@ def requeue(job: str) -> bool:
 
 
 def foreign(submissions: Iterable[Submission]) -> dict[str, str]:
-    """{job: what it is instead} of the jobs that are not ours: another user's, or named otherwise than the batch.
+    """Return {job: what it is instead} for the jobs that are not ours: another user's, or not named like the batch.
 
     A record may have come from another cluster, where its number was another job's. Raises ConfigError without an
     answer of SLURM.
@@ -208,13 +210,14 @@ def _queued(job: str, queue: list[str]) -> bool:
 
 
 def array_limit() -> int | None:
-    """Jobs that the site allows in one array; None if it does not say. 1: it takes no arrays."""
+    """Return how many jobs the site allows in one array; None if it does not say. 1: it takes no arrays."""
     found = re.search(r"^MaxArraySize\s*=\s*(\d+)", command("scontrol", "show", "config") or "", re.M)
     return max(1, int(found[1])) if found else None
 
 
 def check(partition: str, options: Iterable[str]) -> None:
-    """Raises ConfigError if there is no SLURM here, UnknownName if it has no such partition or sbatch no such option.
+    """Check that SLURM is here and knows the partition and the options. Raises ConfigError without SLURM, UnknownName
+    for a partition or an option of sbatch that it does not have.
 
     options: as submitit writes them, with underscores.
     """

@@ -46,7 +46,7 @@ class Wish:
 
 
 def submit(wishes: list[Wish], results: Path, executor: ExecutorOptions) -> list[RunDir]:
-    """Submit the runs that nobody has yet, in arrays of equal resources; gives those submitted. Raises Refused."""
+    """Submit the runs that nobody has yet, in arrays of equal resources; return those submitted. Raises Refused."""
     done = []
     code = code_snapshot.take(results, [wish.run.config() for wish in wishes])
     size = array_size(executor) * executor.cells_per_job
@@ -71,12 +71,12 @@ def _gpus(run: RunDir, executor: ExecutorOptions) -> int:
 
 
 def array_size(executor: ExecutorOptions) -> int:
-    """Jobs of one array: as asked for, or as many as the site allows."""
+    """Return the number of jobs of one array: as asked for, or as many as the site allows."""
     return min(executor.array_size, scheduler.array_limit() or executor.array_size)
 
 
 def _share(executor: ExecutorOptions, part: int, whole: int) -> ExecutorOptions:
-    """As `executor` for an array of `part` of `whole` runs: together they keep to max_parallel, and end together."""
+    """Share max_parallel out for an array of `part` of `whole` runs: together the arrays keep to it, and end together."""
     return replace(executor, max_parallel=max(1, executor.max_parallel * part // whole))
 
 
@@ -128,7 +128,7 @@ def _send(
 
 
 def adopt(runs: list[RunDir], job_id: str, results: Path) -> None:
-    """Take over a job whose submitter died behind sbatch: give it its work, which it waits a minute for.
+    """Take over a job whose submitter died after sbatch: write the file with its work, for which it waits a minute.
 
     runs: those that the job is to carry, all of one batch and index.
     """
@@ -181,7 +181,7 @@ def _submitter(results: Path, batch: str, comment: str, exclude: str, executor: 
 
 
 def _sbatch(executor: ExecutorOptions, exclude: str) -> dict[str, Any]:
-    """Further options of sbatch. true gives a bare flag, false none; requeue=false is its own flag."""
+    """Return the further options of sbatch. true gives a bare flag, false none; requeue=false is its own flag."""
     excluded = ",".join(filter(None, (executor.sbatch.get("exclude"), exclude)))  # the user's nodes and ours
     asked: dict[str, Any] = {"requeue": "true", **executor.sbatch, **({"exclude": excluded} if excluded else {})}
     if asked["requeue"] == "false":
@@ -190,7 +190,7 @@ def _sbatch(executor: ExecutorOptions, exclude: str) -> dict[str, Any]:
 
 
 def header(results: Path, executor: ExecutorOptions, jobs: int) -> str:
-    """The batch file that would be sent, up to its command."""
+    """Return the batch file that would be sent, up to its command."""
     one = _share(executor, min(jobs, array_size(executor)), jobs)
     submitter = _submitter(results, "fpd-BATCH", "RUN_ID/ATTEMPT ...", "", one, results / code_snapshot.FOLDER / "HASH")
     inner = submitter._executor

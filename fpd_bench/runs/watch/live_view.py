@@ -58,7 +58,7 @@ class SweepView:
         self._live.stop() if self.console.is_terminal else self._thread.join()
 
     def tell(self, outcome: Outcome) -> None:
-        """Hear that a run has ended, or is somebody else's for now."""
+        """Note that a run has ended, or that another process has it for now."""
         if outcome.status in UNDER_WAY and outcome.run_id in self.ends:
             return
         self.ends[outcome.run_id] = outcome
@@ -69,7 +69,7 @@ class SweepView:
             self._print(self.last)
 
     def look(self) -> list[RunState]:
-        """Look at the files of all runs that are not over; gives those at work."""
+        """Look at the files of all runs that are not over; return those at work."""
         over, running = self._ended(), []
         for run_id, run in self.runs.items():
             if run_id in over:
@@ -82,7 +82,7 @@ class SweepView:
         return running
 
     def sentence(self, at_work: int) -> str:
-        """'3 of 8 runs ended (1 failed), 12 min left', and what has become of the others."""
+        """Say how far the sweep is: '3 of 8 runs ended (1 failed), 12 min left', and what has become of the others."""
         statuses = Counter(outcome.status for outcome in dict(self.ends).values())
         ended = statuses["done"] + statuses["diverged"] + statuses["failed"]
         failed = f" ({statuses['failed']} failed)" if statuses["failed"] else ""
@@ -126,7 +126,7 @@ class SweepView:
 
 
 def duration(seconds: float | None) -> str:
-    """'45 s', '12 min', '3 h 05 min'; '' for None."""
+    """Write seconds for people: '45 s', '12 min', '3 h 05 min'; '' for None."""
     if seconds is None:
         return ""
     if seconds < 90:

@@ -38,7 +38,7 @@ class Expected:
 
 
 def expect(configs: Iterable[RunConfig], results: Path) -> Expected:
-    """What these runs will take, by the mean of finished runs of the same method and track in `results`."""
+    """Estimate the time of these runs by the mean of finished runs of the same method and track in `results`."""
     known, seconds, runs, unknown = past(results), 0.0, 0, 0
     seen: dict[Kind, int] = {}
     for config in configs:
@@ -53,13 +53,13 @@ def expect(configs: Iterable[RunConfig], results: Path) -> Expected:
 
 
 def kind_of(config: RunConfig) -> Kind:
-    """What runs that take alike long have in common: method, track, preset."""
+    """Return what runs of about the same duration have in common: method, track, preset."""
     meaning = semantic(config)
     return tuple(meaning.get(name) for name in ALIKE)
 
 
 def past(results: Path) -> dict[Kind, Past]:
-    """Average the runs in `results` that went to their end in one go: {kind: Past}."""
+    """Average the runs in `results` that went to their end without an interruption: {kind: PastDuration}."""
     paths = sorted((results / layout.RUNS).glob("*"), key=_written, reverse=True)
     spent: dict[Kind, list[tuple[float, float]]] = defaultdict(list)
     for run in map(RunDir, paths[:MOST]):
@@ -80,7 +80,9 @@ def _written(path: Path) -> float:
 
 
 def _spent(run: RunDir) -> tuple[Kind, float, float] | None:
-    """(kind, seconds a training step, seconds of the rest) of a run that was not interrupted; None for an odd one."""
+    """Return (kind, seconds a training step, seconds of the rest) of a run that was not interrupted; None for an odd
+    one.
+    """
     try:
         return _seconds(run)
     except (OddFile, OSError, TypeError):  # TypeError: a field of run.json that is no number, or cannot be a key
@@ -100,7 +102,7 @@ def _seconds(run: RunDir) -> tuple[Kind, float, float] | None:
 
 
 def told(expected: Expected, devices: int, unit: str) -> str:
-    """The estimate in words. devices: of one run; unit: what is counted, for example GPU-hours."""
+    """Write the estimate in words. devices: of one run; unit: what is counted, for example GPU-hours."""
     if not expected.runs:
         return "Estimated cost: unknown, no run of these methods and tracks has finished here yet."
     hours = expected.seconds / 3600 * devices

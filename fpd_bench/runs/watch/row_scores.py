@@ -27,7 +27,9 @@ class RowScore:
 
 
 def run_score(run: RunDir, metric: str) -> float | None:
-    """A task's mean over images, or `overall`, the plain mean of the task means; None if there is no such number."""
+    """Return a task's mean over images, or `overall`, the plain mean of the task means; None if there is no such
+    number.
+    """
     rows = [row for rows in run.scores().values() for row in rows]
     for row in rows:
         if row.get("metric") == metric:  # of all images together
@@ -39,7 +41,7 @@ def run_score(run: RunDir, metric: str) -> float | None:
 
 
 def row_scores(sweep: Sweep, open_run: Callable[[str], RunDir]) -> list[RowScore]:
-    """One per row of every table, in order. open_run: run id -> its directory."""
+    """Score every row of every table, in order. open_run: run id -> its directory."""
     ends: dict[str, tuple[str, float | None]] = {}
     for run_id in sweep.runs():
         ends[run_id] = _end(open_run(run_id), sweep.metric)
@@ -47,7 +49,7 @@ def row_scores(sweep: Sweep, open_run: Callable[[str], RunDir]) -> list[RowScore
 
 
 def _end(run: RunDir, metric: str) -> tuple[str, float | None]:
-    """(done | diverged | missing | corrupt, the score of a done run)."""
+    """Return (done | diverged | missing | corrupt, the score of a done run)."""
     try:
         status = (run.done() or {"status": "missing"})["status"]
         if status == "done" and not run.damaged():
@@ -66,7 +68,7 @@ def _row(table: Table, row: Any, ends: dict[str, tuple[str, float | None]]) -> R
 
 
 def render(scores: list[RowScore], metric: str) -> str:
-    """The scores as lines of text."""
+    """Write the scores as lines of text."""
     width = max((len(row.label) for row in scores), default=0)
     how = shown(metric)
     lines = [f"{'table':9} {'row':{width}} {metric:>9} {'published':>9}  seeds"]

@@ -11,7 +11,7 @@ TAIL = 12  # lines
 
 
 def story(run: RunDir) -> str:
-    """One line an event that matters, under the attempt it belongs to, then the last lines of output."""
+    """Write a line for each event that matters, under the attempt it belongs to, then the last lines of output."""
     try:
         return _story(run)
     except OddFile as error:
@@ -35,7 +35,7 @@ def _story(run: RunDir) -> str:
 
 
 def log_tail(run: RunDir) -> list[str]:
-    """The last lines that the newest attempt with any has printed, or its batch job."""
+    """Return the last lines that the newest attempt with any has printed, or its batch job."""
     for attempt in reversed(run.attempts()):
         path, job = run.log_file(attempt), run.attempt(attempt).get("job")
         text = printed(path)

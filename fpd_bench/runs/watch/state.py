@@ -39,12 +39,12 @@ class RunState:
 
     @property
     def has_result(self) -> bool:
-        """Whether tables can use the run; `diverged` is a result."""
+        """Say whether tables can use the run; `diverged` is a result."""
         return run_status.has_result(self.state)
 
     @property
     def fraction(self) -> float:
-        """Of the present stage, 0 to 1."""
+        """Return the share of the present stage that is done, 0 to 1."""
         return self.step / self.steps if self.steps else 0.0
 
 
@@ -64,7 +64,7 @@ def state_of(run: RunDir) -> RunState:
 
 
 def _read_all(run: RunDir) -> None:
-    """Raises OddFile for what an attempt or the index would stumble over."""
+    """Read every file of the run. Raises OddFile for one that an attempt or the index could not read."""
     layout.read_json(run.path / layout.IDENTITY)
     run.training_log()
     for attempt in run.attempts():
@@ -83,7 +83,7 @@ def _state_of(run: RunDir) -> RunState:
 
 
 def _error(run: RunDir, events: list[Row]) -> str:
-    """The last line that tells of trouble."""
+    """Return the last message about trouble."""
     silent = claims.quiet_min(run.claim)
     if silent >= SILENT_TOLD_MIN:
         told = f"python -m fpd_bench.status {run.run_id} says how to take it over"
@@ -94,7 +94,7 @@ def _error(run: RunDir, events: list[Row]) -> str:
 
 
 def _with_beat(state: RunState, beat: heartbeat.Beat | None, run: RunDir) -> RunState:
-    """What the heartbeat knows better than the events: step and pace of a stage, and who is at work."""
+    """Add what the heartbeat knows better than the events: step and pace of a stage, and who is at work."""
     if beat is None or beat.attempt != state.attempt:
         record = run.attempt(state.attempt)
         return replace(state, host=str(record.get("host") or ""), job=str(record.get("job") or ""))
@@ -105,7 +105,7 @@ def _with_beat(state: RunState, beat: heartbeat.Beat | None, run: RunDir) -> Run
 
 
 def with_scheduler(states: dict[str, RunState], runs: dict[str, RunDir]) -> dict[str, RunState]:
-    """`states` with what the scheduler says of the runs in its jobs; without an answer they are as alive as told."""
+    """Add to `states` what the scheduler says of the runs in its jobs; without an answer they stay as they are."""
     given = {
         name: submission
         for name, state in states.items()
@@ -156,7 +156,7 @@ def _state(run: RunDir, events: list[Row]) -> tuple[str, str, str]:
 
 
 def _progress(events: list[Row]) -> tuple[int, int]:
-    """(step, steps) that the events of the last stage tell."""
+    """Return (step, steps) that the events of the last stage tell."""
     begin = max((n for n, event in enumerate(events) if event.get("kind") == "stage_started"), default=0)
     told = _last(events[begin:], "progress")
     return told.get("step") or 0, told.get("steps") or 0

@@ -18,7 +18,7 @@ LONGEST = 160  # characters of a last word; `status RUN` and --json have all of 
 
 
 def table(labels: dict[str, str], states: Iterable[RunState]) -> str:
-    """One line a run under a line of titles; columns that all runs leave empty are left out."""
+    """Write a line for each run under a line of titles; columns that all runs leave empty are left out."""
     rows = [HEAD, *(_row(labels.get(state.run_id, ""), state) for state in states)]
     if len(rows) == 1:
         return "no runs"
@@ -28,12 +28,12 @@ def table(labels: dict[str, str], states: Iterable[RunState]) -> str:
 
 
 def as_json(labels: dict[str, str], state: RunState) -> str:
-    """One object on one line, every field of RunState and the label."""
+    """Write one JSON object on one line, every field of RunState and the label."""
     return json.dumps({"label": labels.get(state.run_id, "")} | asdict(state))
 
 
 def troubled(states: Iterable[RunState]) -> bool:
-    """Whether something is wrong with any of them."""
+    """Say whether something is wrong with any of them."""
     return any(state.state in TROUBLE for state in states)
 
 
@@ -55,7 +55,7 @@ def _word(state: RunState) -> str:
 
 
 def watch(shown: Callable[[], tuple[str, SweepPlan]], seconds: float, sleep: Callable[[float], None]) -> SweepPlan:
-    """Draw `shown` every so many seconds, in place on a terminal, one under the other elsewhere.
+    """Draw what `look` returns every so many seconds, in place on a terminal, one under the other elsewhere.
 
     Ends when no run is at work or waits for a job. Returns the last look.
     """

@@ -30,7 +30,7 @@ class Workload:
         return self.training + self.rest
 
     def done(self, state: RunState) -> float:
-        """How much of it the run has behind it."""
+        """Return how much of the work the run has done."""
         if state.has_result:
             return self.whole
         if state.stage == "train":
@@ -43,7 +43,7 @@ class Workload:
 
 
 def works(configs: Mapping[str, RunConfig], known: Mapping[Kind, Past]) -> dict[str, Workload]:
-    """{run id: Work}, by finished runs alike; a kind without any is taken for an average one."""
+    """Return {run id: Workload}, from finished runs of the same kind; a kind without any counts as an average one."""
     kinds = {run_id: kind_of(config) for run_id, config in configs.items()}
     here = [known[kind] for kind in dict.fromkeys(kinds.values()) if kind in known]
     step = _mean((past.step_s for past in here if past.step_s), 1.0)
@@ -65,7 +65,7 @@ def seconds_left(
     elapsed: float,
     at_once: int,
 ) -> float | None:
-    """Seconds until all runs have ended; None while too little is done to tell.
+    """Estimate the seconds until all runs have ended; None while too little is done to tell.
 
     begun, now: work behind each run at the beginning and by now; over: runs that are not waited for any more;
     elapsed: seconds since the beginning; at_once: how many runs were at work together. One run is never shared, so
