@@ -11,7 +11,7 @@ from fpd_bench.distill.drafting import draft_codes, draft_logits, draw_noise, dr
 from fpd_bench.errors import ConfigError
 from fpd_bench.models.perturbation import Perturbation, perturbed
 from fpd_bench.models.sampling import truncated
-from fpd_bench.runs.perform.suite_images import one_step
+from fpd_bench.runs.perform.suite_images import sample_one_step
 
 
 def draw(seed=0):
@@ -85,8 +85,10 @@ def test_noise_on_embeddings_reaches_the_students_logits(small_track):
 def test_an_image_has_its_own_noise_in_any_batch(sampling, small_track):
     config = StartConfig(embedding_noise=0.5, sampling=sampling)
     condition = small_track.suite("validation").condition[:3]
-    whole = one_step(small_track, small_track.teacher, condition, config, [draw(i) for i in range(3)])
-    single = [one_step(small_track, small_track.teacher, condition[i : i + 1], config, [draw(i)]) for i in range(3)]
+    whole = sample_one_step(small_track, small_track.teacher, condition, config, [draw(i) for i in range(3)])
+    single = [
+        sample_one_step(small_track, small_track.teacher, condition[i : i + 1], config, [draw(i)]) for i in range(3)
+    ]
     assert torch.equal(whole, torch.cat(single)) and not torch.equal(whole[0], whole[1])
 
 

@@ -1,4 +1,4 @@
-"""A backbone by name (drift.backbone), looked at before work: is it there, and does it lift images of the track?"""
+"""A backbone by name (drift.backbone), checked before work: is it there, and does it take images of the track?"""
 
 import torch
 
@@ -29,7 +29,7 @@ def check_backbone(config: RunConfig, here: bool) -> None:
     except Exception as error:  # timm's networks have many ways of saying that an image is of the wrong size
         what = " ".join(str(error).split())[:200] or type(error).__name__
         raise ConfigError(
-            f"drift.backbone={drift.backbone} cannot lift images of {drift.resize or pixels} px: {what}. "
+            f"drift.backbone={drift.backbone} does not take images of {drift.resize or pixels} px: {what}. "
             "drift.resize=224 may help."
         ) from error
     if here:

@@ -53,12 +53,12 @@ class Executor(Protocol):
         ...
 
 
-def choose(options: "ExecutorOptions", sweep: "Sweep") -> Executor:
+def choose_executor(options: "ExecutorOptions", sweep: "Sweep") -> Executor:
     """Open the executor of this name, with the workers and GPUs that the runs of the sweep need."""
-    from fpd_bench.runs.execute.options import fitted
+    from fpd_bench.runs.execute.options import fit_to_runs
 
     module, name = EXECUTORS[options.name]
     executor: Executor = getattr(import_module(module), name)(
-        fitted(options, [config.execution for config in sweep.runs().values()])
+        fit_to_runs(options, [config.execution for config in sweep.runs().values()])
     )
     return executor

@@ -14,7 +14,6 @@ from collections.abc import Iterable, Iterator
 from multiprocessing import get_context, resource_tracker
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from typing import Any
 
 from fpd_bench.runs.execute.executor import Tell
 from fpd_bench.runs.folder import claims
@@ -59,7 +58,7 @@ def run_local(runs: Iterable[RunDir], workers: int, threads: int, tell: Tell, pa
 
 
 @contextlib.contextmanager
-def _deaf_to_ctrl_c() -> Iterator[None]:
+def _ctrl_c_blocked() -> Iterator[None]:
     """Make processes that begin in the block ignore Ctrl-C until they handle it: it would end each with a traceback. A
     Ctrl-C during the block reaches this process after it."""
     resource_tracker.ensure_running()  # else it starts in the block, and unblocks the signal as it does
@@ -77,7 +76,7 @@ class _Worker:
         context = get_context("spawn")
         self.connection, theirs = context.Pipe()
         self.process = context.Process(target=_serve, args=(theirs, threads), daemon=True)
-        with _deaf_to_ctrl_c():
+        with _ctrl_c_blocked():
             self.process.start()
         theirs.close()
         self.run: RunDir | None = None
@@ -170,8 +169,9 @@ class _Pool:
 
     def _replace(self, worker: _Worker) -> None:
         """Start another worker in the place of one that has died, and try its run once more."""
-        run, code = worker.run, _exit_of(worker.process)
+        run = worker.run
         assert run
+        worker.process.join()
         self.workers.remove(worker)
         if self.told_to_stop:
             self.tell(Outcome(run.run_id, "interrupted", "stopped before its next checkpoint"))
@@ -181,9 +181,10 @@ class _Pool:
         if self.deaths[run.run_id] < TRIES:
             self.queue.appendleft(run)
             return
-        message = f"its worker process died {TRIES} times ({code})"
-        if "SIGKILL" in code:
-            message += ": killed by somebody, or for want of memory; fewer executor.workers need less"
+        code = worker.process.exitcode or 0
+        message = f"its worker process died {TRIES} times ({_exit_text(code)})"
+        if code == -signal.SIGKILL:
+            message += ": somebody killed it, or memory ran out; fewer executor.workers need less memory"
         _note_death(run, message)
         self.tell(Outcome(run.run_id, "failed", message, WORKER_DIED))
 
@@ -193,9 +194,7 @@ class _Pool:
                 worker.process.kill() if kill else worker.process.terminate()
 
 
-def _exit_of(process: Any) -> str:
-    process.join()
-    code = process.exitcode
+def _exit_text(code: int) -> str:
     return f"signal {-code}, {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
 
 
@@ -219,14 +218,14 @@ def _serve(connection: Connection, threads: int) -> None:
             run = RunDir(connection.recv())
         except EOFError:
             return
-        _speak_into(run.log_file(max(run.attempts(), default=0) + 1))
+        _redirect_output(run.log_file(max(run.attempts(), default=0) + 1))
         try:
             connection.send(perform(run, bench))
         except (BrokenPipeError, ConnectionResetError):
             return  # the orchestrator is gone; the run directory says how the run ended
 
 
-def _speak_into(log: Path) -> None:
+def _redirect_output(log: Path) -> None:
     """Send this process's own output (warnings of libraries) to a file of the attempt, not over the live table."""
     log.parent.mkdir(parents=True, exist_ok=True)
     sys.stdout.flush()

@@ -29,10 +29,10 @@ class OnThisMachine:
 
     def preview(self, sweep: Sweep, plan: SweepPlan, results: Path) -> str:
         """Say how long one worker would take."""
-        if not plan.todo:
+        if not plan.ids_to_do:
             return ""
-        expected = past_durations.expect([sweep.runs()[run_id] for run_id in plan.todo], results)
-        return f"\n{past_durations.told(expected, 1, 'hours of one worker')}"
+        expected = past_durations.expected_time([sweep.runs()[run_id] for run_id in plan.ids_to_do], results)
+        return f"\n{past_durations.estimate_text(expected, 1, 'hours of one worker')}"
 
     def carry_out(self, sweep: Sweep, todo: list[str], results: Path, tell: Tell, detach: bool) -> Ending:
         """Perform the runs until all have ended, too many have failed alike, or a signal comes."""

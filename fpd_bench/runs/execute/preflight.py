@@ -43,7 +43,7 @@ def check_machine(configs: Iterable[RunConfig], here: bool, devices: Path = Path
         from fpd_bench.tracks.fitting import require_fitting  # imports torch: for the paper's own tracks only
 
         require_fitting(track, weights_folder(track))
-    named = {(c.drift.backbone, str(c.drift), c.track.name, c.track.preset): c for c in configs if _names_phi(c)}
+    named = {(c.drift.backbone, str(c.drift), c.track.name, c.track.preset): c for c in configs if _names_backbone(c)}
     for config in named.values():
         from fpd_bench.runs.execute.backbone_check import (
             check_backbone,  # imports torch: for those who ask for another Phi only
@@ -52,5 +52,5 @@ def check_machine(configs: Iterable[RunConfig], here: bool, devices: Path = Path
         check_backbone(config, here)
 
 
-def _names_phi(config: RunConfig) -> bool:
+def _names_backbone(config: RunConfig) -> bool:
     return bool(config.drift.backbone) and "drift.backbone" in reads(config)

@@ -41,7 +41,7 @@ def load(folder: Path, warn: Callable[[str], None]) -> tuple[int, dict[str, Any]
                 with warnings.catch_warnings(action="ignore"):  # of protocols: what comes of it is told below
                     return step, torch.load(path, map_location="cpu", weights_only=True)
             except pickle.UnpicklingError:  # torch's words advise to run what the file asks for
-                trouble = "was not loaded: it holds more than tensors and would run code"
+                trouble = "was not loaded: it holds more than tensors, and loading it would run code"
             except Exception as error:  # torch raises whatever its unpickler meets; an older checkpoint is still good
                 trouble = f"cannot be read ({type(error).__name__}: {str(error).splitlines()[0][:200]})"
         warn(f"checkpoint {path.name} {trouble}; using an older one")

@@ -32,13 +32,13 @@ class DiskFull(RunError):
     """Less space is left than the next write needs."""
 
 
-def need_space(folder: Path, needed: int = 0) -> None:
+def check_space(folder: Path, needed: int = 0) -> None:
     """Check that `folder` has `needed` bytes left, and LEAST_FREE_MB beside them. Raises DiskFull; deletes nothing."""
     free, least = shutil.disk_usage(folder).free, needed + LEAST_FREE_MB * 2**20
     if free < least:
         raise DiskFull(
-            f"'{folder}' has {free / 2**20:.0f} MB left, {least / 2**20:.0f} MB are needed. "
-            "Make room; the same command continues. Nothing was deleted."
+            f"'{folder}' has {free / 2**20:.0f} MB left; {least / 2**20:.0f} MB are needed. "
+            "Free some space; the same command continues. Nothing was deleted."
         )
 
 
@@ -79,7 +79,7 @@ class Patience:
 
     def hear(self, run: RunDir, outcome: Outcome) -> bool:
         """Say whether to start no more runs, now that this one has ended."""
-        mark = mistake(run, outcome)
+        mark = mistake_signature(run, outcome)
         if self.limit and mark:
             self._seen[mark] = self._seen.get(mark, 0) + 1
             if self._seen[mark] >= self.limit and not self.reason:
@@ -91,8 +91,10 @@ class Patience:
         return bool(self.reason)
 
 
-def mistake(run: RunDir, outcome: Outcome) -> str:
-    """Return the signature of a failure that other runs may share and another try would only repeat; '' if it is none."""
+def mistake_signature(run: RunDir, outcome: Outcome) -> str:
+    """Return the signature of a failure that other runs may share and another try would only repeat; '' if it is
+    none.
+    """
     last = _last_failure(run) if outcome.status == "failed" else {}
     if last.get("failure_class") not in OURS:
         return ""
@@ -100,7 +102,9 @@ def mistake(run: RunDir, outcome: Outcome) -> str:
 
 
 def signature(traceback: str) -> str:
-    """Return a hash of the lines of code that a traceback went through, and of the kind of error; values do not matter."""
+    """Return a hash of the lines of code that a traceback went through, and of the kind of error; values do not
+    matter.
+    """
     places = re.findall(r'^ *File "(.*?)", line (\d+), in (\S+)', traceback, re.M)
     kinds = re.findall(r"^([A-Za-z_][\w.]*(?:Error|Exception|Diverged|Interrupted|Full|Name)\b)", traceback, re.M)
     return hashlib.sha256(repr((places, kinds) if places else traceback).encode()).hexdigest()

@@ -58,13 +58,13 @@ def record(config: RunConfig, assets: dict[str, str]) -> dict[str, Any]:
 @cache  # as the code was when this process loaded it
 def code() -> dict[str, Any]:
     """Return version, file hashes and git state of this package: of the original, where this is a copy for jobs."""
-    kept = _kept()
+    kept = _read_code_note()
     return kept["code"] if kept else {"version": fpd_bench.__version__} | code_state(_PACKAGE)
 
 
 def plugin_packages(config: RunConfig) -> dict[str, Any]:
     """Return {package: version, file hashes and git state} of other packages whose plugins the run uses."""
-    kept, found = _kept(), plugin_code(config)
+    kept, found = _read_code_note(), plugin_code(config)
     if kept:
         return {package: kept["plugin_packages"].get(package, {}) for package in found}
     return {package: {"version": metadata.version(package)} | code_state(place) for package, place in found.items()}
@@ -83,7 +83,7 @@ def plugin_code(config: RunConfig) -> dict[str, Path]:
     return found
 
 
-def keep(folder: Path, configs: Iterable[RunConfig]) -> None:
+def write_code_note(folder: Path, configs: Iterable[RunConfig]) -> None:
     """Write what is said of the code beside a copy of it, which is no checkout any more."""
     theirs: dict[str, Any] = {}
     for config in configs:
@@ -91,7 +91,7 @@ def keep(folder: Path, configs: Iterable[RunConfig]) -> None:
     (folder / KEPT).write_text(json.dumps({"code": code(), "plugin_packages": theirs}, indent=1))
 
 
-def _kept() -> dict[str, Any] | None:
+def _read_code_note() -> dict[str, Any] | None:
     kept = _PACKAGE.parent / KEPT
     return dict(json.loads(kept.read_text())) if kept.exists() else None
 
@@ -111,10 +111,12 @@ def packages() -> dict[str, str]:
 @cache
 def installed() -> str:
     """List every package that this interpreter finds, as 'name==version' lines, sorted."""
-    return "".join(sorted({f"{name}=={version}\n" for name, version in map(_named, metadata.distributions())}))
+    return "".join(
+        sorted({f"{name}=={version}\n" for name, version in map(_name_and_version, metadata.distributions())})
+    )
 
 
-def _named(one: metadata.Distribution) -> tuple[str, str]:
+def _name_and_version(one: metadata.Distribution) -> tuple[str, str]:
     """Return name and version, by the folder's name if that says both: to parse each METADATA takes a third of a
     second.
     """

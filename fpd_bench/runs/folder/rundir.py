@@ -46,7 +46,7 @@ class RunDir:
         """Make the folder of the run that `config` describes, if it is not there yet; bring its execution fields up to
         date.
 
-        Raises RunError if the folder holds another configuration, OddFile if it holds what is none of ours.
+        Raises RunError if the folder holds another configuration, OddFile if it holds files of other kinds.
         """
         run = cls(results / layout.RUNS / run_id(config))
         run.path.mkdir(parents=True, exist_ok=True)
@@ -58,7 +58,7 @@ class RunDir:
         if identity is None:
             identity = {"run_id": run.run_id, "config_schema": CONFIG_SCHEMA, "semantic": meaning}
             write_json(run.path / layout.IDENTITY, identity | {"plugins": plugins(config), "created": now()})
-        kept = _text(run.path / layout.CONFIG)  # None: lost on the way from elsewhere
+        kept = _read_text(run.path / layout.CONFIG)  # None: lost on the way from elsewhere
         if kept is None or (kept != to_yaml(config) and not run.is_done()):
             write_text(run.path / layout.CONFIG, to_yaml(config))
         return run
@@ -80,7 +80,7 @@ class RunDir:
     def begin_attempt(self, record: Row) -> int:
         """Write the record of the next attempt; return its number. Only the holder of the claim may call it."""
         for leftover in self.path.rglob(".*.tmp"):  # of a process that was killed in the middle of a write
-            if leftover.parent != self.path or _age(leftover) > LEFT_SECONDS:
+            if leftover.parent != self.path or _age_seconds(leftover) > LEFT_SECONDS:
                 leftover.unlink(missing_ok=True)
         attempt = max(self.attempts(), default=0) + 1
         write_json(self.path / layout.ATTEMPTS / f"{attempt}.json", {"attempt": attempt} | record)
@@ -145,7 +145,7 @@ class RunDir:
             lines = layout.read_jsonl(self._partial(suite))
         except OddFile:  # all is scored again
             return []
-        return [row for line in lines if (row := _checked(line)) is not None]
+        return [row for line in lines if (row := _without_checksum(line)) is not None]
 
     def append_score(self, suite: str, row: Row) -> None:
         append_line(self._partial(suite), row | {CHECKSUM: zlib.crc32(json_line(row).encode())})
@@ -189,13 +189,13 @@ class RunDir:
 
     def finish(self, status: str) -> None:
         """Write DONE, vouching for the files that tables and pages read by the hashes noted when they were written."""
-        digests = {path: sealed.digest(path) or layout.sha256(path) for path in self.results()}
+        digests = {path: sealed.noted_hash(path) or layout.sha256(path) for path in self.results()}
         files = {path.relative_to(self.path).as_posix(): digest for path, digest in digests.items()}
         done = {"run_id": self.run_id, "status": status, "finished": now(), "files": files}
         write_json(self.path / layout.DONE, done)
 
 
-def find(results: Path, run: str) -> RunDir:
+def find_run(results: Path, run: str) -> RunDir:
     """Find the run whose id begins with `run`. Raises ConfigError if it is none or not one."""
     folder = results / layout.RUNS
     names = sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
@@ -210,21 +210,23 @@ def find(results: Path, run: str) -> RunDir:
     return RunDir(folder / found[0])
 
 
-def _text(path: Path) -> str | None:
-    """Read the text of a file; None if it is not there or was not written by this program, so that it is written again."""
+def _read_text(path: Path) -> str | None:
+    """Read the text of a file; None if it is not there or was not written by this program, so that it is written
+    again.
+    """
     try:
         return odd_files.text(path)
     except OddFile:
         return None
 
 
-def _checked(line: Row) -> Row | None:
+def _without_checksum(line: Row) -> Row | None:
     """Return a row without its checksum; None if the row is not as it was written."""
     row = {name: value for name, value in line.items() if name != CHECKSUM}
     return row if zlib.crc32(json_line(row).encode()) == line.get(CHECKSUM) else None
 
 
-def _age(path: Path) -> float:
+def _age_seconds(path: Path) -> float:
     """Return the seconds since the file was written; 0 if it is gone."""
     try:
         return time.time() - path.stat().st_mtime

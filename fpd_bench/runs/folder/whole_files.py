@@ -64,10 +64,10 @@ def append_line(path: Path, row: Row) -> None:
 
 def json_line(row: Row) -> str:
     """Write a row as one line of JSON; scalars and arrays of numpy and torch as Python's own."""
-    return json.dumps(row, default=_plain) + "\n"
+    return json.dumps(row, default=_to_json_type) + "\n"
 
 
-def _plain(value: Any) -> Any:
+def _to_json_type(value: Any) -> Any:
     """Convert scalars and arrays of numpy and torch as Python's own."""
     if hasattr(value, "tolist"):
         return value.tolist()

@@ -42,7 +42,9 @@ class Bench:
         return self._judges[key]
 
     def track(self, config: RunConfig) -> Track:
-        """Return the track of a run, on its device. Raises UnknownName, AssetError, or ConfigError without that device."""
+        """Return the track of a run, on its device. Raises UnknownName, AssetError, or ConfigError without that
+        device.
+        """
         key = (config.track.name, config.track.preset, config.execution.device)
         if key not in self._tracks:
             device = devices.require(config.execution.device)
@@ -73,7 +75,7 @@ def assets_of(config: RunConfig, source: ImageSource) -> dict[str, str]:
     return found
 
 
-def prepared(config: RunConfig, bench: Bench) -> tuple[ImageSource | None, Exception | None]:
+def open_source(config: RunConfig, bench: Bench) -> tuple[ImageSource | None, Exception | None]:
     """Open the checked run's source; without one, return the error, for the attempt that has yet to begin."""
     try:
         check(config)

@@ -9,7 +9,7 @@ from fpd_bench.distill import parallel, team
 T = TypeVar("T")
 
 
-def together(device: str, lead: Callable[[], T], followed: T) -> T:
+def lead_or_follow(device: str, lead: Callable[[], T], followed: T) -> T:
     """Return what `lead` gives on rank 0, and `followed` on the others, once rank 0 dismisses them. A process alone
     leads.
 

@@ -7,7 +7,7 @@ from torch import Tensor
 from torchvision.utils import save_image
 
 from fpd_bench.runs.folder import checkpoints, claims
-from fpd_bench.runs.folder.failures import need_space
+from fpd_bench.runs.folder.failures import check_space
 from fpd_bench.runs.folder.heartbeat import Heart
 from fpd_bench.runs.folder.rundir import RunDir, now
 from fpd_bench.runs.folder.stop_signals import StopFlag
@@ -38,7 +38,9 @@ class RunRecorder:
         self.event("stage_started", stage=stage)
 
     def log(self, row: dict[str, Any]) -> None:
-        """Append one line to the training log; `time` is seconds since the attempt began unless the row says otherwise."""
+        """Append one line to the training log; `time` is seconds since the attempt began unless the row says
+        otherwise.
+        """
         self.run.append_training({"time": round(time.monotonic() - self._began, 3)} | row)
 
     def picture(self, step: int, images: Tensor) -> None:
@@ -48,7 +50,7 @@ class RunRecorder:
     def save(self, step: int, state: dict[str, Any]) -> None:
         """Write a checkpoint. Raises LostClaim if another process has the run by now, DiskFull without space."""
         self.keep_claim()
-        need_space(self.run.path, checkpoints.newest_size(self.run.checkpoints))
+        check_space(self.run.path, checkpoints.newest_size(self.run.checkpoints))
         checkpoints.save(self.run.checkpoints, step, state)
         self.event("checkpoint", step=step)
 
@@ -73,5 +75,5 @@ class RunRecorder:
 
     def keep_claim(self) -> None:
         """Check that this process still holds the claim. Raises LostClaim."""
-        if not claims.held(self.run.claim, self.claim):
+        if not claims.is_held(self.run.claim, self.claim):
             raise claims.LostClaim(f"run {self.run.run_id} was taken over by another process")

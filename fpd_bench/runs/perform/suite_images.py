@@ -22,7 +22,7 @@ DECODED = 16  # images decoded at once: a VQGAN at 256 px keeps 170 MB of each
 
 
 @torch.no_grad()
-def one_step(
+def sample_one_step(
     track: Track, student: nn.Module, condition: Condition, start: StartConfig, noise: list[torch.Generator]
 ) -> Tensor:
     """Sample codes [B, L] by one network call (Eq. 4); one generator per item."""
@@ -62,14 +62,16 @@ def run_images(
         if student is None:
             sampler: Any = track.teacher_sample
             with torch.inference_mode():
-                codes = sampler(condition, config.evaluation.teacher_steps, noise, **_settings(config.evaluation))
+                codes = sampler(
+                    condition, config.evaluation.teacher_steps, noise, **_sampler_settings(config.evaluation)
+                )
         else:
-            codes = one_step(track, student, condition, config.start, noise)
+            codes = sample_one_step(track, student, condition, config.start, noise)
         for (item, replicate), image in zip(batch, to_pixels(track, codes, condition), strict=True):
             yield item, replicate, image
 
 
-def _settings(asked: EvaluationConfig) -> dict[str, Any]:
+def _sampler_settings(asked: EvaluationConfig) -> dict[str, Any]:
     """Return the sampler settings of a paper's track that are not as published; none for any other track
     (config/check.py).
     """

@@ -15,7 +15,7 @@ from fpd_bench.runs.folder import provenance
 FOLDER = "code"  # results/code/<hash>/fpd_bench
 
 
-def take(results: Path, configs: Iterable[RunConfig] = ()) -> Path:
+def take_snapshot(results: Path, configs: Iterable[RunConfig] = ()) -> Path:
     """Copy this package, and those whose plugins the runs use, into a folder for the path of jobs; equal code shares
     one."""
     configs = list(configs)
@@ -32,7 +32,7 @@ def take(results: Path, configs: Iterable[RunConfig] = ()) -> Path:
         copy = temporary / name
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(path, copy)
-    provenance.keep(temporary, configs)
+    provenance.write_code_note(temporary, configs)
     # Once here, instead of in every job of the first wave; tracebacks shall name the place that will be.
     compileall.compile_dir(temporary, quiet=2, stripdir=str(temporary), prependdir=str(target))
     try:

@@ -16,8 +16,8 @@ from fpd_bench.runs.folder.outcome import Outcome
 from fpd_bench.runs.folder.rundir import RunDir
 from fpd_bench.runs.folder.stop_signals import StopFlag, stop_flag
 from fpd_bench.runs.slurm import job, submit
-from fpd_bench.runs.slurm.lost_jobs import judge
-from fpd_bench.runs.slurm.scheduler import Answer, Scheduler, cancel, foreign
+from fpd_bench.runs.slurm.lost_jobs import decide_fate
+from fpd_bench.runs.slurm.scheduler import Answer, Scheduler, cancel, foreign_jobs
 
 POLL_SECONDS = 5.0
 RETRY_SECONDS = 60.0  # until sbatch is asked again after it refused
@@ -33,7 +33,7 @@ class Follower:
     patience: Patience
     stop: StopFlag
     mine: frozenset[str] = frozenset()
-    again: list[submit.Wish] = field(default_factory=list)  # to be submitted
+    again: list[submit.RunToSubmit] = field(default_factory=list)  # to be submitted
 
     def __post_init__(self) -> None:
         self._in_jobs: list[RunDir] = []  # at the last look
@@ -48,7 +48,7 @@ class Follower:
             self._look({run.run_id: run for run in runs if submissions.read(run) and not run.is_done()})
         again = {wish.run.run_id for wish in self.again}
         free = [run for run in runs if submissions.read(run) is None and claims.holder(run.claim) is None]
-        self.again += [submit.Wish(run) for run in free if run.run_id not in again]
+        self.again += [submit.RunToSubmit(run) for run in free if run.run_id not in again]
         return self._send(under_way=len(self.again) < len(runs), patience_s=0, stay=stay)
 
     def _send(self, under_way: bool, patience_s: float, stay: bool = True) -> int:
@@ -92,10 +92,10 @@ class Follower:
         return not left
 
     def _look(self, runs: dict[str, RunDir]) -> dict[str, bool]:
-        known = {run_id: _given(run) for run_id, run in runs.items()}
+        known = {run_id: _read_submission(run) for run_id, run in runs.items()}
         given = {run_id: submission for run_id, submission in known.items() if submission}
         self._in_jobs = [runs[run_id] for run_id in given]
-        signs = {submission.token: submissions.last_sign(runs[run_id]) for run_id, submission in given.items()}
+        signs = {submission.token: submissions.last_written(runs[run_id]) for run_id, submission in given.items()}
         answers = self.scheduler.ask(given.values(), signs)
         self._adopt(runs, given, answers)
         return {run_id: self._ended_or_odd(run, known[run_id], answers) for run_id, run in runs.items()}
@@ -137,7 +137,7 @@ class Follower:
         answer = answers[submission.token]
         if not answer.over:
             return False
-        claims.forfeit(run.claim, answer.job_id)
+        claims.release_for_job(run.claim, answer.job_id)
         if run.is_done() or claims.holder(run.claim) or not submissions.drop(run, submission):
             return False  # ended, or taken by somebody, in this very moment
         return self._lost(run, submission, answer)
@@ -145,32 +145,32 @@ class Follower:
     def _lost(self, run: RunDir, submission: submissions.Submission, answer: Answer) -> bool:
         """Deal with a job that is over while its run has not said how it ended; say whether the run has ended."""
         interrupted = _last_end(run).get("kind") == "interrupted"
-        verdict = judge(submission, answer, _began(run, submission), interrupted, job.no_progress(run))
-        if verdict.action == "cancelled":
+        fate = decide_fate(submission, answer, _job_began(run, submission), interrupted, job.no_progress(run))
+        if fate.action == "cancelled":
             return self._say(run, Outcome(run.run_id, "interrupted", f"job {answer.job_id} was cancelled"))
-        if verdict.action == "less_memory":
+        if fate.action == "less_memory":
             return self._less_memory(run)
-        if verdict.action == "out_of_time":
+        if fate.action == "out_of_time":
             job.fail_for_time(run)
-        elif verdict.action == "again":
-            if verdict.tries == 1:
+        elif fate.action == "again":
+            if fate.tries == 1:
                 job.note_progress(run, answer.job_id)
-            self.again.append(submit.Wish(run, verdict.tries, verdict.exclude))
+            self.again.append(submit.RunToSubmit(run, fate.tries, fate.exclude))
         else:
             words = submissions.job_output(run, submission.job_id, "err")[-2000:] if submission.job_id else ""
             message = f"job {answer.job_id or submission.batch} ended as {answer.state}, after {submission.tries} tries"
-            _note(run, verdict.failure_class, message, words)
+            _note_failure(run, fate.failure_class, message, words)
         return False  # told at the next look
 
     def _less_memory(self, run: RunDir) -> bool:
         config = run.config()
         size = micro_batch(run, config.execution.micro_batch)
         tried = any(event.get("kind") == "memory" for event in run.events())
-        _note(run, "out_of_memory", "the scheduler ended the job: out of memory", "")
+        _note_failure(run, "out_of_memory", "the scheduler ended the job: out of memory", "")
         if tried or size == 1:
             return False
         run.append_event(run.next_event("memory") | {"micro_batch": halved(size, config.optim.batch)})
-        self.again.append(submit.Wish(run))
+        self.again.append(submit.RunToSubmit(run))
         return False
 
     def _say(self, run: RunDir, outcome: Outcome) -> bool:
@@ -185,7 +185,7 @@ class Follower:
         """Cancel the jobs of this sweep that have not begun, and submit no more: k runs failed alike."""
         self.again.clear()
         others = [RunDir(path) for path in run.path.parent.iterdir()]
-        given = [(other, submission) for other in others if (submission := _given(other))]
+        given = [(other, submission) for other in others if (submission := _read_submission(other))]
         free: list[submissions.Submission] = []
         at_work = {submission.job_id for other, submission in given if claims.holder(other.claim)}
         for other, submission in given:
@@ -193,7 +193,7 @@ class Follower:
                 submissions.drop(other, submission)
                 free += [submission] if submission.job_id not in at_work else []
         with contextlib.suppress(ConfigError):  # SLURM is silent: their jobs find that they have no run
-            theirs = foreign(free)
+            theirs = foreign_jobs(free)
             cancel([submission for submission in free if submission.job_id not in theirs])
 
 
@@ -211,7 +211,7 @@ def run_slurm(
 
 
 @dataclass
-class TakenBack:
+class Cancelled:
     """taken: how many runs are free again. refused: jobs of ours that SLURM would not end. odd: {run id: why its
     submission was left alone}."""
 
@@ -220,7 +220,7 @@ class TakenBack:
     odd: dict[str, str]
 
 
-def cancel_runs(runs: list[RunDir]) -> TakenBack:
+def cancel_runs(runs: list[RunDir]) -> Cancelled:
     """Cancel the jobs of the runs, where SLURM says that the jobs are ours. Their checkpoints stay.
 
     Raises ConfigError if SLURM does not answer.
@@ -233,19 +233,19 @@ def cancel_runs(runs: list[RunDir]) -> TakenBack:
             known |= {run.run_id: submission} if submission else {}
         except (OddFile, OSError) as error:
             odd[run.run_id] = str(error)
-    theirs = foreign(known.values())
+    theirs = foreign_jobs(known.values())
     odd |= {
-        run_id: f"job {one.job_id} is '{theirs[one.job_id]}' here, not ours: it was left alone"
+        run_id: f"job {one.job_id} is '{theirs[one.job_id]}' on this cluster, not a job of this run: it was left alone"
         for run_id, one in known.items()
         if one.job_id in theirs
     }
     mine = [run for run in runs if run.run_id in known.keys() - odd.keys()]
     # Dropped first, so that a job does not requeue itself.
     taken = [known[run.run_id] for run in mine if submissions.drop(run, known[run.run_id])]
-    return TakenBack(len(taken), cancel(taken), odd)
+    return Cancelled(len(taken), cancel(taken), odd)
 
 
-def _given(run: RunDir) -> submissions.Submission | None:
+def _read_submission(run: RunDir) -> submissions.Submission | None:
     """Read the submission of a run that may belong to another sweep; None if its file is odd."""
     try:
         return submissions.read(run)
@@ -259,13 +259,13 @@ def _last_end(run: RunDir) -> dict[str, Any]:
     return last if last.get("kind") in ("failed", "interrupted") else {}
 
 
-def _began(run: RunDir, submission: submissions.Submission) -> bool:
+def _job_began(run: RunDir, submission: submissions.Submission) -> bool:
     """Say whether the job got as far as an attempt at the run."""
     attempt = int(submission.token.rpartition("/")[2])
     return attempt in run.attempts()
 
 
-def _note(run: RunDir, kind: str, message: str, text: str) -> None:
+def _note_failure(run: RunDir, kind: str, message: str, text: str) -> None:
     run.append_event(run.next_event("failed") | {"failure_class": kind, "message": message, "traceback": text})
 
 

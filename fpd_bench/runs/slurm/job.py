@@ -9,7 +9,7 @@ from typing import Any
 
 from fpd_bench.errors import OddFile
 from fpd_bench.runs.folder import claims, submissions
-from fpd_bench.runs.folder.failures import failure_class, mistake
+from fpd_bench.runs.folder.failures import failure_class, mistake_signature
 from fpd_bench.runs.folder.outcome import Outcome
 from fpd_bench.runs.folder.rundir import RunDir
 from fpd_bench.runs.folder.stop_signals import stop_flag
@@ -25,7 +25,7 @@ class Worker:
         self.run_dirs = run_dirs
 
     def __call__(self) -> list[str]:
-        return carry(self.run_dirs)
+        return carry_out_runs(self.run_dirs)
 
     def checkpoint(self, *_: object) -> Any:
         """Return this job for submitit, should it requeue the job itself: there is nothing to add to the run
@@ -36,7 +36,7 @@ class Worker:
         return submitit.helpers.DelayedSubmission(self)
 
 
-def carry(run_dirs: tuple[str, ...]) -> list[str]:
+def carry_out_runs(run_dirs: tuple[str, ...]) -> list[str]:
     """Perform the runs; return how each ended."""
     ends: list[str] = []
     bench = None
@@ -51,7 +51,7 @@ def carry(run_dirs: tuple[str, ...]) -> list[str]:
                 ends.append(f"{run.run_id} corrupt {error}")
                 print(ends[-1], flush=True)
                 continue
-            if submission and submissions.hopeless(run, submission):
+            if submission and submissions.failed_too_often(run, submission):
                 ends.append(_not_started(run, submission))
                 continue
             _wait_for_predecessor(run, lambda: bool(stop))
@@ -65,7 +65,7 @@ def carry(run_dirs: tuple[str, ...]) -> list[str]:
                 _go_back(run, runs[n + 1 :])
                 break
             if submission:
-                mark = mistake(run, outcome)
+                mark = mistake_signature(run, outcome)
                 if mark:
                     submissions.note_mistake(run, submission, mark)
                 submissions.drop(run, submission)
@@ -77,7 +77,7 @@ def _not_started(run: RunDir, submission: submissions.Submission) -> str:
         f"not started: {submission.most_alike} runs of its batch failed in the same way "
         "(executor.max_identical_failures=0 goes on)"
     )
-    run.append_event(run.next_event("interrupted") | {"step": standing(run)[0], "message": message})
+    run.append_event(run.next_event("interrupted") | {"step": reached(run)[0], "message": message})
     submissions.drop(run, submission)
     print(f"{run.run_id} {message}", flush=True)
     return f"{run.run_id} {message}"
@@ -110,7 +110,7 @@ def _go_back(run: RunDir, others: list[RunDir]) -> None:
     others: the job's runs that have not begun; they are reason enough to come back.
     """
     job, submission = claims.batch_job(), submissions.read(run)
-    if submission is None or not scheduler.running(job):
+    if submission is None or not scheduler.is_running(job):
         return
     stuck = no_progress(run)
     if stuck:
@@ -126,7 +126,7 @@ def _go_back(run: RunDir, others: list[RunDir]) -> None:
         print(f"job {job} could not be requeued; the sweep's command submits it again", file=sys.stderr)
 
 
-def standing(run: RunDir) -> list[Any]:
+def reached(run: RunDir) -> list[Any]:
     """Return how far the run's files are: this grows with every step that is kept."""
     steps = [event.get("step") or 0 for event in run.events() if event.get("kind") == "checkpoint"]
     scored = sum(len(run.partial_scores(path.stem)) for path in run.evaluation("x").parent.glob("*.partial"))
@@ -135,7 +135,7 @@ def standing(run: RunDir) -> list[Any]:
 
 def note_progress(run: RunDir, job: str) -> None:
     """Write where the run stands as its job goes back into the queue."""
-    run.append_event(run.next_event("requeued") | {"job": job, "standing": standing(run)})
+    run.append_event(run.next_event("requeued") | {"job": job, "standing": reached(run)})
 
 
 def no_progress(run: RunDir) -> bool:
@@ -147,11 +147,11 @@ def no_progress(run: RunDir) -> bool:
     marks = [n for n, event in enumerate(events) if event.get("kind") == "requeued"]
     began = any(event.get("kind") == "attempt_started" for event in events[marks[-1] :]) if marks else True
     last = marks[-1:] if began else marks[-2:]
-    here = standing(run)
+    here = reached(run)
     return len(last) == (1 if began else 2) and all(events[n].get("standing") == here for n in last)
 
 
 def fail_for_time(run: RunDir) -> None:
     """Mark the run as failed for lack of time: two attempts ended at the same place, so another one would, too."""
-    message = f"jobs in a row ended at step {standing(run)[0]} without progress; raise executor.timeout_min"
+    message = f"two jobs in a row ended at step {reached(run)[0]} without progress; raise executor.timeout_min"
     run.append_event(run.next_event("failed") | {"failure_class": "timeout", "message": message, "traceback": ""})

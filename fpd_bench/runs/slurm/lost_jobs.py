@@ -25,7 +25,7 @@ class JobFate:
     failure_class: str = ""
 
 
-def judge(submission: Submission, answer: Answer, began: bool, interrupted: bool, stuck: bool) -> JobFate:
+def decide_fate(submission: Submission, answer: Answer, began: bool, interrupted: bool, stuck: bool) -> JobFate:
     """Decide what to do about the lost job. began: the job got to its run. interrupted: the run saved and stopped.
     stuck: it stands where it did before.
     """

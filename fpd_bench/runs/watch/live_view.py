@@ -16,10 +16,10 @@ from fpd_bench.config.schema import RunConfig
 from fpd_bench.runs.execute.sweep_plan import open_run
 from fpd_bench.runs.folder.outcome import Outcome
 from fpd_bench.runs.folder.stop_signals import StopFlag
-from fpd_bench.runs.watch.past_durations import past
+from fpd_bench.runs.watch.past_durations import mean_durations
 from fpd_bench.runs.watch.row_scores import run_score
 from fpd_bench.runs.watch.state import RunState, state_of
-from fpd_bench.runs.watch.time_left import seconds_left, works
+from fpd_bench.runs.watch.time_left import seconds_left, workloads
 
 LINE_SECONDS = 15.0  # between two lines when there is no terminal
 LIVE_SECONDS = 0.5
@@ -40,7 +40,7 @@ class SweepView:
         self.ends: dict[str, Outcome] = {}
         self.last = ""
         self.console = Console(stderr=True)
-        self._work = works(configs, past(results))
+        self._work = workloads(configs, mean_durations(results))
         self._begun = {run_id: self._work[run_id].done(state_of(run)) for run_id, run in self.runs.items()}
         self._now = dict(self._begun)
         self._most = 1  # runs at work together
@@ -73,7 +73,7 @@ class SweepView:
         over, running = self._ended(), []
         for run_id, run in self.runs.items():
             if run_id in over:
-                self._now[run_id] = self._work[run_id].whole if over[run_id].finished else self._now[run_id]
+                self._now[run_id] = self._work[run_id].total if over[run_id].finished else self._now[run_id]
             elif run.claim.exists():
                 state = state_of(run)
                 self._now[run_id] = max(self._now[run_id], self._work[run_id].done(state))
@@ -109,7 +109,7 @@ class SweepView:
             step = f"{state.step}/{state.steps}" if state.steps else ""
             table.add_row(state.run_id, self.labels[state.run_id], state.stage, bar, step, duration(state.eta_s))
         total = ProgressBar(
-            total=sum(one.whole for one in self._work.values()), completed=sum(self._now.values()), width=24
+            total=sum(one.total for one in self._work.values()), completed=sum(self._now.values()), width=24
         )
         head = Table.grid(padding=(0, 1))
         head.add_row(total, self.sentence(len(running)))

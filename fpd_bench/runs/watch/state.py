@@ -51,16 +51,15 @@ class RunState:
 def state_of(run: RunDir) -> RunState:
     """Read the run's files, and look whether the process that claims it lives.
 
-    A run with a file that is none of ours is corrupt, whatever the others say: nothing stops those who look at many.
+    A run with a file that was not written by this program is corrupt, whatever its other files say. Nothing is raised,
+    so that one such run does not stop a look at many.
     """
     try:
         layout.refuse_odd(run.path)
         _read_all(run)
         return _state_of(run)
     except (OddFile, OSError) as error:
-        return RunState(
-            run.run_id, "corrupt", message=f"{error}. Put {run.path} right, or move it away to run it again."
-        )
+        return RunState(run.run_id, "corrupt", message=f"{error}. Repair {run.path}, or move it away to run it again.")
 
 
 def _read_all(run: RunDir) -> None:
@@ -75,20 +74,22 @@ def _state_of(run: RunDir) -> RunState:
     events = run.events()
     attempt = max((event.get("attempt") or 0 for event in events), default=0)
     mine = [event for event in events if event.get("attempt") == attempt]
-    stage = _last(mine, "stage_started").get("stage") or ""
+    stage = _last_event(mine, "stage_started").get("stage") or ""
     step, steps = _progress(mine)
     name, message, traceback = _state(run, mine)
-    state = RunState(run.run_id, name, stage, step, steps, None, attempt, message, traceback, error=_error(run, events))
+    state = RunState(
+        run.run_id, name, stage, step, steps, None, attempt, message, traceback, error=_last_trouble(run, events)
+    )
     return _with_beat(state, heartbeat.read(run), run)
 
 
-def _error(run: RunDir, events: list[Row]) -> str:
+def _last_trouble(run: RunDir, events: list[Row]) -> str:
     """Return the last message about trouble."""
-    silent = claims.quiet_min(run.claim)
+    silent = claims.silent_min_elsewhere(run.claim)
     if silent >= SILENT_TOLD_MIN:
-        told = f"python -m fpd_bench.status {run.run_id} says how to take it over"
-        return f"no sign of life for {silent:.0f} min, counts as running until {claims.SILENT_MIN}; {told}"
-    last = _last(events, "failed", "warning")
+        advice = f"python -m fpd_bench.status {run.run_id} says how to free the run"
+        return f"no sign of life for {silent:.0f} min, counts as running until {claims.SILENT_MIN} min; {advice}"
+    last = _last_event(events, "failed", "warning")
     words = [last.get("failure_class"), last.get("message")]
     return f"attempt {last.get('attempt')}: {': '.join(str(word) for word in words if word)}" if last else ""
 
@@ -104,14 +105,14 @@ def _with_beat(state: RunState, beat: heartbeat.Beat | None, run: RunDir) -> Run
     return replace(state, step=beat.step, steps=beat.steps, eta_s=beat.left_s if state.state == "running" else None)
 
 
-def with_scheduler(states: dict[str, RunState], runs: dict[str, RunDir]) -> dict[str, RunState]:
+def with_scheduler_answers(states: dict[str, RunState], runs: dict[str, RunDir]) -> dict[str, RunState]:
     """Add to `states` what the scheduler says of the runs in its jobs; without an answer they stay as they are."""
     given = {
         name: submission
         for name, state in states.items()
         if state.state in run_status.ALIVE and (submission := _submission(runs[name]))
     }
-    signs = {submission.token: submissions.last_sign(runs[name]) for name, submission in given.items()}
+    signs = {submission.token: submissions.last_written(runs[name]) for name, submission in given.items()}
     notes = next((runs[name].path.parent.parent / submissions.LOGS for name in given), None)
     answers = scheduler.Scheduler(notes=notes).ask(given.values(), signs)
     judged = dict(states)
@@ -137,15 +138,16 @@ def _state(run: RunDir, events: list[Row]) -> tuple[str, str, str]:
     if done:
         damaged = run.damaged()
         if damaged:
-            return "corrupt", f"not as DONE says: {', '.join(damaged)}. Remove {run.path} to run it again.", ""
-        return done["status"], _last(events, "diverged").get("message") or "", ""
+            message = f"changed or missing since DONE was written: {', '.join(damaged)}"
+            return "corrupt", f"{message}. Remove {run.path} to run it again.", ""
+        return done["status"], _last_event(events, "diverged").get("message") or "", ""
     holder = claims.holder(run.claim)
     if holder:
-        return "running", claims.told(run.claim, holder), ""
+        return "running", claims.describe_holder(run.claim, holder), ""
     submission = submissions.read(run)
     if submission:
         return "queued", str(submission), ""
-    end = _last(events, *run_status.ENDINGS)
+    end = _last_event(events, *run_status.ENDINGS)
     if end.get("kind") == "failed":
         return "failed", f"{end.get('failure_class')}: {end.get('message')}", end.get("traceback") or ""
     if end.get("kind") == "interrupted":
@@ -158,9 +160,9 @@ def _state(run: RunDir, events: list[Row]) -> tuple[str, str, str]:
 def _progress(events: list[Row]) -> tuple[int, int]:
     """Return (step, steps) that the events of the last stage tell."""
     begin = max((n for n, event in enumerate(events) if event.get("kind") == "stage_started"), default=0)
-    told = _last(events[begin:], "progress")
+    told = _last_event(events[begin:], "progress")
     return told.get("step") or 0, told.get("steps") or 0
 
 
-def _last(events: list[Row], *kinds: str) -> Row:
+def _last_event(events: list[Row], *kinds: str) -> Row:
     return next((event for event in reversed(events) if event.get("kind") in kinds), {})

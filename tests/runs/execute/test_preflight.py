@@ -57,7 +57,7 @@ PHI = {
     "Images of 30 px cannot be cut into patches of 16 px": "vit_tiny_patch16_224 drift.resize=30",
     "drift.grid=4 does not divide a 14x14 map": "vit_tiny_patch16_224",
     "Backbone 'tf_efficientnet_lite0' has no class token": "tf_efficientnet_lite0 drift.cls=also",
-    "drift.backbone=swin_tiny_patch4_window7_224 cannot lift images of 32 px": "swin_tiny_patch4_window7_224",
+    "drift.backbone=swin_tiny_patch4_window7_224 does not take images of 32 px": "swin_tiny_patch4_window7_224",
 }
 
 
