@@ -24,7 +24,7 @@ Discriminator = light.LightDiscriminator | projected_gan.ProjectedDiscriminator
 
 
 def build(backbone: FeatureBackbone, kind: str, seed: int) -> Discriminator:
-    """The discriminator of gan.discriminator: on the track's own Phi, or the published one. Raises AssetError."""
+    """Build the discriminator of gan.discriminator: on the track's own Phi, or the published one. Raises AssetError."""
     if kind == "projected":
         return projected_gan.from_files(seed)
     return light.LightDiscriminator(backbone, seed=seed)
@@ -59,7 +59,7 @@ class Adversary:
         self.generator = torch.Generator().manual_seed(seed)  # of the augmentations
 
     def discriminator_step(self, real: Tensor, fake: Tensor) -> dict[str, float]:
-        """One Adam step on real and (detached) fake images [B, 3, H, W]; returns the loss and the margins.
+        """Take one Adam step on real and (detached) fake images [B, 3, H, W]; returns the loss and the margins.
 
         The hinge loss is a mean over images, so the ranks' gradients are averaged; so are the running statistics of
         batch norms, which see one rank's images at a time, as in the published code.
@@ -84,13 +84,14 @@ class Adversary:
         return stats
 
     def draw(self, n: int, like: Tensor) -> Views:
-        """Augmentations of n images of the size of `like` [.., H, W]."""
+        """Draw the augmentations of n images of the size of `like` [.., H, W]."""
         height, width = like.shape[-2:]
         looks = range(self.discriminator.networks)
         return Views(tuple(Augmentation.draw(n, (height, width), self.generator) for _ in looks))
 
     def generator_loss(self, fake: Tensor, views: Views | None = None) -> Tensor:
-        """L_gan [] of student images [B, 3, H, W], not yet weighted by lambda; the discriminator gets no gradient.
+        """Compute L_gan [] of student images [B, 3, H, W], not yet weighted by lambda; the discriminator gets no
+        gradient.
 
         The heads are in training mode, as published: batch norms take the statistics of these images alone, and
         spectral norms go on with their power iteration. views: of these images; None draws them here.
@@ -99,18 +100,20 @@ class Adversary:
         return hinge_generator(self._judge(fake, views or self._views(fake)))
 
     def pull(self, fake: Tensor, views: Views | None = None) -> Tensor:
-        """d L_gan / d images, in the shape of `fake` [B, 3, H, W], which needs no graph."""
+        """Compute d L_gan / d images, in the shape of `fake` [B, 3, H, W], which needs no graph."""
         fake = fake.detach().requires_grad_()
         return torch.autograd.grad(self.generator_loss(fake, views), fake)[0]
 
     @property
     def blur_sigma(self) -> float:
-        """Width of the blur in px: linearly from gan.blur_sigma to 0 over the first gan.blur_fraction of training."""
+        """Return width of the blur in px: linearly from gan.blur_sigma to 0 over the first gan.blur_fraction of
+        training.
+        """
         end = self.gan.blur_fraction * self.steps
         return self.gan.blur_sigma * max(0.0, 1 - self.step / end) if end > 0 else 0.0
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything that training changes; the frozen parts come from the seed and the backbone."""
+        """Return everything that training changes; the frozen parts come from the seed and the backbone."""
         return {
             "heads": self.discriminator.heads.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -136,12 +139,14 @@ class Adversary:
 
 
 def hinge_discriminator(on_real: list[Tensor], on_fake: list[Tensor]) -> Tensor:
-    """mean relu(1 - real) + mean relu(1 + fake), each head with equal weight; lists of logit maps -> []."""
+    """Compute the hinge loss mean relu(1 - real) + mean relu(1 + fake), each head with equal weight; lists of logit
+    maps -> [].
+    """
     return discriminator_hinge(on_real, on_fake) / len(on_real)
 
 
 def hinge_generator(on_fake: list[Tensor]) -> Tensor:
-    """-mean fake, each head with equal weight; list of logit maps -> []."""
+    """Compute the hinge loss -mean fake, each head with equal weight; list of logit maps -> []."""
     return generator_hinge(on_fake) / len(on_fake)
 
 

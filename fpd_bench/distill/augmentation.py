@@ -27,7 +27,7 @@ class Augmentation:
 
     @classmethod
     def draw(cls, n: int, size: tuple[int, int], generator: torch.Generator) -> "Augmentation":
-        """For n images of size (H, W)."""
+        """Draw the random numbers for n images of size (H, W)."""
         colour = torch.rand(3, n, 1, 1, 1, generator=generator).flatten(1).T
         shift = [torch.randint(0, 2 * reach + 1, (n, 1), generator=generator) for reach in _reach(size)]
         hole = [torch.randint(0, side + 1 - _hole(side) % 2, (n, 1), generator=generator) for side in size]
@@ -40,7 +40,8 @@ class Augmentation:
         return Augmentation(self.colour[rows], self.shift[rows], self.hole[rows])
 
     def __call__(self, images: Tensor) -> Tensor:
-        """Random colour, translation and cutout, each image its own (Zhao et al. 2020, arXiv:2006.10738).
+        """Change colour, place and a cut-out square at random, each image by its own numbers (Zhao et al. 2020,
+        arXiv:2006.10738).
 
         images [B, 3, H, W] in [0, 1] -> same shape; what is moved in or cut out is mid-grey. Colours may leave [0, 1].
         """
@@ -50,13 +51,13 @@ class Augmentation:
 
 
 def diff_augment(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Images [B, 3, H, W] after an augmentation drawn from `generator`."""
+    """Augment images [B, 3, H, W] with numbers drawn from `generator`."""
     height, width = images.shape[-2:]
     return Augmentation.draw(len(images), (height, width), generator)(images)
 
 
 def blur(images: Tensor, sigma: float) -> Tensor:
-    """Gaussian 2^-(k / sigma)^2 over k up to floor(3 sigma) px, mid-grey around; below 1/3 px: unchanged.
+    """Blur with the Gaussian 2^-(k / sigma)^2 over k up to floor(3 sigma) px, mid-grey around; below 1/3 px: unchanged.
 
     images [B, 3, H, W] in [0, 1].
     """
@@ -72,17 +73,17 @@ def blur(images: Tensor, sigma: float) -> Tensor:
 
 
 def _reach(size: tuple[int, int]) -> tuple[int, int]:
-    """How far images move: an eighth of each side, in px."""
+    """Return how far images move: an eighth of each side, in px."""
     return int(size[0] / 8 + 0.5), int(size[1] / 8 + 0.5)
 
 
 def _hole(side: int) -> int:
-    """The part of a side that is cut out, a fifth, in px."""
+    """Return the part of a side that is cut out, a fifth, in px."""
     return int(side / 5 + 0.5)
 
 
 def _colour(x: Tensor, u: Tensor) -> Tensor:
-    """Brightness +-0.5, saturation x 0-2, contrast x 0.5-1.5 of x in [-1, 1]; u [B, 3]."""
+    """Change brightness +-0.5, saturation x 0-2, contrast x 0.5-1.5 of x in [-1, 1]; u [B, 3]."""
     brightness, saturation, contrast = u.T[:, :, None, None, None]
     x = x + brightness - 0.5
     grey = x.mean(1, keepdim=True)

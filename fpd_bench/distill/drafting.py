@@ -33,12 +33,12 @@ class Start:
         return Start(self.tokens[rows], None if self.perturbation is None else self.perturbation[rows])
 
     def to(self, device: torch.device | str) -> "Start":
-        """The same on `device`."""
+        """Move the start to `device`."""
         return Start(self.tokens.to(device), None if self.perturbation is None else self.perturbation.to(device))
 
 
 def draw_start(n: int, track: Track, config: StartConfig, generator: torch.Generator) -> Start:
-    """z_init of n samples. Raises ConfigError for embedding noise if the track's networks do not take it, and as
+    """Draw z_init of n samples. Raises ConfigError for embedding noise if the track's networks do not take it, and as
     `code_law`."""
     law = code_law(track, config.codes)
     tokens = start_tokens(n, track.n_tokens, track.n_codes, config.r_init, generator, law)
@@ -55,7 +55,7 @@ def draw_start(n: int, track: Track, config: StartConfig, generator: torch.Gener
 
 
 def together(starts: Sequence[Start]) -> Start:
-    """One batch of several."""
+    """Join several starts into one batch."""
     tokens = torch.cat([start.tokens for start in starts])
     noises = [start.perturbation for start in starts if start.perturbation is not None]
     if not noises:
@@ -64,21 +64,23 @@ def together(starts: Sequence[Start]) -> Start:
 
 
 def draft_logits(student: nn.Module, start: Start, condition: Condition, config: StartConfig) -> Tensor:
-    """Logits [B, L, K] over the temperature, of one call."""
+    """Compute logits [B, L, K] over the temperature, by one call of the student."""
     more = () if start.perturbation is None else (start.perturbation,)
     logits: Tensor = student(start.tokens, condition, *more)
     return logits / config.temperature
 
 
 def draw_noise(n: int, track: Track, config: StartConfig, generator: torch.Generator) -> Tensor:
-    """What `draft_codes` needs for n samples: [n, L], with `gumbel` [n, L, K], with `argmax` nothing [n, 0]."""
+    """Draw the noise that `draft_codes` needs for n samples: [n, L], with `gumbel` [n, L, K], with `argmax` nothing
+    [n, 0].
+    """
     if config.sampling == "gumbel":
         return arrivals((n, track.n_tokens, track.n_codes), generator)
     return torch.rand(n, track.n_tokens if config.sampling == "categorical" else 0, generator=generator)
 
 
 def draft_codes(logits: Tensor, noise: Tensor, config: StartConfig) -> Tensor:
-    """Codes [B, L] from logits that `draft_logits` has divided, as start.sampling, top_k and top_p say.
+    """Draw codes [B, L] from logits that `draft_logits` has divided, as start.sampling, top_k and top_p say.
 
     Any code where they are not finite: the loss, which all processes share, tells.
     """

@@ -74,7 +74,7 @@ def drift_field(
     memory: Tensor | None = None,
     running: Running | None = None,
 ) -> DriftField:
-    """Value and gradient of Eq. 7 at the features `student`, without a graph.
+    """Compute value and gradient of Eq. 7 at the features `student`, without a graph.
 
     groups: the batch is `groups` runs of B / groups samples; only samples of one run see each other, except that with
         drift.positives=condition the whole batch is one problem.
@@ -149,7 +149,7 @@ def drift_field(
 
 
 def _less_row_sum(weights: Tensor) -> Tensor:
-    """sum_j w_ij (t_j - X_i) as coefficients of the basis [.., n, 2n + M].
+    """Write sum_j w_ij (t_j - X_i) as coefficients of the basis [.., n, 2n + M].
 
     A target is X_j, Y_j = X_j + (Y_j - X_j) or remembered, so the weight of Y_j counts for X_j, too.
     """
@@ -175,12 +175,12 @@ class _Length:
 
 
 def _mean(lengths: Tensor) -> Tensor:
-    """Over problems and samples: [H]."""
+    """Average over problems and samples: [H]."""
     return lengths.mean((1, 2)).clamp_min(0)
 
 
 def _distances(gram: Tensor) -> tuple[Tensor, Tensor]:
-    """|X_i - X_j| and |X_i - Y_j|, both [P, n, n], from the inner products of [X, E = Y - X].
+    """Compute |X_i - X_j| and |X_i - Y_j|, both [P, n, n], from the inner products of [X, E = Y - X].
 
     Through E, a refinement that changes nothing has bitwise the distances of its draft: V is exactly 0 there.
     """
@@ -194,7 +194,7 @@ def _distances(gram: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _unit(to_x: Tensor, to_y: Tensor, to_m: Tensor, scale: str, groups: int, running: Running) -> Tensor:
-    """The distance that counts as 1: [] or, per position, [P, 1, 1]."""
+    """Return the distance that counts as 1: [] or, per position, [P, 1, 1]."""
     if scale == "none":
         return to_x.new_ones(())
     mean = (to_x + to_y) / 2
@@ -209,7 +209,8 @@ def _unit(to_x: Tensor, to_y: Tensor, to_m: Tensor, scale: str, groups: int, run
 def _sizes(
     lengths: Tensor, level: Tensor, equalise: str, groups: int, running: Running, least: Guards
 ) -> tuple[Tensor, Tensor]:
-    """(mean |V_h|^2, Z_h), both [H, 1] or, per position, [H, P]; both without the factor exp(level [H, 1]) of V_h.
+    """Compute (mean |V_h|^2, Z_h), both [H, 1] or, per position, [H, P]; both without the factor exp(level [H, 1]) of
+    V_h.
 
     lengths [H, P, n]: |V_h|^2 of each sample.
     """
@@ -227,7 +228,8 @@ def _sizes(
 
 
 def _repelling(to_x: Tensor, negatives: str, shifts: int, far: float) -> Tensor:
-    """Distances [P, n, n] to the drafts that repel; infinite, or for the own one `far` more, to those that do not.
+    """Return the distances [P, n, n] to the drafts that repel; infinite, or for the own one `far` more, to those that
+    do not.
 
     far: finite where there is a floor, which lifts the masked self pair in the published code.
     """
@@ -241,7 +243,9 @@ def _repelling(to_x: Tensor, negatives: str, shifts: int, far: float) -> Tensor:
 
 
 def _pulling(to_y: Tensor, positives: str, of_prompt: int) -> Tensor:
-    """Distances [P, n, n] to the refinements, infinite to those that do not attract. of_prompt: samples of a prompt."""
+    """Return the distances [P, n, n] to the refinements, infinite to those that do not attract. of_prompt: samples
+    of a prompt.
+    """
     if positives == "all":
         return to_y
     index = torch.arange(to_y.shape[-1], device=to_y.device)
@@ -251,13 +255,15 @@ def _pulling(to_y: Tensor, positives: str, of_prompt: int) -> Tensor:
 
 
 def _problems(features: Tensor, groups: int) -> Tensor:
-    """[B, F, D] -> [P, n, D] in at least float32."""
+    """Rearrange features into problems: [B, F, D] -> [P, n, D] in at least float32."""
     wide = features.detach().to(torch.promote_types(features.dtype, torch.float32))
     return wide.unflatten(0, (groups, -1)).transpose(1, 2).flatten(0, 1)
 
 
 def _basis(x: Tensor, y: Tensor, memory: Tensor | None) -> Tensor:
-    """[P, 2n + M, D]: X_i, Y_i - X_i and the remembered drafts [M, F, D]; X and those moved to the mean of X."""
+    """Build the basis [P, 2n + M, D]: X_i, Y_i - X_i and the remembered drafts [M, F, D]; X and those moved to the
+    mean of X.
+    """
     centre = x.mean(1, keepdim=True)
     if memory is None:
         return torch.cat([x - centre, y - x], 1)
@@ -266,7 +272,7 @@ def _basis(x: Tensor, y: Tensor, memory: Tensor | None) -> Tensor:
 
 
 def _batch(problems: Tensor, groups: int) -> Tensor:
-    """Inverse of `_problems`."""
+    """Rearrange problems into features, the inverse of `_problems`."""
     return problems.unflatten(0, (groups, -1)).transpose(1, 2).flatten(0, 1)
 
 
@@ -286,7 +292,7 @@ def _check_choices(drift: DriftConfig) -> None:
 
 
 def _check_sizes(student: Tensor, refined: Tensor, drift: DriftConfig, groups: int) -> list[float]:
-    """The bandwidths in ascending order, or an error that names what is wrong."""
+    """Check the sizes of features and settings; return the bandwidths in ascending order. Raises ConfigError."""
     widths = sorted(float(h) for h in drift.bandwidths)
     if not widths or not all(0 < h < math.inf for h in widths):
         raise ConfigError(f"drift.bandwidths must be one or more finite numbers > 0; got {list(drift.bandwidths)}.")

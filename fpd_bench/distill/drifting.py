@@ -26,7 +26,7 @@ def drifting_loss(
     weight_neg: Tensor | None = None,
     R_list: Sequence[float] = (0.02, 0.05, 0.2),
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    """The published Drifting loss (Deng et al. 2026), floors and all; equals golden/drift_a.
+    """Compute the published Drifting loss (Deng et al. 2026), floors and all; equals golden/drift_a.
 
     gen [B, n, S], fixed_pos [B, p, S], fixed_neg [B, q, S] and their weights [B, n], [B, p], [B, q] (default 1).
     The generated samples are negatives of each other. Half-precision inputs are computed in float32. Returns loss [B],
@@ -59,13 +59,13 @@ def drifting_loss(
 
 
 def _wide(*features: Tensor) -> list[Tensor]:
-    """All in one type of at least float32: distances and kernels lose too much in half precision."""
+    """Convert all to one type of at least float32: distances and kernels lose too much in half precision."""
     widest = functools.reduce(torch.promote_types, (each.dtype for each in features), torch.float32)
     return [each.to(widest) for each in features]
 
 
 def _weights(name: str, asked: Tensor | None, samples: Tensor) -> Tensor:
-    """[B, n] for samples [B, n, S]; 1 where none are asked for. Raises ConfigError."""
+    """Return weights [B, n] for samples [B, n, S]; 1 where none are asked for. Raises ConfigError."""
     if asked is None:
         return torch.ones_like(samples[..., 0])
     wrong = asked[~(torch.isfinite(asked) & (asked >= 0))]
@@ -75,5 +75,5 @@ def _weights(name: str, asked: Tensor | None, samples: Tensor) -> Tensor:
 
 
 def _pull(weights: Tensor, targets: Tensor, x: Tensor) -> Tensor:
-    """sum_j w_ij (target_j - x_i); weights [..., n, m], targets [..., m, D], x [..., n, D] -> [..., n, D]."""
+    """Compute sum_j w_ij (target_j - x_i); weights [..., n, m], targets [..., m, D], x [..., n, D] -> [..., n, D]."""
     return weights @ targets - weights.sum(-1, keepdim=True) * x

@@ -38,7 +38,7 @@ class Draft:
 
 
 def _settings(config: RunConfig, name: str) -> list[Any]:
-    """What a plugin is made with: its own settings, if it has any."""
+    """Return the arguments that a plugin is made with: its own settings, if it has any."""
     own = own_settings(config, name)
     return [] if own is None else [own]
 
@@ -61,7 +61,7 @@ class FixedPointDistillation:
             )
 
     def backward(self, student: nn.Module, condition: Condition, progress: float) -> dict[str, float]:
-        """One FPD step; see Method. A micro_batch below the batch drafts twice: the same maths in less memory."""
+        """Take one FPD step; see Method. A micro_batch below the batch drafts twice: the same maths in less memory."""
         clock, batch, whole = Clock(), len(condition), len(condition) * parallel.ranks()
         chunks = micro_batches(batch, self.config.execution.micro_batch)
         device = self.track.tokenizer.codebook.device
@@ -116,7 +116,7 @@ class FixedPointDistillation:
         )
 
     def after_step(self, student: nn.Module, condition: Condition) -> dict[str, float]:
-        """FPD has no auxiliary network; the discriminator is trained inside `backward`, on the same drafts."""
+        """Do nothing: FPD has no auxiliary network, and `backward` trains the discriminator, on the same drafts."""
         return {}
 
     def state_dict(self) -> dict[str, Any]:
@@ -138,7 +138,7 @@ class FixedPointDistillation:
     def _draft(
         self, student: nn.Module, start: Start, condition: Condition, noise: Tensor, codes: Tensor | None = None
     ) -> Draft:
-        """Eq. 4 and 8, decoding and lifting; noise draws the codes, `codes` replays an earlier sample."""
+        """Draft, decode and lift (Eq. 4 and 8); noise draws the codes, `codes` replays an earlier sample."""
         logits = draft_logits(student, start, condition, self.config.start)
         if codes is None:
             codes = draft_codes(logits.detach(), noise, self.config.start)
@@ -147,7 +147,7 @@ class FixedPointDistillation:
         return Draft(logits, codes, images, self.space(images))
 
     def _fields(self, features: dict[str, Tensor], targets: dict[str, Tensor]) -> dict[str, DriftField]:
-        """Eq. 6-7 for every layer [B, F, D], within each prompt, times the layer's weight in the sum."""
+        """Compute Eq. 6-7 for every layer [B, F, D], within each prompt, times the layer's weight in the sum."""
         drift = self.config.drift
         weights = drift.layer_weights or [1.0] * len(targets)
         if len(weights) != len(targets):
@@ -176,14 +176,14 @@ class FixedPointDistillation:
         return field
 
     def _pull(self, part: Draft, pulls: dict[str, Tensor], towards_real: Tensor | None, rows: slice) -> Tensor:
-        """A scalar whose gradient is that of L_drift + lambda L_gan for these rows of this rank."""
+        """Return a scalar whose gradient is that of L_drift + lambda L_gan for these rows of this rank."""
         terms = [(part.features[layer] * pull[rows]).sum() for layer, pull in pulls.items()]
         if towards_real is not None:
             terms.append((part.images * towards_real[rows]).sum())
         return torch.stack(terms).sum()
 
     def _adversarial_pull(self, images: Tensor, whole: int) -> Tensor | None:
-        """d lambda L_gan / d images [b, 3, H, W] of this rank, None without L_gan.
+        """Compute d lambda L_gan / d images [b, 3, H, W] of this rank, None without L_gan.
 
         Of all its images together, whatever the micro-batches: the heads' batch norms look at the batch.
         """
@@ -201,6 +201,6 @@ class FixedPointDistillation:
         return stats
 
     def _real_images(self, n: int) -> Tensor:
-        """This rank's n of the real images that one process would draw."""
+        """Return this rank's n of the real images that one process would draw."""
         whole = n * parallel.ranks()
         return parallel.mine(self.track.real_images(whole, self.streams["adversary"]))

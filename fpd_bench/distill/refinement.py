@@ -24,7 +24,7 @@ class Refinement:
 
 
 def guided_logits(teacher: nn.Module, tokens: Tensor, condition: Condition, null: Condition, weight: float) -> Tensor:
-    """Teacher logits with classifier-free guidance c + w (c - u)."""
+    """Compute the teacher's logits with classifier-free guidance c + w (c - u)."""
     conditional = teacher(tokens, condition)
     return guided(conditional, teacher(tokens, null), weight) if weight else conditional
 
@@ -32,7 +32,8 @@ def guided_logits(teacher: nn.Module, tokens: Tensor, condition: Condition, null
 def draw_codes(
     logits: Tensor, generator: torch.Generator, temperature: float = 1.0, sampling: str = "gumbel"
 ) -> Tensor:
-    """A code per position [B, L] from this rank's logits, with noise of the whole batch. Raises Diverged, together.
+    """Draw a code per position [B, L] from this rank's logits, with noise of the whole batch. Raises Diverged,
+    together.
 
     temperature: 0 = argmax. sampling: as refine.sampling.
     """
@@ -78,7 +79,9 @@ def refine(
 
 
 def _surest(logits: Tensor, drawn: Tensor, hidden: Tensor, share: float) -> Tensor:
-    """The round(share h) >= 1 of h hidden positions whose drawn codes [B, L] are likeliest: [B, L] (Sec. 3.1)."""
+    """Select the round(share h) >= 1 of h hidden positions whose drawn codes [B, L] are likeliest: [B, L] (Sec.
+    3.1).
+    """
     sureness = logits.log_softmax(-1).gather(-1, drawn[..., None]).squeeze(-1).masked_fill(~hidden, -torch.inf)
     rank = sureness.argsort(dim=1, descending=True).argsort(dim=1)
     return hidden & (rank < (share * hidden.sum(1, keepdim=True)).round().clamp_min(1))

@@ -12,7 +12,7 @@ class Running:
         self.means: dict[str, Tensor] = {}
 
     def update(self, name: str, value: Tensor) -> Tensor:
-        """The mean after `value` has entered it with weight 1 - DECAY."""
+        """Add `value` to the mean with weight 1 - DECAY; return the new mean."""
         before = self.means.get(name, value).to(value.device)  # a checkpoint may come from elsewhere
         self.means[name] = before.lerp(value, 1 - DECAY)
         return self.means[name]

@@ -33,7 +33,7 @@ OURS = ("LOCAL_RANK", "NODE_RANK", "MASTER_ADDR", "MASTER_PORT")  # variables of
 
 
 def launched() -> int:
-    """How many processes torchrun or srun has started for this work; 1 without them."""
+    """Return how many processes torchrun or srun has started for this work; 1 without them."""
     if "TORCHELASTIC_RUN_ID" in os.environ:
         return int(os.environ["WORLD_SIZE"])
     return int(os.environ.get("SLURM_STEP_NUM_TASKS", "1"))
@@ -41,7 +41,7 @@ def launched() -> int:
 
 @contextmanager
 def assembled(config: RunConfig) -> Iterator[None]:
-    """All ranks train `config` while rank 0 does so in the block. Raises RankDied if one of them is lost."""
+    """Make all ranks train `config` while rank 0 does so in the block. Raises RankDied if one of them is lost."""
     if parallel.ranks() > 1:  # launched, joined and waiting
         parallel.agreed(config)
         yield
@@ -82,7 +82,7 @@ def join(device: str, processes: int) -> None:
 
 
 def follow(device: str) -> None:
-    """Train what rank 0 says, until it dismisses us."""
+    """Train what rank 0 says, until it dismisses this process."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR2):
         signal.signal(number, signal.SIG_IGN)
     tracks: dict[tuple[str, str], Track] = {}
@@ -111,13 +111,13 @@ def dismiss() -> None:
 
 
 def own_device(device: str, local_rank: int) -> str:
-    """The device of a rank: GPUs are dealt out in order."""
+    """Return the device of a rank: GPUs are dealt out in order."""
     return f"cuda:{local_rank}" if device == "cuda" else device
 
 
 @contextmanager
 def _started(processes: int, device: str) -> Iterator[None]:
-    """Followers of this process for as long as the block runs; killed if it ends with an error."""
+    """Start the followers of this process for as long as the block runs; kill them if it ends with an error."""
     before = {name: os.environ.get(name) for name in OURS}
     ours = {"NODE_RANK": "0", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(_free_port())}
     command = [sys.executable, "-m", __name__, str(processes), device]
@@ -150,7 +150,9 @@ def _started(processes: int, device: str) -> Iterator[None]:
 
 
 def _first_dead(followers: list[subprocess.Popen[bytes]]) -> str:
-    """'rank 1 of 2 ended with signal 9', once its death is known here; '' if all are alive."""
+    """Name the first follower that has died: 'rank 1 of 2 ended with signal 9', once its death is known here; '' if
+    all are alive.
+    """
     end = time.monotonic() + DEATH_SECONDS
     while time.monotonic() < end:
         for rank, follower in enumerate(followers, start=1):
@@ -169,7 +171,7 @@ def _free_port() -> int:
 
 
 def main() -> None:
-    """A follower, started by `_started` as: python -m fpd_bench.distill.team PROCESSES DEVICE."""
+    """Run a follower, started by `_started` as: python -m fpd_bench.distill.team PROCESSES DEVICE."""
     processes, device = int(sys.argv[1]), sys.argv[2]
     join(device, processes)
     follow(own_device(device, int(os.environ["LOCAL_RANK"])))

@@ -54,7 +54,9 @@ class Silent:
 
 
 def learning_rate(optim: OptimConfig, step: int) -> float:
-    """Linear warm-up, then constant, or cosine down to a twentieth at the last step."""
+    """Return the learning rate of a step: linear warm-up, then constant, or cosine down to a twentieth at the last
+    step.
+    """
     warm = min(1.0, (step + 1) / optim.warmup) if optim.warmup else 1.0
     if optim.schedule == "constant":
         return optim.lr * warm
@@ -78,7 +80,7 @@ class Training:
         )
 
     def advance(self) -> dict[str, float]:
-        """One step; returns the row to log. Raises Diverged before a bad gradient reaches the weights, and if the
+        """Train one step; return the row to log. Raises Diverged before a bad gradient reaches the weights, and if the
         optimizer made them NaN or infinite all the same: nothing would notice that after the last step."""
         optim, began = self.config.optim, time.perf_counter()
         for group in self.optimizer.param_groups:
@@ -122,7 +124,9 @@ class Training:
 
     @torch.no_grad()
     def picture(self) -> Tensor:
-        """One-step samples [2 PICTURES, 3, H, W] of the averaged student; the same prompts and noise at every step."""
+        """Draw one-step samples [2 PICTURES, 3, H, W] of the averaged student; the same prompts and noise at every
+        step.
+        """
         noise = torch.Generator().manual_seed(seed_of("picture", self.config.seed))
         condition = self.track.suite("validation").condition
         spread = torch.linspace(0, len(condition) - 1, PICTURES).long()
@@ -144,7 +148,7 @@ class Training:
 
 
 def _check_ranks(config: RunConfig) -> None:
-    """Raises ConfigError if the batch cannot be shared among this team's processes."""
+    """Check that this team's processes can share the batch. Raises ConfigError."""
     if config.optim.batch % parallel.ranks():
         raise ConfigError(f"optim.batch={config.optim.batch} cannot be shared equally by {parallel.ranks()} processes.")
     if parallel.ranks() > 1 and not methods.declaration(config.method).data_parallel:

@@ -38,7 +38,7 @@ AS_THE_TEACHER = -1.0  # dimo.label_smoothing: what the track says of its teache
 
 
 def token_gradient(auxiliary: Tensor, teacher: Tensor, beta: float) -> Tensor:
-    """d divergence / d logits [B, L, K] from auxiliary and teacher logits: the generalised Jeffreys divergence.
+    """Compute d divergence / d logits [B, L, K] from auxiliary and teacher logits: the generalised Jeffreys divergence.
 
     (1 - beta) FKL + beta RKL with FKL: p_aux - p_teacher; RKL: p_aux (log p_aux - log p_teacher - KL).
     """
@@ -67,7 +67,7 @@ class DiMO:
         )
 
     def backward(self, student: nn.Module, condition: Condition, progress: float) -> dict[str, float]:
-        """The generator's half; see Method. A micro_batch below the batch drafts twice, as in FPD."""
+        """Add the generator's gradient; see Method. A micro_batch below the batch drafts twice, as in FPD."""
         self._fix_embeddings(student)
         self._set_learning_rate(progress)
         clock, start = Clock(), self._start(len(condition))
@@ -90,7 +90,9 @@ class DiMO:
         return stats | clock.seconds | {"loss": float(gradient.abs().sum()) * parallel.ranks()}
 
     def after_step(self, student: nn.Module, condition: Condition) -> dict[str, float]:
-        """One step of the auxiliary network: masked prediction of fresh drafts (cross-entropy on hidden positions)."""
+        """Train the auxiliary network for one step: masked prediction of fresh drafts (cross-entropy on hidden
+        positions).
+        """
         clock = Clock()
         with clock("auxiliary"):
             with torch.no_grad():
@@ -114,7 +116,7 @@ class DiMO:
 
     @staticmethod
     def cost(config: RunConfig, networks: Networks) -> Work:
-        """Count a draft more than FPD's, and the auxiliary network: it looks once and is trained once."""
+        """Count a draft more than FPD's, and the auxiliary network: it is called once and trained once."""
         student = networks.student
         flops = {
             "student": (draft_calls(config) + 1) * student.forward + student.backward,
@@ -133,7 +135,7 @@ class DiMO:
         self.optimizer.load_state_dict(state["optimizer"])
 
     def _fix_embeddings(self, network: nn.Module) -> None:
-        """Take the gradient from embeddings, so that they stay what they are, if dimo.fixed_embeddings asks for it.
+        """Turn the gradient of the embeddings off, so that they stay as they are, if dimo.fixed_embeddings asks for it.
 
         Raises ConfigError for networks that do not say which they are.
         """
@@ -149,7 +151,7 @@ class DiMO:
             parameter.requires_grad_(False)
 
     def _set_learning_rate(self, progress: float) -> None:
-        """Set the auxiliary's for this step: the student's warm-up, then constant."""
+        """Set the auxiliary's learning rate for this step: the student's warm-up, then constant."""
         optim = self.config.optim
         warm = min(1.0, (round(progress * optim.steps) + 1) / optim.warmup) if optim.warmup else 1.0
         for group in self.optimizer.param_groups:
@@ -159,7 +161,7 @@ class DiMO:
         return draft_logits(student, start, condition, self.config.start)
 
     def _codes(self, logits: Tensor, stream: str) -> Tensor:
-        """Drafted codes [B, L]; how a categorical draw is made is up to refine.sampling here."""
+        """Draw codes [B, L]; how a categorical draw is made is up to refine.sampling here."""
         start, sampling = self.config.start, self.config.refine.sampling
         kept = truncated(logits, start.top_k, start.top_p)
         return draw_codes(kept, self.streams[stream], float(start.sampling != "argmax"), sampling)
