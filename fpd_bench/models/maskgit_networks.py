@@ -29,7 +29,7 @@ class MaskGitShape:
 
     @property
     def tokens(self) -> int:
-        """L, image tokens; the sequence has one more, the class, at its end."""
+        """Return L, the number of image tokens; the sequence has one more, the class, at its end."""
         return self.grid * self.grid
 
 
@@ -114,13 +114,15 @@ class MaskGit(nn.Module):
         self.bias = nn.Parameter(torch.zeros(shape.tokens + 1, rows))
 
     def embed(self, tokens: Tensor) -> Tensor:
-        """Ids [B, L] or [B, grid, grid], or weights over codes and mask [B, L, K + 1] -> embeddings [B, L, W]."""
+        """Embed ids [B, L] or [B, grid, grid], or weights over codes and mask [B, L, K + 1] -> embeddings [B, L, W]."""
         if tokens.is_floating_point():
             return tokens @ self.tok_emb.weight[: self.shape.codes + 1]
         return self.tok_emb(tokens.flatten(1))
 
     def forward_embedded(self, embeddings: Tensor, labels: Tensor, dropped: Tensor | None = None) -> Tensor:
-        """As `forward`, from image embeddings [B, L, W] before the positions are added (Di[M]O perturbs them there)."""
+        """Compute logits as `forward` does, from image embeddings [B, L, W] before the positions are added (Di[M]O
+        perturbs them there).
+        """
         shape = self.shape
         rows = labels.flatten() + shape.codes + 1
         if dropped is not None:
@@ -138,7 +140,7 @@ class MaskGit(nn.Module):
         dropped: Tensor | None = None,
         perturbation: Perturbation | None = None,
     ) -> Tensor:
-        """tokens: see `embed`; labels [B] in 0..classes-1; dropped [B] bool, True = unconditional.
+        """Compute logits. tokens: see `embed`; labels [B] in 0..classes-1; dropped [B] bool, True = unconditional.
 
         Returns logits [B, L, K + 1]: the model can predict the mask id, which the published sampler clamps to K - 1.
         """

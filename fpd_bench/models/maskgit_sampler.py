@@ -60,15 +60,15 @@ class Draws(Protocol):
     """Where the sampler's random numbers come from."""
 
     def codes(self, probabilities: Tensor) -> Tensor:
-        """[B, L, K + 1] -> one categorical draw per position [B, L]."""
+        """Draw a code per position [B, L] from probabilities [B, L, K + 1]."""
         ...
 
     def uniform(self, like: Tensor) -> Tensor:
-        """Uniform in [0, 1), in the shape of `like` [B, L]."""
+        """Draw uniform numbers in [0, 1), in the shape of `like` [B, L]."""
         ...
 
     def gumbel(self, like: Tensor) -> Tensor:
-        """Standard Gumbel noise in the shape of `like` [B, L], float64."""
+        """Draw standard Gumbel noise in the shape of `like` [B, L], float64."""
         ...
 
 
@@ -93,7 +93,7 @@ class ItemDraws:
 
 
 def reveal_counts(tokens: int, steps: int, schedule: str = "arccos") -> list[int]:
-    """How many tokens each step reveals; they sum to `tokens`, each at least 1.
+    """Count how many tokens each step reveals; they sum to `tokens`, each at least 1.
 
     The published rule divides by zero at one step; here one step reveals everything.
     Raises ConfigError when the steps do not fit, UnknownName for an unknown schedule.
@@ -114,7 +114,7 @@ def reveal_counts(tokens: int, steps: int, schedule: str = "arccos") -> list[int
 def sample(
     model: Model, labels: Tensor, start: Tensor, mask_id: int, settings: MaskGitSampling, draws: Draws
 ) -> Tensor:
-    """Codes [B, L] in 0..K-1 for class labels [B]. The model must be in eval(), or its dropout joins in.
+    """Sample codes [B, L] in 0..K-1 for class labels [B]. The model must be in eval(), or its dropout joins in.
 
     start [B, L]: what is visible already; positions with mask_id = K are to be filled.
     """
@@ -137,7 +137,7 @@ def sample(
 
 
 def _guided(model: Model, codes: Tensor, labels: Tensor, settings: MaskGitSampling, progress: float) -> Tensor:
-    """Logits [B, L, K + 1] with classifier-free guidance; both halves go through the model as one batch."""
+    """Compute logits [B, L, K + 1] with classifier-free guidance; both halves go through the model as one batch."""
     kept = torch.zeros(len(codes), dtype=torch.bool, device=codes.device)
     if settings.guidance == 0:
         return model(codes, labels, kept)
@@ -148,7 +148,9 @@ def _guided(model: Model, codes: Tensor, labels: Tensor, settings: MaskGitSampli
 
 
 def _rank(confidence: Tensor, step: int, progress: float, settings: MaskGitSampling, draws: Draws) -> Tensor:
-    """What the next revealed tokens are the largest of, [B, L]; `confidence` = the probabilities of the drawn codes."""
+    """Rank the positions [B, L]: the next revealed tokens are those of the largest numbers; `confidence` = the
+    probabilities of the drawn codes.
+    """
     if settings.order == "linear":
         return confidence.log() + settings.gumbel_temperature * (1 - progress) * draws.gumbel(confidence)
     if settings.order == "random" or (settings.order == "warm_up" and step < 2):

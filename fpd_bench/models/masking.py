@@ -10,7 +10,7 @@ from torch import Tensor
 
 
 def hide(counts: Tensor, tokens: int, generator: torch.Generator) -> Tensor:
-    """Random masks [B, L], True at exactly counts[b] positions."""
+    """Draw random masks [B, L], True at exactly counts[b] positions."""
     order = torch.rand(len(counts), tokens, generator=generator).argsort(dim=1).argsort(dim=1)
     return order < counts[:, None]
 
@@ -18,7 +18,7 @@ def hide(counts: Tensor, tokens: int, generator: torch.Generator) -> Tensor:
 def start_tokens(
     n: int, tokens: int, codes: int, r_init: float, generator: torch.Generator, law: Tensor | None = None
 ) -> Tensor:
-    """z_init of Eq. 4 [n, L]: round(r_init L) >= 1 masks, elsewhere random codes, uniform or by `law` [K]."""
+    """Draw z_init of Eq. 4 [n, L]: round(r_init L) >= 1 masks, elsewhere random codes, uniform or by `law` [K]."""
     if law is None:
         noise = torch.randint(codes, (n, tokens), generator=generator)
     else:
@@ -29,7 +29,7 @@ def start_tokens(
 
 
 def draw_ratios(n: int, ratio: str, low: float, high: float, generator: torch.Generator) -> Tensor:
-    """r ~ pi [n]: 'uniform' on [low, high] (low = high: fixed), 'arccos', the teacher's training schedule
+    """Draw r ~ pi [n]: 'uniform' on [low, high] (low = high: fixed), 'arccos', the teacher's training schedule
     (2 / pi) arccos(u), or 'cosine', cos(pi u / 2) of Chang et al. 2022, which hides more."""
     uniform = torch.rand(n, generator=generator)
     if ratio == "uniform":
@@ -38,5 +38,5 @@ def draw_ratios(n: int, ratio: str, low: float, high: float, generator: torch.Ge
 
 
 def damage(ratios: Tensor, tokens: int, generator: torch.Generator) -> Tensor:
-    """M_r: masks [B, L] that hide round(r L) >= 1 positions (Eq. 5)."""
+    """Draw M_r: masks [B, L] that hide round(r L) >= 1 positions (Eq. 5)."""
     return hide((ratios * tokens).round().clamp(1, tokens), tokens, generator)

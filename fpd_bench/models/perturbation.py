@@ -25,10 +25,10 @@ class Perturbation:
         return Perturbation(self.noise[rows], self.sigma)
 
     def to(self, device: torch.device | str) -> "Perturbation":
-        """The same on `device`."""
+        """Return the same perturbation on `device`."""
         return Perturbation(self.noise.to(device), self.sigma)
 
 
 def perturbed(embeddings: Tensor, perturbation: Perturbation | None) -> Tensor:
-    """The embeddings as they are without a perturbation."""
+    """Perturb embeddings [B, L, W]; without a perturbation they stay as they are."""
     return embeddings if perturbation is None else perturbation(embeddings)

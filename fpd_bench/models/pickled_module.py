@@ -46,7 +46,7 @@ MAKES_TENSORS: dict[tuple[str, str], Callable[..., Any]] = {
 
 class _Unpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
-        """Never imports."""
+        """Return a stand-in for a class, and never import it, save for what makes tensors."""
         return MAKES_TENSORS.get((module, name), Kept)
 
 

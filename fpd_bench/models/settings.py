@@ -11,7 +11,7 @@ from fpd_bench.errors import AssetError
 
 
 def read_config(path: Path) -> dict[str, Any] | None:
-    """A .json or .yaml mapping; None if there is no such file. Raises AssetError if it is something else."""
+    """Read a .json or .yaml mapping; None if there is no such file. Raises AssetError if it is something else."""
     if not path.is_file():
         return None
     try:
@@ -30,21 +30,21 @@ class Settings:
         self.path, self.content, self.name = path, content, name
 
     def section(self, key: str) -> "Settings":
-        """A section inside."""
+        """Return the section of this name inside this one."""
         found = self._get(key)
         if not isinstance(found, Mapping):
             raise self._wrong(key, found, "a section")
         return Settings(self.path, found, self._full(key))
 
     def count(self, key: str, default: int | None = None) -> int:
-        """A whole number above 0. default: of a key that may be absent."""
+        """Read a whole number above 0. default: of a key that may be absent."""
         found = self._get(key, default)
         if not isinstance(found, int) or isinstance(found, bool) or found < 1:
             raise self._wrong(key, found, "a whole number above 0")
         return found
 
     def counts(self, key: str) -> tuple[int, ...]:
-        """A list of whole numbers."""
+        """Read a list of whole numbers."""
         found = self._get(key)
         if not isinstance(found, list) or not all(isinstance(each, int) for each in found):
             raise self._wrong(key, found, "a list of whole numbers")
@@ -57,7 +57,7 @@ class Settings:
         return float(found)
 
     def choice(self, key: str, known: Mapping[str, Any]) -> Any:
-        """What one of the known words stands for."""
+        """Read a word, and return what `known` says that it stands for."""
         found = self._get(key)
         if found not in known:
             raise self._wrong(key, found, f"one of {', '.join(known)}")

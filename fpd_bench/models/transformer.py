@@ -69,12 +69,13 @@ class MaskedTransformer(nn.Module):
         nn.init.normal_(self.word.weight, std=0.02)
 
     def embeddings(self) -> list[Tensor]:
-        """What tokens and their places are read by."""
+        """List the embeddings of tokens and of their places."""
         return [self.token.weight, self.token_place]
 
     @network
     def forward(self, tokens: Tensor, condition: Condition, perturbation: Perturbation | None = None) -> Tensor:
-        """tokens: ids [B, L] (mask id = K), or weights over codes and mask [B, L, K + 1] -> logits [B, L, K].
+        """Compute logits. tokens: ids [B, L] (mask id = K), or weights over codes and mask [B, L, K + 1] -> logits [B,
+        L, K].
 
         Weights are mixed in this model's own embedding table: that is how soft drafts reach the teacher.
         """

@@ -21,7 +21,7 @@ HEADS = ("head.", "head_dist.", "fc_norm.")  # classifiers, of no use here
 
 
 def is_transformer(name: str) -> bool:
-    """Whether timm model `name` is a plain vision transformer."""
+    """Say whether timm model `name` is a plain vision transformer."""
     return model_entrypoint(name).__module__.rpartition(".")[2] in FAMILIES
 
 
@@ -55,15 +55,17 @@ class TransformerMaps(nn.Module):
         self.pretrained_cfg: dict[str, Any] = net.pretrained_cfg
 
     def forward(self, images: Tensor, blocks: Sequence[int], norm: bool = False) -> list[Tensor]:
-        """blocks: ascending; the network runs no deeper than the last of them. norm: its final one, on each of them."""
+        """Compute the maps of some blocks. blocks: ascending; the network runs no deeper than the last of them.
+        norm: its final one, on each of them.
+        """
         return self._maps(images, blocks, norm, prefix=False)
 
     def with_class(self, images: Tensor, blocks: Sequence[int], norm: bool = False) -> list[tuple[Tensor, Tensor]]:
-        """As `forward`, each map with the class token [B, width] of its block."""
+        """Compute maps as `forward` does, each with the class token [B, width] of its block."""
         return [(map_, prefix[:, 0]) for map_, prefix in self._maps(images, blocks, norm, prefix=True)]
 
     def resize(self, side: int) -> None:
-        """For images of another side from now on; positions that were learnt are interpolated. Raises ConfigError."""
+        """Take images of another side from now on; positions that were learnt are interpolated. Raises ConfigError."""
         if side % self.patch:
             raise ConfigError(f"Images of {side} px cannot be cut into patches of {self.patch} px. Use a multiple.")
         self.net.set_input_size(img_size=side)

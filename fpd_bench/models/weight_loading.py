@@ -33,7 +33,8 @@ SHOWN = 3  # names listed in an error message
 
 
 def load_state(path: str | Path, kind: str = "") -> dict[str, Tensor]:
-    """Read a .safetensors, .pth, .pt, .bin or .ckpt file: its tensors, unwrapped, without common prefixes, on the CPU.
+    """Read a .safetensors, .pth, .pt, .bin or .ckpt file; return its tensors, unwrapped, without common prefixes, on
+    the CPU.
 
     path: a file, the index of safetensors shards, or a hub name: REPOSITORY/FILE, or REPOSITORY alone for the file that
     its kind has there. kind: a name in KINDS, for the message if the file is missing.
@@ -60,7 +61,7 @@ def load_weights(model: nn.Module, path: str | Path, kind: str) -> None:
 
 
 def fitting_state(model: nn.Module, path: str | Path, kind: str) -> dict[str, Tensor]:
-    """Read what `load_weights` fills `model` with, which is only looked at, so it may be on the meta device."""
+    """Read what `load_weights` fills `model` with; the model is not changed, so it may be on the meta device."""
     state = load_state(path, _known(kind))
     require_fit(model, shapes_of(state), Path(path), kind)
     state = _completed(model, state, kind)
@@ -73,7 +74,7 @@ def fitting_state(model: nn.Module, path: str | Path, kind: str) -> dict[str, Te
 
 
 def require_fit(model: nn.Module, shapes: Mapping[str, Shape], path: Path, kind: str) -> None:
-    """Raises AssetError unless a file whose tensors have these shapes holds a `kind` of the model's size.
+    """Check that a file whose tensors have these shapes holds a `kind` of the model's size. Raises AssetError.
 
     model: may be on the meta device.
     """
@@ -88,7 +89,7 @@ def require_fit(model: nn.Module, shapes: Mapping[str, Shape], path: Path, kind:
 
 
 def check_fit(state: Mapping[str, Tensor], theirs: Mapping[str, Tensor] | Mapping[str, Shape], subject: str) -> None:
-    """Raises AssetError unless both hold the same keys in the same shapes; subject: what `theirs` is."""
+    """Check that both hold the same keys in the same shapes. Raises AssetError; subject: what `theirs` is."""
     ours, theirs = shapes_of(state), shapes_of(theirs)
     missing, extra = ours.keys() - theirs.keys(), theirs.keys() - ours.keys()
     if missing or extra:
@@ -104,7 +105,7 @@ def check_fit(state: Mapping[str, Tensor], theirs: Mapping[str, Tensor] | Mappin
 
 
 def shapes_of(state: Mapping[str, Tensor] | Mapping[str, Shape]) -> dict[str, Shape]:
-    """The shapes of tensors; shapes stay what they are."""
+    """Return the shapes of tensors; shapes stay what they are."""
     return {name: tuple(getattr(value, "shape", value)) for name, value in state.items()}
 
 
@@ -115,7 +116,7 @@ def _known(kind: str) -> str:
 
 
 def _completed(model: nn.Module, state: Mapping[str, T], kind: str) -> dict[str, T]:
-    """A state (or its shapes) without what the model has no use for, and with both names of tied tensors."""
+    """Return a state (or its shapes) without what the model has no use for, and with both names of tied tensors."""
     kept = {key: value for key, value in state.items() if not key.startswith(KINDS[kind].ignored or ("\0",))}
     for pair in getattr(model, "tied", {}).items():
         for key, twin in (pair, pair[::-1]):
@@ -125,7 +126,7 @@ def _completed(model: nn.Module, state: Mapping[str, T], kind: str) -> dict[str,
 
 
 def _local(path: str | Path, kind: str) -> Path:
-    """The file itself, fetched into the hub's cache if it is a hub name. Raises AssetError if it cannot be had."""
+    """Find the file itself, fetched into the hub's cache if it is a hub name. Raises AssetError if it cannot be had."""
     owner, repository, file = (*str(path).split("/", 2), "", "")[:3]
     file = file or (KINDS[kind].file if kind else "")
     if Path(path).exists() or not (owner.strip(".~") and repository and file) or Path(owner).exists():
@@ -150,5 +151,5 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _wants(reason: str) -> str:
-    """What torch says an old pickle asks for."""
+    """Return what torch says an old pickle asks for."""
     return reason.partition("GLOBAL ")[2].split(" ")[0] or "TorchScript code"
