@@ -32,7 +32,7 @@ class FolderGenerator:
 
     @cached_property
     def assets(self) -> dict[str, str]:
-        """One hash over names and contents of all images."""
+        """Return one hash over names and contents of all images."""
         whole = hashlib.sha256()
         for path in files_below(self.root, IMAGES):
             whole.update(f"{path.relative_to(self.root).as_posix()}\n".encode())
@@ -40,7 +40,9 @@ class FolderGenerator:
         return {"folder/images": whole.hexdigest()}
 
     def images(self, suite: Suite, replicates: int, begin: int = 0) -> Iterator[Images]:
-        """Raises ConfigError if the folder does not hold the suite's images, `replicates` each, or if sizes differ."""
+        """Read the suite's images, `replicates` each. Raises ConfigError if the folder does not hold them, or if
+        sizes differ.
+        """
         files = self._files(suite, replicates)
         expected: tuple[int, ...] | None = None
         for path in [files[0], *files[begin:]]:  # all are compared with the first, also when a run goes on
@@ -66,7 +68,7 @@ class FolderGenerator:
         return files
 
     def _by_prompt(self, suite: Suite, replicates: int, folders: Sequence[Path]) -> list[Path]:
-        """Files in the suite's order. Raises ConfigError naming what is missing."""
+        """List the files in the suite's order. Raises ConfigError naming what is missing."""
         found: dict[str, Path] = {}
         for folder in folders:
             prompt = _prompt(folder / "metadata.jsonl")
@@ -86,17 +88,19 @@ class FolderGenerator:
 
 
 def _files(folder: Path) -> list[Path]:
-    """All images but the sheet that GenEval's generator may put beside them."""
+    """List all images but the sheet that GenEval's generator may put beside them."""
     return [path for path in files_below(folder, IMAGES, deep=False) if path.stem != "grid"]
 
 
 def _by_number(folder: Path) -> list[Path]:
-    """GenEval's 00000.png, 00001.png, ..., however many digits they have."""
+    """List GenEval's 00000.png, 00001.png, ..., however many digits they have."""
     return sorted(_files(folder), key=lambda path: (int(path.stem) if path.stem.isdecimal() else -1, path.name))
 
 
 def _by_name(folder: Path) -> list[Path]:
-    """Raises ConfigError where the order of the names is not the order of the numbers in them."""
+    """List the images by name. Raises ConfigError where the order of the names is not the order of the numbers in
+    them.
+    """
     files = _files(folder)
     natural = sorted(files, key=lambda path: _parts(path.name))
     if files != natural:
@@ -109,7 +113,9 @@ def _by_name(folder: Path) -> list[Path]:
 
 
 def _parts(name: str) -> list[tuple[int, str]]:
-    """'a10.png' -> [(-1, 'a'), (10, ''), (-1, '.png')], which sorts numbers by value."""
+    """Split a name into texts and numbers: 'a10.png' -> [(-1, 'a'), (10, ''), (-1, '.png')], which sorts numbers by
+    value.
+    """
     found = re.findall(r"[0-9]+|[^0-9]+", name)
     return [(int(part), "") if part[0] in "0123456789" else (-1, part) for part in found]
 

@@ -36,7 +36,7 @@ class DiffusersGenerator:
         self.assets = {f"diffusers/{name}": value for name, value in _revisions(self.pipeline, self.settings).items()}
 
     def images(self, suite: Suite, replicates: int, begin: int = 0) -> Iterator[Images]:
-        """Raises ConfigError for an argument that this pipeline does not take."""
+        """Draw the suite's images. Raises ConfigError for an argument that this pipeline does not take."""
         keys = [(item, replicate) for item in suite.items for replicate in range(replicates)]
         size = self.config.execution.micro_batch or BATCH
         for first in range(begin, len(keys), size):
@@ -59,7 +59,7 @@ class DiffusersGenerator:
 
 
 def arguments(settings: GeneratorConfig) -> dict[str, Any]:
-    """Only what is set: everything else is the pipeline's own default."""
+    """Return the arguments of the pipeline's call that are set: everything else is the pipeline's own default."""
     given: dict[str, Any] = {}
     if settings.timesteps:
         given["timesteps"] = list(settings.timesteps)
@@ -73,7 +73,7 @@ def arguments(settings: GeneratorConfig) -> dict[str, Any]:
 
 
 def open_pipeline(settings: GeneratorConfig) -> Any:
-    """The pipeline, its UNet, LoRA and scheduler as asked. Raises AssetError, UnknownName or ConfigError."""
+    """Open the pipeline, its UNet, LoRA and scheduler as asked. Raises AssetError, UnknownName or ConfigError."""
     try:
         import diffusers
     except ImportError as error:
@@ -124,7 +124,7 @@ def _scale_noise(scheduler: Any, scale: float) -> None:
 
 
 def _unet(where: str, old: Any) -> Any:
-    """The UNet of a file, or of a folder or repository in diffusers' layout, of the old one's kind and dtype."""
+    """Open the UNet of a file, or of a folder or repository in diffusers' layout, of the old one's kind and dtype."""
     where = _file(where)
     if not Path(where).is_file():
         return type(old).from_pretrained(where, dtype=old.dtype)
@@ -133,7 +133,7 @@ def _unet(where: str, old: Any) -> Any:
 
 
 def _file(where: str) -> str:
-    """A path or a repository as it is; REPOSITORY/FILE fetched from the hub."""
+    """Find a file: a path or a repository as it is, REPOSITORY/FILE fetched from the hub."""
     parts = where.split("/")
     if Path(where).exists() or len(parts) < 3:
         return where
@@ -152,7 +152,7 @@ def _weights(path: str) -> dict[str, Tensor]:
 
 
 def _revisions(pipeline: Any, settings: GeneratorConfig) -> dict[str, str]:
-    """The hub's commit, if it came from there, and the class that draws."""
+    """Return the hub's commit, if it came from there, and the class that draws."""
     found = {"pipeline": type(pipeline).__name__, "source": settings.source}
     commit = getattr(getattr(pipeline, "unet", None) or getattr(pipeline, "transformer", None), "config", {})
     revision = commit.get("_commit_hash") if hasattr(commit, "get") else None
