@@ -42,12 +42,12 @@ class Asked:
 
     @property
     def card(self) -> Gpu | None:
-        """The card that was asked for; None if none was."""
+        """Return the card that was asked for; None if none was."""
         return self.numbers or GPUS.get(self.gpu)
 
 
 def split_plan(overrides: Iterable[str]) -> tuple[Asked, list[str]]:
-    """Part plan.* from all other overrides. Raises ConfigError, UnknownName."""
+    """Separate plan.* from all other overrides. Raises ConfigError, UnknownName."""
     texts = list(overrides)
     mine = [text for text in texts if text.partition("=")[0].partition(".")[0] == "plan"]
     given = _given(mine)
@@ -77,7 +77,7 @@ def _given(mine: list[str]) -> dict[str, str]:
 
 
 def _by_numbers(given: dict[str, str]) -> Gpu | None:
-    """A card that is not on the list: its memory and its peak, in whatever the run computes in."""
+    """Describe a card that is not on the list: its memory and its peak, in whatever the run computes in."""
     if "plan.memory_gb" not in given and "plan.tflops" not in given:
         return None
     for name in ("plan.memory_gb", "plan.tflops"):

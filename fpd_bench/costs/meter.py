@@ -32,7 +32,9 @@ class Share:
 
 
 def measure(run: Callable[[], Iterable[Tensor]]) -> Cost:
-    """run: one forward pass over PROBE images on the meta device, whose outputs' sum is then differentiated."""
+    """Measure what a call costs. run: one forward pass over PROBE images on the meta device, whose outputs' sum is
+    then differentiated.
+    """
     kept: dict[int, int] = {}
 
     def keep(tensor: Tensor) -> Tensor:
@@ -52,7 +54,7 @@ def measure(run: Callable[[], Iterable[Tensor]]) -> Cost:
 
 @torch.no_grad()
 def look(run: Callable[[], Iterable[Tensor]]) -> tuple[float, float]:
-    """(FLOPs, bytes alive) of an image, without a gradient."""
+    """Measure (FLOPs, bytes alive) of an image, without a gradient."""
     with fused_attention(), FlopCounterMode(display=False) as counter, Alive() as alive:
         list(run())
     return counter.get_total_flops() / PROBE, alive.most / PROBE
@@ -91,7 +93,9 @@ def _storages(tree: Any) -> list[Any]:
 
 @contextmanager
 def fused_attention() -> Iterator[None]:
-    """Attention as a GPU's kernels do it, which keep nothing of size L x L; the meta device would take the long way."""
+    """Compute attention in the block as a GPU's kernels do it, which keep nothing of size L x L; the meta device
+    would take the long way.
+    """
     plain = F.scaled_dot_product_attention
 
     def fused(

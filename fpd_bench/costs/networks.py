@@ -36,7 +36,7 @@ class Drawers:
 
     @property
     def logits(self) -> int:
-        """Numbers of an image."""
+        """Return how many logits an image has."""
         return self.tokens * self.codes
 
 
@@ -69,13 +69,13 @@ class MeasuredTrack:
 
 
 def track_of(config: RunConfig, weights: Path | None) -> MeasuredTrack:
-    """What all networks of a run are measured on."""
+    """Return what all networks of a run are measured on."""
     twice = config.execution.activation_checkpointing and trains(config)
     return MeasuredTrack(config.track.name, config.track.preset, weights, twice)
 
 
 def lifter_of(config: RunConfig, track: MeasuredTrack) -> Lifter:
-    """The backbone of a run's drift."""
+    """Measure the backbone of a run's drift."""
     drift = config.drift
     if "drift.blocks" not in reads(config):
         return Lifter()
@@ -83,13 +83,13 @@ def lifter_of(config: RunConfig, track: MeasuredTrack) -> Lifter:
 
 
 def judges_of(config: RunConfig, track: MeasuredTrack) -> Judges:
-    """The discriminator of a run."""
+    """Measure the discriminator of a run."""
     return _judges(track, config.gan.discriminator) if has_adversary(config) else Judges()
 
 
 @lru_cache(maxsize=8)
 def drawers(track: MeasuredTrack) -> Drawers:
-    """Raises AssetError for configuration files that cannot be read."""
+    """Measure the networks that draw. Raises AssetError for configuration files that cannot be read."""
     plan = _blueprint(track.name, track.preset, track.weights)
     condition = plan.condition(PROBE)
     tokens = torch.zeros(PROBE, plan.n_tokens, dtype=torch.long, device=META)

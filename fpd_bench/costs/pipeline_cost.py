@@ -47,7 +47,7 @@ class Drawing:
 
 
 def drawing(settings: GeneratorConfig) -> Drawing:
-    """Of one image. Raises ConfigError with the reason, and what to do, if that cannot be told."""
+    """Measure what one image costs. Raises ConfigError with the reason, and what to do, if that cannot be counted."""
     if find_spec("diffusers") is None:
         raise ConfigError("it needs diffusers. Run: pip install 'fpd-bench[diffusers]'")
     return _drawing(json.dumps(asdict(settings)))
@@ -103,7 +103,7 @@ _measures: dict[tuple[Any, ...], tuple[float, float, Any]] = {}
 
 
 def _measured(network: Any, method: Callable[..., Any], args: Any, kwargs: Any) -> tuple[float, float, Any]:
-    """FLOPs, bytes alive at once, and the outputs on the meta device."""
+    """Return FLOPs, bytes alive at once, and the outputs on the meta device."""
     there, named = tree_map_only(Tensor, lambda t: t.to(META), (args, kwargs))
     with fused_attention(), FlopCounterMode(display=False) as counter, Alive() as alive:
         outputs = method(*there, **named)
@@ -111,7 +111,7 @@ def _measured(network: Any, method: Callable[..., Any], args: Any, kwargs: Any) 
 
 
 def _described(leaf: Any) -> Any:
-    """What a call's cost can depend on: shapes, sizes and flags, but no time."""
+    """Describe what a call's cost can depend on: shapes, sizes and flags, but no time."""
     if isinstance(leaf, Tensor):
         return tuple(leaf.shape), leaf.dtype
     return leaf if isinstance(leaf, int | str | None) else type(leaf)
@@ -119,7 +119,9 @@ def _described(leaf: Any) -> Any:
 
 @contextmanager
 def _aside() -> Iterator[None]:
-    """What the libraries have to say of a pipeline belongs to its run; latents are too small for several threads."""
+    """Keep the libraries' messages off the screen, which belong to the pipeline's run, and compute in one thread:
+    latents are too small for several.
+    """
     from diffusers.utils import logging as of_diffusers
     from transformers.utils import logging as of_transformers
 

@@ -47,20 +47,22 @@ class Words:
         return BatchEncoding({"input_ids": ids, "attention_mask": torch.ones_like(ids)})
 
     def tokenize(self, text: str) -> list[str]:
-        """No words that a textual inversion could stand for."""
+        """Return no words, for none could stand for a textual inversion."""
         return []
 
     def encode(self, text: str, **_: object) -> list[int]:
-        """A token for each word: the length of an instruction that a pipeline puts before the prompt."""
+        """Return a token for each word: the length of an instruction that a pipeline puts before the prompt."""
         return [0] * len(text.split())
 
     def batch_decode(self, ids: Tensor, **_: object) -> list[str]:
-        """What a prompt has lost by being cut: nothing."""
+        """Return the words that a prompt has lost by being cut: none."""
         return [""] * len(ids)
 
 
 def layout_of(settings: GeneratorConfig) -> Layout:
-    """The pipeline that `settings` name, with its other UNet. Raises AssetError for one that is not known here."""
+    """Read the layout of the pipeline that `settings` name, with its other UNet. Raises AssetError if its sizes are
+    not on this machine.
+    """
     source, folder = settings.source, local_folder(settings.source, INDEX)
     known = pipeline_configs.LAYOUTS.get(pipeline_configs.SOURCES.get(source, ""))
     layout = read_layout(folder) if folder else known
@@ -79,7 +81,9 @@ def layout_of(settings: GeneratorConfig) -> Layout:
 
 
 def _unet(named: str, layout: Layout) -> Part:
-    """Another UNet. A file of weights fits the pipeline's own; a folder or a repository brings its own sizes."""
+    """Describe another UNet. A file of weights fits the pipeline's own; a folder or a repository brings its own
+    sizes.
+    """
     own = layout.parts.get("unet")
     if own is None:
         raise ConfigError(f"{layout.kind} has no UNet; got generator.unet={named}.")
@@ -101,7 +105,9 @@ def _unet(named: str, layout: Layout) -> Part:
 
 
 def local_folder(named: str, file: str) -> Path | None:
-    """Where a run would find it without the hub: a folder, a name in $FPD_WEIGHTS, a name in the hub's cache."""
+    """Find where a run would find a file without the hub: a folder, a name in $FPD_WEIGHTS, a name in the hub's
+    cache.
+    """
     from huggingface_hub import try_to_load_from_cache
 
     place = published.place()
@@ -114,7 +120,9 @@ def local_folder(named: str, file: str) -> Path | None:
 
 
 def blueprint(settings: GeneratorConfig) -> Any:
-    """The pipeline, to be called by `draw`. Raises AssetError or ConfigError for one that is not known here."""
+    """Build the pipeline on the meta device, to be called by `draw`. Raises AssetError or ConfigError if its sizes
+    are not on this machine, or cannot be read.
+    """
     import diffusers
 
     layout = layout_of(settings)
@@ -142,7 +150,7 @@ def draw(pipeline: Any, settings: GeneratorConfig, n: int) -> None:
 
 
 def _made(name: str, part: Part, dtype: torch.dtype) -> Any:
-    """A network on the meta device, a scheduler as it is, a stand-in for a tokenizer; None for anything else."""
+    """Make a network on the meta device, a scheduler as it is, a stand-in for a tokenizer; None for anything else."""
     if "Tokenizer" in part.kind:
         return Words(int(part.config.get("model_max_length", pipeline_configs.TOKENS)))
     kind = _class(name, part)
@@ -157,7 +165,7 @@ def _made(name: str, part: Part, dtype: torch.dtype) -> Any:
 
 
 def _class(name: str, part: Part) -> Any:
-    """Raises ConfigError if its library has no such class, or is not installed."""
+    """Import the class of a part. Raises ConfigError if its library has no such class, or is not installed."""
     home = part.library if part.library in LIBRARIES else f"diffusers.pipelines.{part.library}"
     try:
         return getattr(import_module(home), part.kind)

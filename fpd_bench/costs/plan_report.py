@@ -15,7 +15,7 @@ HEADS = ("memory", "steps", "TFLOP/step", "s/step", "TFLOP/image", "GPU-h")
 
 
 def report(runs: Mapping[str, RunConfig], labels: Mapping[str, str], asked: Asked) -> str:
-    """The plan of `runs` {run id: configuration} as lines of text."""
+    """Write the plan of `runs` {run id: configuration} as lines of text."""
     name, gpu = asked.gpu or DEFAULT, asked.card or GPUS[DEFAULT]
     found = {run_id: estimate(config, gpu, asked) for run_id, config in runs.items()}
     kinds = {asked.precision} if asked.precision else {"fp32", *map(precision_of, runs.values())}
@@ -35,7 +35,9 @@ def report(runs: Mapping[str, RunConfig], labels: Mapping[str, str], asked: Aske
 
 
 def refuse_too_big(runs: Mapping[str, RunConfig], labels: Mapping[str, str], asked: Asked) -> None:
-    """Raises ConfigError, before anything is queued, for the first run that does not fit the card that was named."""
+    """Refuse, before anything is queued, the first run that does not fit the card that was named. Raises
+    ConfigError.
+    """
     card = asked.card
     if card is None:
         return
@@ -49,7 +51,7 @@ def refuse_too_big(runs: Mapping[str, RunConfig], labels: Mapping[str, str], ask
 
 
 def figure(number: float) -> str:
-    """Three significant digits: 0.000123, 4.67, 1,235."""
+    """Write a number with three significant digits: 0.000123, 4.67, 1,235."""
     if number >= 999.5:
         return f"{number:,.0f}"
     digits = f"{number:.3g}"
@@ -80,7 +82,7 @@ def _way_out(one: RunCost) -> str:
 def _shared(
     head: str, words: Callable[[RunCost], str], found: Mapping[str, RunCost], names: Mapping[str, str]
 ) -> list[str]:
-    """A line for all runs of which the same words are true."""
+    """Write a line for all runs of which the same words are true."""
     told: dict[str, dict[str, None]] = {}
     for run_id, one in found.items():
         told.setdefault(words(one), {})[names[run_id]] = None

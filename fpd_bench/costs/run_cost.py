@@ -52,12 +52,12 @@ class RunCost:
 
     @property
     def shown(self) -> float:
-        """FLOPs of an image in evaluation."""
+        """Return the FLOPs of an image in evaluation."""
         return sum(share.flops for share in self.shares.values())
 
 
 def estimate(config: RunConfig, gpu: Gpu, asked: Asked) -> RunCost:
-    """Memory of each card and time of one run, which holds execution.processes cards all the time."""
+    """Estimate the memory of each card and time of one run, which holds execution.processes cards all the time."""
     of = _of_training if trains(config) else _of_teacher
     if generated(config):
         of = _of_pipeline if _draws(config) else _of_folder
@@ -68,7 +68,7 @@ def estimate(config: RunConfig, gpu: Gpu, asked: Asked) -> RunCost:
 
 
 def _draws(config: RunConfig) -> bool:
-    """Whether images from elsewhere are drawn by a pipeline here; otherwise they are made already."""
+    """Say whether a pipeline draws the images here; images of a folder are there already."""
     return bool(registry.generators.declaration(config.method).draws)
 
 
@@ -140,7 +140,7 @@ def _of_training(config: RunConfig, gpu: Gpu, asked: Asked) -> RunCost:
 
 
 def _advice(config: RunConfig) -> str:
-    """Where no micro-batch makes a training fit."""
+    """Advise what to do where no micro-batch makes a training fit."""
     more = "" if config.execution.activation_checkpointing else ", try execution.activation_checkpointing=true"
     return f"no micro-batch fits{more}"
 
@@ -154,7 +154,9 @@ def _scorers_gb(config: RunConfig) -> float:
 
 
 def _evaluation_hours(config: RunConfig, shares: "Mapping[str, Share]", gpu: Gpu, asked: Asked) -> float:
-    """Images and their scores, made by one card while a run's others wait (docs/adr/0007-several-processes.md)."""
+    """Return the hours of images and their scores, made by one card while a run's others wait
+    (docs/adr/0007-several-processes.md).
+    """
     drawn = sum(share.flops / _rate(gpu, asked, share.precision) for share in shares.values())
     scored = SCORING / _rate(gpu, asked, "fp32") if config.track.name in SCORED else 0
     images = _items(config) * config.evaluation.images_per_prompt
@@ -171,25 +173,25 @@ def _items(config: RunConfig) -> int:
 
 
 def precision_of(config: RunConfig) -> str:
-    """In what the matrix products of the run's training, or of most of its pipeline, are computed."""
+    """Return the precision of the matrix products of the run's training, or of most of its pipeline."""
     if generated(config) and _draws(config):
         return "fp32" if config.generator.dtype == "float32" else "bf16"
     return config.optim.precision if trains(config) else "fp32"
 
 
 def _rate(gpu: Gpu, asked: Asked, precision: str) -> float:
-    """FLOP/s."""
+    """Return the FLOP/s that a run is expected to reach."""
     rate: float = 1e12 * asked.utilisation * getattr(gpu, asked.precision or precision)
     return rate
 
 
 def _largest(sizes: Iterable[int], memory_of: Callable[[int], float], gpu: Gpu) -> int:
-    """The first of the descending sizes that fits; 0 if none does."""
+    """Return the first of the descending sizes that fits; 0 if none does."""
     return next((n for n in sizes if memory_of(n) <= gpu.memory_gb), 0)
 
 
 def _weights() -> Path | None:
-    """Whose configuration files tell the sizes; None if the folder is not set."""
+    """Return the weights folder, whose configuration files tell the sizes; None if it is not set."""
     try:
         return weights_folder("maskgen")
     except AssetError:

@@ -35,7 +35,9 @@ class TrainingMemory:
     graph: float = 0
 
     def of(self, batch: int, micro: int) -> float:
-        """At most. A whole batch's graph lies beside what is done at once; parts draft again when that is over."""
+        """Return the most bytes alive at once. A whole batch's graph lies beside what is done at once; parts draft
+        again when that is over.
+        """
         graph, together = micro * self.graph, batch * self.at_once
         most = graph + together if micro >= batch else max(graph, together)
         return self.fixed + batch * self.per_draft + most
@@ -56,17 +58,19 @@ class StepCost:
 
     @property
     def total(self) -> float:
-        """FLOPs of a step."""
+        """Return the FLOPs of a step."""
         return sum(self.flops.values())
 
     @property
     def shown(self) -> float:
-        """FLOPs of an image in evaluation."""
+        """Return the FLOPs of an image in evaluation."""
         return sum(share.flops for share in self.shares.values())
 
 
 def step_cost(config: RunConfig, weights: Path | None) -> StepCost:
-    """Cost the step of a run, and an image of its evaluation. Raises ConfigError for a method without `cost`."""
+    """Count the cost of a step of the run, and of an image of its evaluation. Raises ConfigError for a method
+    without `cost`.
+    """
     track = track_of(config, weights)
     drawn, lifter, judges = drawers(track), lifter_of(config, track), judges_of(config, track)
     resident, batch = FROZEN * (drawn.parameters + drawn.resident), config.optim.batch
@@ -98,12 +102,12 @@ def step_cost(config: RunConfig, weights: Path | None) -> StepCost:
 
 @lru_cache(maxsize=32)
 def items(name: str, preset: str, split: str) -> int:
-    """How many items a track's suite has. Raises AssetError without the track's files."""
+    """Return how many items a track's suite has. Raises AssetError without the track's files."""
     return len(registry.tracks.get(name)(preset).suite(split).items)
 
 
 def _shares(drawer: str, calls: int, drawn: Drawers) -> dict[str, Share]:
-    """runs/perform/suite_images.py, which always computes in float32."""
+    """Return the networks' parts in an image of the evaluation, which always computes in float32 (suite_images.py)."""
     forward, decoding = drawn.network.forward, drawn.decoder.forward
     return {drawer: Share(calls, calls * forward, "fp32"), "decoder": Share(1, decoding, "fp32")}
 
