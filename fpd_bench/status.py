@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line, call what it asks for and print the answer; return the exit code."""
     try:
         asked = _parser().parse_intermixed_args(address.take(arguments)[1])  # overrides may follow flags
-        return _one(asked) if _is_run(asked.what) else _many(asked)
+        return _show_run(asked) if _is_run(asked.what) else _show_runs(asked)
     except FpdError as error:
         print(error, file=sys.stderr)
         return error.exit_code
@@ -57,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _one(asked: argparse.Namespace) -> int:
+def _show_run(asked: argparse.Namespace) -> int:
     """Print the state and the history of one run; return the exit code."""
     from fpd_bench.runs.folder.rundir import find_run
     from fpd_bench.runs.watch import status_table
@@ -78,7 +78,7 @@ def _one(asked: argparse.Namespace) -> int:
     return int(status_table.any_trouble([state]))
 
 
-def _many(asked: argparse.Namespace) -> int:
+def _show_runs(asked: argparse.Namespace) -> int:
     """Print a table of runs, once or until none is at work; return the exit code."""
     from fpd_bench.runs.watch import status_table
 

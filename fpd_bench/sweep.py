@@ -26,7 +26,7 @@ from fpd_bench.store import address
 
 if TYPE_CHECKING:
     from fpd_bench.config.spec import Sweep
-    from fpd_bench.costs.gpu_choice import Asked
+    from fpd_bench.costs.gpu_choice import PlanRequest
     from fpd_bench.runs.execute.executor import Executor
     from fpd_bench.runs.execute.sweep_plan import SweepPlan
 
@@ -97,7 +97,7 @@ def _sweep(asked: argparse.Namespace) -> int:
 
 
 def _dry_run(
-    asked: argparse.Namespace, sweep: "Sweep", plan: "SweepPlan", executor: "Executor", priced: "Asked"
+    asked: argparse.Namespace, sweep: "Sweep", plan: "SweepPlan", executor: "Executor", priced: "PlanRequest"
 ) -> int:
     """Say what would run, what it would cost, and what is missing on this machine."""
     from fpd_bench.assets.missing import refuse
@@ -119,7 +119,7 @@ def _dry_run(
 
 
 def _work(
-    asked: argparse.Namespace, sweep: "Sweep", plan: "SweepPlan", executor: "Executor", priced: "Asked"
+    asked: argparse.Namespace, sweep: "Sweep", plan: "SweepPlan", executor: "Executor", priced: "PlanRequest"
 ) -> int | None:
     """Carry out what is to do; return the exit code if that ends the command, else None."""
     from fpd_bench.assets.missing import provide

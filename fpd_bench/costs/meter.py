@@ -31,7 +31,7 @@ class Share:
     precision: str
 
 
-def measure(run: Callable[[], Iterable[Tensor]]) -> Cost:
+def measure_training_call(run: Callable[[], Iterable[Tensor]]) -> Cost:
     """Measure what a call costs. run: one forward pass over PROBE images on the meta device, whose outputs' sum is
     then differentiated.
     """
@@ -43,7 +43,7 @@ def measure(run: Callable[[], Iterable[Tensor]]) -> Cost:
             kept[storage._cdata] = storage.nbytes()
         return tensor
 
-    forward, alive = look(run)
+    forward, alive = measure_inference_call(run)
     with fused_attention(), torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
         outputs = list(run())
         bytes_kept = sum(kept.values())
@@ -53,7 +53,7 @@ def measure(run: Callable[[], Iterable[Tensor]]) -> Cost:
 
 
 @torch.no_grad()
-def look(run: Callable[[], Iterable[Tensor]]) -> tuple[float, float]:
+def measure_inference_call(run: Callable[[], Iterable[Tensor]]) -> tuple[float, float]:
     """Measure (FLOPs, bytes alive) of an image, without a gradient."""
     with fused_attention(), FlopCounterMode(display=False) as counter, Alive() as alive:
         list(run())

@@ -1,4 +1,4 @@
-"""The weights a+ and a- of Eq. 6 as logarithms, from logits -distance / h (facts/methods.md, sections 1 and 7).
+"""The weights a+ and a- of Eq. 6 as logarithms, from logits -distance / h (joint weights: Deng et al. 2026, Drifting).
 
 Logits are [..., n, targets], -inf for a pair that must not see each other; a floor is on A^2, the product of row and
 column softmax.
@@ -32,7 +32,7 @@ def log_joint(
 def _log_separate(logits: Tensor, floor: float, normalise: str) -> Tensor:
     """Weigh one half on its own: each row sums to 1."""
     if normalise == "sinkhorn":
-        log_a = _floored(_doubly_stochastic(logits), logits, floor)
+        log_a = _raise_to_floor(_doubly_stochastic(logits), logits, floor)
     else:
         row = logits.logsumexp(-1, keepdim=True)
         columns = normalise == "separate"
@@ -50,9 +50,9 @@ def _doubly_stochastic(logits: Tensor) -> Tensor:
 
 def _log_affinity(logits: Tensor, row: Tensor, column: Tensor, floor: float) -> Tensor:
     """Compute log A = log sqrt(row softmax * column softmax) from their log sums."""
-    return _floored(logits - (row + column) / 2, logits, floor)
+    return _raise_to_floor(logits - (row + column) / 2, logits, floor)
 
 
-def _floored(log_a: Tensor, logits: Tensor, floor: float) -> Tensor:
+def _raise_to_floor(log_a: Tensor, logits: Tensor, floor: float) -> Tensor:
     """Raise A^2 to at least `floor`, except for masked pairs."""
     return log_a if floor == 0 else log_a.clamp_min(math.log(floor) / 2).masked_fill(logits.isneginf(), -math.inf)

@@ -16,7 +16,7 @@ from fpd_bench.distill.starts import code_law
 from fpd_bench.errors import ConfigError
 from fpd_bench.models.masking import start_tokens
 from fpd_bench.models.perturbation import Perturbation
-from fpd_bench.models.sampling import arrivals, first_arrival, keyed_categorical, truncated
+from fpd_bench.models.sampling import first_arrival, keyed_categorical, truncate, waiting_times
 
 
 @dataclass(frozen=True)
@@ -47,14 +47,14 @@ def draw_start(n: int, track: Track, config: StartConfig, generator: torch.Gener
     width = getattr(track.teacher, "width", 0)
     if not width:
         raise ConfigError(
-            f"start.embedding_noise={config.embedding_noise}: the networks of track '{track.name}' do not say their "
-            "width, so they take no noise on embeddings. Use 0."
+            f"start.embedding_noise={config.embedding_noise}: the networks of track '{track.name}' have no "
+            "`width`, so noise cannot be added to their embeddings. Use start.embedding_noise=0."
         )
     noise = torch.randn(n, track.n_tokens, width, generator=generator)
     return Start(tokens, Perturbation(noise, config.embedding_noise))
 
 
-def together(starts: Sequence[Start]) -> Start:
+def join_starts(starts: Sequence[Start]) -> Start:
     """Join several starts into one batch."""
     tokens = torch.cat([start.tokens for start in starts])
     noises = [start.perturbation for start in starts if start.perturbation is not None]
@@ -75,7 +75,7 @@ def draw_noise(n: int, track: Track, config: StartConfig, generator: torch.Gener
     [n, 0].
     """
     if config.sampling == "gumbel":
-        return arrivals((n, track.n_tokens, track.n_codes), generator)
+        return waiting_times((n, track.n_tokens, track.n_codes), generator)
     return torch.rand(n, track.n_tokens if config.sampling == "categorical" else 0, generator=generator)
 
 
@@ -86,5 +86,5 @@ def draft_codes(logits: Tensor, noise: Tensor, config: StartConfig) -> Tensor:
     """
     if config.sampling == "argmax":
         return first_arrival(logits, None)
-    kept = truncated(logits, config.top_k, config.top_p)
+    kept = truncate(logits, config.top_k, config.top_p)
     return first_arrival(kept, noise) if config.sampling == "gumbel" else keyed_categorical(kept, noise)

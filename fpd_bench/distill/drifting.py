@@ -33,7 +33,7 @@ def drifting_loss(
     with a gradient to `gen` only, and {"scale", "loss_<R>"}: mean distance and mean square of each field before
     normalisation. Raises ConfigError for weights that are negative or not finite.
     """
-    gen, fixed_neg, fixed_pos = _wide(gen, gen[:, :0] if fixed_neg is None else fixed_neg, fixed_pos)
+    gen, fixed_neg, fixed_pos = _at_least_float32(gen, gen[:, :0] if fixed_neg is None else fixed_neg, fixed_pos)
     with torch.no_grad():
         asked = {"weight_gen": weight_gen, "weight_neg": weight_neg, "weight_pos": weight_pos}
         weights = [
@@ -58,7 +58,7 @@ def drifting_loss(
     return (gen / divisor - goal).square().mean((1, 2)), info
 
 
-def _wide(*features: Tensor) -> list[Tensor]:
+def _at_least_float32(*features: Tensor) -> list[Tensor]:
     """Convert all to one type of at least float32: distances and kernels lose too much in half precision."""
     widest = functools.reduce(torch.promote_types, (each.dtype for each in features), torch.float32)
     return [each.to(widest) for each in features]
@@ -70,7 +70,7 @@ def _weights(name: str, asked: Tensor | None, samples: Tensor) -> Tensor:
         return torch.ones_like(samples[..., 0])
     wrong = asked[~(torch.isfinite(asked) & (asked >= 0))]
     if wrong.numel():
-        raise ConfigError(f"{name} must be finite and 0 or more, for affinities are multiplied by it; got {wrong[0]}.")
+        raise ConfigError(f"{name} must be finite and 0 or more, as a factor of affinities; got {wrong[0]}.")
     return asked.to(samples)
 
 

@@ -41,7 +41,7 @@ def rows(whole: int) -> slice:
     return slice(rank() * size, (rank() + 1) * size)
 
 
-def mine(whole: Rows) -> Any:
+def own_rows(whole: Rows) -> Any:
     """Return this rank's rows of what was drawn for the whole batch."""
     return whole if ranks() == 1 else whole[rows(len(whole))]
 
@@ -57,7 +57,7 @@ def gather(part: Tensor) -> Tensor:
     return whole
 
 
-def _of_all(part: Tensor) -> Tensor:
+def _gather_all(part: Tensor) -> Tensor:
     parts = [torch.empty_like(part, memory_format=torch.contiguous_format) for _ in range(ranks())]
     dist.all_gather(parts, part.contiguous())
     return torch.cat(parts)
@@ -66,7 +66,7 @@ def _of_all(part: Tensor) -> Tensor:
 class _Gather(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, part: Tensor) -> Tensor:
-        return _of_all(part)
+        return _gather_all(part)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Tensor:
@@ -114,12 +114,12 @@ def total(count: int) -> int:
     return int(number)
 
 
-def everywhere(holds: bool) -> bool:
+def holds_everywhere(holds: bool) -> bool:
     """Say whether a condition holds on every rank: where one rank cannot go on, all must end together."""
     return ranks() == 1 or total(int(holds)) == ranks()
 
 
-def agreed(value: T) -> T:
+def from_rank_0(value: T) -> T:
     """Give rank 0's value to all ranks: a decision, an order, or a state of nested dicts and lists with CPU tensors.
 
     Tensors travel one by one, so that a checkpoint of many gigabytes is never in memory twice.

@@ -59,14 +59,14 @@ class FeatureSpace:
             backbone = open_backbone(drift.backbone).to(track.tokenizer.codebook.device)
         if not isinstance(backbone, FeatureBackbone):
             raise ConfigError(f"Track '{track.name}' has no feature backbone. Use drift.space=pixel drift.blocks=[].")
-        return cls.on(backbone, drift)
+        return cls.on_backbone(backbone, drift)
 
     @classmethod
-    def on(cls, backbone: FeatureBackbone, drift: DriftConfig) -> "FeatureSpace":
+    def on_backbone(cls, backbone: FeatureBackbone, drift: DriftConfig) -> "FeatureSpace":
         """Build the space on this backbone. Raises ConfigError for what it does not have."""
         if drift.cls != "none" and not backbone.has_class:
             raise ConfigError(f"Backbone '{backbone.name}' has no class token. Use drift.cls=none.")
-        return cls(backbone.select(drift.blocks).looking(drift.resize, drift.last_norm), drift.grid, drift.cls)
+        return cls(backbone.select(drift.blocks).with_input(drift.resize, drift.last_norm), drift.grid, drift.cls)
 
     def __call__(self, images: Tensor) -> dict[str, Tensor]:
         if self.class_token == "none":

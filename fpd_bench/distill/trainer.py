@@ -38,7 +38,7 @@ class Recorder(Protocol):
     def should_stop(self) -> bool: ...
 
 
-class Silent:
+class SilentRecorder:
     """The recorder of a rank that writes nothing and decides nothing."""
 
     def log(self, row: dict[str, Any]) -> None: ...
@@ -87,7 +87,7 @@ class Training:
             group["lr"] = learning_rate(optim, self.step)
         per_prompt = self.config.optim.samples_per_condition
         prompts = self.track.draw_conditions(optim.batch // per_prompt, self.streams["conditions"])
-        condition = parallel.mine(prompts.repeat(per_prompt))
+        condition = parallel.own_rows(prompts.repeat(per_prompt))
         self.optimizer.zero_grad(set_to_none=True)
         with self._computing():
             row = self.method.backward(self.student, condition, self.step / optim.steps)
@@ -158,12 +158,12 @@ def _check_ranks(config: RunConfig) -> None:
 def train(config: RunConfig, track: Track, recorder: Recorder) -> dict[str, Tensor]:
     """Train to config.optim.steps, from the last good checkpoint if there is one.
 
-    Every rank of a team calls it; all but rank 0 with a Silent recorder.
+    Every rank of a team calls it; all but rank 0 with a SilentRecorder.
     Returns the averaged weights by name and the last raw ones under `raw.`. Raises Diverged and Interrupted.
     """
     training, execution, steps = Training(config, track), config.execution, config.optim.steps
     pictures = execution.grid_every if parallel.rank() == 0 else 0
-    state = parallel.agreed(recorder.load())
+    state = parallel.from_rank_0(recorder.load())
     if state is not None:
         training.load_state_dict(state)
     elif pictures:
@@ -176,7 +176,7 @@ def train(config: RunConfig, track: Track, recorder: Recorder) -> dict[str, Tens
             recorder.log(row | {"memory_gb": round(peak_memory_gb(track.tokenizer.codebook.device), 3)})
         if pictures and (step % pictures == 0 or last):
             recorder.picture(step, training.picture())
-        stop = parallel.agreed(recorder.should_stop())
+        stop = parallel.from_rank_0(recorder.should_stop())
         if stop or last or (execution.checkpoint_every and step % execution.checkpoint_every == 0):
             recorder.save(step, training.state_dict())
         if stop and not last:

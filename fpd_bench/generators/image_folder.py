@@ -71,9 +71,11 @@ class FolderGenerator:
         """List the files in the suite's order. Raises ConfigError naming what is missing."""
         found: dict[str, Path] = {}
         for folder in folders:
-            prompt = _prompt(folder / "metadata.jsonl")
+            prompt = _read_prompt(folder / "metadata.jsonl")
             if prompt in found:
-                raise ConfigError(f"'{found[prompt]}' and '{folder}' are both of the prompt '{prompt}'. Remove one.")
+                raise ConfigError(
+                    f"'{found[prompt]}' and '{folder}' both hold images of the prompt '{prompt}'. Remove one."
+                )
             found[prompt] = folder
         files: list[Path] = []
         for item in suite.items:
@@ -81,7 +83,7 @@ class FolderGenerator:
             if len(images) < replicates:
                 raise ConfigError(
                     f"'{self.root}' has {len(images)} images of '{item.prompt}', suite '{suite.name}' needs "
-                    f"{replicates} (evaluation.images_per_prompt). Make the rest, or ask for fewer."
+                    f"{replicates} (evaluation.images_per_prompt). Add the missing images, or set a smaller number."
                 )
             files += images[:replicates]
         return files
@@ -102,17 +104,17 @@ def _by_name(folder: Path) -> list[Path]:
     them.
     """
     files = _files(folder)
-    natural = sorted(files, key=lambda path: _parts(path.name))
+    natural = sorted(files, key=lambda path: _by_value(path.name))
     if files != natural:
         wrong = next(n for n, pair in enumerate(zip(files, natural, strict=True)) if pair[0] != pair[1])
         raise ConfigError(
             f"'{folder}' is read by name, and by name '{files[wrong].name}' comes before '{natural[wrong].name}': the "
-            "images would go to other prompts. Give all numbers the same number of digits, such as 00002.png."
+            "images would go to the wrong prompts. Give all numbers the same number of digits, such as 00002.png."
         )
     return files
 
 
-def _parts(name: str) -> list[tuple[int, str]]:
+def _by_value(name: str) -> list[tuple[int, str]]:
     """Split a name into texts and numbers: 'a10.png' -> [(-1, 'a'), (10, ''), (-1, '.png')], which sorts numbers by
     value.
     """
@@ -120,7 +122,7 @@ def _parts(name: str) -> list[tuple[int, str]]:
     return [(int(part), "") if part[0] in "0123456789" else (-1, part) for part in found]
 
 
-def _prompt(path: Path) -> str:
+def _read_prompt(path: Path) -> str:
     row = read_json(path)
     if not isinstance(row.get("prompt"), str):
         raise AssetError(f"'{path}' must hold one JSON object with a prompt, a text; it has {row.get('prompt')!r:.60}.")

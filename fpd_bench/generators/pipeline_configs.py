@@ -1,7 +1,7 @@
 """The published pipelines of Table 1, as far as their cost goes: the `config.json` values that decide size and work.
 
 From the repositories' own files, and from CompVis/stable-diffusion, configs/latent-diffusion/txt2img-1p4B-eval.yaml
-(LDM); what is not said here is the default of the class. tests/generators/test_drawing.py holds the sizes against the
+(LDM); what is not said here is the default of the class. tests/costs/test_pipeline_cost.py holds the sizes against the
 published parameter counts. `attention_head_dim` of a UNet is the number of its heads, a slip of the format.
 """
 

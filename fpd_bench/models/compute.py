@@ -1,5 +1,5 @@
 """How networks compute: in bf16, with activations computed anew instead of kept, compiled. The trainer says so with
-`computing`; networks obey where they begin (`network`) and block by block (`through`).
+`computing`; networks obey where they begin (`network_entry`) and block by block (`run_block`).
 
 Whatever the precision, what a network gives is float32: losses, samples and the drift between networks never see bf16.
 """
@@ -20,13 +20,13 @@ T = TypeVar("T")
 
 
 @dataclass
-class _Ways:
+class _Settings:
     precision: str = "fp32"  # fp32 | bf16
     recompute: bool = False
     compiled: bool = False
 
 
-_now = _Ways()  # a plain object: torch.compile guards on it, which it cannot on a ContextVar
+_now = _Settings()  # a plain object: torch.compile guards on it, which it cannot on a ContextVar
 
 
 @contextmanager
@@ -45,7 +45,7 @@ def computing(precision: str = "fp32", recompute: bool = False, compiled: bool =
         vars(_now).update(before)
 
 
-def network(call: Callable[P, T]) -> Callable[P, T]:
+def network_entry(call: Callable[P, T]) -> Callable[P, T]:
     """Decorate the entry of a network, a method whose first argument is a tensor: it computes as `computing` says."""
 
     @functools.wraps(call)
@@ -62,14 +62,14 @@ def network(call: Callable[P, T]) -> Callable[P, T]:
     return entry
 
 
-def through(block: Callable[..., Any], *inputs: Tensor) -> Any:
+def run_block(block: Callable[..., Any], *inputs: Tensor) -> Any:
     """Call block(*inputs), one of the equal parts of a network; what it keeps for the gradient is up to `computing`."""
     if _now.recompute and torch.is_grad_enabled():
         return checkpoint(block, *inputs, use_reentrant=False)
     return block(*inputs)
 
 
-def recomputing() -> bool:
+def is_recomputing() -> bool:
     """Say whether activations are computed anew, for networks of other packages that have a switch of their own."""
     return _now.recompute
 

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fpd_bench.models.compute import network, through
+from fpd_bench.models.compute import network_entry, run_block
 
 GROUPS = 8
 
@@ -81,21 +81,21 @@ class ConvVq(nn.Module):
         self.encoder, self.decoder = encoder_of(shape), decoder_of(shape)
         self.register_buffer("codebook", torch.randn(shape.codes, shape.dim))
 
-    @network
+    @network_entry
     def features(self, images: Tensor) -> Tensor:
         """Encode images: [B, C, H, W] in [0, 1] -> what is quantised, [B, L, d], row by row of the grid."""
-        found: Tensor = through(self.encoder, images)
+        found: Tensor = run_block(self.encoder, images)
         return found.flatten(2).mT
 
     def nearest(self, features: Tensor) -> Tensor:
         """Find the nearest codebook rows: [B, L, d] -> codes [B, L]."""
         return torch.cdist(features.flatten(0, 1), self.codebook).argmin(-1).view(features.shape[:-1])
 
-    @network
+    @network_entry
     def decode(self, embeddings: Tensor) -> Tensor:
         """Decode embeddings: [B, L, d], rows of the codebook or mixtures of them -> images [B, C, H, W], about [0,
         1], not clamped.
         """
         grid = embeddings.mT.unflatten(-1, (self.shape.grid, self.shape.grid))
-        images: Tensor = through(self.decoder, grid.contiguous())
+        images: Tensor = run_block(self.decoder, grid.contiguous())
         return images

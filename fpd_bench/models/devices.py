@@ -8,15 +8,15 @@ import torch
 from fpd_bench.errors import ConfigError
 
 
-def available() -> list[str]:
+def available_devices() -> list[str]:
     """List 'cpu', and every accelerator that torch can use here: 'cuda:0', 'cuda:1', 'mps'."""
     cuda = [f"cuda:{i}" for i in range(torch.cuda.device_count())] if torch.cuda.is_available() else []
     return ["cpu", *cuda, *(["mps"] if torch.backends.mps.is_available() else [])]
 
 
-def require(device: str) -> torch.device:
+def open_device(device: str) -> torch.device:
     """Open the device of this name (execution.device); 'cuda' is cuda:0. Raises ConfigError if it is not here."""
-    wanted, here = "cuda:0" if device == "cuda" else device, available()
+    wanted, here = "cuda:0" if device == "cuda" else device, available_devices()
     if wanted not in here:
         kind = device.partition(":")[0]
         has = "none" if not any(name.startswith(kind) for name in here) else "no such one"

@@ -14,8 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fpd_bench.models.compute import network, through
-from fpd_bench.models.perturbation import Perturbation, perturbed
+from fpd_bench.models.compute import network_entry, run_block
+from fpd_bench.models.perturbation import Perturbation, perturb
 
 
 @dataclass(frozen=True)
@@ -157,7 +157,7 @@ class MaskGen(nn.Module):
             return tokens @ self.embeddings.weight[: self.shape.codes + 1]
         return self.embeddings(tokens)
 
-    @network
+    @network_entry
     def forward(
         self, tokens: Tensor, text: Tensor, pooled: Tensor, score: Tensor, perturbation: Perturbation | None = None
     ) -> Tensor:
@@ -168,9 +168,9 @@ class MaskGen(nn.Module):
         """
         micro = sinusoid(score * 100, self.shape.score_width).to(pooled.dtype)
         condition = self.cond_pooled_proj(torch.cat([pooled[:, 0], micro], dim=-1))
-        image = perturbed(self.embed(tokens), perturbation) + self.pos_embed
+        image = perturb(self.embed(tokens), perturbation) + self.pos_embed
         words = self.text_embed_proj(text)
         for block in self.blocks:
-            image, words = through(block, image, words, condition)
+            image, words = run_block(block, image, words, condition)
         scale, shift = self.norm(condition)
         return modulate(image, scale, shift) @ self.embeddings.weight[: self.shape.codes].T

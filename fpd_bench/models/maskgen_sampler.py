@@ -86,12 +86,12 @@ def masked_after(tokens: int, steps: int, schedule: str = "arccos") -> list[int]
     """Count how many tokens are still masked after each step, from an empty start; the last is 0."""
     counts, left = [], tokens
     for step in range(steps - 1):
-        left = max(1, min(left - 1, int(_wanted(tokens, (step + 1) / steps, schedule))))
+        left = max(1, min(left - 1, int(_masked_count(tokens, (step + 1) / steps, schedule))))
         counts.append(left)
     return [*counts, 0]
 
 
-def _wanted(tokens: int, progress: float, schedule: str) -> Tensor:
+def _masked_count(tokens: int, progress: float, schedule: str) -> Tensor:
     return (tokens * SCHEDULES[schedule](torch.tensor(progress))).floor()
 
 
@@ -123,7 +123,7 @@ def sample(
     for step in range(settings.steps):
         progress = (step + 1) / settings.steps
         noise = settings.temperature * (1 - progress)
-        logits = _guided(model, ids, prompt, both, settings, progress) / settings.softmax_temperature(progress)
+        logits = _guided_logits(model, ids, prompt, both, settings, progress) / settings.softmax_temperature(progress)
         drawn = (logits + noise * _gumbel(uniform(logits.shape))).argmax(-1)
         masked = ids == mask_id
         ids = torch.where(masked, drawn, ids)
@@ -132,7 +132,7 @@ def sample(
             if settings.noisy_order:
                 confidence = confidence + noise * _gumbel(uniform(confidence.shape))
             ids = ids.masked_fill(
-                _remask(confidence, masked, _wanted(ids.shape[1], progress, settings.schedule)), mask_id
+                _remask(confidence, masked, _masked_count(ids.shape[1], progress, settings.schedule)), mask_id
             )
     return ids
 
@@ -144,7 +144,7 @@ def _remask(confidence: Tensor, masked: Tensor, wanted: Tensor) -> Tensor:
     return masked & (confidence <= cutoff)
 
 
-def _guided(
+def _guided_logits(
     model: Model, ids: Tensor, prompt: TextCondition, both: TextCondition, settings: MaskGenSampling, progress: float
 ) -> Tensor:
     """Compute logits [B, L, K] with classifier-free guidance; both halves go through the model as one batch."""

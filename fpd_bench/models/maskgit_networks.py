@@ -1,7 +1,7 @@
 """MaskGIT-pytorch v1 (Besnier and Chen 2023, arXiv:2310.14400): the class-conditional teacher of the paper.
 
 Keys and numbers are those of valeoai/Maskgit-pytorch@5ce6c9e (MIT), whose weights are `MaskGIT_ImageNet_256.pth`. The
-head of that repository is Halton-MaskGIT, another model with other keys; `checkpoints.py` recognises it.
+head of that repository is Halton-MaskGIT, another model with other keys; `weight_loading.py` recognises it.
 Letters: B batch, L = grid * grid tokens, K codes (mask id = K), W width.
 """
 
@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from fpd_bench.models.compute import network, through
-from fpd_bench.models.perturbation import Perturbation, perturbed
+from fpd_bench.models.compute import network_entry, run_block
+from fpd_bench.models.perturbation import Perturbation, perturb
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class Encoder(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         for layer in self.layers:
-            x = through(layer, x)
+            x = run_block(layer, x)
         return x
 
 
@@ -132,7 +132,7 @@ class MaskGit(nn.Module):
         kept = shape.codes + 1
         return x @ self.tok_emb.weight[:kept].T + self.bias[: shape.tokens, :kept]
 
-    @network
+    @network_entry
     def forward(
         self,
         tokens: Tensor,
@@ -144,4 +144,4 @@ class MaskGit(nn.Module):
 
         Returns logits [B, L, K + 1]: the model can predict the mask id, which the published sampler clamps to K - 1.
         """
-        return self.forward_embedded(perturbed(self.embed(tokens), perturbation), labels, dropped)
+        return self.forward_embedded(perturb(self.embed(tokens), perturbation), labels, dropped)

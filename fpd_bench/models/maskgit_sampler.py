@@ -13,7 +13,7 @@ import torch
 from torch import Generator, Tensor
 
 from fpd_bench.errors import ConfigError, UnknownName
-from fpd_bench.models.sampling import arrivals
+from fpd_bench.models.sampling import waiting_times
 
 SCHEDULES: dict[str, Callable[[Tensor], Tensor]] = {
     "root": lambda r: 1 - r.sqrt(),
@@ -80,7 +80,7 @@ class ItemDraws:
 
     def codes(self, probabilities: Tensor) -> Tensor:
         rows = zip(probabilities, self.generators, strict=True)
-        return torch.stack([(p / arrivals(p.shape, g).to(p)).argmax(-1) for p, g in rows])
+        return torch.stack([(p / waiting_times(p.shape, g).to(p)).argmax(-1) for p, g in rows])
 
     def uniform(self, like: Tensor) -> Tensor:
         rows = zip(like, self.generators, strict=True)
@@ -124,19 +124,19 @@ def sample(
         if not masked.any():
             break
         progress = step / (settings.steps - 1) if settings.steps > 1 else 1.0
-        logits = _guided(model, codes, labels, settings, progress)
+        logits = _guided_logits(model, codes, labels, settings, progress)
         if not settings.allow_mask:
             logits = logits.index_fill(-1, torch.tensor([mask_id], device=logits.device), -math.inf)
         probabilities = (logits * settings.softmax_scale).softmax(-1)
         drawn = draws.codes(probabilities)
-        rank = _rank(probabilities.gather(2, drawn[..., None])[..., 0], step, progress, settings, draws)
+        rank = _rank_positions(probabilities.gather(2, drawn[..., None])[..., 0], step, progress, settings, draws)
         chosen = rank.masked_fill(~masked, -math.inf).topk(count, dim=1).indices
         revealed = torch.zeros_like(masked).scatter(1, chosen, True) & masked
         codes, masked = torch.where(revealed, drawn, codes), masked & ~revealed
     return codes.clamp(max=mask_id - 1)
 
 
-def _guided(model: Model, codes: Tensor, labels: Tensor, settings: MaskGitSampling, progress: float) -> Tensor:
+def _guided_logits(model: Model, codes: Tensor, labels: Tensor, settings: MaskGitSampling, progress: float) -> Tensor:
     """Compute logits [B, L, K + 1] with classifier-free guidance; both halves go through the model as one batch."""
     kept = torch.zeros(len(codes), dtype=torch.bool, device=codes.device)
     if settings.guidance == 0:
@@ -147,7 +147,7 @@ def _guided(model: Model, codes: Tensor, labels: Tensor, settings: MaskGitSampli
     return (1 + w) * conditional - w * unconditional
 
 
-def _rank(confidence: Tensor, step: int, progress: float, settings: MaskGitSampling, draws: Draws) -> Tensor:
+def _rank_positions(confidence: Tensor, step: int, progress: float, settings: MaskGitSampling, draws: Draws) -> Tensor:
     """Rank the positions [B, L]: the next revealed tokens are those of the largest numbers; `confidence` = the
     probabilities of the drawn codes.
     """

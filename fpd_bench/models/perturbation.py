@@ -1,4 +1,4 @@
-"""Gaussian noise on the embeddings of a student's input, Di[M]O's second source of diversity (facts/methods.md 2)."""
+"""Gaussian noise on the embeddings of a student's input, Di[M]O's second source of diversity (arXiv:2503.15457)."""
 
 import math
 from dataclasses import dataclass
@@ -29,6 +29,6 @@ class Perturbation:
         return Perturbation(self.noise.to(device), self.sigma)
 
 
-def perturbed(embeddings: Tensor, perturbation: Perturbation | None) -> Tensor:
+def perturb(embeddings: Tensor, perturbation: Perturbation | None) -> Tensor:
     """Perturb embeddings [B, L, W]; without a perturbation they stay as they are."""
     return embeddings if perturbation is None else perturbation(embeddings)

@@ -19,7 +19,7 @@ from torch.nn.utils import spectral_norm
 from fpd_bench.assets.published import discriminator_file
 from fpd_bench.errors import AssetError, UnknownName
 from fpd_bench.models.backbones import FeatureBackbone
-from fpd_bench.models.compute import network, recomputing
+from fpd_bench.models.compute import is_recomputing, network_entry
 from fpd_bench.models.published_sizes import read_config
 from fpd_bench.models.vit import HEADS
 from fpd_bench.models.weight_loading import check_fit, load_state
@@ -157,10 +157,10 @@ class VitFeatures(nn.Module):
             ]
         )
 
-    @network
+    @network_entry
     def forward(self, images: Tensor) -> list[Tensor]:
         """Compute features: [B, 3, SIDE, SIDE] in [0, 1] -> four maps."""
-        self.net.set_grad_checkpointing(recomputing())
+        self.net.set_grad_checkpointing(is_recomputing())
         x = (images - self.mean) / self.std
         maps = self.net.forward_intermediates(x, indices=[2, 5, 8, 11], norm=False, intermediates_only=True)
         return [resize(project(m)) for m, project, resize in zip(maps, self.project, self.resize, strict=True)]
@@ -235,7 +235,7 @@ class ProjectedDiscriminator(nn.Module):
         return [self.heads[name](self.projectors[name](view)) for name, view in views]
 
 
-def from_files(seed: int) -> ProjectedDiscriminator:
+def open_published(seed: int) -> ProjectedDiscriminator:
     """Open both feature networks with their published weights, DeiT-B from $FPD_WEIGHTS. Raises AssetError."""
     return ProjectedDiscriminator(seed=seed, weights=discriminator_file())
 

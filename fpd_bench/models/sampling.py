@@ -12,7 +12,7 @@ from torch import Tensor
 Logits = Callable[[Tensor], Tensor]  # tokens [B, L] -> logits [B, L, K]
 
 
-def arrivals(shape: Sequence[int], generator: torch.Generator) -> Tensor:
+def waiting_times(shape: Sequence[int], generator: torch.Generator) -> Tensor:
     """Draw exponential waiting times, one per code; drawn where the generator lives, so that devices share their
     noise.
     """
@@ -23,8 +23,8 @@ def first_arrival(logits: Tensor, noise: Tensor | None, temperature: float = 1.0
     """Select the code whose waiting time, over its probability, is shortest [B, L]: a categorical draw,
     torch.multinomial's.
 
-    noise [B, L, K] from `arrivals`; None = argmax. Logits that are not finite give any code: several processes must
-    notice together (parallel.everywhere), or by the loss.
+    noise [B, L, K] from `waiting_times`; None = argmax. Logits that are not finite give any code: several processes
+    must notice together (parallel.holds_everywhere), or by the loss.
     """
     if noise is None:
         return logits.argmax(-1)
@@ -39,7 +39,7 @@ def keyed_categorical(logits: Tensor, uniforms: Tensor) -> Tensor:
     return torch.searchsorted(cdf, target[..., None]).squeeze(-1).clamp_max(logits.shape[-1] - 1)
 
 
-def truncated(logits: Tensor, top_k: int = 0, top_p: float = 1.0) -> Tensor:
+def truncate(logits: Tensor, top_k: int = 0, top_p: float = 1.0) -> Tensor:
     """Return logits [B, L, K] that leave no chance to any but the top_k likeliest codes (0 = all) and, of those, all
     but the fewest that hold top_p of the probability (nucleus sampling, Holtzman et al. 2020); the likeliest always
     stays."""
@@ -56,8 +56,8 @@ def truncated(logits: Tensor, top_k: int = 0, top_p: float = 1.0) -> Tensor:
     return logits
 
 
-def guided(conditional: Tensor, unconditional: Tensor, weight: float) -> Tensor:
-    """Guide by c + w (c - u); w = 0 is the conditional model."""
+def guide(conditional: Tensor, unconditional: Tensor, weight: float) -> Tensor:
+    """Guide logits without a classifier: c + w (c - u); w = 0 is the conditional model."""
     return conditional + weight * (conditional - unconditional)
 
 
@@ -97,7 +97,7 @@ def sample_by_confidence(
         weight = guidance * progress
         logits = conditional(tokens)
         if weight:
-            logits = guided(logits, unconditional(tokens), weight)
+            logits = guide(logits, unconditional(tokens), weight)
         uniforms = torch.stack([torch.rand(2, length, generator=g) for g in generators]).to(device)
         drawn = keyed_categorical(logits, uniforms[:, 0])
         gumbel = -torch.log(-torch.log(uniforms[:, 1].clamp(1e-9, 1 - 1e-7)))

@@ -1,7 +1,7 @@
 """Phi of the shapes track's own domain: `drift.backbone=shapes`, to that world what DINOv3 is to photographs.
 
 Four convolution stages that halve the image and see ever more of it. Trained on scenes without any student
-(tracks/shapes/phi.py); timm knows it by its name, so every place that takes a backbone takes this one.
+(tracks/shapes/backbone_training.py); timm knows it by its name, so every place that takes a backbone takes this one.
 """
 
 import hashlib
@@ -81,7 +81,7 @@ def shipped_weights() -> dict[str, Tensor]:
     found = hashlib.sha256(content).hexdigest()
     if found != expected:
         raise AssetError(
-            f"Weights file {FILE} has sha256 {found}, but manifest.json says {expected}: it is corrupt or foreign. "
+            f"Weights file {FILE} has sha256 {found}, but manifest.json says {expected}: damaged, or another file. "
             f"Reinstall fpd-bench, or rebuild it: {REBUILD}"
         )
     return {name: tensor.float() for name, tensor in load(content).items()}

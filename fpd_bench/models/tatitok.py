@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fpd_bench.models.clip_text import ResidualAttentionBlock
-from fpd_bench.models.compute import network, through
+from fpd_bench.models.compute import network_entry, run_block
 from fpd_bench.models.vqgan import Codebook
 
 
@@ -72,7 +72,7 @@ class _Vit(nn.Module):
         """Run all blocks over [B, n, W]."""
         x = self.ln_pre(sequence)
         for block in self.transformer:
-            x = through(block, x)
+            x = run_block(block, x)
         return x
 
 
@@ -154,7 +154,7 @@ class TaTiTok(nn.Module):
         """Encode images: [B, 3, H, W] in [0, 1] -> codes [B, L]."""
         return self.quantize.nearest(self.encoder(images, self.latent_tokens))
 
-    @network
+    @network_entry
     def decode(self, embeddings: Tensor, text: Tensor) -> Tensor:
         """Decode code vectors or mixtures [B, L, d] and text [B, T, text_width] (`TextStates.last`) -> images, not
         clamped.

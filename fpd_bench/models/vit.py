@@ -13,7 +13,7 @@ from timm.models import model_entrypoint
 from torch import Tensor, nn
 
 from fpd_bench.errors import AssetError, ConfigError
-from fpd_bench.models.compute import recomputing
+from fpd_bench.models.compute import is_recomputing
 from fpd_bench.models.weight_loading import check_fit, load_state
 
 FAMILIES = ("vision_transformer", "eva", "deit", "beit")  # timm's modules whose models are columns of equal blocks
@@ -72,7 +72,7 @@ class TransformerMaps(nn.Module):
         self.side = side
 
     def _maps(self, images: Tensor, blocks: Sequence[int], norm: bool, prefix: bool) -> list[Any]:
-        self.net.set_grad_checkpointing(recomputing())
+        self.net.set_grad_checkpointing(is_recomputing())
         return self.net.forward_intermediates(
             images,
             indices=list(blocks),

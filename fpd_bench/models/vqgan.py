@@ -10,7 +10,7 @@ from itertools import pairwise
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fpd_bench.models.compute import network, through
+from fpd_bench.models.compute import network_entry, run_block
 
 
 @dataclass(frozen=True)
@@ -102,9 +102,9 @@ class Level(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         for i, block in enumerate(self.block):
-            x = through(block, x)
+            x = run_block(block, x)
             if self.attn:
-                x = through(self.attn[i], x)
+                x = run_block(self.attn[i], x)
         return x
 
 
@@ -218,7 +218,7 @@ class Vqgan(nn.Module):
         """Encode images: [B, 3, H, W] in [-1, 1] -> codes [B, L]."""
         return self.quantize.nearest(self.quant_conv(self.encoder(images)).flatten(2).transpose(1, 2))
 
-    @network
+    @network_entry
     def decode(self, embeddings: Tensor) -> Tensor:
         """Decode code vectors or mixtures of them [B, L, d] -> images [B, 3, H, W], about [-1, 1], not clamped."""
         side = int(embeddings.shape[1] ** 0.5)

@@ -29,8 +29,8 @@ from fpd_bench.distill.refinement import draw_codes, refine
 from fpd_bench.distill.work import Networks, Work, draft_calls, repair_sampling, teacher_calls
 from fpd_bench.errors import ConfigError
 from fpd_bench.models.condition import Condition
-from fpd_bench.models.masking import damage, draw_ratios
-from fpd_bench.models.sampling import truncated
+from fpd_bench.models.masking import draw_damage, draw_ratios
+from fpd_bench.models.sampling import truncate
 from fpd_bench.models.streams import Streams
 from fpd_bench.registry import methods
 
@@ -100,8 +100,8 @@ class DiMO:
                 codes = self._codes(logits, "auxiliary")
                 refine, whole = self.config.refine, len(codes) * parallel.ranks()
                 ratios = draw_ratios(whole, refine.ratio, refine.low, refine.high, self.streams["auxiliary"])
-                hidden = damage(ratios, self.track.n_tokens, self.streams["auxiliary"])
-                hidden = parallel.mine(hidden).to(codes.device)
+                hidden = draw_damage(ratios, self.track.n_tokens, self.streams["auxiliary"])
+                hidden = parallel.own_rows(hidden).to(codes.device)
             self.optimizer.zero_grad(set_to_none=True)
             loss, everyone = 0.0, parallel.total(int(hidden.sum()))  # hidden tokens of the whole batch
             for rows in micro_batches(len(condition), self.config.execution.micro_batch):
@@ -137,15 +137,15 @@ class DiMO:
     def _fix_embeddings(self, network: nn.Module) -> None:
         """Turn the gradient of the embeddings off, so that they stay as they are, if dimo.fixed_embeddings asks for it.
 
-        Raises ConfigError for networks that do not say which they are.
+        Raises ConfigError for networks without `embeddings()`.
         """
         if not self.config.dimo.fixed_embeddings:
             return
         embeddings = getattr(network, "embeddings", None)
         if embeddings is None:
             raise ConfigError(
-                f"dimo.fixed_embeddings=true: the networks of track '{self.track.name}' do not say which parameters "
-                "their embeddings are. Use false."
+                f"dimo.fixed_embeddings=true: the networks of track '{self.track.name}' have no `embeddings()` "
+                "that lists their parameters. Use dimo.fixed_embeddings=false."
             )
         for parameter in embeddings():
             parameter.requires_grad_(False)
@@ -163,10 +163,10 @@ class DiMO:
     def _codes(self, logits: Tensor, stream: str) -> Tensor:
         """Draw codes [B, L]; how a categorical draw is made is up to refine.sampling here."""
         start, sampling = self.config.start, self.config.refine.sampling
-        kept = truncated(logits, start.top_k, start.top_p)
+        kept = truncate(logits, start.top_k, start.top_p)
         return draw_codes(kept, self.streams[stream], float(start.sampling != "argmax"), sampling)
 
     def _start(self, n: int) -> Start:
         start = draw_start(n * parallel.ranks(), self.track, self.config.start, self.streams["start"])
-        mine: Start = parallel.mine(start)
+        mine: Start = parallel.own_rows(start)
         return mine.to(self.track.tokenizer.codebook.device)

@@ -108,7 +108,7 @@ def _look_at(folder: Path, wanted: WantedRuns, plan: CleanupPlan) -> None:
         plan.kept["folders that hold no run of their own name (links, copies, other folders)"] += 1
     elif _is_taken(run):
         plan.kept["runs that are running or queued"] += 1
-    elif not wanted.want(folder):
+    elif not wanted.is_wanted(folder):
         if wanted.unknown:
             plan.kept["runs that none of these sweep files asks for"] += 1
         else:

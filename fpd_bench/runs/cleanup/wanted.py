@@ -25,7 +25,7 @@ class WantedRuns:
     kinds: set[str] = field(default_factory=set)
     unknown: list[str] = field(default_factory=list)
 
-    def want(self, folder: Path) -> bool:
+    def is_wanted(self, folder: Path) -> bool:
         """Say whether a table may read this run: it asks for it, or would with one seed more."""
         identity = layout.identity(folder)
         return folder.name in self.runs or _without_seed(identity["semantic"], identity.get("plugins")) in self.kinds

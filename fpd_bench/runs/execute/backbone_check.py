@@ -22,7 +22,7 @@ def check_backbone(config: RunConfig, here: bool) -> None:
     pixels = sizes.pixels if sizes else 256
     try:
         with META:
-            space = FeatureSpace.on(FeatureBackbone(drift.backbone, pretrained=False), drift)
+            space = FeatureSpace.on_backbone(FeatureBackbone(drift.backbone, pretrained=False), drift)
             space(torch.empty(1, 3, pixels, pixels))
     except FpdError:
         raise

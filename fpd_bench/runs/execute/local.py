@@ -39,7 +39,7 @@ def run_inline(runs: Iterable[RunDir], tell: Tell, patience: Patience | None = N
                 return
             outcome = perform(run, bench)
             tell(outcome)
-            if patience.hear(run, outcome) or outcome.status == "interrupted":
+            if patience.should_stop(run, outcome) or outcome.status == "interrupted":
                 return
 
 
@@ -109,7 +109,7 @@ class _Pool:
             if not busy:
                 time.sleep(POLL_SECONDS)
             for connection in wait(list(busy), timeout=POLL_SECONDS) if busy else []:
-                self._hear(busy[connection])  # type: ignore[index]
+                self._receive(busy[connection])  # type: ignore[index]
 
     def close(self) -> None:
         """End the workers. One that is still at work after an error of ours is asked to save first."""
@@ -131,12 +131,12 @@ class _Pool:
         for run_id, (when, run) in list(self.waiting.items()):
             if time.monotonic() >= when:
                 del self.waiting[run_id]
-                self._again(run)
+                self._look_again(run)
         for worker in self.workers:
             if self.queue and worker.run is None:
                 worker.give(self.queue.popleft())
 
-    def _again(self, run: RunDir) -> None:
+    def _look_again(self, run: RunDir) -> None:
         """Look again at a run that another process had: it has ended, it is ours to perform, or we go on waiting."""
         done = run.done()
         if done:
@@ -147,11 +147,11 @@ class _Pool:
     def _wait_for(self, run: RunDir) -> bool:
         """Look again later if a process of this host has the run; on another host we could wait for ever."""
         holder = claims.holder(run.claim)
-        if holder and holder.here():
+        if holder and holder.on_this_host():
             self.waiting[run.run_id] = (time.monotonic() + BUSY_SECONDS, run)
         return holder is not None
 
-    def _hear(self, worker: _Worker) -> None:
+    def _receive(self, worker: _Worker) -> None:
         assert worker.run
         try:
             outcome = worker.connection.recv()
@@ -162,7 +162,7 @@ class _Pool:
         if outcome.status == "busy" and not self._wait_for(run):
             self.queue.append(run)  # free again by now
             return
-        if self.patience.hear(run, outcome):  # those at work may end
+        if self.patience.should_stop(run, outcome):  # those at work may end
             self.queue.clear()
             self.waiting.clear()
         self.tell(outcome)
@@ -207,7 +207,7 @@ def _note_death(run: RunDir, message: str) -> None:
 def _serve(connection: Connection, threads: int) -> None:
     """Work in a worker process: take a run directory, perform the run, send how it ended, until the pipe closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; an idle worker has nothing to save
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])  # blocked by `_deaf_to_ctrl_c`
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])  # blocked by `_ctrl_c_blocked`
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ[name] = str(threads)  # before torch is imported
     from fpd_bench.runs.perform.stages import Bench, perform

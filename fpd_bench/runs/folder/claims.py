@@ -60,13 +60,13 @@ class RunClaim:
         job = f" (job {self.job})" if self.job else ""
         return f"process {self.pid} of {self.user} on {self.host} since {self.time}{job}"
 
-    def here(self) -> bool:
+    def on_this_host(self) -> bool:
         """Say whether the holder is a process of this host."""
         return self.host == socket.gethostname()
 
-    def alive(self) -> bool:
+    def may_be_alive(self) -> bool:
         """Say whether the holder may still be at work."""
-        if self.here():
+        if self.on_this_host():
             return process_start(self.pid) == self.started
         return not self.job or self.job != batch_job()
 
@@ -81,7 +81,7 @@ def holder(path: Path) -> RunClaim | None:
 
 
 def _is_working(path: Path, claim: RunClaim) -> bool:
-    return claim.alive() and (claim.here() or silent_min(path, claim) < SILENT_MIN)
+    return claim.may_be_alive() and (claim.on_this_host() or silent_min(path, claim) < SILENT_MIN)
 
 
 def silent_min(path: Path, claim: RunClaim) -> float:
@@ -118,14 +118,14 @@ def silent_min_elsewhere(path: Path) -> float:
     host.
     """
     claim = holder(path)
-    return silent_min(path, claim) if claim and not claim.here() else 0.0
+    return silent_min(path, claim) if claim and not claim.on_this_host() else 0.0
 
 
 def describe_holder(path: Path, claim: RunClaim) -> str:
     """Describe who holds the claim, and if only another host can tell whether it lives: until when it counts, and what
     to do.
     """
-    if claim.here():
+    if claim.on_this_host():
         return str(claim)
     return (
         f"{claim}; no sign of life for {silent_min(path, claim):.0f} min, counts as running until {SILENT_MIN} min. "
@@ -181,7 +181,7 @@ def release(path: Path, claim: RunClaim) -> None:
 def release_for_job(path: Path, job: str) -> None:
     """Remove the claim of batch job `job`, which the scheduler says is over."""
     found = _read(path)
-    if found and found.job == job and not (found.here() and found.alive()):
+    if found and found.job == job and not (found.on_this_host() and found.may_be_alive()):
         path.unlink(missing_ok=True)
 
 

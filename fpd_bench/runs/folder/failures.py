@@ -77,7 +77,7 @@ class Patience:
         self._seen: dict[str, int] = {}
         self.reason = ""
 
-    def hear(self, run: RunDir, outcome: Outcome) -> bool:
+    def should_stop(self, run: RunDir, outcome: Outcome) -> bool:
         """Say whether to start no more runs, now that this one has ended."""
         mark = mistake_signature(run, outcome)
         if self.limit and mark:

@@ -47,7 +47,7 @@ class Bench:
         """
         key = (config.track.name, config.track.preset, config.execution.device)
         if key not in self._tracks:
-            device = devices.require(config.execution.device)
+            device = devices.open_device(config.execution.device)
             track = registry.tracks.get(config.track.name)(config.track.preset)
             self._tracks[key] = track if device.type == "cpu" else track.to(device)
         return self._tracks[key]

@@ -150,10 +150,10 @@ def _is_usable(path: Path, recorder: RunRecorder) -> bool:
 
 
 def _train(run: RunDir, config: RunConfig, track: Track, recorder: RunRecorder) -> None:
-    from fpd_bench.distill.team import assembled
+    from fpd_bench.distill.team import assembled_team
     from fpd_bench.distill.trainer import train
 
-    with assembled(config):
+    with assembled_team(config):
         weights = train(config, track, recorder)
     plain = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in weights.items()}
     recorder.keep_claim()

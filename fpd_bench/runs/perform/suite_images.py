@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from fpd_bench.bench import Images, Suite, Track
 from fpd_bench.config.schema import EvaluationConfig, RunConfig, StartConfig
-from fpd_bench.distill.drafting import draft_codes, draft_logits, draw_noise, draw_start, together
+from fpd_bench.distill.drafting import draft_codes, draft_logits, draw_noise, draw_start, join_starts
 from fpd_bench.models.condition import Condition
 from fpd_bench.models.streams import generator_of
 
@@ -27,7 +27,7 @@ def sample_one_step(
 ) -> Tensor:
     """Sample codes [B, L] by one network call (Eq. 4); one generator per item."""
     device = track.tokenizer.codebook.device
-    begin = together([draw_start(1, track, start, generator) for generator in noise]).to(device)
+    begin = join_starts([draw_start(1, track, start, generator) for generator in noise]).to(device)
     with torch.inference_mode():
         logits = draft_logits(student, begin, condition, start)
     draws = torch.cat([draw_noise(1, track, start, generator) for generator in noise]).to(device)

@@ -121,35 +121,35 @@ class Follower:
         try:
             return self._ended(run, submission, answers)
         except OddFile as error:
-            return self._say(run, Outcome(run.run_id, "failed", f"corrupt: {error}"))
+            return self._report_end(run, Outcome(run.run_id, "failed", f"corrupt: {error}"))
 
     def _ended(self, run: RunDir, submission: submissions.Submission | None, answers: dict[str, Answer]) -> bool:
         """Report the run's end, or prepare its next submission; say whether it has ended."""
         done = run.done()
         if done:
-            return self._say(run, Outcome(run.run_id, done["status"]))
+            return self._report_end(run, Outcome(run.run_id, done["status"]))
         if submission is None:
             if claims.holder(run.claim):  # a process outside SLURM has it
                 return False
             last = _last_end(run)
             message, kind = last.get("message", "its job was cancelled"), last.get("failure_class", "")
-            return self._say(run, Outcome(run.run_id, last.get("kind") or "interrupted", message, kind))
+            return self._report_end(run, Outcome(run.run_id, last.get("kind") or "interrupted", message, kind))
         answer = answers[submission.token]
         if not answer.over:
             return False
         claims.release_for_job(run.claim, answer.job_id)
         if run.is_done() or claims.holder(run.claim) or not submissions.drop(run, submission):
             return False  # ended, or taken by somebody, in this very moment
-        return self._lost(run, submission, answer)
+        return self._handle_lost_job(run, submission, answer)
 
-    def _lost(self, run: RunDir, submission: submissions.Submission, answer: Answer) -> bool:
+    def _handle_lost_job(self, run: RunDir, submission: submissions.Submission, answer: Answer) -> bool:
         """Deal with a job that is over while its run has not said how it ended; say whether the run has ended."""
         interrupted = _last_end(run).get("kind") == "interrupted"
         fate = decide_fate(submission, answer, _job_began(run, submission), interrupted, job.no_progress(run))
         if fate.action == "cancelled":
-            return self._say(run, Outcome(run.run_id, "interrupted", f"job {answer.job_id} was cancelled"))
+            return self._report_end(run, Outcome(run.run_id, "interrupted", f"job {answer.job_id} was cancelled"))
         if fate.action == "less_memory":
-            return self._less_memory(run)
+            return self._retry_with_less_memory(run)
         if fate.action == "out_of_time":
             job.fail_for_time(run)
         elif fate.action == "again":
@@ -162,7 +162,7 @@ class Follower:
             _note_failure(run, fate.failure_class, message, words)
         return False  # told at the next look
 
-    def _less_memory(self, run: RunDir) -> bool:
+    def _retry_with_less_memory(self, run: RunDir) -> bool:
         config = run.config()
         size = micro_batch(run, config.execution.micro_batch)
         tried = any(event.get("kind") == "memory" for event in run.events())
@@ -173,10 +173,10 @@ class Follower:
         self.again.append(submit.RunToSubmit(run))
         return False
 
-    def _say(self, run: RunDir, outcome: Outcome) -> bool:
+    def _report_end(self, run: RunDir, outcome: Outcome) -> bool:
         if any(wish.run.run_id == run.run_id for wish in self.again):
             return False
-        if self.patience.hear(run, outcome):
+        if self.patience.should_stop(run, outcome):
             self._stop_waiting_jobs(run)
         self.tell(outcome)
         return True

@@ -58,7 +58,7 @@ def carry_out_runs(run_dirs: tuple[str, ...]) -> list[str]:
             from fpd_bench.runs.perform.stages import Bench, perform  # torch: seconds in which a warning may come
 
             bench = bench or Bench()
-            outcome = Outcome(run.run_id, "interrupted") if stop else _performed(run, perform, bench)
+            outcome = Outcome(run.run_id, "interrupted") if stop else _perform_alone(run, perform, bench)
             ends.append(f"{outcome.run_id} {outcome.words}")
             print(ends[-1], flush=True)
             if outcome.status == "interrupted":
@@ -93,7 +93,7 @@ def _wait_for_predecessor(run: RunDir, stop: Callable[[], bool]) -> None:
         time.sleep(0.2)
 
 
-def _performed(run: RunDir, perform: Callable[..., Outcome], bench: Any) -> Outcome:
+def _perform_alone(run: RunDir, perform: Callable[..., Outcome], bench: Any) -> Outcome:
     """Call `perform`, so that a run directory that cannot even be read fails alone, without the job's other runs."""
     try:
         return perform(run, bench)

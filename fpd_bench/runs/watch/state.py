@@ -118,7 +118,7 @@ def with_scheduler_answers(states: dict[str, RunState], runs: dict[str, RunDir])
     judged = dict(states)
     for name, submission in given.items():
         answer, holder = answers[submission.token], claims.holder(runs[name].claim)
-        if answer.over and not (holder and (holder.here() or holder.job != answer.job_id)):
+        if answer.over and not (holder and (holder.on_this_host() or holder.job != answer.job_id)):
             message = f"{submission} is over ({answer.state}); the same command continues"
             judged[name] = replace(states[name], state="stale", message=message)
         elif states[name].state == "queued" or answer.state == scheduler.UNKNOWN:

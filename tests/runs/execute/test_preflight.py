@@ -23,7 +23,7 @@ def changed(tmp_path, monkeypatch):
     content[-1] ^= 1
     (folder / "plain.safetensors").write_bytes(content)
     # The sweep names no folder, and a default argument is bound once: only here can it be turned elsewhere.
-    monkeypatch.setattr(files.verified, "__defaults__", (folder,))
+    monkeypatch.setattr(files.read_verified, "__defaults__", (folder,))
     return folder
 
 

@@ -86,7 +86,7 @@ def test_a_claim_of_another_host_is_taken_as_alive(path):
     path.write_text(json.dumps(asdict(replace(claim, host="elsewhere", pid=1, started="1"))))
     with pytest.raises(claims.Claimed, match="on elsewhere"):
         claims.acquire(path, 2)
-    assert not claims.holder(path).here()
+    assert not claims.holder(path).on_this_host()
 
 
 def test_a_claim_of_another_host_ends_when_its_heartbeat_has_been_silent_for_long(path):

@@ -5,7 +5,7 @@ from torch import Tensor
 DECAY = 0.99
 
 
-class Running:
+class RunningMeans:
     """{name: mean}; the first value starts the mean."""
 
     def __init__(self) -> None:
