@@ -88,7 +88,7 @@ def _sweep(asked: argparse.Namespace) -> int:
     print(f"{sweep.title}: {plan.sentence(len(sweep.cells))}", file=sys.stderr)
     if asked.dry_run:
         return _dry_run(asked, sweep, plan, executor, priced)
-    _bring_up_to_date(asked)  # a wrong address is told before the work, not after it
+    _bring_up_to_date(asked)  # a wrong address is refused before the work, not after it
     if plan.ids_to_do:
         code = _work(asked, sweep, plan, executor, priced)
         if code is not None:
@@ -133,7 +133,7 @@ def _work(
     provide(missing_files(todo.values()))
     check_machine(todo.values(), here=executor.here)
     sweep_plan.check_results(asked.results)
-    if not executor.here:  # what does not fit is told before anything is queued
+    if not executor.here:  # what does not fit is refused before anything is queued
         costs.refuse_too_big(todo, plan.labels, priced)
     with stop_flag() as stop, SweepView(todo, plan.labels, asked.results, sweep.metric, stop) as view:
         ending = executor.carry_out(sweep, plan.ids_to_do, asked.results, view.tell, asked.detach)

@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from fpd_bench.runs.folder.rundir import RunDir
 
         run = RunDir(asked.run_dir)
-        device = run.config().execution.device  # a wrong path is told before torch is imported
+        device = run.config().execution.device  # a wrong path is refused before torch is imported
         from fpd_bench.runs.folder.outcome import Outcome
         from fpd_bench.runs.folder.stop_signals import stop_flag
         from fpd_bench.runs.perform.ranks import lead_or_follow

@@ -1,4 +1,4 @@
-"""What a network's call costs, told by making it on the meta device: FLOPs, bytes kept for the gradient, bytes alive.
+"""What a network's call costs, measured by a call on the meta device: FLOPs, bytes kept for the gradient, bytes alive.
 
 A FLOP is one addition or multiplication. torch.utils.flop_counter counts matrix products, convolutions and attention;
 element-wise work is not counted, which takes time but next to no arithmetic.
@@ -63,7 +63,7 @@ def measure_inference_call(run: Callable[[], Iterable[Tensor]]) -> tuple[float, 
 class Alive(TorchDispatchMode):
     """Bytes of the tensors made in the block that are alive at the same time, at most.
 
-    A network that looks into a mask (`mask.all()`) is told yes: prompts fill their length.
+    A network that looks into a mask (`mask.all()`) is answered yes: prompts fill their length.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""What a step of a method computes, told from what each network of the run costs: `Method.cost` gives a Work.
+"""What a step of a method computes, counted from what each network of the run costs: `Method.cost` gives a Work.
 
 Letters: L tokens, K codes.
 """

@@ -1,4 +1,4 @@
-"""Which devices this machine has, told before anything is put on one."""
+"""Which devices this machine has, checked before anything is put on one."""
 
 import resource
 import sys

@@ -1,4 +1,4 @@
-"""What a sweep's runs need of a machine, told before anything is made.
+"""What a sweep's runs need of a machine, checked before anything is made.
 
 Needs torch for a backbone by name and for the paper's own tracks only, whose weights must fit their models.
 """

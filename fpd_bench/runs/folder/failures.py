@@ -60,8 +60,8 @@ def failure_class(error: BaseException) -> str:
 
 def micro_batch(run: RunDir, configured: int) -> int:
     """Return the micro-batch to train with: the configured one, or the half that running out of memory has led to."""
-    told = [event["micro_batch"] for event in run.events() if event.get("kind") == "memory" and "micro_batch" in event]
-    return min(told[-1], configured or told[-1]) if told else configured
+    sizes = [event["micro_batch"] for event in run.events() if event.get("kind") == "memory" and "micro_batch" in event]
+    return min(sizes[-1], configured or sizes[-1]) if sizes else configured
 
 
 def halved(size: int, batch: int) -> int:

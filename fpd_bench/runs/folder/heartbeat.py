@@ -59,7 +59,7 @@ class Heart:
     def __init__(self, run: RunDir, attempt: int, claim: Any):
         self._path = run.path / layout.HEARTBEAT
         self._who = Beat(claim.token, attempt, claim.host, claim.pid, claim.job)
-        self._told: dict[str, Any] = {}
+        self._stage: dict[str, Any] = {}
         self._first: tuple[int, float] | None = None  # of the stage: step, and when
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._beat_on, daemon=True)
@@ -77,7 +77,7 @@ class Heart:
 
     def enter(self, stage: str) -> None:
         """Note that a stage begins."""
-        self._told, self._first = {"stage": stage}, None
+        self._stage, self._first = {"stage": stage}, None
 
     def progress(self, step: int, steps: int) -> None:
         """Note that the stage is at `step` of `steps`."""
@@ -86,14 +86,14 @@ class Heart:
         begin, since = self._first
         made = step - begin
         left = (time.monotonic() - since) / made * (steps - step) if made > 0 else None
-        self._told = self._told | {"step": step, "steps": steps, "left_s": left}
+        self._stage = self._stage | {"step": step, "steps": steps, "left_s": left}
 
     def _beat_on(self) -> None:
         while not self._over.wait(SECONDS):
             self._beat()
 
     def _beat(self) -> None:
-        beat = asdict(self._who) | self._told | {"time": now()}
+        beat = asdict(self._who) | self._stage | {"time": now()}
         with contextlib.suppress(OSError):  # a full disk is for those to tell who write what matters
             _replace(self._path, json.dumps(beat))
 

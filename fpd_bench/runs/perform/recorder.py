@@ -23,7 +23,7 @@ class RunRecorder:
         self.run, self.claim, self.attempt, self._stop = run, claim, attempt, stop
         self._seq = run.next_event("")["seq"]
         self._began = time.monotonic()
-        self._told = float("-inf")
+        self._last_progress = float("-inf")
         self.heart = Heart(run, attempt, claim)
 
     def event(self, kind: str, **fields: Any) -> None:
@@ -33,7 +33,7 @@ class RunRecorder:
 
     def enter(self, stage: str) -> None:
         """Note that a stage begins."""
-        self._told = float("-inf")
+        self._last_progress = float("-inf")
         self.heart.enter(stage)
         self.event("stage_started", stage=stage)
 
@@ -64,9 +64,9 @@ class RunRecorder:
     def progress(self, step: int, steps: int) -> None:
         """Note how far the stage is: every step for the heartbeat, now and then one as an event."""
         self.heart.progress(step, steps)
-        if step < steps and time.monotonic() - self._told < PROGRESS_SECONDS:
+        if step < steps and time.monotonic() - self._last_progress < PROGRESS_SECONDS:
             return
-        self._told = time.monotonic()
+        self._last_progress = time.monotonic()
         self.event("progress", step=step, steps=steps)
 
     def should_stop(self) -> bool:

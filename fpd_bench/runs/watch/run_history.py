@@ -20,11 +20,11 @@ def history_of_run(run: RunDir) -> str:
 
 def _history(run: RunDir) -> str:
     lines: list[str] = []
-    told = 0
+    headed = 0
     for event in run.events():
         attempt = event.get("attempt") or 0
-        if attempt > told:
-            record, told = run.attempt(attempt), attempt
+        if attempt > headed:
+            record, headed = run.attempt(attempt), attempt
             job = record.get("job")
             lines.append(f"attempt {attempt} on {record.get('host', '?')}" + (f", job {job}" if job else ""))
         text = _event_text(event)

@@ -1,4 +1,4 @@
-"""Where a run stands, told from its files alone, so that any process can ask. Needs no torch."""
+"""Where a run stands, read from its files alone, so that any process can ask. Needs no torch."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,7 +9,7 @@ from fpd_bench.runs.folder import claims, heartbeat, submissions
 from fpd_bench.runs.folder.rundir import RunDir
 from fpd_bench.runs.slurm import scheduler
 
-SILENT_TOLD_MIN = 5  # without a heartbeat from another host, before people are told
+WARN_SILENT_MIN = 5  # without a heartbeat from another host, before people are warned
 Row = dict[str, Any]
 
 
@@ -86,7 +86,7 @@ def _state_of(run: RunDir) -> RunState:
 def _last_trouble(run: RunDir, events: list[Row]) -> str:
     """Return the last message about trouble."""
     silent = claims.silent_min_elsewhere(run.claim)
-    if silent >= SILENT_TOLD_MIN:
+    if silent >= WARN_SILENT_MIN:
         advice = f"python -m fpd_bench.status {run.run_id} says how to free the run"
         return f"no sign of life for {silent:.0f} min, counts as running until {claims.SILENT_MIN} min; {advice}"
     last = _last_event(events, "failed", "warning")
@@ -160,8 +160,8 @@ def _state(run: RunDir, events: list[Row]) -> tuple[str, str, str]:
 def _progress(events: list[Row]) -> tuple[int, int]:
     """Return (step, steps) that the events of the last stage tell."""
     begin = max((n for n, event in enumerate(events) if event.get("kind") == "stage_started"), default=0)
-    told = _last_event(events[begin:], "progress")
-    return told.get("step") or 0, told.get("steps") or 0
+    last = _last_event(events[begin:], "progress")
+    return last.get("step") or 0, last.get("steps") or 0
 
 
 def _last_event(events: list[Row], *kinds: str) -> Row:

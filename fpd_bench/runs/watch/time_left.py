@@ -15,7 +15,7 @@ from fpd_bench.runs.watch.state import RunState
 
 REST = 0.15 / 0.85  # of a training's time, for images and scores, while nothing is known
 SAMPLING = 2 / 3  # of the time behind a training
-ENOUGH = 0.02  # of a run must be done before a pace is told
+ENOUGH = 0.02  # of a run must be done before a pace is known
 
 
 @dataclass(frozen=True)

@@ -53,7 +53,7 @@ def start_from_shipped(name: str, world: WorldPreset) -> MaskedTransformer:
 def build(name: str, work: Path, out: Path, recipe: Recipe | None = None, progress: Progress | None = None) -> Path:
     """Train preset `name` with checkpoints in `work` and write its assets to `out`; return the assets file."""
     name, world = world_of(name), preset(name)
-    for folder in (work, out):  # told now, not when hours of training are to be written down
+    for folder in (work, out):  # so that a folder that cannot be written to fails now, not after hours of training
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
