@@ -26,7 +26,7 @@ from fpd_bench import registry
 from fpd_bench.bench import Condition, Track
 from fpd_bench.distill.starts import code_law
 from fpd_bench.errors import AssetError
-from fpd_bench.models.masking import damage
+from fpd_bench.models.masking import draw_damage
 from fpd_bench.models.named_backbone import open_backbone
 
 DEFAULT = ("shapes/plain", "shapes/textured", "maskgit", "maskgen")
@@ -71,7 +71,7 @@ def entropies(s: Samples) -> list[float]:
     assert law is not None
     found = [float(-(law * law.clamp_min(1e-30).log()).sum())]
     one = torch.zeros_like(s.codes, dtype=torch.bool).scatter(1, s.place[:, None], True)
-    half = damage(torch.full((len(s.codes),), 0.5), s.track.n_tokens, s.generator).to(s.codes.device)
+    half = draw_damage(torch.full((len(s.codes),), 0.5), s.track.n_tokens, s.generator).to(s.codes.device)
     for hidden in (one, half):
         log_p = s.track.teacher(s.codes.masked_fill(hidden, s.track.n_codes), s.condition).log_softmax(-1)
         found.append(float(-(log_p.exp() * log_p).sum(-1)[hidden].mean()))

@@ -21,7 +21,7 @@ from fpd_bench.config.compose import compose
 from fpd_bench.costs.run_cost import NUMBER_SECONDS
 from fpd_bench.costs.step import step_cost
 from fpd_bench.distill.trainer import Training
-from fpd_bench.models.sampling import arrivals
+from fpd_bench.models.sampling import waiting_times
 from fpd_bench.registry import tracks
 
 VARIANTS = {
@@ -76,7 +76,7 @@ def product_rate() -> float:
 def number_seconds() -> float:
     """For one exponential number, the best of some; the memory they go to is claimed anew each time, as in a step."""
     shape, generator = (8, 128, 8192), torch.Generator().manual_seed(0)
-    return min(cpu_seconds(lambda: arrivals(shape, generator)) for _ in range(5)) / torch.Size(shape).numel()
+    return min(cpu_seconds(lambda: waiting_times(shape, generator)) for _ in range(5)) / torch.Size(shape).numel()
 
 
 def cpu_seconds(work: Callable[[], object]) -> float:

@@ -19,8 +19,8 @@ from fpd_bench.bench import Condition, Suite
 from fpd_bench.config.schema import RefineConfig, StartConfig
 from fpd_bench.distill.drafting import draft_codes, draft_logits, draw_noise, draw_start
 from fpd_bench.distill.refinement import refine
-from fpd_bench.runs.folder.rundir import find
-from fpd_bench.runs.perform.prompt_sheet import trained
+from fpd_bench.runs.folder.rundir import find_run
+from fpd_bench.runs.perform.prompt_sheet import open_student
 from fpd_bench.runs.perform.suite_images import to_pixels
 from fpd_bench.tracks.shapes.track import ShapesTrack
 
@@ -71,7 +71,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     if options.run:
-        source = trained(find(options.results, options.run))
+        source = open_student(find_run(options.results, options.run))
         if source.student is None:
             parser.error(f"--run {options.run}: method={source.config.method} trains no student.")
         track, drafter, starts = source.track, source.student, [source.config.start]

@@ -47,11 +47,11 @@ def _clean(asked: argparse.Namespace) -> int:
 
     if not (asked.results / layout.RUNS).is_dir():
         raise ConfigError(f"No runs in '{asked.results}'. Name the folder that holds runs/: --results DIR")
-    plan = collect.plan(asked.results, asked.sweeps)
+    plan = collect.plan_cleanup(asked.results, asked.sweeps)
     print(plan.text())
     if asked.dry_run or not plan.found:
         return 0
-    if not asked.yes and not _agreed(f"Remove {len(plan.found)} things, {collect.size(plan.bytes)}?"):
+    if not asked.yes and not _agreed(f"Remove {len(plan.found)} things, {collect.size_text(plan.bytes)}?"):
         print("Nothing was removed.")
         return 1
     print(collect.carry_out(plan).text())

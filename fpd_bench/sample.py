@@ -27,19 +27,19 @@ TEACHER_ONLY = {"track": "shapes", "preset": "default", "steps": 16}  # options 
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Parse, call, print."""
+    """Parse the command line, draw the images and print the picture's path; return the exit code."""
     form = argparse.RawDescriptionHelpFormatter
     parser = Parser("python -m fpd_bench.sample", description=__doc__, formatter_class=form)
     parser.add_argument("run", metavar="RUN", help="the beginning of a run id, or teacher")
-    parser.add_argument("prompts", nargs="+", metavar="PROMPT", help="in the track's own language")
+    parser.add_argument("prompts", nargs="+", metavar="PROMPT", help="texts in the words that the track knows")
     parser.add_argument("--n", type=int, default=8, help="samples per prompt (default: 8)")
-    parser.add_argument("--seed", type=int, default=0, help="of the noise (default: 0)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the noise (default: 0)")
     parser.add_argument("--out", type=Path, metavar="FILE.png", help="default: DIR/pictures/RUN_seedSEED.png")
     parser.add_argument("--results", type=Path, default=Path("results"), metavar="DIR", help="default: results")
     parser.add_argument("--scale", type=int, default=4, help="screen pixels a side per image pixel (default: 4)")
-    parser.add_argument("--track", help="of RUN teacher (default: shapes)")
-    parser.add_argument("--preset", help="of RUN teacher (default: default)")
-    parser.add_argument("--steps", type=int, help="of RUN teacher (default: 16)")
+    parser.add_argument("--track", help="only if RUN is teacher: its track (default: shapes)")
+    parser.add_argument("--preset", help="only if RUN is teacher: its preset (default: default)")
+    parser.add_argument("--steps", type=int, help="only if RUN is teacher: its steps (default: 16)")
     try:
         asked = parser.parse_args(address.take(arguments)[1])  # samples need no index
         print(_sample(asked))
@@ -55,9 +55,9 @@ def _sample(asked: argparse.Namespace) -> Path:
     out: Path = asked.out or asked.results / "pictures" / f"{name}_seed{asked.seed}.png"
     _writable(out)
     from fpd_bench.runs.folder.whole_files import write_with
-    from fpd_bench.runs.perform.prompt_sheet import draw, sheet
+    from fpd_bench.runs.perform.prompt_sheet import draw_prompts, lay_out_sheet
 
-    picture = sheet(asked.prompts, draw(source, asked.prompts, asked.n, asked.seed), asked.scale)
+    picture = lay_out_sheet(asked.prompts, draw_prompts(source, asked.prompts, asked.n, asked.seed), asked.scale)
     try:
         write_with(out, lambda path: picture.save(path, format="png"))
     except OSError as error:
@@ -74,27 +74,31 @@ def _check(asked: argparse.Namespace) -> None:
         raise ConfigError(f"--out must end in .png; got '{asked.out}'.")
     given = [f"--{name}" for name in TEACHER_ONLY if getattr(asked, name) is not None]
     if given and asked.run != TEACHER:
-        raise ConfigError(f"{', '.join(given)} belong to RUN teacher; run '{asked.run}' has its own configuration.")
+        raise ConfigError(
+            f"{', '.join(given)} can only be used when RUN is 'teacher'; run '{asked.run}' has its own configuration."
+        )
 
 
 def _source(asked: argparse.Namespace) -> "tuple[SheetSource, str]":
-    """What draws, and its name for the picture's file. An unknown run is told before torch is imported."""
+    """Open what draws; return it with its name for the picture's file. An unknown run is refused before torch is
+    imported.
+    """
     if asked.run == TEACHER:
         chosen: dict[str, Any] = {name: getattr(asked, name) or default for name, default in TEACHER_ONLY.items()}
-        from fpd_bench.runs.perform.prompt_sheet import teacher
+        from fpd_bench.runs.perform.prompt_sheet import open_teacher
 
-        return teacher(**chosen), "{track}_{preset}_teacher{steps}".format(**chosen)
-    from fpd_bench.runs.folder.rundir import find
+        return open_teacher(**chosen), "{track}_{preset}_teacher{steps}".format(**chosen)
+    from fpd_bench.runs.folder.rundir import find_run
 
-    run = find(asked.results, asked.run)
+    run = find_run(asked.results, asked.run)
     run.config()
-    from fpd_bench.runs.perform.prompt_sheet import trained
+    from fpd_bench.runs.perform.prompt_sheet import open_student
 
-    return trained(run), run.run_id
+    return open_student(run), run.run_id
 
 
 def _writable(out: Path) -> None:
-    """Told before any image is drawn."""
+    """Check that the picture can be written, before any image is drawn. Raises ConfigError."""
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         if out.is_dir() or not os.access(out.parent, os.W_OK):

@@ -1,8 +1,8 @@
-"""Where runs stand, or the story of one run. Reads files, and asks SLURM about runs in its jobs.
+"""Where runs stand, or the history of one run. Reads files, and asks SLURM about runs in its jobs.
 
     python -m fpd_bench.status                              every run in results/
     python -m fpd_bench.status sweeps/smoke.yaml            those of a sweep
-    python -m fpd_bench.status sweeps/table3.yaml --watch   anew every 5 seconds, until none is at work
+    python -m fpd_bench.status sweeps/table3.yaml --watch   again every 5 seconds, until none is at work
     python -m fpd_bench.status sweeps/table3.yaml seeds=[0,1] --json
     python -m fpd_bench.status sweeps/table3.yaml --failed
     python -m fpd_bench.status 3f9c0a1b2d4e                 one run: attempts, stages, failures, end of its log
@@ -29,10 +29,10 @@ RESULTS = Path("results")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Parse, call, print."""
+    """Parse the command line, call what it asks for and print the answer; return the exit code."""
     try:
         asked = _parser().parse_intermixed_args(address.take(arguments)[1])  # overrides may follow flags
-        return _one(asked) if _is_run(asked.what) else _many(asked)
+        return _show_run(asked) if _is_run(asked.what) else _show_runs(asked)
     except FpdError as error:
         print(error, file=sys.stderr)
         return error.exit_code
@@ -47,63 +47,69 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--json", action="store_true", help="one JSON object per run and line")
     parser.add_argument("--failed", action="store_true", help="only the runs that something is wrong with")
     parser.add_argument(
-        "--watch", nargs="?", type=_seconds, const=WATCH_SECONDS, metavar="SECONDS", help="look again and again"
+        "--watch",
+        nargs="?",
+        type=_seconds,
+        const=WATCH_SECONDS,
+        metavar="SECONDS",
+        help="print it again and again",
     )
     return parser
 
 
-def _one(asked: argparse.Namespace) -> int:
-    """The story of one run."""
-    from fpd_bench.runs.folder.rundir import find
+def _show_run(asked: argparse.Namespace) -> int:
+    """Print the state and the history of one run; return the exit code."""
+    from fpd_bench.runs.folder.rundir import find_run
     from fpd_bench.runs.watch import status_table
-    from fpd_bench.runs.watch.run_story import story
-    from fpd_bench.runs.watch.state import state_of, with_scheduler
+    from fpd_bench.runs.watch.run_history import history_of_run
+    from fpd_bench.runs.watch.state import state_of, with_scheduler_answers
 
     if asked.overrides:
-        raise ConfigError(f"A run id takes no overrides; got {' '.join(asked.overrides)}.")
+        raise ConfigError(f"Overrides are for a sweep file, not for a run id; got {' '.join(asked.overrides)}.")
     if asked.watch:
-        raise ConfigError("--watch is for a sweep or for all runs.")
-    run = find(asked.results, asked.what)
-    state = with_scheduler({run.run_id: state_of(run)}, {run.run_id: run})[run.run_id]
+        raise ConfigError("--watch works for a sweep file or for all runs, not for one run.")
+    run = find_run(asked.results, asked.what)
+    state = with_scheduler_answers({run.run_id: state_of(run)}, {run.run_id: run})[run.run_id]
     if asked.json:
         print(status_table.as_json({}, state))
     else:
-        print(f"{status_table.table({}, [state])}\n{state.message}\n{story(run)}\n{state.traceback}".rstrip())
-    return int(status_table.troubled([state]))
+        table = status_table.status_table({}, [state])
+        print(f"{table}\n{state.message}\n{history_of_run(run)}\n{state.traceback}".rstrip())
+    return int(status_table.any_trouble([state]))
 
 
-def _many(asked: argparse.Namespace) -> int:
-    """A table of runs, once or until none is at work."""
+def _show_runs(asked: argparse.Namespace) -> int:
+    """Print a table of runs, once or until none is at work; return the exit code."""
     from fpd_bench.runs.watch import status_table
 
     if asked.results != RESULTS and not asked.results.is_dir():
         raise ConfigError(f"--results {asked.results} is not a folder.")
-    look = _looker(asked)
+    make_plan = _plan_maker(asked)
 
-    def shown() -> tuple[str, "SweepPlan"]:
-        plan = look()
-        states = [state for state in plan.states.values() if status_table.troubled([state]) or not asked.failed]
+    def look() -> tuple[str, "SweepPlan"]:
+        plan = make_plan()
+        states = [state for state in plan.states.values() if status_table.any_trouble([state]) or not asked.failed]
         if asked.json:
             return "\n".join(status_table.as_json(plan.labels, state) for state in states), plan
-        return status_table.table(plan.labels, states), plan
+        return status_table.status_table(plan.labels, states), plan
 
     if asked.watch:
-        plan = status_table.watch(shown, asked.watch, time.sleep)
+        plan = status_table.watch_runs(look, asked.watch, time.sleep)
     else:
-        text, plan = shown()
+        text, plan = look()
         if not asked.json:
             print(plan.sentence(), file=sys.stderr)
         print(text, end="\n" if text else "")
-    return int(status_table.troubled(plan.states.values()))
+    return int(status_table.any_trouble(plan.states.values()))
 
 
-def _looker(asked: argparse.Namespace) -> "Callable[[], SweepPlan]":
-    """What looks at the runs that are asked for."""
+def _plan_maker(asked: argparse.Namespace) -> "Callable[[], SweepPlan]":
+    """Return a function that looks at the runs that are asked for, and says where each stands."""
     from fpd_bench.runs.execute import sweep_plan
     from fpd_bench.runs.execute.options import split_executor
 
     if asked.what is None:
-        return lambda: sweep_plan.everything(asked.results)
+        return lambda: sweep_plan.plan_of_all_runs(asked.results)
     if not Path(asked.what).exists() and not asked.what.endswith(".yaml"):
         raise ConfigError(
             f"'{asked.what}' is neither a sweep file nor the beginning of a run id, which is hexadecimal. All runs: "
@@ -112,7 +118,7 @@ def _looker(asked: argparse.Namespace) -> "Callable[[], SweepPlan]":
     from fpd_bench.config.spec import load_sweep
 
     sweep = load_sweep(asked.what, split_executor(asked.overrides)[1], here=False)
-    return lambda: sweep_plan.plan(sweep_plan.begun(sweep, asked.results), asked.results)
+    return lambda: sweep_plan.plan_sweep(sweep_plan.begun(sweep, asked.results), asked.results)
 
 
 def _seconds(text: str) -> float:

@@ -27,7 +27,7 @@ from fpd_bench.store import address
 
 if TYPE_CHECKING:
     from fpd_bench.config.spec import Sweep
-    from fpd_bench.costs.gpu_choice import Asked
+    from fpd_bench.costs.gpu_choice import PlanRequest
     from fpd_bench.runs.execute.executor import Executor
     from fpd_bench.runs.execute.sweep_plan import SweepPlan
 
@@ -35,7 +35,7 @@ RESULTS = Path("results")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Parse, call, print."""
+    """Parse the command line, do what it asks for and print the answer; return the exit code."""
     try:
         url, rest = address.take(arguments)
         asked = _parser().parse_intermixed_args(rest)  # overrides may follow flags
@@ -74,30 +74,30 @@ def _sweep(asked: argparse.Namespace) -> int:
     from fpd_bench.config.spec import load_sweep
     from fpd_bench.costs.gpu_choice import split_plan
     from fpd_bench.runs.execute import sweep_plan
-    from fpd_bench.runs.execute.executor import choose
+    from fpd_bench.runs.execute.executor import choose_executor
     from fpd_bench.runs.execute.options import split_executor
 
     options, overrides = split_executor(asked.overrides)
     priced, asked.overrides = split_plan(overrides)
     sweep = load_sweep(asked.file, asked.overrides, here=False)
-    executor = choose(options, sweep)
+    executor = choose_executor(options, sweep)
     if asked.cancel:
         print(executor.cancel(sweep, asked.results), file=sys.stderr)
         return 0
     _say(executor.check(sweep, asked.detach))
     if asked.dry_run:
         return _dry_run(asked, sweep, executor, priced)
-    _bring_up_to_date(asked, sweep)  # a wrong address is told before the work, not after it
+    _bring_up_to_date(asked, sweep)  # a wrong address is refused before the work, not after it
     while True:
         now = _asked_by_now(asked, sweep)
-        plan = sweep_plan.plan(now, asked.results)
+        plan = sweep_plan.plan_sweep(now, asked.results)
         print(f"{sweep.title}: {plan.sentence(len(now.cells))}{_at_look(now, sweep)}", file=sys.stderr)
-        if not plan.todo:
+        if not plan.ids_to_do:
             return _conclude(asked, now)
         code = _work(asked, now, plan, executor, priced)
         if code is not None:
             return code
-        if not sweep.looks or sweep_plan.plan(now, asked.results).missing:
+        if not sweep.looks or sweep_plan.plan_sweep(now, asked.results).missing:
             return _conclude(asked, now)
         _bring_up_to_date(asked, sweep)
 
@@ -121,7 +121,7 @@ def _at_look(now: "Sweep", sweep: "Sweep") -> str:
     return f"; up to {rest} more if claims stay open" if rest else ""
 
 
-def _dry_run(asked: argparse.Namespace, whole: "Sweep", executor: "Executor", priced: "Asked") -> int:
+def _dry_run(asked: argparse.Namespace, whole: "Sweep", executor: "Executor", priced: "PlanRequest") -> int:
     """Say what would run, what it would cost, and what is missing on this machine."""
     from fpd_bench.assets.missing import refuse
     from fpd_bench.costs import plan_report as costs
@@ -130,14 +130,14 @@ def _dry_run(asked: argparse.Namespace, whole: "Sweep", executor: "Executor", pr
     from fpd_bench.runs.execute.preflight import check_machine, missing_files
 
     sweep = _asked_by_now(asked, whole)
-    plan = sweep_plan.plan(sweep, asked.results)
+    plan = sweep_plan.plan_sweep(sweep, asked.results)
     print(f"{sweep.title}: {plan.sentence(len(sweep.cells))}{_at_look(sweep, whole)}", file=sys.stderr)
     print(plan.table(), end="")
     if whole.looks:
         print(runs_of_looks.count(whole).sentence(whole))
     text = executor.preview(sweep, plan, asked.results)
     print(text, end="\n" if text else "")
-    todo = plan.to_do(sweep)
+    todo = plan.configs_to_do(sweep)
     if todo and (priced.gpu or sweep.profile == "paper"):
         print(costs.report(todo, plan.labels, priced))
     lacking = missing_files(todo.values())
@@ -149,9 +149,9 @@ def _dry_run(asked: argparse.Namespace, whole: "Sweep", executor: "Executor", pr
 
 
 def _work(
-    asked: argparse.Namespace, sweep: "Sweep", plan: "SweepPlan", executor: "Executor", priced: "Asked"
+    asked: argparse.Namespace, sweep: "Sweep", plan: "SweepPlan", executor: "Executor", priced: "PlanRequest"
 ) -> int | None:
-    """Carry out what is to do; gives the exit code if that is not the end of it."""
+    """Carry out what is to do; return the exit code if that ends the command, else None."""
     from fpd_bench.assets.missing import provide
     from fpd_bench.costs import plan_report as costs
     from fpd_bench.runs.execute import sweep_plan
@@ -159,16 +159,16 @@ def _work(
     from fpd_bench.runs.folder.stop_signals import stop_flag
     from fpd_bench.runs.watch.live_view import SweepView
 
-    todo = plan.to_do(sweep)
+    todo = plan.configs_to_do(sweep)
     provide(missing_files(todo.values()))
     check_machine(todo.values(), here=executor.here)
     sweep_plan.check_results(asked.results)
-    if not executor.here:  # what does not fit is told before anything is queued
+    if not executor.here:  # what does not fit is refused before anything is queued
         costs.refuse_too_big(todo, plan.labels, priced)
     with stop_flag() as stop, SweepView(todo, plan.labels, asked.results, sweep.metric, stop) as view:
-        ending = executor.carry_out(sweep, plan.todo, asked.results, view.tell, asked.detach)
+        ending = executor.carry_out(sweep, plan.ids_to_do, asked.results, view.tell, asked.detach)
     if stop.signal:
-        _say(ending.message or sweep_plan.plan(sweep, asked.results).stopped())
+        _say(ending.message or sweep_plan.plan_sweep(sweep, asked.results).stopped_text())
         return 128 + stop.signal  # as shells count
     _say(ending.message)
     return 0 if ending.under_way else None
@@ -177,13 +177,13 @@ def _work(
 def _conclude(asked: argparse.Namespace, sweep: "Sweep") -> int:
     """Print the scores, and what has no result or how to make the report."""
     from fpd_bench.runs.execute import sweep_plan
-    from fpd_bench.runs.watch.row_scores import render, row_scores
+    from fpd_bench.runs.watch.row_scores import render_scores, row_scores
 
     _bring_up_to_date(asked, sweep)
-    print(render(row_scores(sweep, lambda run_id: sweep_plan.open_run(asked.results, run_id)), sweep.metric))
-    after = sweep_plan.plan(sweep, asked.results)
+    print(render_scores(row_scores(sweep, lambda run_id: sweep_plan.open_run(asked.results, run_id)), sweep.metric))
+    after = sweep_plan.plan_sweep(sweep, asked.results)
     if after.missing:
-        _say(after.without_result(asked.results))
+        _say(after.missing_text(asked.results))
         return 1
     words = [asked.file, *asked.overrides]
     words += [] if asked.results == RESULTS else ["--results", str(asked.results)]
@@ -193,7 +193,7 @@ def _conclude(asked: argparse.Namespace, sweep: "Sweep") -> int:
 
 
 def _say(text: str) -> None:
-    """Print what is no result; nothing for ''."""
+    """Print a message to stderr, where it does not mix with results; nothing for ''."""
     print(text, end="\n" if text else "", file=sys.stderr)
 
 

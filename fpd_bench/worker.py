@@ -18,7 +18,7 @@ from fpd_bench.store import address
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Parse, call, print."""
+    """Parse the command line, carry the run out and print how it ended; return the exit code."""
     form = argparse.RawDescriptionHelpFormatter
     parser = Parser("python -m fpd_bench.worker", description=__doc__, formatter_class=form)
     parser.add_argument("run_dir", metavar="RUN_DIR")
@@ -27,14 +27,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from fpd_bench.runs.folder.rundir import RunDir
 
         run = RunDir(asked.run_dir)
-        device = run.config().execution.device  # a wrong path is told before torch is imported
+        device = run.config().execution.device  # a wrong path is refused before torch is imported
         from fpd_bench.runs.folder.outcome import Outcome
         from fpd_bench.runs.folder.stop_signals import stop_flag
-        from fpd_bench.runs.perform.ranks import together
+        from fpd_bench.runs.perform.ranks import lead_or_follow
         from fpd_bench.runs.perform.stages import Bench, perform
 
         with stop_flag() as stop:
-            outcome = together(device, lambda: perform(run, Bench()), Outcome(run.run_id, "done", "(a rank of it)"))
+            outcome = lead_or_follow(
+                device, lambda: perform(run, Bench()), Outcome(run.run_id, "done", "(a rank of it)")
+            )
     except FpdError as error:
         print(error, file=sys.stderr)
         return error.exit_code

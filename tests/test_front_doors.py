@@ -97,9 +97,11 @@ def test_a_dry_run_shows_what_is_done_and_expects_the_rest_to_take_as_long(file,
     assert sweep.main([file, "--dry-run", *place]) == 0
     out = capsys.readouterr().out
     assert [line.split()[1] for line in out.splitlines()[:4]] == ["done", "done", "planned", "planned"]
-    assert re.search(r"^Estimated cost: \S+ hours of one worker for 2 runs, from 2 finished ones alike\.$", out, re.M)
+    assert re.search(
+        r"^Estimated cost: \S+ hours of one worker for 2 runs, from 2 finished runs of the same kind\.$", out, re.M
+    )
     assert sweep.main([file, "--dry-run", "optim.steps=31", "seeds=[0]", *place]) == 0  # other runs of the same kind
-    assert "for 2 runs, from 2 finished ones alike." in capsys.readouterr().out
+    assert "for 2 runs, from 2 finished runs of the same kind." in capsys.readouterr().out
 
 
 def test_status_tells_every_run_and_speaks_json(file, tmp_path, capsys):

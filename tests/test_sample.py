@@ -55,22 +55,22 @@ def test_a_run_draws_a_row_per_prompt(run, results, capsys):
 def test_a_prompt_has_the_same_noise_whatever_is_asked_for_beside_it(run, results):
     import numpy as np
 
-    from fpd_bench.runs.perform.prompt_sheet import draw, trained
+    from fpd_bench.runs.perform.prompt_sheet import draw_prompts, open_student
 
-    source, prompt = trained(run), "a photo of a ring"
-    alone = draw(source, [prompt], 2, seed=3)
-    beside = draw(source, ["a photo of three rings", prompt], 2, seed=3)
+    source, prompt = open_student(run), "a photo of a ring"
+    alone = draw_prompts(source, [prompt], 2, seed=3)
+    beside = draw_prompts(source, ["a photo of three rings", prompt], 2, seed=3)
     assert np.array_equal(beside[1], alone[0])
-    assert not np.array_equal(draw(source, [prompt], 2, seed=4), alone)
+    assert not np.array_equal(draw_prompts(source, [prompt], 2, seed=4), alone)
 
 
 def test_every_pixel_is_enlarged_as_it_is(run, results):
     import numpy as np
 
-    from fpd_bench.runs.perform.prompt_sheet import GAP, LETTERS, sheet
+    from fpd_bench.runs.perform.prompt_sheet import GAP, LETTERS, lay_out_sheet
 
     images = np.random.default_rng(0).integers(256, size=(1, 2, 4, 4, 3), dtype=np.uint8)
-    page = np.asarray(sheet(["a photo of a ring"], images, 3))
+    page = np.asarray(lay_out_sheet(["a photo of a ring"], images, 3))
     top, left = GAP + LETTERS + 2 * GAP, GAP + 4 * 3 + GAP
     assert (page[top : top + 12 : 3, left : left + 12 : 3] == images[0, 1]).all()
 
@@ -87,7 +87,7 @@ WRONG = {
     "0 of 1 runs in '{results}' begin with 'zzz'. See which there are: python -m fpd_bench.status": ["zzz", "x"],
     "--n must be 1 or more; got 0.": ["RUN", "x", "--n", "0"],
     "--out must end in .png; got 'x.jpg'.": ["RUN", "x", "--out", "x.jpg"],
-    "--steps belong to RUN teacher": ["RUN", "x", "--steps", "4"],
+    "--steps can only be used when RUN is 'teacher'": ["RUN", "x", "--steps", "4"],
     "Unknown preset of track shapes 'coarze'. Did you mean 'coarse'?": ["teacher", "x", "--preset", "coarze"],
     "Cannot write '/proc/none/x.png'": ["RUN", "a photo of a ring", "--out", "/proc/none/x.png"],
 }

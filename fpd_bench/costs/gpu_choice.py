@@ -32,7 +32,7 @@ KNOWN = ("plan.gpu", "plan.memory_gb", "plan.tflops", "plan.utilisation", "plan.
 
 
 @dataclass(frozen=True)
-class Asked:
+class PlanRequest:
     """What the command line says of the plan. gpu: its name, "" = none; card: its numbers; precision "": the run's."""
 
     gpu: str = ""
@@ -42,42 +42,42 @@ class Asked:
 
     @property
     def card(self) -> Gpu | None:
-        """The card that was asked for; None if none was."""
+        """Return the card that was asked for; None if none was."""
         return self.numbers or GPUS.get(self.gpu)
 
 
-def split_plan(overrides: Iterable[str]) -> tuple[Asked, list[str]]:
-    """Part plan.* from all other overrides. Raises ConfigError, UnknownName."""
+def split_plan(overrides: Iterable[str]) -> tuple[PlanRequest, list[str]]:
+    """Separate plan.* from all other overrides. Raises ConfigError, UnknownName."""
     texts = list(overrides)
     mine = [text for text in texts if text.partition("=")[0].partition(".")[0] == "plan"]
-    given = _given(mine)
+    given = _settings_of(mine)
     precision, gpu = given.get("plan.precision", ""), given.get("plan.gpu", "")
     if precision and precision not in PRECISIONS:
         raise UnknownName("plan.precision", precision, PRECISIONS)
     share = _number(given, "plan.utilisation", UTILISATION)
     if share > 1:
         raise ConfigError(f"plan.utilisation must be in (0, 1]; got '{given['plan.utilisation']}'.")
-    numbers = _by_numbers(given)
+    numbers = _card_by_numbers(given)
     if numbers is None and gpu and gpu not in GPUS:
-        raise _unknown(gpu)
+        raise _unknown_card(gpu)
     name = gpu or (f"a card of {numbers.memory_gb:g} GB" if numbers else "")
-    return Asked(name, share, precision, numbers), [text for text in texts if text not in mine]
+    return PlanRequest(name, share, precision, numbers), [text for text in texts if text not in mine]
 
 
-def _given(mine: list[str]) -> dict[str, str]:
+def _settings_of(mine: list[str]) -> dict[str, str]:
     found = {}
     for one in parse(mine, "the command line"):
         if one.key not in KNOWN:
             raise UnknownName("field", one.key, KNOWN, "the command line")
         values = [text.partition("=")[2] for text in one.texts]
         if len(values) > 1:
-            raise ConfigError(f"{one.key} takes one value; got {','.join(values)}. Ask for one after the other.")
+            raise ConfigError(f"{one.key} takes one value; got {','.join(values)}. Run the command once for each.")
         found[one.key] = values[0]
     return found
 
 
-def _by_numbers(given: dict[str, str]) -> Gpu | None:
-    """A card that is not on the list: its memory and its peak, in whatever the run computes in."""
+def _card_by_numbers(given: dict[str, str]) -> Gpu | None:
+    """Describe a card that is not on the list: its memory and its peak, in whatever the run computes in."""
     if "plan.memory_gb" not in given and "plan.tflops" not in given:
         return None
     for name in ("plan.memory_gb", "plan.tflops"):
@@ -98,9 +98,9 @@ def _number(given: dict[str, str], name: str, default: float) -> float:
     return found
 
 
-def _unknown(gpu: str) -> ConfigError:
+def _unknown_card(gpu: str) -> ConfigError:
     same = [name for name in GPUS if name.lower().startswith(gpu.lower())]
     if len(same) > 1:
-        return ConfigError(f"plan.gpu={gpu} is not one card: choose {' or '.join(same)}.")
-    by_numbers = "Another card is given by its numbers: plan.memory_gb=48 plan.tflops=90"
+        return ConfigError(f"plan.gpu={gpu} fits more than one card. Choose {' or '.join(same)}.")
+    by_numbers = "For a card that is not listed, give its numbers: plan.memory_gb=48 plan.tflops=90"
     return UnknownName("plan.gpu", gpu, GPUS, listing=by_numbers)

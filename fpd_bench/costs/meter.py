@@ -1,4 +1,4 @@
-"""What a network's call costs, told by making it on the meta device: FLOPs, bytes kept for the gradient, bytes alive.
+"""What a network's call costs, measured by a call on the meta device: FLOPs, bytes kept for the gradient, bytes alive.
 
 A FLOP is one addition or multiplication. torch.utils.flop_counter counts matrix products, convolutions and attention;
 element-wise work is not counted, which takes time but next to no arithmetic.
@@ -31,8 +31,10 @@ class Share:
     precision: str
 
 
-def measure(run: Callable[[], Iterable[Tensor]]) -> Cost:
-    """run: one forward pass over PROBE images on the meta device, whose outputs' sum is then differentiated."""
+def measure_training_call(run: Callable[[], Iterable[Tensor]]) -> Cost:
+    """Measure what a call costs. run: one forward pass over PROBE images on the meta device, whose outputs' sum is
+    then differentiated.
+    """
     kept: dict[int, int] = {}
 
     def keep(tensor: Tensor) -> Tensor:
@@ -41,7 +43,7 @@ def measure(run: Callable[[], Iterable[Tensor]]) -> Cost:
             kept[storage._cdata] = storage.nbytes()
         return tensor
 
-    forward, alive = look(run)
+    forward, alive = measure_inference_call(run)
     with fused_attention(), torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
         outputs = list(run())
         bytes_kept = sum(kept.values())
@@ -51,8 +53,8 @@ def measure(run: Callable[[], Iterable[Tensor]]) -> Cost:
 
 
 @torch.no_grad()
-def look(run: Callable[[], Iterable[Tensor]]) -> tuple[float, float]:
-    """(FLOPs, bytes alive) of an image, without a gradient."""
+def measure_inference_call(run: Callable[[], Iterable[Tensor]]) -> tuple[float, float]:
+    """Measure (FLOPs, bytes alive) of an image, without a gradient."""
     with fused_attention(), FlopCounterMode(display=False) as counter, Alive() as alive:
         list(run())
     return counter.get_total_flops() / PROBE, alive.most / PROBE
@@ -61,7 +63,7 @@ def look(run: Callable[[], Iterable[Tensor]]) -> tuple[float, float]:
 class Alive(TorchDispatchMode):
     """Bytes of the tensors made in the block that are alive at the same time, at most.
 
-    A network that looks into a mask (`mask.all()`) is told yes: prompts fill their length.
+    A network that looks into a mask (`mask.all()`) is answered yes: prompts fill their length.
     """
 
     def __init__(self) -> None:
@@ -91,7 +93,9 @@ def _storages(tree: Any) -> list[Any]:
 
 @contextmanager
 def fused_attention() -> Iterator[None]:
-    """Attention as a GPU's kernels do it, which keep nothing of size L x L; the meta device would take the long way."""
+    """Compute attention in the block as a GPU's kernels do it, which keep nothing of size L x L; the meta device
+    would take the long way.
+    """
     plain = F.scaled_dot_product_attention
 
     def fused(

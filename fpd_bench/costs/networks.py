@@ -12,7 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from fpd_bench.config.availability import has_adversary
 from fpd_bench.config.identity import reads, trains
 from fpd_bench.config.schema import RunConfig
-from fpd_bench.costs.meter import PROBE, measure
+from fpd_bench.costs.meter import PROBE, measure_training_call
 from fpd_bench.costs.track_on_meta import META, Blueprint, blueprint, parameters
 from fpd_bench.distill.work import Cost
 from fpd_bench.models import discriminator, projected_gan
@@ -23,7 +23,7 @@ NONE = Cost()
 
 
 @dataclass(frozen=True)
-class Drawers:
+class DrawingCosts:
     """Of every run: the network that draws codes, teacher's or student's, the decoder, the text encoder."""
 
     network: Cost
@@ -36,12 +36,12 @@ class Drawers:
 
     @property
     def logits(self) -> int:
-        """Numbers of an image."""
+        """Return how many logits an image has."""
         return self.tokens * self.codes
 
 
 @dataclass(frozen=True)
-class Lifter:
+class BackboneCost:
     """Phi. Zero for drift.space=pixel, and where nothing drifts."""
 
     backbone: Cost = NONE
@@ -49,7 +49,7 @@ class Lifter:
 
 
 @dataclass(frozen=True)
-class Judges:
+class DiscriminatorCosts:
     """The discriminator: trained on an image; judging a draft, with the gradient back to it. Zero without L_gan."""
 
     trained: Cost = NONE
@@ -69,54 +69,54 @@ class MeasuredTrack:
 
 
 def track_of(config: RunConfig, weights: Path | None) -> MeasuredTrack:
-    """What all networks of a run are measured on."""
+    """Return what all networks of a run are measured on."""
     twice = config.execution.activation_checkpointing and trains(config)
     return MeasuredTrack(config.track.name, config.track.preset, weights, twice)
 
 
-def lifter_of(config: RunConfig, track: MeasuredTrack) -> Lifter:
-    """The backbone of a run's drift."""
+def backbone_cost(config: RunConfig, track: MeasuredTrack) -> BackboneCost:
+    """Measure the backbone of a run's drift."""
     drift = config.drift
     if "drift.blocks" not in reads(config):
-        return Lifter()
-    return _lifter(track, tuple(drift.blocks), drift.backbone, drift.resize)
+        return BackboneCost()
+    return _measure_backbone(track, tuple(drift.blocks), drift.backbone, drift.resize)
 
 
-def judges_of(config: RunConfig, track: MeasuredTrack) -> Judges:
-    """The discriminator of a run."""
-    return _judges(track, config.gan.discriminator) if has_adversary(config) else Judges()
+def discriminator_costs(config: RunConfig, track: MeasuredTrack) -> DiscriminatorCosts:
+    """Measure the discriminator of a run."""
+    return _measure_discriminator(track, config.gan.discriminator) if has_adversary(config) else DiscriminatorCosts()
 
 
 @lru_cache(maxsize=8)
-def drawers(track: MeasuredTrack) -> Drawers:
-    """Raises AssetError for configuration files that cannot be read."""
+def measure_drawing(track: MeasuredTrack) -> DrawingCosts:
+    """Measure the networks that draw. Raises AssetError for configuration files that cannot be read."""
     plan = _blueprint(track.name, track.preset, track.weights)
     condition = plan.condition(PROBE)
     tokens = torch.zeros(PROBE, plan.n_tokens, dtype=torch.long, device=META)
     student, codebook = copy.deepcopy(plan.teacher).requires_grad_(True), plan.tokenizer.codebook
     weights = torch.empty(PROBE, plan.n_tokens, plan.n_codes, device=META, requires_grad=True)
     with computing(recompute=track.recompute):
-        network = measure(lambda: [student(tokens, condition)])
+        network = measure_training_call(lambda: [student(tokens, condition)])
         # the estimator's mixture of codes, and the picture of it
-        decoder = measure(lambda: [plan.tokenizer.decode(weights @ codebook, condition)])
+        decoder = measure_training_call(lambda: [plan.tokenizer.decode(weights @ codebook, condition)])
     size = parameters(plan.teacher)
-    return Drawers(network, decoder, _text(plan), size, plan.resident, plan.n_tokens, plan.n_codes)
+    return DrawingCosts(network, decoder, _text_cost(plan), size, plan.resident, plan.n_tokens, plan.n_codes)
 
 
 @lru_cache(maxsize=32)
-def _lifter(track: MeasuredTrack, blocks: tuple[int, ...], name: str, side: int) -> Lifter:
-    plan, images = _blueprint(track.name, track.preset, track.weights), _images(track)
+def _measure_backbone(track: MeasuredTrack, blocks: tuple[int, ...], name: str, side: int) -> BackboneCost:
+    plan, images = _blueprint(track.name, track.preset, track.weights), _meta_images(track)
     with META:
         whole = FeatureBackbone(name, pretrained=False) if name else plan.backbone
-        whole = whole.looking(side, last_norm=False)
+        whole = whole.with_input(side, last_norm=False)
     backbone = whole.select(blocks)
     with computing(recompute=track.recompute):
-        return Lifter(measure(lambda: backbone(images).values()), parameters(backbone))
+        return BackboneCost(measure_training_call(lambda: backbone(images).values()), parameters(backbone))
 
 
 @lru_cache(maxsize=8)
-def _judges(track: MeasuredTrack, kind: str) -> Judges:
-    plan, drafts = _blueprint(track.name, track.preset, track.weights), _images(track)
+def _measure_discriminator(track: MeasuredTrack, kind: str) -> DiscriminatorCosts:
+    plan, drafts = _blueprint(track.name, track.preset, track.weights), _meta_images(track)
     if kind == "light":
         network: Any = discriminator.LightDiscriminator(plan.backbone).to(META)
     else:
@@ -124,10 +124,11 @@ def _judges(track: MeasuredTrack, kind: str) -> Judges:
             network = projected_gan.ProjectedDiscriminator(pretrained=False)
     still, heads = drafts.detach(), parameters(network.heads)
     with computing(recompute=track.recompute):
-        trained = measure(lambda: network(still))
+        trained = measure_training_call(lambda: network(still))
         network.heads.requires_grad_(False)
-        critic = measure(lambda: network(drafts))
-    return Judges(trained, critic, parameters(network) - heads, heads)  # the light one's frozen network is Phi
+        critic = measure_training_call(lambda: network(drafts))
+    frozen = parameters(network) - heads  # the light one's is Phi
+    return DiscriminatorCosts(trained, critic, frozen, heads)
 
 
 @lru_cache(maxsize=4)
@@ -135,14 +136,14 @@ def _blueprint(name: str, preset: str, weights: Path | None) -> Blueprint:
     return blueprint(name, preset, weights)
 
 
-def _images(track: MeasuredTrack) -> torch.Tensor:
+def _meta_images(track: MeasuredTrack) -> torch.Tensor:
     plan = _blueprint(track.name, track.preset, track.weights)
     with torch.no_grad():
         embeddings = torch.empty(PROBE, plan.n_tokens, plan.tokenizer.codebook.shape[1], device=META)
         return torch.empty_like(plan.tokenizer.decode(embeddings, plan.condition(PROBE)), requires_grad=True)
 
 
-def _text(plan: Blueprint) -> Cost:
+def _text_cost(plan: Blueprint) -> Cost:
     encode = plan.text
     if encode is None:
         return NONE

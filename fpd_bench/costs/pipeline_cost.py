@@ -19,7 +19,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from fpd_bench.config.schema import GeneratorConfig
 from fpd_bench.costs.meter import PROBE, Alive, Share, fused_attention
-from fpd_bench.costs.pipeline_on_meta import blueprint, draw
+from fpd_bench.costs.pipeline_on_meta import call_pipeline, pipeline_on_meta
 from fpd_bench.costs.track_on_meta import META
 from fpd_bench.errors import ConfigError, FpdError
 
@@ -28,7 +28,7 @@ ASKED = ("forward", "decode")  # of a network, by a pipeline
 
 
 @dataclass(frozen=True)
-class Call:
+class NetworkCall:
     """Of one network. flops, memory: of the images drawn together; memory: bytes alive at once, at most."""
 
     network: str
@@ -38,7 +38,7 @@ class Call:
 
 
 @dataclass(frozen=True)
-class Drawing:
+class PipelineCost:
     """shares: by network. fixed: bytes of all parameters; per_image: bytes alive at once beside them, at most."""
 
     shares: dict[str, Share]
@@ -46,34 +46,36 @@ class Drawing:
     per_image: float
 
 
-def drawing(settings: GeneratorConfig) -> Drawing:
-    """Of one image. Raises ConfigError with the reason, and what to do, if that cannot be told."""
+def pipeline_cost(settings: GeneratorConfig) -> PipelineCost:
+    """Measure what one image costs. Raises ConfigError with the reason, and what to do, if that cannot be counted."""
     if find_spec("diffusers") is None:
         raise ConfigError("it needs diffusers. Run: pip install 'fpd-bench[diffusers]'")
-    return _drawing(json.dumps(asdict(settings)))
+    return _measure_pipeline(json.dumps(asdict(settings)))
 
 
 @lru_cache(maxsize=64)  # the seeds of a sweep share it
-def _drawing(fields: str) -> Drawing:
+def _measure_pipeline(fields: str) -> PipelineCost:
     settings = GeneratorConfig(**json.loads(fields))
-    calls: list[Call] = []
+    calls: list[NetworkCall] = []
     try:
-        with _aside():
-            pipeline = blueprint(settings)
+        with _quiet_in_one_thread():
+            pipeline = pipeline_on_meta(settings)
             networks = {name: part for name, part in pipeline.components.items() if isinstance(part, nn.Module)}
             fixed = sum(p.nbytes for network in networks.values() for p in network.parameters())
             for name, network in networks.items():
                 _meter(name, network, calls)
-            draw(pipeline, settings, PROBE)
+            call_pipeline(pipeline, settings, PROBE)
     except FpdError:
         raise
     except Exception as error:  # of any pipeline there is: it asks for what the meta device, or this file, has not
         what = " ".join(str(error).split())[:200]
-        raise ConfigError(f"its pipeline cannot be called without weights: {type(error).__name__}: {what}") from error
-    return Drawing(_shares(calls), fixed, max(call.memory for call in calls) / PROBE)
+        raise ConfigError(
+            f"its pipeline cannot be called without its weights: {type(error).__name__}: {what}"
+        ) from error
+    return PipelineCost(_shares(calls), fixed, max(call.memory for call in calls) / PROBE)
 
 
-def _shares(calls: list[Call]) -> dict[str, Share]:
+def _shares(calls: list[NetworkCall]) -> dict[str, Share]:
     shares: dict[str, Share] = {}
     for call in calls:
         before = shares.get(call.network, Share(0, 0, ""))
@@ -81,16 +83,16 @@ def _shares(calls: list[Call]) -> dict[str, Share]:
     return shares
 
 
-def _meter(name: str, network: Any, calls: list[Call]) -> None:
+def _meter(name: str, network: Any, calls: list[NetworkCall]) -> None:
     """Let the network take the pipeline's real tensors, give back zeros of the right shape, and note each call."""
     identity = (type(network), str(network.config))
 
     def metered(asked: str, method: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        key = (*identity, asked, network.dtype, *map(_described, tree_leaves((args, kwargs))))
+        key = (*identity, asked, network.dtype, *map(_describe, tree_leaves((args, kwargs))))
         if key not in _measures:
-            _measures[key] = _measured(network, method, args, kwargs)
+            _measures[key] = _measure_call(network, method, args, kwargs)
         flops, memory, outputs = _measures[key]
-        calls.append(Call(name, PEAKS[network.dtype], flops, memory))
+        calls.append(NetworkCall(name, PEAKS[network.dtype], flops, memory))
         return tree_map_only(Tensor, lambda t: torch.zeros(t.shape, dtype=t.dtype), outputs)
 
     for asked in ASKED:
@@ -102,24 +104,26 @@ def _meter(name: str, network: Any, calls: list[Call]) -> None:
 _measures: dict[tuple[Any, ...], tuple[float, float, Any]] = {}
 
 
-def _measured(network: Any, method: Callable[..., Any], args: Any, kwargs: Any) -> tuple[float, float, Any]:
-    """FLOPs, bytes alive at once, and the outputs on the meta device."""
+def _measure_call(network: Any, method: Callable[..., Any], args: Any, kwargs: Any) -> tuple[float, float, Any]:
+    """Return FLOPs, bytes alive at once, and the outputs on the meta device."""
     there, named = tree_map_only(Tensor, lambda t: t.to(META), (args, kwargs))
     with fused_attention(), FlopCounterMode(display=False) as counter, Alive() as alive:
         outputs = method(*there, **named)
     return counter.get_total_flops(), alive.most, outputs
 
 
-def _described(leaf: Any) -> Any:
-    """What a call's cost can depend on: shapes, sizes and flags, but no time."""
+def _describe(leaf: Any) -> Any:
+    """Describe what a call's cost can depend on: shapes, sizes and flags, but no time."""
     if isinstance(leaf, Tensor):
         return tuple(leaf.shape), leaf.dtype
     return leaf if isinstance(leaf, int | str | None) else type(leaf)
 
 
 @contextmanager
-def _aside() -> Iterator[None]:
-    """What the libraries have to say of a pipeline belongs to its run; latents are too small for several threads."""
+def _quiet_in_one_thread() -> Iterator[None]:
+    """Keep the libraries' messages off the screen, which belong to the pipeline's run, and compute in one thread:
+    latents are too small for several.
+    """
     from diffusers.utils import logging as of_diffusers
     from transformers.utils import logging as of_transformers
 

@@ -23,7 +23,7 @@ from fpd_bench.errors import AssetError, ConfigError
 from fpd_bench.files.text import read_json
 from fpd_bench.generators import pipeline_configs
 from fpd_bench.generators.pipeline_layout import NETWORK, Layout, Part, read_layout
-from fpd_bench.generators.pipelines import arguments, scheduler_class
+from fpd_bench.generators.pipelines import call_arguments, scheduler_class
 
 CPU = torch.device("cpu")
 LIBRARIES = ("diffusers", "transformers")
@@ -33,8 +33,8 @@ HUB = r"\w[\w.-]*/[\w.-]+"  # a repository's name
 HUB_FILE = rf"{HUB}/[\w./-]+"  # a file in one
 
 
-class Words:
-    """In a tokenizer's place: prompts of the full length, whose words do not matter. No vocabulary is needed."""
+class TokenizerStandIn:
+    """Stands in for a tokenizer: prompts of the full length, whose words do not matter. No vocabulary is needed."""
 
     def __init__(self, length: int):
         self.model_max_length = length if length < ENDLESS else pipeline_configs.TOKENS
@@ -47,20 +47,22 @@ class Words:
         return BatchEncoding({"input_ids": ids, "attention_mask": torch.ones_like(ids)})
 
     def tokenize(self, text: str) -> list[str]:
-        """No words that a textual inversion could stand for."""
+        """Return no words, for none could stand for a textual inversion."""
         return []
 
     def encode(self, text: str, **_: object) -> list[int]:
-        """A token for each word: the length of an instruction that a pipeline puts before the prompt."""
+        """Return a token for each word: the length of an instruction that a pipeline puts before the prompt."""
         return [0] * len(text.split())
 
     def batch_decode(self, ids: Tensor, **_: object) -> list[str]:
-        """What a prompt has lost by being cut: nothing."""
+        """Return the words that a prompt has lost by being cut: none."""
         return [""] * len(ids)
 
 
 def layout_of(settings: GeneratorConfig) -> Layout:
-    """The pipeline that `settings` name, with its other UNet. Raises AssetError for one that is not known here."""
+    """Read the layout of the pipeline that `settings` name, with its other UNet. Raises AssetError if its sizes are
+    not on this machine.
+    """
     source, folder = settings.source, local_folder(settings.source, INDEX)
     known = pipeline_configs.LAYOUTS.get(pipeline_configs.SOURCES.get(source, ""))
     layout = read_layout(folder) if folder else known
@@ -68,7 +70,7 @@ def layout_of(settings: GeneratorConfig) -> Layout:
         raise AssetError(f"'{source}' is no folder with a {INDEX}")
     if layout is None:
         raise AssetError(
-            f"the sizes of '{source}' are not known here. Its configuration files suffice: "
+            f"the configuration files of '{source}', which give its sizes, are not here. Fetch them: "
             f"hf download {source} --include '*.json' --local-dir DIR, then generator.source=DIR"
         )
     if known and settings.custom_pipeline:  # whose code is not run for an estimate
@@ -79,7 +81,9 @@ def layout_of(settings: GeneratorConfig) -> Layout:
 
 
 def _unet(named: str, layout: Layout) -> Part:
-    """Another UNet. A file of weights fits the pipeline's own; a folder or a repository brings its own sizes."""
+    """Describe another UNet. A file of weights fits the pipeline's own; a folder or a repository brings its own
+    sizes.
+    """
     own = layout.parts.get("unet")
     if own is None:
         raise ConfigError(f"{layout.kind} has no UNet; got generator.unet={named}.")
@@ -94,14 +98,16 @@ def _unet(named: str, layout: Layout) -> Part:
         return own
     if re.fullmatch(HUB, named):
         raise AssetError(
-            f"the sizes of generator.unet={named} are not known here. Its configuration file suffices: "
+            f"the configuration file of generator.unet={named}, which gives its sizes, is not here. Fetch it: "
             f"hf download {named} {NETWORK} --local-dir DIR, then generator.unet=DIR"
         )
-    raise AssetError(f"generator.unet={named} is not there")
+    raise AssetError(f"generator.unet={named} does not exist")
 
 
 def local_folder(named: str, file: str) -> Path | None:
-    """Where a run would find it without the hub: a folder, a name in $FPD_WEIGHTS, a name in the hub's cache."""
+    """Find where a run would find a file without the hub: a folder, a name in $FPD_WEIGHTS, a name in the hub's
+    cache.
+    """
     from huggingface_hub import try_to_load_from_cache
 
     place = published.place()
@@ -113,8 +119,10 @@ def local_folder(named: str, file: str) -> Path | None:
     return Path(cached).parent if isinstance(cached, str) else None
 
 
-def blueprint(settings: GeneratorConfig) -> Any:
-    """The pipeline, to be called by `draw`. Raises AssetError or ConfigError for one that is not known here."""
+def pipeline_on_meta(settings: GeneratorConfig) -> Any:
+    """Build the pipeline on the meta device, to be called by `call_pipeline`. Raises AssetError or ConfigError if its
+    sizes are not on this machine, or cannot be read.
+    """
     import diffusers
 
     layout = layout_of(settings)
@@ -122,7 +130,7 @@ def blueprint(settings: GeneratorConfig) -> Any:
     if kind is None:
         raise ConfigError(f"diffusers {diffusers.__version__} has no {layout.kind}")
     dtype = getattr(torch, settings.dtype)
-    made = {name: _made(name, part, dtype) for name, part in layout.parts.items() if name not in UNUSED}
+    made = {name: _make_part(name, part, dtype) for name, part in layout.parts.items() if name not in UNUSED}
     made |= {**layout.options, "requires_safety_checker": False}
     wanted = list(inspect.signature(kind.__init__).parameters.values())[1:]
     given = {one.name: made.get(one.name) for one in wanted if one.name in made or one.default is one.empty}
@@ -135,29 +143,29 @@ def blueprint(settings: GeneratorConfig) -> Any:
 
 
 @torch.inference_mode()
-def draw(pipeline: Any, settings: GeneratorConfig, n: int) -> None:
+def call_pipeline(pipeline: Any, settings: GeneratorConfig, n: int) -> None:
     """Call the pipeline for n images, as a run does (DiffusersGenerator)."""
     noise = [torch.Generator().manual_seed(i) for i in range(n)]
-    pipeline(["a photo"] * n, generator=noise, output_type="np", **arguments(settings))
+    pipeline(["a photo"] * n, generator=noise, output_type="np", **call_arguments(settings))
 
 
-def _made(name: str, part: Part, dtype: torch.dtype) -> Any:
-    """A network on the meta device, a scheduler as it is, a stand-in for a tokenizer; None for anything else."""
+def _make_part(name: str, part: Part, dtype: torch.dtype) -> Any:
+    """Make a network on the meta device, a scheduler as it is, a stand-in for a tokenizer; None for anything else."""
     if "Tokenizer" in part.kind:
-        return Words(int(part.config.get("model_max_length", pipeline_configs.TOKENS)))
-    kind = _class(name, part)
+        return TokenizerStandIn(int(part.config.get("model_max_length", pipeline_configs.TOKENS)))
+    kind = _import_class(name, part)
     if issubclass(kind, nn.Module):
         if not part.config:
             raise AssetError(f"the configuration of its {part.kind} is missing")
-        with torch.device("meta"), _default(dtype):
+        with torch.device("meta"), _default_dtype(dtype):
             config_class = getattr(kind, "config_class", None)  # transformers' way, and diffusers'
             made = kind(config_class(**part.config)) if config_class else kind.from_config(part.config)
         return made.eval().requires_grad_(False)
     return kind.from_config(part.config) if part.kind.endswith("Scheduler") else None
 
 
-def _class(name: str, part: Part) -> Any:
-    """Raises ConfigError if its library has no such class, or is not installed."""
+def _import_class(name: str, part: Part) -> Any:
+    """Import the class of a part. Raises ConfigError if its library has no such class, or is not installed."""
     home = part.library if part.library in LIBRARIES else f"diffusers.pipelines.{part.library}"
     try:
         return getattr(import_module(home), part.kind)
@@ -169,7 +177,7 @@ def _class(name: str, part: Part) -> Any:
 
 
 @contextmanager
-def _default(dtype: torch.dtype) -> Iterator[None]:
+def _default_dtype(dtype: torch.dtype) -> Iterator[None]:
     before = torch.get_default_dtype()
     torch.set_default_dtype(dtype)
     try:

@@ -1,11 +1,11 @@
-"""What a sweep will cost on a named GPU, in words: its runs one by one, and the GPU-hours of all (estimate.py)."""
+"""What a sweep will cost on a named GPU, in words: its runs one by one, and the GPU-hours of all (run_cost.py)."""
 
 import re
 import textwrap
 from collections.abc import Callable, Iterable, Mapping
 
 from fpd_bench.config.schema import RunConfig
-from fpd_bench.costs.gpu_choice import GPUS, Asked, Gpu
+from fpd_bench.costs.gpu_choice import GPUS, Gpu, PlanRequest
 from fpd_bench.costs.run_cost import RunCost, estimate, precision_of
 from fpd_bench.errors import ConfigError
 
@@ -14,8 +14,8 @@ WIDTH = 140
 HEADS = ("memory", "steps", "TFLOP/step", "s/step", "TFLOP/image", "GPU-h")
 
 
-def report(runs: Mapping[str, RunConfig], labels: Mapping[str, str], asked: Asked) -> str:
-    """The plan of `runs` {run id: configuration} as lines of text."""
+def report(runs: Mapping[str, RunConfig], labels: Mapping[str, str], asked: PlanRequest) -> str:
+    """Write the plan of `runs` {run id: configuration} as lines of text."""
     name, gpu = asked.gpu or DEFAULT, asked.card or GPUS[DEFAULT]
     found = {run_id: estimate(config, gpu, asked) for run_id, config in runs.items()}
     kinds = {asked.precision} if asked.precision else {"fp32", *map(precision_of, runs.values())}
@@ -25,17 +25,19 @@ def report(runs: Mapping[str, RunConfig], labels: Mapping[str, str], asked: Aske
         "(plan.gpu=, plan.precision=, plan.utilisation=)."
     ]
     width = max((len(label) for label in labels.values()), default=0)
-    lines.append(f"{'run':12}  {'':{width}}  {_cells(HEADS)}")
+    lines.append(f"{'run':12}  {'':{width}}  {_columns(HEADS)}")
     for run_id, one in found.items():
-        lines.append(f"{run_id:12}  {labels[run_id]:{width}}  {_row(one, gpu)}".rstrip())
+        lines.append(f"{run_id:12}  {labels[run_id]:{width}}  {_run_line(one, gpu)}".rstrip())
     names = {run_id: re.sub(r" seed \d+$", "", label) for run_id, label in labels.items()}
     for head, words in SHARED.items():
-        lines += _shared(head.format(gpu.memory_gb), words, found, names)
-    return "\n".join([*lines, _total(found.values(), name)])
+        lines += _lines_for_all(head.format(gpu.memory_gb), words, found, names)
+    return "\n".join([*lines, _total_line(found.values(), name)])
 
 
-def refuse_too_big(runs: Mapping[str, RunConfig], labels: Mapping[str, str], asked: Asked) -> None:
-    """Raises ConfigError, before anything is queued, for the first run that does not fit the card that was named."""
+def refuse_too_big(runs: Mapping[str, RunConfig], labels: Mapping[str, str], asked: PlanRequest) -> None:
+    """Refuse, before anything is queued, the first run that does not fit the card that was named. Raises
+    ConfigError.
+    """
     card = asked.card
     if card is None:
         return
@@ -43,29 +45,30 @@ def refuse_too_big(runs: Mapping[str, RunConfig], labels: Mapping[str, str], ask
         one = estimate(config, card, asked)
         if not one.fits:
             raise ConfigError(
-                f"Run {run_id} ({labels[run_id]}) needs about {figure(one.memory_gb)} GB; {asked.gpu} has "
-                f"{card.memory_gb:g} GB: {_way_out(one)}. Without plan.gpu= nothing is compared."
+                f"Run {run_id} ({labels[run_id]}) needs about {rounded(one.memory_gb)} GB; {asked.gpu} has "
+                f"{card.memory_gb:g} GB: {_way_out(one)}. Without plan.gpu= no memory is compared."
             )
 
 
-def figure(number: float) -> str:
-    """Three significant digits: 0.000123, 4.67, 1,235."""
+def rounded(number: float) -> str:
+    """Write a number with three significant digits: 0.000123, 4.67, 1,235."""
     if number >= 999.5:
         return f"{number:,.0f}"
     digits = f"{number:.3g}"
     return f"{number:.{int(digits.partition('e-')[2]) + 2}f}".rstrip("0") if "e-" in digits else digits
 
 
-def _row(one: RunCost, gpu: Gpu) -> str:
+def _run_line(one: RunCost, gpu: Gpu) -> str:
     if one.reason:
         return "not estimated, see below"
-    step = (f"{one.steps:,}", figure(sum(one.flops.values()) / 1e12), figure(one.seconds)) if one.flops else ("",) * 3
-    hours, shown = one.training_hours + one.evaluation_hours, figure(one.shown / 1e12) if one.shown else ""
-    line = _cells((f"{figure(one.memory_gb)} GB", *step, shown, figure(hours)))
+    step = (f"{one.steps:,}", rounded(sum(one.flops.values()) / 1e12), rounded(one.seconds)) if one.flops else ("",) * 3
+    hours = one.training_hours + one.evaluation_hours
+    image = rounded(one.image_flops / 1e12) if one.image_flops else ""
+    line = _columns((f"{rounded(one.memory_gb)} GB", *step, image, rounded(hours)))
     return line if one.fits else f"{line}  over {gpu.memory_gb:g} GB"
 
 
-def _cells(words: Iterable[str]) -> str:
+def _columns(words: Iterable[str]) -> str:
     return "  ".join(f"{word:>{max(len(head), 7)}}" for word, head in zip(words, HEADS, strict=True))
 
 
@@ -73,30 +76,30 @@ def _way_out(one: RunCost) -> str:
     if one.fits:
         return ""
     if one.micro_batch:
-        return f"execution.micro_batch={one.micro_batch} fits, it takes {figure(one.micro_gb)} GB"
+        return f"execution.micro_batch={one.micro_batch} fits, it takes {rounded(one.micro_gb)} GB"
     return one.advice
 
 
-def _shared(
+def _lines_for_all(
     head: str, words: Callable[[RunCost], str], found: Mapping[str, RunCost], names: Mapping[str, str]
 ) -> list[str]:
-    """A line for all runs of which the same words are true."""
-    told: dict[str, dict[str, None]] = {}
+    """Write a line for all runs of which the same words are true."""
+    runs_of: dict[str, dict[str, None]] = {}
     for run_id, one in found.items():
-        told.setdefault(words(one), {})[names[run_id]] = None
-    lines = [f"{head} {', '.join(which)}: {text}" for text, which in told.items() if text]
+        runs_of.setdefault(words(one), {})[names[run_id]] = None
+    lines = [f"{head} {', '.join(which)}: {text}" for text, which in runs_of.items() if text]
     wrap = textwrap.TextWrapper(WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
     return [part for line in lines for part in wrap.wrap(line)]
 
 
-def _step(one: RunCost) -> str:
-    parts = [f"{part} {figure(count / 1e12)}" for part, count in one.flops.items()]
-    return f"{', '.join(parts)}; noise on the CPU {figure(one.noise_seconds)} s" if parts else ""
+def _step_text(one: RunCost) -> str:
+    parts = [f"{part} {rounded(count / 1e12)}" for part, count in one.flops.items()]
+    return f"{', '.join(parts)}; noise on the CPU {rounded(one.noise_seconds)} s" if parts else ""
 
 
-def _image(one: RunCost) -> str:
+def _image_text(one: RunCost) -> str:
     return ", ".join(
-        f"{name} {share.calls} x {figure(share.flops / share.calls / 1e12)} in {share.precision}"
+        f"{name} {share.calls} x {rounded(share.flops / share.calls / 1e12)} in {share.precision}"
         for name, share in one.shares.items()
     )
 
@@ -104,20 +107,20 @@ def _image(one: RunCost) -> str:
 SHARED: dict[str, Callable[[RunCost], str]] = {
     "Not estimated,": lambda one: one.reason,
     "Over {:g} GB,": _way_out,
-    "TFLOP/step of": _step,
-    "TFLOP/image of": _image,
+    "TFLOP/step of": _step_text,
+    "TFLOP/image of": _image_text,
 }
 
 
-def _total(found: Iterable[RunCost], name: str) -> str:
+def _total_line(found: Iterable[RunCost], name: str) -> str:
     ones = list(found)
     training, evaluation = sum(one.training_hours for one in ones), sum(one.evaluation_hours for one in ones)
-    parts = f"training {figure(training)}, images and scores {figure(evaluation)}"
+    parts = f"training {rounded(training)}, images and scores {rounded(evaluation)}"
     too_big = [one for one in ones if not one.fits]
     notes = {
-        "priced with the micro-batch that fits": sum(one.micro_batch > 0 for one in too_big),
-        "fit with none": sum(one.micro_batch == 0 for one in too_big),
+        "counted with the micro-batch that fits": sum(one.micro_batch > 0 for one in too_big),
+        "fit with no micro-batch": sum(one.micro_batch == 0 for one in too_big),
         "not estimated": sum(bool(one.reason) for one in ones),
     }
     said = "".join(f"; {count} {what}" for what, count in notes.items() if count)
-    return f"All {len(ones)} runs: {figure(training + evaluation)} GPU-hours on {name} ({parts}){said}."
+    return f"All {len(ones)} runs: {rounded(training + evaluation)} GPU-hours on {name} ({parts}){said}."

@@ -1,6 +1,6 @@
 """What one run will cost on a named GPU: memory, seconds of a step, GPU-hours.
 
-Counted FLOPs (step.py, for a pipeline of diffusers pipelines.py) over the card's published dense peak times the
+Counted FLOPs (step.py, for a pipeline of diffusers pipeline_cost.py) over the card's published dense peak times the
 utilisation, which is an assumption that the user can change; on top of that, noise drawn on the CPU. Memory is that of
 float32 tensors, an upper limit for bf16. torch is imported only when something is counted.
 """
@@ -14,7 +14,7 @@ from fpd_bench import registry
 from fpd_bench.assets.published import weights_folder
 from fpd_bench.config.identity import generated, trains
 from fpd_bench.config.schema import RunConfig
-from fpd_bench.costs.gpu_choice import Asked, Gpu
+from fpd_bench.costs.gpu_choice import Gpu, PlanRequest
 from fpd_bench.errors import AssetError, ConfigError
 
 if TYPE_CHECKING:
@@ -51,44 +51,44 @@ class RunCost:
     reason: str = ""
 
     @property
-    def shown(self) -> float:
-        """FLOPs of an image in evaluation."""
+    def image_flops(self) -> float:
+        """Return the FLOPs of an image in evaluation."""
         return sum(share.flops for share in self.shares.values())
 
 
-def estimate(config: RunConfig, gpu: Gpu, asked: Asked) -> RunCost:
-    """Memory of each card and time of one run, which holds execution.processes cards all the time."""
-    of = _of_training if trains(config) else _of_teacher
+def estimate(config: RunConfig, gpu: Gpu, asked: PlanRequest) -> RunCost:
+    """Estimate the memory of each card and time of one run, which holds execution.processes cards all the time."""
+    of = _cost_of_training if trains(config) else _cost_of_teacher
     if generated(config):
-        of = _of_pipeline if _draws(config) else _of_folder
+        of = _cost_of_pipeline if _draws_images_here(config) else _cost_of_folder
     try:
         return of(config, gpu, asked)
     except ConfigError as error:  # a file that is missing, or is something else
         return RunCost(reason=" ".join(str(error).split()))
 
 
-def _draws(config: RunConfig) -> bool:
-    """Whether images from elsewhere are drawn by a pipeline here; otherwise they are made already."""
+def _draws_images_here(config: RunConfig) -> bool:
+    """Say whether a pipeline draws the images here; images of a folder are there already."""
     return bool(registry.generators.declaration(config.method).draws)
 
 
-def _of_folder(config: RunConfig, gpu: Gpu, asked: Asked) -> RunCost:
+def _cost_of_folder(config: RunConfig, gpu: Gpu, asked: PlanRequest) -> RunCost:
     memory = OVERHEAD_GB + _scorers_gb(config)
     hours = _evaluation_hours(config, {}, gpu, asked)
     return RunCost(memory, evaluation_hours=hours, fits=memory <= gpu.memory_gb, advice=EVALUATION)
 
 
-def _of_pipeline(config: RunConfig, gpu: Gpu, asked: Asked) -> RunCost:
-    from fpd_bench.costs.pipeline_cost import drawing
+def _cost_of_pipeline(config: RunConfig, gpu: Gpu, asked: PlanRequest) -> RunCost:
+    from fpd_bench.costs.pipeline_cost import pipeline_cost
     from fpd_bench.generators.pipelines import BATCH
 
-    image = drawing(config.generator)
+    image = pipeline_cost(config.generator)
     batch = config.execution.micro_batch or BATCH
 
     def memory_of(images: int) -> float:
         return (image.fixed + images * image.per_image) / 1e9 + OVERHEAD_GB + _scorers_gb(config)
 
-    largest = _largest(range(batch, 0, -1), memory_of, gpu)
+    largest = _largest_fitting(range(batch, 0, -1), memory_of, gpu)
     return RunCost(
         memory_of(batch),
         evaluation_hours=_evaluation_hours(config, image.shares, gpu, asked),
@@ -99,30 +99,30 @@ def _of_pipeline(config: RunConfig, gpu: Gpu, asked: Asked) -> RunCost:
     )
 
 
-def _of_teacher(config: RunConfig, gpu: Gpu, asked: Asked) -> RunCost:
+def _cost_of_teacher(config: RunConfig, gpu: Gpu, asked: PlanRequest) -> RunCost:
     from fpd_bench.costs.step import step_cost
 
-    cost = step_cost(config, _weights())
+    cost = step_cost(config, _weights_folder())
     memory, hours = _sampling_gb(config, cost), _evaluation_hours(config, cost.shares, gpu, asked)
     fits = memory <= gpu.memory_gb
     return RunCost(memory, evaluation_hours=hours, fits=fits, advice=EVALUATION, shares=cost.shares)
 
 
-def _of_training(config: RunConfig, gpu: Gpu, asked: Asked) -> RunCost:
+def _cost_of_training(config: RunConfig, gpu: Gpu, asked: PlanRequest) -> RunCost:
     from fpd_bench.costs.step import step_cost
 
-    cost, execution = step_cost(config, _weights()), config.execution
+    cost, execution = step_cost(config, _weights_folder()), config.execution
     cards, batch = execution.processes, config.optim.batch // execution.processes  # of one card
     micro, sampling = min(execution.micro_batch or batch, batch), _sampling_gb(config, cost)
 
     def memory_of(images: int) -> float:
-        return max(cost.training.of(batch, images) / 1e9 + OVERHEAD_GB, sampling)
+        return max(cost.training.bytes_for(batch, images) / 1e9 + OVERHEAD_GB, sampling)
 
-    largest = _largest([n for n in range(micro, 0, -1) if batch % n == 0 or n == micro], memory_of, gpu)
+    largest = _largest_fitting([n for n in range(micro, 0, -1) if batch % n == 0 or n == micro], memory_of, gpu)
     if 0 < largest < micro:
-        cost = step_cost(replace(config, execution=replace(execution, micro_batch=largest)), _weights())
+        cost = step_cost(replace(config, execution=replace(execution, micro_batch=largest)), _weights_folder())
     noise = cost.noise * NUMBER_SECONDS  # every rank draws all of it
-    seconds = cost.total / _rate(gpu, asked, precision_of(config)) / cards + noise
+    seconds = cost.total / _flops_per_second(gpu, asked, precision_of(config)) / cards + noise
     return RunCost(
         memory_of(micro),
         steps=config.optim.steps,
@@ -140,7 +140,7 @@ def _of_training(config: RunConfig, gpu: Gpu, asked: Asked) -> RunCost:
 
 
 def _advice(config: RunConfig) -> str:
-    """Where no micro-batch makes a training fit."""
+    """Advise what to do where no micro-batch makes a training fit."""
     more = "" if config.execution.activation_checkpointing else ", try execution.activation_checkpointing=true"
     return f"no micro-batch fits{more}"
 
@@ -153,43 +153,45 @@ def _scorers_gb(config: RunConfig) -> float:
     return SCORERS_GB if config.track.name in SCORED else 0
 
 
-def _evaluation_hours(config: RunConfig, shares: "Mapping[str, Share]", gpu: Gpu, asked: Asked) -> float:
-    """Images and their scores, made by one card while a run's others wait (docs/adr/0007-several-processes.md)."""
-    drawn = sum(share.flops / _rate(gpu, asked, share.precision) for share in shares.values())
-    scored = SCORING / _rate(gpu, asked, "fp32") if config.track.name in SCORED else 0
-    images = _items(config) * config.evaluation.images_per_prompt
+def _evaluation_hours(config: RunConfig, shares: "Mapping[str, Share]", gpu: Gpu, asked: PlanRequest) -> float:
+    """Return the hours of images and their scores, made by one card while a run's others wait
+    (docs/adr/0007-several-processes.md).
+    """
+    drawn = sum(share.flops / _flops_per_second(gpu, asked, share.precision) for share in shares.values())
+    scored = SCORING / _flops_per_second(gpu, asked, "fp32") if config.track.name in SCORED else 0
+    images = _count_items(config) * config.evaluation.images_per_prompt
     return config.execution.processes * images * (drawn + scored) / 3600
 
 
-def _items(config: RunConfig) -> int:
+def _count_items(config: RunConfig) -> int:
     track, split = config.track, config.evaluation.split
     if track.name in SUITE_ITEMS:
         return SUITE_ITEMS[track.name][split]
-    from fpd_bench.costs.step import items
+    from fpd_bench.costs.step import count_items
 
-    return items(track.name, track.preset, split)
+    return count_items(track.name, track.preset, split)
 
 
 def precision_of(config: RunConfig) -> str:
-    """In what the matrix products of the run's training, or of most of its pipeline, are computed."""
-    if generated(config) and _draws(config):
+    """Return the precision of the matrix products of the run's training, or of most of its pipeline."""
+    if generated(config) and _draws_images_here(config):
         return "fp32" if config.generator.dtype == "float32" else "bf16"
     return config.optim.precision if trains(config) else "fp32"
 
 
-def _rate(gpu: Gpu, asked: Asked, precision: str) -> float:
-    """FLOP/s."""
+def _flops_per_second(gpu: Gpu, asked: PlanRequest, precision: str) -> float:
+    """Return the FLOP/s that a run is expected to reach."""
     rate: float = 1e12 * asked.utilisation * getattr(gpu, asked.precision or precision)
     return rate
 
 
-def _largest(sizes: Iterable[int], memory_of: Callable[[int], float], gpu: Gpu) -> int:
-    """The first of the descending sizes that fits; 0 if none does."""
+def _largest_fitting(sizes: Iterable[int], memory_of: Callable[[int], float], gpu: Gpu) -> int:
+    """Return the first of the descending sizes that fits; 0 if none does."""
     return next((n for n in sizes if memory_of(n) <= gpu.memory_gb), 0)
 
 
-def _weights() -> Path | None:
-    """Whose configuration files tell the sizes; None if the folder is not set."""
+def _weights_folder() -> Path | None:
+    """Return the weights folder, whose configuration files tell the sizes; None if it is not set."""
     try:
         return weights_folder("maskgen")
     except AssetError:

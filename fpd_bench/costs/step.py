@@ -11,7 +11,7 @@ from fpd_bench import registry
 from fpd_bench.config.identity import trains
 from fpd_bench.config.schema import RunConfig
 from fpd_bench.costs.meter import Share
-from fpd_bench.costs.networks import Drawers, drawers, judges_of, lifter_of, track_of
+from fpd_bench.costs.networks import DrawingCosts, backbone_cost, discriminator_costs, measure_drawing, track_of
 from fpd_bench.distill.work import Networks
 from fpd_bench.errors import ConfigError
 from fpd_bench.runs.perform.suite_images import BATCH, DECODED
@@ -34,8 +34,10 @@ class TrainingMemory:
     at_once: float = 0
     graph: float = 0
 
-    def of(self, batch: int, micro: int) -> float:
-        """At most. A whole batch's graph lies beside what is done at once; parts draft again when that is over."""
+    def bytes_for(self, batch: int, micro: int) -> float:
+        """Return the most bytes alive at once. A whole batch's graph lies beside what is done at once; parts draft
+        again when that is over.
+        """
         graph, together = micro * self.graph, batch * self.at_once
         most = graph + together if micro >= batch else max(graph, together)
         return self.fixed + batch * self.per_draft + most
@@ -56,30 +58,32 @@ class StepCost:
 
     @property
     def total(self) -> float:
-        """FLOPs of a step."""
+        """Return the FLOPs of a step."""
         return sum(self.flops.values())
 
     @property
-    def shown(self) -> float:
-        """FLOPs of an image in evaluation."""
+    def image_flops(self) -> float:
+        """Return the FLOPs of an image in evaluation."""
         return sum(share.flops for share in self.shares.values())
 
 
 def step_cost(config: RunConfig, weights: Path | None) -> StepCost:
-    """Cost the step of a run, and an image of its evaluation. Raises ConfigError for a method without `cost`."""
+    """Count the cost of a step of the run, and of an image of its evaluation. Raises ConfigError for a method
+    without `cost`.
+    """
     track = track_of(config, weights)
-    drawn, lifter, judges = drawers(track), lifter_of(config, track), judges_of(config, track)
+    drawn, lifter, judges = measure_drawing(track), backbone_cost(config, track), discriminator_costs(config, track)
     resident, batch = FROZEN * (drawn.parameters + drawn.resident), config.optim.batch
     if not trains(config):
         calls = 2 * config.evaluation.teacher_steps  # with and without the condition, both as one batch
-        sampling = resident + _sampling(drawn, 2 * BATCH)
+        sampling = resident + _sampling_bytes(drawn, 2 * BATCH)
         return StepCost({}, TrainingMemory(resident), 0, sampling, _shares("teacher", calls, drawn))
     networks = Networks(
         drawn.network, drawn.decoder, lifter.backbone, judges.trained, judges.critic, drawn.tokens, drawn.codes
     )
     method = registry.methods.get(config.method)
     if not hasattr(method, "cost"):
-        raise ConfigError(f"method '{config.method}' does not say what it computes: it has no cost(config, networks)")
+        raise ConfigError(f"the cost of method '{config.method}' is unknown: its class has no cost(config, networks)")
     work = method.cost(config, networks)
     flops = {part: count * batch for part, count in work.flops.items()}
     flops["text"] = drawn.text.forward * batch / config.optim.samples_per_condition
@@ -91,24 +95,24 @@ def step_cost(config: RunConfig, weights: Path | None) -> StepCost:
         {part: count for part, count in flops.items() if count},
         TrainingMemory(fixed, LOGIT_COPIES * FLOAT * drawn.logits, work.at_once, work.graph),
         work.noise * batch,
-        resident + FROZEN * drawn.parameters + _sampling(drawn, BATCH),
+        resident + FROZEN * drawn.parameters + _sampling_bytes(drawn, BATCH),
         _shares("student", 1, drawn),
     )
 
 
 @lru_cache(maxsize=32)
-def items(name: str, preset: str, split: str) -> int:
-    """How many items a track's suite has. Raises AssetError without the track's files."""
+def count_items(name: str, preset: str, split: str) -> int:
+    """Return how many items a track's suite has. Raises AssetError without the track's files."""
     return len(registry.tracks.get(name)(preset).suite(split).items)
 
 
-def _shares(drawer: str, calls: int, drawn: Drawers) -> dict[str, Share]:
-    """runs/perform/suite_images.py, which always computes in float32."""
+def _shares(drawer: str, calls: int, drawn: DrawingCosts) -> dict[str, Share]:
+    """Return the networks' parts in an image of the evaluation, which always computes in float32 (suite_images.py)."""
     forward, decoding = drawn.network.forward, drawn.decoder.forward
     return {drawer: Share(calls, calls * forward, "fp32"), "decoder": Share(1, decoding, "fp32")}
 
 
-def _sampling(drawn: Drawers, rows: int) -> float:
+def _sampling_bytes(drawn: DrawingCosts, rows: int) -> float:
     """Count the bytes alive in a call of so many rows, while codes are drawn from it, or decoded (suite_images.py)."""
     codes = rows * max(drawn.network.alive, LOGIT_COPIES * FLOAT * drawn.logits)
     return max(codes, DECODED * drawn.decoder.alive)

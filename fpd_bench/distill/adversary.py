@@ -18,20 +18,28 @@ from fpd_bench.models import projected_gan
 from fpd_bench.models.backbones import FeatureBackbone
 from fpd_bench.models.projected_gan import discriminator_hinge, generator_hinge
 
-__all__ = ["Adversary", "Views", "blur", "build", "diff_augment", "hinge_discriminator", "hinge_generator"]
+__all__ = [
+    "Adversary",
+    "Augmentations",
+    "blur",
+    "build_discriminator",
+    "diff_augment",
+    "hinge_discriminator",
+    "hinge_generator",
+]
 
 Discriminator = light.LightDiscriminator | projected_gan.ProjectedDiscriminator
 
 
-def build(backbone: FeatureBackbone, kind: str, seed: int) -> Discriminator:
-    """The discriminator of gan.discriminator: on the track's own Phi, or the published one. Raises AssetError."""
+def build_discriminator(backbone: FeatureBackbone, kind: str, seed: int) -> Discriminator:
+    """Build the discriminator of gan.discriminator: on the track's own Phi, or the published one. Raises AssetError."""
     if kind == "projected":
-        return projected_gan.from_files(seed)
+        return projected_gan.open_published(seed)
     return light.LightDiscriminator(backbone, seed=seed)
 
 
 @dataclass(frozen=True)
-class Views:
+class Augmentations:
     """What happens to B images on their way into the discriminator: an augmentation for each of its networks."""
 
     augmentations: tuple[Augmentation, ...]
@@ -39,8 +47,8 @@ class Views:
     def __len__(self) -> int:
         return len(self.augmentations[0])
 
-    def __getitem__(self, rows: slice) -> "Views":
-        return Views(tuple(augmentation[rows] for augmentation in self.augmentations))
+    def __getitem__(self, rows: slice) -> "Augmentations":
+        return Augmentations(tuple(augmentation[rows] for augmentation in self.augmentations))
 
 
 class Adversary:
@@ -54,18 +62,18 @@ class Adversary:
         self.steps = steps * gan.updates
         self.step = 0
         device = next(backbone.parameters()).device
-        self.discriminator = build(backbone, gan.discriminator, seed).to(device)
+        self.discriminator = build_discriminator(backbone, gan.discriminator, seed).to(device)
         self.optimizer = torch.optim.Adam(self.discriminator.trained(), lr=gan.lr, betas=(0.0, 0.99), eps=1e-8)
         self.generator = torch.Generator().manual_seed(seed)  # of the augmentations
 
     def discriminator_step(self, real: Tensor, fake: Tensor) -> dict[str, float]:
-        """One Adam step on real and (detached) fake images [B, 3, H, W]; returns the loss and the margins.
+        """Take one Adam step on real and (detached) fake images [B, 3, H, W]; return the loss and the margins.
 
         The hinge loss is a mean over images, so the ranks' gradients are averaged; so are the running statistics of
         batch norms, which see one rank's images at a time, as in the published code.
         """
         self.discriminator.heads.train().requires_grad_(True)
-        on_real, on_fake = (self._judge(images.detach(), self._views(images)) for images in (real, fake))
+        on_real, on_fake = (self._judge(images.detach(), self._draw_augmentations(images)) for images in (real, fake))
         loss = hinge_discriminator(on_real, on_fake)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
@@ -83,34 +91,37 @@ class Adversary:
         self.step += 1
         return stats
 
-    def draw(self, n: int, like: Tensor) -> Views:
-        """Augmentations of n images of the size of `like` [.., H, W]."""
+    def draw(self, n: int, like: Tensor) -> Augmentations:
+        """Draw the augmentations of n images of the size of `like` [.., H, W]."""
         height, width = like.shape[-2:]
         looks = range(self.discriminator.networks)
-        return Views(tuple(Augmentation.draw(n, (height, width), self.generator) for _ in looks))
+        return Augmentations(tuple(Augmentation.draw(n, (height, width), self.generator) for _ in looks))
 
-    def generator_loss(self, fake: Tensor, views: Views | None = None) -> Tensor:
-        """L_gan [] of student images [B, 3, H, W], not yet weighted by lambda; the discriminator gets no gradient.
+    def generator_loss(self, fake: Tensor, views: Augmentations | None = None) -> Tensor:
+        """Compute L_gan [] of student images [B, 3, H, W], not yet weighted by lambda; the discriminator gets no
+        gradient.
 
         The heads are in training mode, as published: batch norms take the statistics of these images alone, and
         spectral norms go on with their power iteration. views: of these images; None draws them here.
         """
         self.discriminator.heads.train().requires_grad_(False)
-        return hinge_generator(self._judge(fake, views or self._views(fake)))
+        return hinge_generator(self._judge(fake, views or self._draw_augmentations(fake)))
 
-    def pull(self, fake: Tensor, views: Views | None = None) -> Tensor:
-        """d L_gan / d images, in the shape of `fake` [B, 3, H, W], which needs no graph."""
+    def pull(self, fake: Tensor, views: Augmentations | None = None) -> Tensor:
+        """Compute d L_gan / d images, in the shape of `fake` [B, 3, H, W], which needs no graph."""
         fake = fake.detach().requires_grad_()
         return torch.autograd.grad(self.generator_loss(fake, views), fake)[0]
 
     @property
     def blur_sigma(self) -> float:
-        """Width of the blur in px: linearly from gan.blur_sigma to 0 over the first gan.blur_fraction of training."""
+        """Return the width of the blur in px: linearly from gan.blur_sigma to 0 over the first gan.blur_fraction of
+        training.
+        """
         end = self.gan.blur_fraction * self.steps
         return self.gan.blur_sigma * max(0.0, 1 - self.step / end) if end > 0 else 0.0
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything that training changes; the frozen parts come from the seed and the backbone."""
+        """Return everything that training changes; the frozen parts come from the seed and the backbone."""
         return {
             "heads": self.discriminator.heads.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -125,23 +136,25 @@ class Adversary:
         self.generator.set_state(state["generator"].cpu())
         self.step = state["step"]
 
-    def _views(self, images: Tensor) -> Views:
-        views: Views = parallel.mine(self.draw(len(images) * parallel.ranks(), images))
+    def _draw_augmentations(self, images: Tensor) -> Augmentations:
+        views: Augmentations = parallel.own_rows(self.draw(len(images) * parallel.ranks(), images))
         return views
 
-    def _judge(self, images: Tensor, views: Views) -> list[Tensor]:
+    def _judge(self, images: Tensor, views: Augmentations) -> list[Tensor]:
         looks = iter(views.augmentations)
         logits: list[Tensor] = self.discriminator(blur(images, self.blur_sigma), lambda image: next(looks)(image))
         return logits
 
 
 def hinge_discriminator(on_real: list[Tensor], on_fake: list[Tensor]) -> Tensor:
-    """mean relu(1 - real) + mean relu(1 + fake), each head with equal weight; lists of logit maps -> []."""
+    """Compute the hinge loss mean relu(1 - real) + mean relu(1 + fake), each head with equal weight; lists of logit
+    maps -> [].
+    """
     return discriminator_hinge(on_real, on_fake) / len(on_real)
 
 
 def hinge_generator(on_fake: list[Tensor]) -> Tensor:
-    """-mean fake, each head with equal weight; list of logit maps -> []."""
+    """Compute the hinge loss -mean fake, each head with equal weight; list of logit maps -> []."""
     return generator_hinge(on_fake) / len(on_fake)
 
 

@@ -1,4 +1,4 @@
-"""The weights a+ and a- of Eq. 6 as logarithms, from logits -distance / h (facts/methods.md, sections 1 and 7).
+"""The weights a+ and a- of Eq. 6 as logarithms, from logits -distance / h (joint weights: Deng et al. 2026, Drifting).
 
 Logits are [..., n, targets], -inf for a pair that must not see each other; a floor is on A^2, the product of row and
 column softmax.
@@ -12,7 +12,7 @@ _SINKHORN_ROUNDS = 20
 
 
 def log_weights(neg: Tensor, pos: Tensor, normalise: str, floor: float) -> tuple[Tensor, Tensor]:
-    """log of a- and a+; `normalise` as in `drift.drift_field`."""
+    """Compute the log of a- and a+; `normalise` as in `drift.drift_field`."""
     if normalise == "joint":
         return log_joint(neg, pos, floor)
     log_neg, log_pos = (_log_separate(logits, floor, normalise) for logits in (neg, pos))
@@ -22,7 +22,7 @@ def log_weights(neg: Tensor, pos: Tensor, normalise: str, floor: float) -> tuple
 def log_joint(
     neg: Tensor, pos: Tensor, floor: float, log_w_neg: Tensor | float = 0.0, log_w_pos: Tensor | float = 0.0
 ) -> tuple[Tensor, Tensor]:
-    """Both halves together: a+ = A_pos * sum_j A_neg and a- = A_neg * sum_j A_pos; log_w weigh the targets."""
+    """Weigh both halves together: a+ = A_pos * sum_j A_neg and a- = A_neg * sum_j A_pos; log_w weigh the targets."""
     row = (neg.logsumexp(-1, keepdim=True)).logaddexp(pos.logsumexp(-1, keepdim=True))
     log_neg = _log_affinity(neg, row, neg.logsumexp(-2, keepdim=True), floor) + log_w_neg
     log_pos = _log_affinity(pos, row, pos.logsumexp(-2, keepdim=True), floor) + log_w_pos
@@ -30,9 +30,9 @@ def log_joint(
 
 
 def _log_separate(logits: Tensor, floor: float, normalise: str) -> Tensor:
-    """One half on its own: each row sums to 1."""
+    """Weigh one half on its own: each row sums to 1."""
     if normalise == "sinkhorn":
-        log_a = _floored(_doubly_stochastic(logits), logits, floor)
+        log_a = _raise_to_floor(_doubly_stochastic(logits), logits, floor)
     else:
         row = logits.logsumexp(-1, keepdim=True)
         columns = normalise == "separate"
@@ -41,7 +41,7 @@ def _log_separate(logits: Tensor, floor: float, normalise: str) -> Tensor:
 
 
 def _doubly_stochastic(logits: Tensor) -> Tensor:
-    """Columns and rows divided by their sums in turn, until both are about 1 (Sinkhorn and Knopp 1967)."""
+    """Divide columns and rows by their sums in turn, until both are about 1 (Sinkhorn and Knopp 1967)."""
     for _ in range(_SINKHORN_ROUNDS):
         logits = logits - logits.logsumexp(-2, keepdim=True)
         logits = logits - logits.logsumexp(-1, keepdim=True)
@@ -49,10 +49,10 @@ def _doubly_stochastic(logits: Tensor) -> Tensor:
 
 
 def _log_affinity(logits: Tensor, row: Tensor, column: Tensor, floor: float) -> Tensor:
-    """log A = log sqrt(row softmax * column softmax) from their log sums."""
-    return _floored(logits - (row + column) / 2, logits, floor)
+    """Compute log A = log sqrt(row softmax * column softmax) from their log sums."""
+    return _raise_to_floor(logits - (row + column) / 2, logits, floor)
 
 
-def _floored(log_a: Tensor, logits: Tensor, floor: float) -> Tensor:
-    """A^2 >= floor except for masked pairs."""
+def _raise_to_floor(log_a: Tensor, logits: Tensor, floor: float) -> Tensor:
+    """Raise A^2 to at least `floor`, except for masked pairs."""
     return log_a if floor == 0 else log_a.clamp_min(math.log(floor) / 2).masked_fill(logits.isneginf(), -math.inf)

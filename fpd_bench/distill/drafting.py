@@ -16,7 +16,7 @@ from fpd_bench.distill.starts import code_law
 from fpd_bench.errors import ConfigError
 from fpd_bench.models.masking import start_tokens
 from fpd_bench.models.perturbation import Perturbation
-from fpd_bench.models.sampling import arrivals, first_arrival, keyed_categorical, truncated
+from fpd_bench.models.sampling import first_arrival, keyed_categorical, truncate, waiting_times
 
 
 @dataclass(frozen=True)
@@ -33,12 +33,12 @@ class Start:
         return Start(self.tokens[rows], None if self.perturbation is None else self.perturbation[rows])
 
     def to(self, device: torch.device | str) -> "Start":
-        """The same on `device`."""
+        """Move the start to `device`."""
         return Start(self.tokens.to(device), None if self.perturbation is None else self.perturbation.to(device))
 
 
 def draw_start(n: int, track: Track, config: StartConfig, generator: torch.Generator) -> Start:
-    """z_init of n samples. Raises ConfigError for embedding noise if the track's networks do not take it, and as
+    """Draw z_init of n samples. Raises ConfigError for embedding noise if the track's networks do not take it, and as
     `code_law`."""
     law = code_law(track, config.codes)
     tokens = start_tokens(n, track.n_tokens, track.n_codes, config.r_init, generator, law)
@@ -47,15 +47,15 @@ def draw_start(n: int, track: Track, config: StartConfig, generator: torch.Gener
     width = getattr(track.teacher, "width", 0)
     if not width:
         raise ConfigError(
-            f"start.embedding_noise={config.embedding_noise}: the networks of track '{track.name}' do not say their "
-            "width, so they take no noise on embeddings. Use 0."
+            f"start.embedding_noise={config.embedding_noise}: the networks of track '{track.name}' have no "
+            "`width`, so noise cannot be added to their embeddings. Use start.embedding_noise=0."
         )
     noise = torch.randn(n, track.n_tokens, width, generator=generator)
     return Start(tokens, Perturbation(noise, config.embedding_noise))
 
 
-def together(starts: Sequence[Start]) -> Start:
-    """One batch of several."""
+def join_starts(starts: Sequence[Start]) -> Start:
+    """Join several starts into one batch."""
     tokens = torch.cat([start.tokens for start in starts])
     noises = [start.perturbation for start in starts if start.perturbation is not None]
     if not noises:
@@ -64,25 +64,27 @@ def together(starts: Sequence[Start]) -> Start:
 
 
 def draft_logits(student: nn.Module, start: Start, condition: Condition, config: StartConfig) -> Tensor:
-    """Logits [B, L, K] over the temperature, of one call."""
+    """Compute logits [B, L, K] over the temperature, by one call of the student."""
     more = () if start.perturbation is None else (start.perturbation,)
     logits: Tensor = student(start.tokens, condition, *more)
     return logits / config.temperature
 
 
 def draw_noise(n: int, track: Track, config: StartConfig, generator: torch.Generator) -> Tensor:
-    """What `draft_codes` needs for n samples: [n, L], with `gumbel` [n, L, K], with `argmax` nothing [n, 0]."""
+    """Draw the noise that `draft_codes` needs for n samples: [n, L], with `gumbel` [n, L, K], with `argmax` nothing
+    [n, 0].
+    """
     if config.sampling == "gumbel":
-        return arrivals((n, track.n_tokens, track.n_codes), generator)
+        return waiting_times((n, track.n_tokens, track.n_codes), generator)
     return torch.rand(n, track.n_tokens if config.sampling == "categorical" else 0, generator=generator)
 
 
 def draft_codes(logits: Tensor, noise: Tensor, config: StartConfig) -> Tensor:
-    """Codes [B, L] from logits that `draft_logits` has divided, as start.sampling, top_k and top_p say.
+    """Draw codes [B, L] from logits that `draft_logits` has divided, as start.sampling, top_k and top_p say.
 
     Any code where they are not finite: the loss, which all processes share, tells.
     """
     if config.sampling == "argmax":
         return first_arrival(logits, None)
-    kept = truncated(logits, config.top_k, config.top_p)
+    kept = truncate(logits, config.top_k, config.top_p)
     return first_arrival(kept, noise) if config.sampling == "gumbel" else keyed_categorical(kept, noise)

@@ -23,7 +23,7 @@ class StudentDraft:
     of_student = True
 
     def __call__(self, codes: Tensor, n_codes: int, generator: torch.Generator) -> Tensor:
-        """codes [B, L] of the student -> codes [B, L] that M_r damages."""
+        """Choose what the teacher repairs: codes [B, L] of the student -> codes [B, L] that M_r damages."""
         return codes
 
 
@@ -35,5 +35,5 @@ class RandomDraft:
     of_student = False
 
     def __call__(self, codes: Tensor, n_codes: int, generator: torch.Generator) -> Tensor:
-        """codes [B, L] give the shape only -> uniform codes [B, L]."""
+        """Draw random codes: codes [B, L] give the shape only -> uniform codes [B, L]."""
         return torch.randint(n_codes, codes.shape, generator=generator).to(codes.device)

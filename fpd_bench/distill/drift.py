@@ -16,17 +16,25 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from fpd_bench.config.fields import choices
 from fpd_bench.config.schema import DriftConfig
 from fpd_bench.distill.affinity import log_weights
-from fpd_bench.distill.guards import GUARDS, SELF_DISTANCE, Guards
-from fpd_bench.distill.running import Running
-from fpd_bench.errors import ConfigError, UnknownName
+from fpd_bench.distill.drift_checks import check_choices, check_sizes
+from fpd_bench.distill.drift_geometry import (
+    SquaredLength,
+    as_batch,
+    as_problems,
+    basis_of,
+    coefficients_of,
+    distances_to_negatives,
+    distances_to_positives,
+    mean_length,
+    mean_square_and_z,
+    own_distances,
+    unit_distance,
+)
+from fpd_bench.distill.guards import GUARDS, SELF_DISTANCE
+from fpd_bench.distill.running_means import RunningMeans
 
-CHOICES = {
-    kind: choices(f"drift.{kind}")
-    for kind in ("positives", "negatives", "normalise", "scale", "equalise", "combine", "norm", "guards")
-}
 _SMALLEST_UNIT = 1e-12  # features are divided by it, whatever the guards
 
 
@@ -72,9 +80,9 @@ def drift_field(
     groups: int = 1,
     *,
     memory: Tensor | None = None,
-    running: Running | None = None,
+    running: RunningMeans | None = None,
 ) -> DriftField:
-    """Value and gradient of Eq. 7 at the features `student`, without a graph.
+    """Compute value and gradient of Eq. 7 at the features `student`, without a graph.
 
     groups: the batch is `groups` runs of B / groups samples; only samples of one run see each other, except that with
         drift.positives=condition the whole batch is one problem.
@@ -105,169 +113,49 @@ def drift_field(
         code's, under which drafts and refinements that have collapsed into one another stay where they are.
     Raises ConfigError and UnknownName for impossible options.
     """
-    _check_choices(drift)
-    widths = _check_sizes(student, refined, drift, groups)
-    running = running or Running()
+    check_choices(drift)
+    widths = check_sizes(student, refined, drift, groups)
+    running = running or RunningMeans()
     of_prompt = len(student) // groups  # samples
     groups = 1 if drift.positives == "condition" else groups
-    basis = _basis(_problems(student, groups), _problems(refined, groups), memory)
+    basis = basis_of(as_problems(student, groups), as_problems(refined, groups), memory)
     n = len(student) // groups
     gram = basis[:, : 2 * n] @ basis[:, : 2 * n].mT
     least, dims = GUARDS[drift.guards], student.shape[-1]
     to_x, to_y, to_m = (
-        d.clamp_min(least.distance) for d in (*_distances(gram), torch.cdist(basis[:, :n], basis[:, 2 * n :]))
+        d.clamp_min(least.distance) for d in (*own_distances(gram), torch.cdist(basis[:, :n], basis[:, 2 * n :]))
     )
-    mean = _unit(to_x, to_y, to_m, drift.scale, groups, running)
+    mean = unit_distance(to_x, to_y, to_m, drift.scale, groups, running)
     unit = mean.clamp_min(least.scale)
     to_x, to_y, to_m = to_x / unit, to_y / unit, to_m / unit
     # What a squared length is measured in, so that it is a mean over dimensions: distances to 1 are not divided by D.
     smallest = max(least.unit * math.sqrt(dims), _SMALLEST_UNIT)
     area = unit.square() * dims if drift.scale == "none" else mean.clamp_min(smallest).square()
-    length = _Length(basis, gram, area)
+    length = SquaredLength(basis, gram, area)
     far = SELF_DISTANCE if drift.floor else math.inf
-    near = torch.cat([_repelling(to_x, drift.negatives, drift.shifts, far), to_m], -1)
+    near = torch.cat([distances_to_negatives(to_x, drift.negatives, drift.shifts, far), to_m], -1)
     h = torch.tensor(widths, dtype=gram.dtype, device=gram.device)[:, None, None, None]
-    pull = _pulling(to_y, drift.positives, of_prompt)
+    pull = distances_to_positives(to_y, drift.positives, of_prompt)
     log_neg, log_pos = log_weights(-near / h, -pull / h, drift.normalise, drift.floor)
     largest = torch.maximum(log_neg.amax((1, 2, 3), keepdim=True), log_pos.amax((1, 2, 3), keepdim=True))
     a_neg, a_pos = (log_neg - largest).exp(), (log_pos - largest).exp()
 
     # rows of coefficients of the basis, [H, P, n, 2n + M]
     nothing = torch.zeros_like(a_pos)
-    attract = _less_row_sum(torch.cat([nothing, a_pos, torch.zeros_like(a_neg[..., n:])], -1))
-    repel = _less_row_sum(torch.cat([a_neg[..., :n], nothing, a_neg[..., n:]], -1))
+    attract = coefficients_of(torch.cat([nothing, a_pos, torch.zeros_like(a_neg[..., n:])], -1))
+    repel = coefficients_of(torch.cat([a_neg[..., :n], nothing, a_neg[..., n:]], -1))
     v = attract - drift.repulsion * repel
     factor = largest.flatten().exp()
-    square, z = _sizes(length(v), largest.view(-1, 1), drift.equalise, groups, running, least)
+    square, z = mean_square_and_z(length(v), largest.view(-1, 1), drift.equalise, groups, running, least)
     together = (v / z[:, :, None, None]).sum(0)
-    value = ((square / z).mean(1) * factor).sum() if drift.combine == "losses" else _mean(length(together[None]))[0]
+    value = (
+        ((square / z).mean(1) * factor).sum() if drift.combine == "losses" else mean_length(length(together[None]))[0]
+    )
     size = dims if drift.norm == "sum" else 1
     gradient = together @ basis * (-2 * size / (area * n * len(basis)))
-    ratio = (_mean(length(repel)) / _mean(length(attract)).clamp_min(1e-30)).sqrt()
+    ratio = (mean_length(length(repel)) / mean_length(length(attract)).clamp_min(1e-30)).sqrt()
     stats = _stats(widths, square.mean(1).sqrt() * factor, ratio, to_y, unit)
-    return DriftField(_batch(gradient, groups), value * size, stats)
-
-
-def _less_row_sum(weights: Tensor) -> Tensor:
-    """sum_j w_ij (t_j - X_i) as coefficients of the basis [.., n, 2n + M].
-
-    A target is X_j, Y_j = X_j + (Y_j - X_j) or remembered, so the weight of Y_j counts for X_j, too.
-    """
-    n = weights.shape[-2]
-    parts = weights.split([n, n, weights.shape[-1] - 2 * n], -1)  # summed apart: equal parts must have equal sums
-    own = parts[0] + parts[1] - torch.diag_embed(sum(part.sum(-1) for part in parts))
-    return torch.cat([own, *parts[1:]], -1)
-
-
-@dataclass(frozen=True)
-class _Length:
-    """|v_i|^2 / area [H, P, n] of v = coefficients @ basis: from inner products, or, with drafts remembered, directly,
-    since their number squared may be large."""
-
-    basis: Tensor  # [P, 2n + M, D]
-    gram: Tensor  # of its first 2n rows
-    area: Tensor
-
-    def __call__(self, coefficients: Tensor) -> Tensor:
-        if self.basis.shape[1] > self.gram.shape[1]:
-            return (coefficients @ self.basis).square().sum(-1) / self.area.squeeze(-1)
-        return ((coefficients @ (self.gram / self.area)) * coefficients).sum(-1)
-
-
-def _mean(lengths: Tensor) -> Tensor:
-    """Over problems and samples: [H]."""
-    return lengths.mean((1, 2)).clamp_min(0)
-
-
-def _distances(gram: Tensor) -> tuple[Tensor, Tensor]:
-    """|X_i - X_j| and |X_i - Y_j|, both [P, n, n], from the inner products of [X, E = Y - X].
-
-    Through E, a refinement that changes nothing has bitwise the distances of its draft: V is exactly 0 there.
-    """
-    n = gram.shape[1] // 2
-    length = gram.diagonal(dim1=1, dim2=2)
-    x, e = length[:, None, :n], length[:, None, n:]
-    to_x = x.mT + x - 2 * gram[:, :n, :n]
-    x_e = gram[:, :n, n:]
-    to_y = to_x - 2 * (x_e - x_e.diagonal(dim1=1, dim2=2)[:, None]) + e
-    return to_x.clamp_min(0).sqrt(), to_y.clamp_min(0).sqrt()
-
-
-def _unit(to_x: Tensor, to_y: Tensor, to_m: Tensor, scale: str, groups: int, running: Running) -> Tensor:
-    """The distance that counts as 1: [] or, per position, [P, 1, 1]."""
-    if scale == "none":
-        return to_x.new_ones(())
-    mean = (to_x + to_y) / 2
-    if to_m.numel():
-        mean = torch.cat([mean, mean, to_m], -1)
-    if scale == "position":
-        return mean.unflatten(0, (groups, -1)).mean((0, 2, 3)).repeat(groups)[:, None, None]
-    unit = mean.mean()
-    return running.update("unit", unit) if scale == "running" else unit
-
-
-def _sizes(
-    lengths: Tensor, level: Tensor, equalise: str, groups: int, running: Running, least: Guards
-) -> tuple[Tensor, Tensor]:
-    """(mean |V_h|^2, Z_h), both [H, 1] or, per position, [H, P]; both without the factor exp(level [H, 1]) of V_h.
-
-    lengths [H, P, n]: |V_h|^2 of each sample.
-    """
-    if equalise == "position":
-        square = lengths.mean(2).clamp_min(0).unflatten(1, (groups, -1)).mean(1).repeat(1, groups)
-    else:
-        square = _mean(lengths)[:, None]
-    if equalise == "none":
-        return square, (-level).exp()
-    lowest = (-level).clamp_max(80).exp() if least.whole else 1.0  # finite in float32
-    z = square.sqrt().clamp_min(math.sqrt(least.square) * lowest)
-    if equalise == "running":  # of the logarithm: the RMS of a narrow kernel may not fit a float
-        z = (running.update("log_z", z.log() + level) - level).exp()
-    return square, z
-
-
-def _repelling(to_x: Tensor, negatives: str, shifts: int, far: float) -> Tensor:
-    """Distances [P, n, n] to the drafts that repel; infinite, or for the own one `far` more, to those that do not.
-
-    far: finite where there is a floor, which lifts the masked self pair in the published code.
-    """
-    index = torch.arange(to_x.shape[-1], device=to_x.device)
-    if negatives == "self_masked":
-        to_x = torch.where(index[:, None] == index, to_x + far, to_x)
-    if not shifts:
-        return to_x
-    ahead = (index - index[:, None]) % len(index)
-    return to_x.masked_fill((ahead < 1) | (ahead > shifts), math.inf)
-
-
-def _pulling(to_y: Tensor, positives: str, of_prompt: int) -> Tensor:
-    """Distances [P, n, n] to the refinements, infinite to those that do not attract. of_prompt: samples of a prompt."""
-    if positives == "all":
-        return to_y
-    index = torch.arange(to_y.shape[-1], device=to_y.device)
-    block = index // of_prompt if positives == "condition" else index
-    same = block[:, None] == block
-    return to_y.masked_fill(same if positives == "others" else ~same, math.inf)
-
-
-def _problems(features: Tensor, groups: int) -> Tensor:
-    """[B, F, D] -> [P, n, D] in at least float32."""
-    wide = features.detach().to(torch.promote_types(features.dtype, torch.float32))
-    return wide.unflatten(0, (groups, -1)).transpose(1, 2).flatten(0, 1)
-
-
-def _basis(x: Tensor, y: Tensor, memory: Tensor | None) -> Tensor:
-    """[P, 2n + M, D]: X_i, Y_i - X_i and the remembered drafts [M, F, D]; X and those moved to the mean of X."""
-    centre = x.mean(1, keepdim=True)
-    if memory is None:
-        return torch.cat([x - centre, y - x], 1)
-    remembered = _problems(memory, 1)
-    return torch.cat([x - centre, y - x, remembered.repeat(len(x) // len(remembered), 1, 1).to(x) - centre], 1)
-
-
-def _batch(problems: Tensor, groups: int) -> Tensor:
-    """Inverse of `_problems`."""
-    return problems.unflatten(0, (groups, -1)).transpose(1, 2).flatten(0, 1)
+    return DriftField(as_batch(gradient, groups), value * size, stats)
 
 
 def _stats(widths: list[float], rms: Tensor, ratio: Tensor, to_y: Tensor, unit: Tensor) -> dict[str, float]:
@@ -275,35 +163,3 @@ def _stats(widths: list[float], rms: Tensor, ratio: Tensor, to_y: Tensor, unit: 
     numbers = torch.cat([rms, ratio, own[None], unit.mean()[None]]).tolist()
     names = [f"rms_{h:g}" for h in widths] + [f"repulsion_{h:g}" for h in widths] + ["distance", "scale"]
     return dict(zip(names, numbers, strict=True))
-
-
-def _check_choices(drift: DriftConfig) -> None:
-    for kind, names in CHOICES.items():
-        if getattr(drift, kind) not in names:
-            raise UnknownName(f"drift.{kind}", getattr(drift, kind), names)
-    if not 0 <= drift.floor < 1:
-        raise ConfigError(f"drift.floor must lie in [0, 1); got {drift.floor}.")
-
-
-def _check_sizes(student: Tensor, refined: Tensor, drift: DriftConfig, groups: int) -> list[float]:
-    """The bandwidths in ascending order, or an error that names what is wrong."""
-    widths = sorted(float(h) for h in drift.bandwidths)
-    if not widths or not all(0 < h < math.inf for h in widths):
-        raise ConfigError(f"drift.bandwidths must be one or more finite numbers > 0; got {list(drift.bandwidths)}.")
-    if student.ndim != 3 or student.shape != refined.shape:
-        raise ConfigError(f"Features must be two equal [B, F, D]; got {list(student.shape)} and {list(refined.shape)}.")
-    if groups < 1 or len(student) % groups:
-        raise ConfigError(f"A batch of {len(student)} drafts cannot be cut into {groups} equal groups.")
-    negatives, positives, shifts = drift.negatives, drift.positives, drift.shifts
-    if len(student) == groups and (negatives == "self_masked" or positives == "others"):
-        raise ConfigError(
-            f"One sample per group leaves nothing to compare with for negatives={negatives}, positives={positives}. "
-            "Raise optim.samples_per_condition to 2 or more, or use drift.negatives=roll with drift.positives=all."
-        )
-    compared = len(student) if positives == "condition" else len(student) // groups
-    if shifts and (negatives != "roll" or not 0 < shifts < compared):
-        raise ConfigError(
-            f"drift.shifts={shifts} needs drift.negatives=roll and lies below the {compared} drafts that are compared; "
-            f"got negatives={negatives}. 0 = all of them."
-        )
-    return widths

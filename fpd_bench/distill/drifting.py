@@ -26,14 +26,14 @@ def drifting_loss(
     weight_neg: Tensor | None = None,
     R_list: Sequence[float] = (0.02, 0.05, 0.2),
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    """The published Drifting loss (Deng et al. 2026), floors and all; equals golden/drift_a.
+    """Compute the published Drifting loss (Deng et al. 2026), floors and all; equals golden/drift_a.
 
     gen [B, n, S], fixed_pos [B, p, S], fixed_neg [B, q, S] and their weights [B, n], [B, p], [B, q] (default 1).
     The generated samples are negatives of each other. Half-precision inputs are computed in float32. Returns loss [B],
     with a gradient to `gen` only, and {"scale", "loss_<R>"}: mean distance and mean square of each field before
     normalisation. Raises ConfigError for weights that are negative or not finite.
     """
-    gen, fixed_neg, fixed_pos = _wide(gen, gen[:, :0] if fixed_neg is None else fixed_neg, fixed_pos)
+    gen, fixed_neg, fixed_pos = _at_least_float32(gen, gen[:, :0] if fixed_neg is None else fixed_neg, fixed_pos)
     with torch.no_grad():
         asked = {"weight_gen": weight_gen, "weight_neg": weight_neg, "weight_pos": weight_pos}
         weights = [
@@ -58,22 +58,22 @@ def drifting_loss(
     return (gen / divisor - goal).square().mean((1, 2)), info
 
 
-def _wide(*features: Tensor) -> list[Tensor]:
-    """All in one type of at least float32: distances and kernels lose too much in half precision."""
+def _at_least_float32(*features: Tensor) -> list[Tensor]:
+    """Convert all to one type of at least float32: distances and kernels lose too much in half precision."""
     widest = functools.reduce(torch.promote_types, (each.dtype for each in features), torch.float32)
     return [each.to(widest) for each in features]
 
 
 def _weights(name: str, asked: Tensor | None, samples: Tensor) -> Tensor:
-    """[B, n] for samples [B, n, S]; 1 where none are asked for. Raises ConfigError."""
+    """Return weights [B, n] for samples [B, n, S]; 1 where none are asked for. Raises ConfigError."""
     if asked is None:
         return torch.ones_like(samples[..., 0])
     wrong = asked[~(torch.isfinite(asked) & (asked >= 0))]
     if wrong.numel():
-        raise ConfigError(f"{name} must be finite and 0 or more, for affinities are multiplied by it; got {wrong[0]}.")
+        raise ConfigError(f"{name} must be finite and 0 or more, as a factor of affinities; got {wrong[0]}.")
     return asked.to(samples)
 
 
 def _pull(weights: Tensor, targets: Tensor, x: Tensor) -> Tensor:
-    """sum_j w_ij (target_j - x_i); weights [..., n, m], targets [..., m, D], x [..., n, D] -> [..., n, D]."""
+    """Compute sum_j w_ij (target_j - x_i); weights [..., n, m], targets [..., m, D], x [..., n, D] -> [..., n, D]."""
     return weights @ targets - weights.sum(-1, keepdim=True) * x

@@ -21,7 +21,7 @@ class StraightThrough:
     soft_teacher = False
 
     def __call__(self, logits: Tensor, codes: Tensor, codebook: Tensor) -> Tensor:
-        """logits [B, L, K], codes [B, L], codebook [K, d] -> embeddings [B, L, d]."""
+        """Embed the codes: logits [B, L, K], codes [B, L], codebook [K, d] -> embeddings [B, L, d]."""
         soft = logits.softmax(-1) @ codebook
         return codebook[codes] + (soft - soft.detach())  # the bracket is exactly 0: without it the row is rounded
 
@@ -35,5 +35,5 @@ class SoftEmbedding:
     soft_teacher = True
 
     def __call__(self, logits: Tensor, codes: Tensor, codebook: Tensor) -> Tensor:
-        """logits [B, L, K], codes [B, L] (unused), codebook [K, d] -> embeddings [B, L, d]."""
+        """Embed the mixture: logits [B, L, K], codes [B, L] (unused), codebook [K, d] -> embeddings [B, L, d]."""
         return torch.softmax(logits, dim=-1) @ codebook

@@ -20,7 +20,7 @@ from fpd_bench.distill.drift import DriftField, drift_field
 from fpd_bench.distill.method import Clock, draft_statistics, micro_batches
 from fpd_bench.distill.refinement import refine
 from fpd_bench.distill.remembered_drafts import RememberedDrafts
-from fpd_bench.distill.running import Running
+from fpd_bench.distill.running_means import RunningMeans
 from fpd_bench.distill.work import Networks, Work, draft_calls, repair_sampling, teacher_calls
 from fpd_bench.errors import ConfigError
 from fpd_bench.models.streams import Streams, seed_of
@@ -37,8 +37,8 @@ class Draft:
     features: dict[str, Tensor]
 
 
-def _settings(config: RunConfig, name: str) -> list[Any]:
-    """What a plugin is made with: its own settings, if it has any."""
+def _plugin_arguments(config: RunConfig, name: str) -> list[Any]:
+    """Return the arguments that a plugin is made with: its own settings, if it has any."""
     own = own_settings(config, name)
     return [] if own is None else [own]
 
@@ -49,10 +49,12 @@ class FixedPointDistillation:
 
     def __init__(self, config: RunConfig, track: Track, streams: Streams):
         self.config, self.track, self.streams = config, track, streams
-        self.estimator = estimators.get(config.estimator)(*_settings(config, config.estimator))
-        self.source = drafts.get(config.draft)(*_settings(config, config.draft))
-        self.space = spaces.get(config.drift.space).build(config.drift, track, *_settings(config, config.drift.space))
-        self.running: dict[str, Running] = {}  # per layer; used by drift.scale and drift.equalise = running
+        self.estimator = estimators.get(config.estimator)(*_plugin_arguments(config, config.estimator))
+        self.source = drafts.get(config.draft)(*_plugin_arguments(config, config.draft))
+        self.space = spaces.get(config.drift.space).build(
+            config.drift, track, *_plugin_arguments(config, config.drift.space)
+        )
+        self.running: dict[str, RunningMeans] = {}  # per layer; used by drift.scale and drift.equalise = running
         self.memory: dict[str, RememberedDrafts] = {}  # per layer; empty unless drift.memory
         self.adversary = None
         if config.gan.weight > 0:
@@ -61,20 +63,20 @@ class FixedPointDistillation:
             )
 
     def backward(self, student: nn.Module, condition: Condition, progress: float) -> dict[str, float]:
-        """One FPD step; see Method. A micro_batch below the batch drafts twice: the same maths in less memory."""
+        """Take one FPD step; see Method. A micro_batch below the batch drafts twice: the same maths in less memory."""
         clock, batch, whole = Clock(), len(condition), len(condition) * parallel.ranks()
         chunks = micro_batches(batch, self.config.execution.micro_batch)
         device = self.track.tokenizer.codebook.device
-        start = parallel.mine(draw_start(whole, self.track, self.config.start, self.streams["start"])).to(device)
+        start = parallel.own_rows(draw_start(whole, self.track, self.config.start, self.streams["start"])).to(device)
         # Noise per token, not per call: micro-batches must draw the codes that the whole batch would.
-        noise = parallel.mine(draw_noise(whole, self.track, self.config.start, self.streams["draft"])).to(device)
+        noise = parallel.own_rows(draw_noise(whole, self.track, self.config.start, self.streams["draft"])).to(device)
         with clock("draft"), torch.set_grad_enabled(len(chunks) == 1):
             parts = [self._draft(student, start[rows], condition[rows], noise[rows]) for rows in chunks]
         codes, logits = torch.cat([p.codes for p in parts]), torch.cat([p.logits.detach() for p in parts])
         with clock("refine"):
             # A mixture stands in for the student's own codes; where the draft has others, the teacher sees those.
             soft = logits.softmax(-1) if self.estimator.soft_teacher and self.source.of_student else None
-            damaged = parallel.mine(self.source(parallel.gather(codes), self.track.n_codes, self.streams["draft"]))
+            damaged = parallel.own_rows(self.source(parallel.gather(codes), self.track.n_codes, self.streams["draft"]))
             repaired = refine(self.track, damaged, condition, self.config.refine, self.streams["refine"], soft)
         with clock("target"), torch.inference_mode():
             images = self.track.tokenizer.decode(self.track.tokenizer.codebook[repaired.codes], condition)
@@ -83,7 +85,7 @@ class FixedPointDistillation:
             # Every draft drifts among those of all ranks. The field needs no graph, so neither does the gather.
             features = {layer: torch.cat([p.features[layer].detach() for p in parts]) for layer in targets}
             fields = self._fields(*({k: parallel.gather(v) for k, v in part.items()} for part in (features, targets)))
-            pulls = {layer: parallel.mine(field.gradient) for layer, field in fields.items()}
+            pulls = {layer: parallel.own_rows(field.gradient) for layer, field in fields.items()}
         drawn = torch.cat([p.images.detach() for p in parts])
         stats = self._adversarial_step(drawn, clock)
         with clock("backward"):
@@ -116,7 +118,7 @@ class FixedPointDistillation:
         )
 
     def after_step(self, student: nn.Module, condition: Condition) -> dict[str, float]:
-        """FPD has no auxiliary network; the discriminator is trained inside `backward`, on the same drafts."""
+        """Do nothing: FPD has no auxiliary network, and `backward` trains the discriminator, on the same drafts."""
         return {}
 
     def state_dict(self) -> dict[str, Any]:
@@ -129,7 +131,7 @@ class FixedPointDistillation:
         if self.adversary:
             self.adversary.load_state_dict(state["adversary"])
         for layer, means in state.get("running", {}).items():
-            self.running[layer] = Running()
+            self.running[layer] = RunningMeans()
             self.running[layer].load_state_dict(means)
         for layer, features in state.get("memory", {}).items():
             self.memory[layer] = RememberedDrafts(self.config.drift.memory)
@@ -138,7 +140,7 @@ class FixedPointDistillation:
     def _draft(
         self, student: nn.Module, start: Start, condition: Condition, noise: Tensor, codes: Tensor | None = None
     ) -> Draft:
-        """Eq. 4 and 8, decoding and lifting; noise draws the codes, `codes` replays an earlier sample."""
+        """Draft, decode and lift (Eq. 4 and 8); noise draws the codes, `codes` replays an earlier sample."""
         logits = draft_logits(student, start, condition, self.config.start)
         if codes is None:
             codes = draft_codes(logits.detach(), noise, self.config.start)
@@ -147,11 +149,11 @@ class FixedPointDistillation:
         return Draft(logits, codes, images, self.space(images))
 
     def _fields(self, features: dict[str, Tensor], targets: dict[str, Tensor]) -> dict[str, DriftField]:
-        """Eq. 6-7 for every layer [B, F, D], within each prompt, times the layer's weight in the sum."""
+        """Compute Eq. 6-7 for every layer [B, F, D], within each prompt, times the layer's weight in the sum."""
         drift = self.config.drift
         weights = drift.layer_weights or [1.0] * len(targets)
         if len(weights) != len(targets):
-            raise ConfigError(f"drift.layer_weights={weights} must be one for each of {', '.join(targets)}.")
+            raise ConfigError(f"drift.layer_weights={weights} must hold one weight for each of {', '.join(targets)}.")
         if drift.layers == "mean":
             weights = [weight / sum(weights) for weight in weights]
         fields = {}
@@ -169,27 +171,27 @@ class FixedPointDistillation:
             drift,
             groups=len(student) // per_prompt if per_prompt > 1 else 1,
             memory=memory.features if memory else None,
-            running=self.running.setdefault(layer, Running()),
+            running=self.running.setdefault(layer, RunningMeans()),
         )
         if memory:
             memory.push(student)
         return field
 
     def _pull(self, part: Draft, pulls: dict[str, Tensor], towards_real: Tensor | None, rows: slice) -> Tensor:
-        """A scalar whose gradient is that of L_drift + lambda L_gan for these rows of this rank."""
+        """Return a scalar whose gradient is that of L_drift + lambda L_gan for these rows of this rank."""
         terms = [(part.features[layer] * pull[rows]).sum() for layer, pull in pulls.items()]
         if towards_real is not None:
             terms.append((part.images * towards_real[rows]).sum())
         return torch.stack(terms).sum()
 
     def _adversarial_pull(self, images: Tensor, whole: int) -> Tensor | None:
-        """d lambda L_gan / d images [b, 3, H, W] of this rank, None without L_gan.
+        """Compute d lambda L_gan / d images [b, 3, H, W] of this rank, None without L_gan.
 
         Of all its images together, whatever the micro-batches: the heads' batch norms look at the batch.
         """
         if not self.adversary:
             return None
-        views = parallel.mine(self.adversary.draw(whole, images))
+        views = parallel.own_rows(self.adversary.draw(whole, images))
         return self.adversary.pull(images, views) * (self.config.gan.weight * len(images) / whole)
 
     def _adversarial_step(self, fake: Tensor, clock: Clock) -> dict[str, float]:
@@ -201,6 +203,6 @@ class FixedPointDistillation:
         return stats
 
     def _real_images(self, n: int) -> Tensor:
-        """This rank's n of the real images that one process would draw."""
+        """Return this rank's n of the real images that one process would draw."""
         whole = n * parallel.ranks()
-        return parallel.mine(self.track.real_images(whole, self.streams["adversary"]))
+        return parallel.own_rows(self.track.real_images(whole, self.streams["adversary"]))

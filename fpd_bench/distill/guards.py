@@ -11,18 +11,18 @@ class Guards:
     """Least values. distance: of a pair; scale: of the mean distance, by which distances are divided; unit: of that
     over sqrt(D), by which features are divided; square: of mean V_h^2, whose root is Z_h.
 
-    whole: `square` holds for V_h itself, as published; else for V_h without the factor that a narrow kernel's weights
-    have in common, which Z_h removes: joint weights at h = .02 make V_h^2 as small as 5e-5.
+    of_full_field: `square` holds for V_h itself, as published; else for V_h without the factor that the weights of a
+    narrow kernel have in common, which Z_h removes: joint weights at h = .02 make V_h^2 as small as 5e-5.
     """
 
     distance: float
     scale: float
     unit: float
     square: float
-    whole: bool
+    of_full_field: bool
 
 
 GUARDS = {
-    "tiny": Guards(distance=0.0, scale=1e-12, unit=0.0, square=1e-12, whole=False),
-    "published": Guards(distance=1e-4, scale=1e-3, unit=1e-3, square=1e-8, whole=True),
+    "tiny": Guards(distance=0.0, scale=1e-12, unit=0.0, square=1e-12, of_full_field=False),
+    "published": Guards(distance=1e-4, scale=1e-3, unit=1e-3, square=1e-8, of_full_field=True),
 }

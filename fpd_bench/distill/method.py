@@ -20,7 +20,7 @@ class Method(Protocol):
     """
 
     def backward(self, student: nn.Module, condition: Condition, progress: float) -> dict[str, float]:
-        """Add this step's gradient to the student; returns what is worth logging.
+        """Add this step's gradient to the student; return the numbers to log.
 
         The trainer adds up the gradients of all ranks. condition: B prompts of this rank, samples_per_condition in a
         row for each; progress: share of training done, in [0, 1).
@@ -29,7 +29,7 @@ class Method(Protocol):
         ...
 
     def after_step(self, student: nn.Module, condition: Condition) -> dict[str, float]:
-        """Train the method's own networks after the student's update; returns what is worth logging."""
+        """Train the method's own networks after the student's update; return the numbers to log."""
         ...
 
     @staticmethod
@@ -38,14 +38,14 @@ class Method(Protocol):
         ...
 
     def state_dict(self) -> dict[str, Any]:
-        """All of the method's own state (networks, optimizers), loadable with weights_only=True."""
+        """Return all of the method's own state (networks, optimizers), loadable with weights_only=True."""
         ...
 
     def load_state_dict(self, state: dict[str, Any]) -> None: ...
 
 
 def micro_batches(batch: int, size: int) -> list[slice]:
-    """The rows of a batch in parts of `size` (execution.micro_batch; 0 = all at once): gradient accumulation."""
+    """Cut the rows of a batch into parts of `size` (execution.micro_batch; 0 = all at once): gradient accumulation."""
     size = size or batch
     return [slice(i, min(i + size, batch)) for i in range(0, batch, size)]
 
@@ -65,7 +65,7 @@ class Clock:
 
 @torch.no_grad()
 def draft_statistics(logits: Tensor, codes: Tensor, refined: Tensor, hidden: Tensor) -> dict[str, float]:
-    """Entropy [nats per token], agreement of teacher and draft where re-masked, share of the commonest code."""
+    """Measure entropy [nats per token], agreement of teacher and draft where re-masked, share of the commonest code."""
     log_p = logits.log_softmax(-1)
     commonest = torch.bincount(codes.flatten(), minlength=logits.shape[-1]).max() / codes.numel()
     return {

@@ -26,28 +26,28 @@ class Rows(Protocol):
 
 
 def ranks() -> int:
-    """N."""
+    """Return N, the number of ranks."""
     return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
 
 
 def rank() -> int:
-    """Which one this process is; only rank 0 writes files."""
+    """Return which rank this process is; only rank 0 writes files."""
     return dist.get_rank() if ranks() > 1 else 0
 
 
 def rows(whole: int) -> slice:
-    """This rank's rows of a batch of `whole` samples, a multiple of N."""
+    """Return this rank's rows of a batch of `whole` samples, a multiple of N."""
     size = whole // ranks()
     return slice(rank() * size, (rank() + 1) * size)
 
 
-def mine(whole: Rows) -> Any:
-    """This rank's rows of what was drawn for the whole batch."""
+def own_rows(whole: Rows) -> Any:
+    """Return this rank's rows of what was drawn for the whole batch."""
     return whole if ranks() == 1 else whole[rows(len(whole))]
 
 
 def gather(part: Tensor) -> Tensor:
-    """[b, ...] of every rank, in their order -> [B, ...], the same on all.
+    """Gather the parts: [b, ...] of every rank, in their order -> [B, ...], the same on all.
 
     Differentiable: the gradient of a rank's rows is the sum of what all ranks ask of them.
     """
@@ -57,7 +57,7 @@ def gather(part: Tensor) -> Tensor:
     return whole
 
 
-def _of_all(part: Tensor) -> Tensor:
+def _gather_all(part: Tensor) -> Tensor:
     parts = [torch.empty_like(part, memory_format=torch.contiguous_format) for _ in range(ranks())]
     dist.all_gather(parts, part.contiguous())
     return torch.cat(parts)
@@ -66,7 +66,7 @@ def _of_all(part: Tensor) -> Tensor:
 class _Gather(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, part: Tensor) -> Tensor:
-        return _of_all(part)
+        return _gather_all(part)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Tensor:
@@ -96,7 +96,7 @@ def average(tensors: Iterable[Tensor]) -> None:
 
 
 def mean(row: dict[str, float]) -> dict[str, float]:
-    """The mean over the ranks of every number that is logged; all ranks have the same names."""
+    """Average over the ranks every number that is logged; all ranks have the same names."""
     if ranks() == 1:
         return row
     numbers = torch.tensor([row[name] for name in sorted(row)], dtype=torch.float64)
@@ -106,7 +106,7 @@ def mean(row: dict[str, float]) -> dict[str, float]:
 
 
 def total(count: int) -> int:
-    """The sum over the ranks of a number of things."""
+    """Sum a count over the ranks."""
     if ranks() == 1:
         return count
     number = torch.tensor(count)
@@ -114,13 +114,13 @@ def total(count: int) -> int:
     return int(number)
 
 
-def everywhere(holds: bool) -> bool:
-    """Whether it holds on every rank: what one of them cannot go on from must end all of them together."""
+def holds_everywhere(holds: bool) -> bool:
+    """Say whether a condition holds on every rank: where one rank cannot go on, all must end together."""
     return ranks() == 1 or total(int(holds)) == ranks()
 
 
-def agreed(value: T) -> T:
-    """Rank 0's value, on all ranks: a decision, an order, or a state of nested dicts and lists with CPU tensors.
+def from_rank_0(value: T) -> T:
+    """Give rank 0's value to all ranks: a decision, an order, or a state of nested dicts and lists with CPU tensors.
 
     Tensors travel one by one, so that a checkpoint of many gigabytes is never in memory twice.
     """

@@ -24,11 +24,13 @@ class Space(Protocol):
 
     @classmethod
     def build(cls, drift: DriftConfig, track: Track) -> "Space":
-        """Raises ConfigError for options that this space cannot honour."""
+        """Build the space from the drift options and the track. Raises ConfigError for options that it cannot
+        honour.
+        """
         ...
 
     def __call__(self, images: Tensor) -> dict[str, Tensor]:
-        """[B, 3, H, W] in [0, 1] -> {set name: [B, F, D]}."""
+        """Lift images: [B, 3, H, W] in [0, 1] -> {set name: [B, F, D]}."""
         ...
 
 
@@ -48,21 +50,23 @@ class FeatureSpace:
 
     @classmethod
     def build(cls, drift: DriftConfig, track: Track) -> "FeatureSpace":
-        """Raises ConfigError for a negative grid and for what the backbone does not have; as open_backbone."""
+        """Build the space on the chosen backbone. Raises ConfigError for a negative grid and for what the backbone
+        does not have, and as open_backbone.
+        """
         _check_grid(drift.grid)
         backbone = track.backbone
         if drift.backbone:
             backbone = open_backbone(drift.backbone).to(track.tokenizer.codebook.device)
         if not isinstance(backbone, FeatureBackbone):
             raise ConfigError(f"Track '{track.name}' has no feature backbone. Use drift.space=pixel drift.blocks=[].")
-        return cls.on(backbone, drift)
+        return cls.on_backbone(backbone, drift)
 
     @classmethod
-    def on(cls, backbone: FeatureBackbone, drift: DriftConfig) -> "FeatureSpace":
-        """Of this backbone. Raises ConfigError for what it does not have."""
+    def on_backbone(cls, backbone: FeatureBackbone, drift: DriftConfig) -> "FeatureSpace":
+        """Build the space on this backbone. Raises ConfigError for what it does not have."""
         if drift.cls != "none" and not backbone.has_class:
             raise ConfigError(f"Backbone '{backbone.name}' has no class token. Use drift.cls=none.")
-        return cls(backbone.select(drift.blocks).looking(drift.resize, drift.last_norm), drift.grid, drift.cls)
+        return cls(backbone.select(drift.blocks).with_input(drift.resize, drift.last_norm), drift.grid, drift.cls)
 
     def __call__(self, images: Tensor) -> dict[str, Tensor]:
         if self.class_token == "none":
@@ -74,7 +78,9 @@ class FeatureSpace:
         return found
 
     def _pool(self, features: Tensor) -> Tensor:
-        """[B, C, h, w] -> [B, F, C]. Raises ConfigError if the grid cuts a map into unequal patches."""
+        """Pool a map over its patches: [B, C, h, w] -> [B, F, C]. Raises ConfigError if the grid cuts a map into
+        unequal patches.
+        """
         height, width = features.shape[-2:]
         size = (min(max(self.grid, 1), height), min(max(self.grid, 1), width))
         if height % size[0] or width % size[1]:
@@ -91,12 +97,12 @@ class PixelSpace:
 
     @classmethod
     def build(cls, drift: DriftConfig, track: Track) -> "PixelSpace":
-        """Raises ConfigError for a negative grid. Blocks are of backbones; pixels have none."""
+        """Build the space from drift.grid; pixels have no blocks. Raises ConfigError for a negative grid."""
         _check_grid(drift.grid)
         return cls(drift.grid)
 
     def __call__(self, images: Tensor) -> dict[str, Tensor]:
-        """Raises ConfigError if the grid does not divide the image."""
+        """Cut images into patches. Raises ConfigError if the grid does not divide the image."""
         cells = max(self.grid, 1)
         height, width = images.shape[-2:]
         if height % cells or width % cells:

@@ -19,7 +19,7 @@ _KNOWN: WeakKeyDictionary[Track, dict[str, Tensor]] = WeakKeyDictionary()
 
 
 def code_law(track: Track, kind: str) -> Tensor | None:
-    """Probabilities [K], float64 on the CPU, of the visible codes of z_init; None for uniform ones.
+    """Estimate the probabilities [K], float64 on the CPU, of the visible codes of z_init; None for uniform ones.
 
     unigram: how often the tokenizer gives each code to the track's real images. teacher: the teacher's own mean over
     prompts and places when all tokens are masked, which needs no data. background: uniform over the codes that

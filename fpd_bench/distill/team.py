@@ -22,7 +22,7 @@ from fpd_bench import registry
 from fpd_bench.bench import Track
 from fpd_bench.config.schema import RunConfig
 from fpd_bench.distill import parallel
-from fpd_bench.distill.trainer import Silent, train
+from fpd_bench.distill.trainer import SilentRecorder, train
 from fpd_bench.errors import ConfigError, Diverged, Interrupted, RankDied
 from fpd_bench.models import devices
 
@@ -32,22 +32,22 @@ DEATH_SECONDS = 5  # until it is clear that a connection was lost because a foll
 OURS = ("LOCAL_RANK", "NODE_RANK", "MASTER_ADDR", "MASTER_PORT")  # variables of the processes started here
 
 
-def launched() -> int:
-    """How many processes torchrun or srun has started for this work; 1 without them."""
+def launched_processes() -> int:
+    """Return how many processes torchrun or srun has started for this work; 1 without them."""
     if "TORCHELASTIC_RUN_ID" in os.environ:
         return int(os.environ["WORLD_SIZE"])
     return int(os.environ.get("SLURM_STEP_NUM_TASKS", "1"))
 
 
 @contextmanager
-def assembled(config: RunConfig) -> Iterator[None]:
-    """All ranks train `config` while rank 0 does so in the block. Raises RankDied if one of them is lost."""
+def assembled_team(config: RunConfig) -> Iterator[None]:
+    """Make all ranks train `config` while rank 0 does so in the block. Raises RankDied if one of them is lost."""
     if parallel.ranks() > 1:  # launched, joined and waiting
-        parallel.agreed(config)
+        parallel.from_rank_0(config)
         yield
     elif config.execution.processes > 1:
-        with _started(config.execution.processes, config.execution.device):
-            parallel.agreed(config)
+        with _followers(config.execution.processes, config.execution.device):
+            parallel.from_rank_0(config)
             yield
     else:
         yield
@@ -71,7 +71,7 @@ def join(device: str, processes: int) -> None:
     if "TORCHELASTIC_RUN_ID" in os.environ:
         place, here = TorchElasticEnvironment(), int(os.environ["LOCAL_WORLD_SIZE"])
         nodes = processes // here
-    elif launched() > 1:
+    elif launched_processes() > 1:
         try:
             place, nodes = SLURMEnvironment(auto_requeue=False), int(os.environ["SLURM_STEP_NUM_NODES"])
         except RuntimeError as error:  # srun --ntasks
@@ -82,42 +82,42 @@ def join(device: str, processes: int) -> None:
 
 
 def follow(device: str) -> None:
-    """Train what rank 0 says, until it dismisses us."""
+    """Train what rank 0 says, until it dismisses this process."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR2):
         signal.signal(number, signal.SIG_IGN)
     tracks: dict[tuple[str, str], Track] = {}
-    while (config := _order()) is not None:
+    while (config := _next_config()) is not None:
         torch.set_num_threads(config.execution.threads)
         torch.manual_seed(config.seed)
         key = (config.track.name, config.track.preset)
         if key not in tracks:
             track = registry.tracks.get(config.track.name)(config.track.preset)
-            tracks[key] = track if device == "cpu" else track.to(devices.require(device))
+            tracks[key] = track if device == "cpu" else track.to(devices.open_device(device))
         with contextlib.suppress(Interrupted, Diverged):  # all ranks raise them together
-            train(config, tracks[key], Silent())
+            train(config, tracks[key], SilentRecorder())
     dist.destroy_process_group()
 
 
-def _order() -> RunConfig | None:
-    return parallel.agreed(None)
+def _next_config() -> RunConfig | None:
+    return parallel.from_rank_0(None)
 
 
 def dismiss() -> None:
     """Let the followers end."""
     if parallel.ranks() > 1:
         with contextlib.suppress(RuntimeError):  # they are gone already
-            parallel.agreed(None)
+            parallel.from_rank_0(None)
         dist.destroy_process_group()
 
 
-def own_device(device: str, local_rank: int) -> str:
-    """The device of a rank: GPUs are dealt out in order."""
+def device_of_rank(device: str, local_rank: int) -> str:
+    """Return the device of a rank: GPUs are dealt out in order."""
     return f"cuda:{local_rank}" if device == "cuda" else device
 
 
 @contextmanager
-def _started(processes: int, device: str) -> Iterator[None]:
-    """Followers of this process for as long as the block runs; killed if it ends with an error."""
+def _followers(processes: int, device: str) -> Iterator[None]:
+    """Start the followers of this process for as long as the block runs; kill them if it ends with an error."""
     before = {name: os.environ.get(name) for name in OURS}
     ours = {"NODE_RANK": "0", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(_free_port())}
     command = [sys.executable, "-m", __name__, str(processes), device]
@@ -150,7 +150,9 @@ def _started(processes: int, device: str) -> Iterator[None]:
 
 
 def _first_dead(followers: list[subprocess.Popen[bytes]]) -> str:
-    """'rank 1 of 2 ended with signal 9', once its death is known here; '' if all are alive."""
+    """Name the first follower that has died: 'rank 1 of 2 ended with signal 9', once its death is known here; '' if
+    all are alive.
+    """
     end = time.monotonic() + DEATH_SECONDS
     while time.monotonic() < end:
         for rank, follower in enumerate(followers, start=1):
@@ -169,10 +171,10 @@ def _free_port() -> int:
 
 
 def main() -> None:
-    """A follower, started by `_started` as: python -m fpd_bench.distill.team PROCESSES DEVICE."""
+    """Run a follower, started by `_followers` as: python -m fpd_bench.distill.team PROCESSES DEVICE."""
     processes, device = int(sys.argv[1]), sys.argv[2]
     join(device, processes)
-    follow(own_device(device, int(os.environ["LOCAL_RANK"])))
+    follow(device_of_rank(device, int(os.environ["LOCAL_RANK"])))
 
 
 if __name__ == "__main__":

@@ -38,7 +38,7 @@ class Recorder(Protocol):
     def should_stop(self) -> bool: ...
 
 
-class Silent:
+class SilentRecorder:
     """The recorder of a rank that writes nothing and decides nothing."""
 
     def log(self, row: dict[str, Any]) -> None: ...
@@ -54,7 +54,9 @@ class Silent:
 
 
 def learning_rate(optim: OptimConfig, step: int) -> float:
-    """Linear warm-up, then constant, or cosine down to a twentieth at the last step."""
+    """Return the learning rate of a step: linear warm-up, then constant, or cosine down to a twentieth at the last
+    step.
+    """
     warm = min(1.0, (step + 1) / optim.warmup) if optim.warmup else 1.0
     if optim.schedule == "constant":
         return optim.lr * warm
@@ -78,14 +80,14 @@ class Training:
         )
 
     def advance(self) -> dict[str, float]:
-        """One step; returns the row to log. Raises Diverged before a bad gradient reaches the weights, and if the
+        """Train one step; return the row to log. Raises Diverged before a bad gradient reaches the weights, and if the
         optimizer made them NaN or infinite all the same: nothing would notice that after the last step."""
         optim, began = self.config.optim, time.perf_counter()
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(optim, self.step)
         per_prompt = self.config.optim.samples_per_condition
         prompts = self.track.draw_conditions(optim.batch // per_prompt, self.streams["conditions"])
-        condition = parallel.mine(prompts.repeat(per_prompt))
+        condition = parallel.own_rows(prompts.repeat(per_prompt))
         self.optimizer.zero_grad(set_to_none=True)
         with self._computing():
             row = self.method.backward(self.student, condition, self.step / optim.steps)
@@ -122,7 +124,9 @@ class Training:
 
     @torch.no_grad()
     def picture(self) -> Tensor:
-        """One-step samples [2 PICTURES, 3, H, W] of the averaged student; the same prompts and noise at every step."""
+        """Draw one-step samples [2 PICTURES, 3, H, W] of the averaged student; the same prompts and noise at every
+        step.
+        """
         noise = torch.Generator().manual_seed(seed_of("picture", self.config.seed))
         condition = self.track.suite("validation").condition
         spread = torch.linspace(0, len(condition) - 1, PICTURES).long()
@@ -144,7 +148,7 @@ class Training:
 
 
 def _check_ranks(config: RunConfig) -> None:
-    """Raises ConfigError if the batch cannot be shared among this team's processes."""
+    """Check that this team's processes can share the batch. Raises ConfigError."""
     if config.optim.batch % parallel.ranks():
         raise ConfigError(f"optim.batch={config.optim.batch} cannot be shared equally by {parallel.ranks()} processes.")
     if parallel.ranks() > 1 and not methods.declaration(config.method).data_parallel:
@@ -154,12 +158,12 @@ def _check_ranks(config: RunConfig) -> None:
 def train(config: RunConfig, track: Track, recorder: Recorder) -> dict[str, Tensor]:
     """Train to config.optim.steps, from the last good checkpoint if there is one.
 
-    Every rank of a team calls it; all but rank 0 with a Silent recorder.
+    Every rank of a team calls it; all but rank 0 with a SilentRecorder.
     Returns the averaged weights by name and the last raw ones under `raw.`. Raises Diverged and Interrupted.
     """
     training, execution, steps = Training(config, track), config.execution, config.optim.steps
     pictures = execution.grid_every if parallel.rank() == 0 else 0
-    state = parallel.agreed(recorder.load())
+    state = parallel.from_rank_0(recorder.load())
     if state is not None:
         training.load_state_dict(state)
     elif pictures:
@@ -172,7 +176,7 @@ def train(config: RunConfig, track: Track, recorder: Recorder) -> dict[str, Tens
             recorder.log(row | {"memory_gb": round(peak_memory_gb(track.tokenizer.codebook.device), 3)})
         if pictures and (step % pictures == 0 or last):
             recorder.picture(step, training.picture())
-        stop = parallel.agreed(recorder.should_stop())
+        stop = parallel.from_rank_0(recorder.should_stop())
         if stop or last or (execution.checkpoint_every and step % execution.checkpoint_every == 0):
             recorder.save(step, training.state_dict())
         if stop and not last:

@@ -1,4 +1,4 @@
-"""What a step of a method computes, told from what each network of the run costs: `Method.cost` gives a Work.
+"""What a step of a method computes, counted from what each network of the run costs: `Method.cost` gives a Work.
 
 Letters: L tokens, K codes.
 """
@@ -55,16 +55,16 @@ class Work:
 
 
 def draft_calls(config: RunConfig) -> int:
-    """How often a step drafts for its gradient: once more where that is accumulated over micro-batches."""
+    """Return how often a step drafts for its gradient: once more where that is accumulated over micro-batches."""
     micro = config.execution.micro_batch
     return 2 if micro and micro < config.optim.batch // config.execution.processes else 1
 
 
 def teacher_calls(config: RunConfig) -> int:
-    """How often a repair asks the teacher: with guidance, without the condition as well."""
+    """Return how often a repair asks the teacher: with guidance, without the condition as well."""
     return 2 if config.refine.guidance else 1
 
 
 def repair_sampling(config: RunConfig) -> str:
-    """How the teacher's codes are drawn."""
+    """Return how the teacher's codes are drawn."""
     return config.refine.sampling if config.refine.temperature else "argmax"

@@ -15,5 +15,7 @@ class Generator(Protocol):
     assets: dict[str, str]  # what the images depend on -> hash or revision, recorded in every run
 
     def images(self, suite: Suite, replicates: int, begin: int = 0) -> Iterator[Images]:
-        """uint8 [H, W, 3] of every item and replicate, item by item, all of one size; the first `begin` left out."""
+        """Give uint8 [H, W, 3] of every item and replicate, item by item, all of one size; the first `begin` left
+        out.
+        """
         ...

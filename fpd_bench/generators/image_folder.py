@@ -32,7 +32,7 @@ class FolderGenerator:
 
     @cached_property
     def assets(self) -> dict[str, str]:
-        """One hash over names and contents of all images."""
+        """Return one hash over names and contents of all images."""
         whole = hashlib.sha256()
         for path in files_below(self.root, IMAGES):
             whole.update(f"{path.relative_to(self.root).as_posix()}\n".encode())
@@ -40,7 +40,9 @@ class FolderGenerator:
         return {"folder/images": whole.hexdigest()}
 
     def images(self, suite: Suite, replicates: int, begin: int = 0) -> Iterator[Images]:
-        """Raises ConfigError if the folder does not hold the suite's images, `replicates` each, or if sizes differ."""
+        """Read the suite's images, `replicates` each. Raises ConfigError if the folder does not hold them, or if
+        sizes differ.
+        """
         files = self._files(suite, replicates)
         expected: tuple[int, ...] | None = None
         for path in [files[0], *files[begin:]]:  # all are compared with the first, also when a run goes on
@@ -66,12 +68,14 @@ class FolderGenerator:
         return files
 
     def _by_prompt(self, suite: Suite, replicates: int, folders: Sequence[Path]) -> list[Path]:
-        """Files in the suite's order. Raises ConfigError naming what is missing."""
+        """List the files in the suite's order. Raises ConfigError naming what is missing."""
         found: dict[str, Path] = {}
         for folder in folders:
-            prompt = _prompt(folder / "metadata.jsonl")
+            prompt = _read_prompt(folder / "metadata.jsonl")
             if prompt in found:
-                raise ConfigError(f"'{found[prompt]}' and '{folder}' are both of the prompt '{prompt}'. Remove one.")
+                raise ConfigError(
+                    f"'{found[prompt]}' and '{folder}' both hold images of the prompt '{prompt}'. Remove one."
+                )
             found[prompt] = folder
         files: list[Path] = []
         for item in suite.items:
@@ -79,42 +83,46 @@ class FolderGenerator:
             if len(images) < replicates:
                 raise ConfigError(
                     f"'{self.root}' has {len(images)} images of '{item.prompt}', suite '{suite.name}' needs "
-                    f"{replicates} (evaluation.images_per_prompt). Make the rest, or ask for fewer."
+                    f"{replicates} (evaluation.images_per_prompt). Add the missing images, or set a smaller number."
                 )
             files += images[:replicates]
         return files
 
 
 def _files(folder: Path) -> list[Path]:
-    """All images but the sheet that GenEval's generator may put beside them."""
+    """List all images but the sheet that GenEval's generator may put beside them."""
     return [path for path in files_below(folder, IMAGES, deep=False) if path.stem != "grid"]
 
 
 def _by_number(folder: Path) -> list[Path]:
-    """GenEval's 00000.png, 00001.png, ..., however many digits they have."""
+    """List GenEval's 00000.png, 00001.png, ..., however many digits they have."""
     return sorted(_files(folder), key=lambda path: (int(path.stem) if path.stem.isdecimal() else -1, path.name))
 
 
 def _by_name(folder: Path) -> list[Path]:
-    """Raises ConfigError where the order of the names is not the order of the numbers in them."""
+    """List the images by name. Raises ConfigError where the order of the names is not the order of the numbers in
+    them.
+    """
     files = _files(folder)
-    natural = sorted(files, key=lambda path: _parts(path.name))
+    natural = sorted(files, key=lambda path: _by_value(path.name))
     if files != natural:
         wrong = next(n for n, pair in enumerate(zip(files, natural, strict=True)) if pair[0] != pair[1])
         raise ConfigError(
             f"'{folder}' is read by name, and by name '{files[wrong].name}' comes before '{natural[wrong].name}': the "
-            "images would go to other prompts. Give all numbers the same number of digits, such as 00002.png."
+            "images would go to the wrong prompts. Give all numbers the same number of digits, such as 00002.png."
         )
     return files
 
 
-def _parts(name: str) -> list[tuple[int, str]]:
-    """'a10.png' -> [(-1, 'a'), (10, ''), (-1, '.png')], which sorts numbers by value."""
+def _by_value(name: str) -> list[tuple[int, str]]:
+    """Split a name into texts and numbers: 'a10.png' -> [(-1, 'a'), (10, ''), (-1, '.png')], which sorts numbers by
+    value.
+    """
     found = re.findall(r"[0-9]+|[^0-9]+", name)
     return [(int(part), "") if part[0] in "0123456789" else (-1, part) for part in found]
 
 
-def _prompt(path: Path) -> str:
+def _read_prompt(path: Path) -> str:
     row = read_json(path)
     if not isinstance(row.get("prompt"), str):
         raise AssetError(f"'{path}' must hold one JSON object with a prompt, a text; it has {row.get('prompt')!r:.60}.")

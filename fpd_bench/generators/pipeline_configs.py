@@ -1,7 +1,7 @@
 """The published pipelines of Table 1, as far as their cost goes: the `config.json` values that decide size and work.
 
 From the repositories' own files, and from CompVis/stable-diffusion, configs/latent-diffusion/txt2img-1p4B-eval.yaml
-(LDM); what is not said here is the default of the class. tests/generators/test_drawing.py holds the sizes against the
+(LDM); what is not said here is the default of the class. tests/costs/test_pipeline_cost.py holds the sizes against the
 published parameter counts. `attention_head_dim` of a UNet is the number of its heads, a slip of the format.
 """
 
@@ -13,7 +13,7 @@ TOKENS = 77  # of every text encoder below
 
 
 def _unet(**sizes: Any) -> Part:
-    """The UNet that all four families vary."""
+    """Describe the UNet that all four families vary."""
     common = {
         "block_out_channels": [320, 640, 1280, 1280],
         "down_block_types": [*["CrossAttnDownBlock2D"] * 3, "DownBlock2D"],
@@ -25,7 +25,7 @@ def _unet(**sizes: Any) -> Part:
 
 
 def _vae(side: int, **more: Any) -> Part:
-    """side: of the image in px."""
+    """Describe the VAE. side: of the image in px."""
     blocks = {"down_block_types": ["DownEncoderBlock2D"] * 4, "up_block_types": ["UpDecoderBlock2D"] * 4}
     sizes = {"block_out_channels": [128, 256, 512, 512], "layers_per_block": 2, "latent_channels": 4}
     return Part("diffusers", "AutoencoderKL", blocks | sizes | {"sample_size": side, "force_upcast": False} | more)
@@ -51,7 +51,9 @@ def _stable_diffusion(unet: Part, side: int, text: Part, scheduler: Part) -> Lay
 
 
 def _sdxl(latent: int, scheduler: Part) -> Layout:
-    """latent: side of the latents; its VAE overflows in float16 and says so, whereupon diffusers runs it in float32."""
+    """Describe an SDXL pipeline. latent: side of the latents; its VAE overflows in float16 and says so, whereupon
+    diffusers runs it in float32.
+    """
     unet = _unet(
         sample_size=latent,
         block_out_channels=[320, 640, 1280],

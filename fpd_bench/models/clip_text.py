@@ -83,7 +83,7 @@ class ClipText(nn.Module):
         self.text_projection = nn.Parameter(torch.randn(shape.width, shape.projection) * shape.width**-0.5)
 
     def forward(self, ids: Tensor) -> TextStates:
-        """ids [B, T], padded after the end-of-text token, which must be the largest id of its row."""
+        """Encode ids [B, T], padded after the end-of-text token, which must be the largest id of its row."""
         x = self.token_embedding(ids) + self.positional_embedding
         causal = torch.full((ids.shape[1], ids.shape[1]), float("-inf"), device=x.device, dtype=x.dtype).triu(1)
         *first, final = self.transformer.resblocks

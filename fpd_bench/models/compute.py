@@ -1,5 +1,5 @@
 """How networks compute: in bf16, with activations computed anew instead of kept, compiled. The trainer says so with
-`computing`; networks obey where they begin (`network`) and block by block (`through`).
+`computing`; networks obey where they begin (`network_entry`) and block by block (`run_block`).
 
 Whatever the precision, what a network gives is float32: losses, samples and the drift between networks never see bf16.
 """
@@ -20,18 +20,19 @@ T = TypeVar("T")
 
 
 @dataclass
-class _Ways:
+class _Settings:
     precision: str = "fp32"  # fp32 | bf16
     recompute: bool = False
     compiled: bool = False
 
 
-_now = _Ways()  # a plain object: torch.compile guards on it, which it cannot on a ContextVar
+_now = _Settings()  # a plain object: torch.compile guards on it, which it cannot on a ContextVar
 
 
 @contextmanager
 def computing(precision: str = "fp32", recompute: bool = False, compiled: bool = False) -> Iterator[None]:
-    """For as long as the block runs. precision: fp32 | bf16 (autocast: weights and sums stay float32).
+    """Choose how networks compute while the block runs. precision: fp32 | bf16 (autocast: weights and sums stay
+    float32).
 
     recompute: keep only what goes into each block, and compute its inside once more for the gradient. The backward
     pass belongs inside the block, too.
@@ -44,8 +45,8 @@ def computing(precision: str = "fp32", recompute: bool = False, compiled: bool =
         vars(_now).update(before)
 
 
-def network(call: Callable[P, T]) -> Callable[P, T]:
-    """Decorates the entry of a network, a method whose first argument is a tensor: it computes as `computing` says."""
+def network_entry(call: Callable[P, T]) -> Callable[P, T]:
+    """Decorate the entry of a network, a method whose first argument is a tensor: it computes as `computing` says."""
 
     @functools.wraps(call)
     def entry(*args: P.args, **kwargs: P.kwargs) -> T:
@@ -61,15 +62,15 @@ def network(call: Callable[P, T]) -> Callable[P, T]:
     return entry
 
 
-def through(block: Callable[..., Any], *inputs: Tensor) -> Any:
-    """block(*inputs), one of the equal parts of a network; what it keeps for the gradient is up to `computing`."""
+def run_block(block: Callable[..., Any], *inputs: Tensor) -> Any:
+    """Call block(*inputs), one of the equal parts of a network; what it keeps for the gradient is up to `computing`."""
     if _now.recompute and torch.is_grad_enabled():
         return checkpoint(block, *inputs, use_reentrant=False)
     return block(*inputs)
 
 
-def recomputing() -> bool:
-    """For networks of other packages that have a switch of their own."""
+def is_recomputing() -> bool:
+    """Say whether activations are computed anew, for networks of other packages that have a switch of their own."""
     return _now.recompute
 
 

@@ -17,15 +17,15 @@ class Condition:
         return len(self.texts)
 
     def __getitem__(self, index: slice | list[int] | Tensor) -> "Condition":
-        """The sub-batch at `index` (slice, list or 1-D integer tensor)."""
+        """Return the sub-batch at `index` (slice, list or 1-D integer tensor)."""
         rows = torch.arange(len(self))[index]
         tensors = {name: tensor[rows.to(tensor.device)] for name, tensor in self.tensors.items()}
         return Condition(tuple(self.texts[i] for i in rows.tolist()), tensors)
 
     def to(self, device: torch.device | str) -> "Condition":
-        """The same, with its tensors on `device`."""
+        """Return the same conditions with their tensors on `device`."""
         return Condition(self.texts, {name: tensor.to(device) for name, tensor in self.tensors.items()})
 
     def repeat(self, n: int) -> "Condition":
-        """Each condition n times in a row: c0 c0 c1 c1 ..."""
+        """Repeat each condition n times in a row: c0 c0 c1 c1 ..."""
         return self[torch.arange(len(self)).repeat_interleave(n)]

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fpd_bench.models.compute import network, through
+from fpd_bench.models.compute import network_entry, run_block
 
 GROUPS = 8
 
@@ -30,7 +30,9 @@ class VqShape:
 
     @property
     def grid(self) -> int:
-        """Codes along a side: the first level is at half of the pixels, each next one at half of that."""
+        """Return the number of codes along a side: the first level is at half of the pixels, each next one at half
+        of that.
+        """
         return self.pixels >> len(self.widths)
 
 
@@ -47,7 +49,7 @@ class Residual(nn.Module):
 
 
 def encoder_of(shape: VqShape) -> nn.Sequential:
-    """[B, C, H, W] -> [B, d, grid, grid]."""
+    """Build the encoder [B, C, H, W] -> [B, d, grid, grid]."""
     layers: list[nn.Module] = [nn.PixelUnshuffle(2), nn.Conv2d(4 * shape.channels, shape.widths[0], 3, padding=1)]
     for level, width in enumerate(shape.widths):
         if level:
@@ -57,7 +59,7 @@ def encoder_of(shape: VqShape) -> nn.Sequential:
 
 
 def decoder_of(shape: VqShape) -> nn.Sequential:
-    """[B, d, grid, grid] -> [B, C, H, W]."""
+    """Build the decoder [B, d, grid, grid] -> [B, C, H, W]."""
     widths = shape.widths[::-1]
     layers: list[nn.Module] = [nn.Conv2d(shape.dim, widths[0], 3, padding=1)]
     for level, width in enumerate(widths):
@@ -79,19 +81,21 @@ class ConvVq(nn.Module):
         self.encoder, self.decoder = encoder_of(shape), decoder_of(shape)
         self.register_buffer("codebook", torch.randn(shape.codes, shape.dim))
 
-    @network
+    @network_entry
     def features(self, images: Tensor) -> Tensor:
-        """[B, C, H, W] in [0, 1] -> what is quantised, [B, L, d], row by row of the grid."""
-        found: Tensor = through(self.encoder, images)
+        """Encode images: [B, C, H, W] in [0, 1] -> what is quantised, [B, L, d], row by row of the grid."""
+        found: Tensor = run_block(self.encoder, images)
         return found.flatten(2).mT
 
     def nearest(self, features: Tensor) -> Tensor:
-        """[B, L, d] -> codes [B, L]."""
+        """Find the nearest codebook rows: [B, L, d] -> codes [B, L]."""
         return torch.cdist(features.flatten(0, 1), self.codebook).argmin(-1).view(features.shape[:-1])
 
-    @network
+    @network_entry
     def decode(self, embeddings: Tensor) -> Tensor:
-        """[B, L, d], rows of the codebook or mixtures of them -> images [B, C, H, W], about [0, 1], not clamped."""
+        """Decode embeddings: [B, L, d], rows of the codebook or mixtures of them -> images [B, C, H, W], about [0,
+        1], not clamped.
+        """
         grid = embeddings.mT.unflatten(-1, (self.shape.grid, self.shape.grid))
-        images: Tensor = through(self.decoder, grid.contiguous())
+        images: Tensor = run_block(self.decoder, grid.contiguous())
         return images

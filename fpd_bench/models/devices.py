@@ -1,4 +1,4 @@
-"""Which devices this machine has, told before anything is put on one."""
+"""Which devices this machine has, checked before anything is put on one."""
 
 import resource
 import sys
@@ -8,15 +8,15 @@ import torch
 from fpd_bench.errors import ConfigError
 
 
-def available() -> list[str]:
-    """'cpu', and every accelerator that torch can use here: 'cuda:0', 'cuda:1', 'mps'."""
+def available_devices() -> list[str]:
+    """List 'cpu', and every accelerator that torch can use here: 'cuda:0', 'cuda:1', 'mps'."""
     cuda = [f"cuda:{i}" for i in range(torch.cuda.device_count())] if torch.cuda.is_available() else []
     return ["cpu", *cuda, *(["mps"] if torch.backends.mps.is_available() else [])]
 
 
-def require(device: str) -> torch.device:
-    """The device by its name in execution.device; 'cuda' is cuda:0. Raises ConfigError if it is not here."""
-    wanted, here = "cuda:0" if device == "cuda" else device, available()
+def open_device(device: str) -> torch.device:
+    """Open the device of this name (execution.device); 'cuda' is cuda:0. Raises ConfigError if it is not here."""
+    wanted, here = "cuda:0" if device == "cuda" else device, available_devices()
     if wanted not in here:
         kind = device.partition(":")[0]
         has = "none" if not any(name.startswith(kind) for name in here) else "no such one"
@@ -25,7 +25,9 @@ def require(device: str) -> torch.device:
 
 
 def peak_memory_gb(device: torch.device) -> float:
-    """The most memory this process has held so far, GB (10^9 bytes): on a CUDA device its tensors, else the process."""
+    """Return the most memory this process has held so far, GB (10^9 bytes): on a CUDA device its tensors, else the
+    process.
+    """
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 1e9
     unit = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss, in bytes

@@ -24,7 +24,7 @@ class LightDiscriminator(nn.Module):
 
     def __init__(self, backbone: FeatureBackbone, blocks: Sequence[int] | None = None, width: int = 64, seed: int = 0):
         super().__init__()
-        self.backbone = backbone.select(_judged(backbone) if blocks is None else blocks)
+        self.backbone = backbone.select(_judged_blocks(backbone) if blocks is None else blocks)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self.projections = nn.ModuleDict()
@@ -33,33 +33,35 @@ class LightDiscriminator(nn.Module):
                 projection = nn.Conv2d(self.backbone.channels[block], width, 1, bias=False)
                 nn.init.kaiming_normal_(projection.weight, nonlinearity="linear")
                 self.projections[str(block)] = projection.requires_grad_(False)
-                self.heads[str(block)] = _head(width, halve=self.backbone.strides[block] <= 8)
+                self.heads[str(block)] = _make_head(width, halve=self.backbone.strides[block] <= 8)
 
     def forward(self, images: Tensor, augment: Callable[[Tensor], Tensor] | None = None) -> list[Tensor]:
-        """[B, 3, H, W] in [0, 1] -> one map of logits [B, 1, h, w] per block, shallow first; > 0 means real."""
+        """Judge images: [B, 3, H, W] in [0, 1] -> one map of logits [B, 1, h, w] per block, shallow first; > 0
+        means real.
+        """
         features = self.backbone(images if augment is None else augment(images))
         return [self.heads[str(b)](self.projections[str(b)](features[b])) for b in self.backbone.blocks]
 
     @property
     def networks(self) -> int:
-        """How many feature networks look at an image, each after an augmentation of its own."""
+        """Return how many feature networks look at an image, each after an augmentation of its own."""
         return 1
 
     def trained(self) -> Iterator[nn.Parameter]:
-        """The parameters that are trained: the heads'."""
+        """Give the parameters that are trained: the heads'."""
         return self.heads.parameters()
 
 
-def _judged(backbone: FeatureBackbone) -> Sequence[int]:
-    """Maps of several scales, or of several depths where all have the same scale."""
+def _judged_blocks(backbone: FeatureBackbone) -> Sequence[int]:
+    """Choose maps of several scales, or of several depths where all have the same scale."""
     valid = backbone.valid_blocks
     if len(set(backbone.strides.values())) > 1:
         return valid[1:4]
     return sorted({max(0, round(len(valid) * part / 4) - 1) for part in (1, 2, 3, 4)})
 
 
-def _head(width: int, halve: bool) -> nn.Module:
-    """Two spectral-norm convolutions; `halve` halves large maps first."""
+def _make_head(width: int, halve: bool) -> nn.Module:
+    """Build a head of two spectral-norm convolutions; `halve` halves large maps first."""
     size, stride = (4, 2) if halve else (3, 1)
     return nn.Sequential(
         spectral_norm(nn.Conv2d(width, width, size, stride, padding=1)),

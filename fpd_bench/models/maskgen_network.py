@@ -14,8 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fpd_bench.models.compute import network, through
-from fpd_bench.models.perturbation import Perturbation, perturbed
+from fpd_bench.models.compute import network_entry, run_block
+from fpd_bench.models.perturbation import Perturbation, perturb
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,9 @@ class MaskGenShape:
 
 
 def sinusoid(values: Tensor, width: int, max_period: float = 1000.0) -> Tensor:
-    """[B] -> [B, width]: sines, then cosines, of width / 2 frequencies from 1 down to about 1 / max_period."""
+    """Embed numbers: [B] -> [B, width]: sines, then cosines, of width / 2 frequencies from 1 down to about 1 /
+    max_period.
+    """
     half = width // 2
     places = torch.arange(half, dtype=torch.float32, device=values.device)
     angles = values.float()[:, None] * torch.exp(-math.log(max_period) * places / half)
@@ -53,7 +55,7 @@ class Modulation(nn.Module):
 
 
 def modulate(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
-    """norm(x) (1 + scale) + shift."""
+    """Compute norm(x) (1 + scale) + shift."""
     return F.layer_norm(x, x.shape[-1:], eps=1e-6) * (1 + scale) + shift
 
 
@@ -150,25 +152,25 @@ class MaskGen(nn.Module):
         self.lm_head.weight = self.embeddings.weight
 
     def embed(self, tokens: Tensor) -> Tensor:
-        """Ids [B, L], or weights over codes and mask [B, L, K + 1] -> embeddings [B, L, W]."""
+        """Embed ids [B, L], or weights over codes and mask [B, L, K + 1] -> embeddings [B, L, W]."""
         if tokens.is_floating_point():
             return tokens @ self.embeddings.weight[: self.shape.codes + 1]
         return self.embeddings(tokens)
 
-    @network
+    @network_entry
     def forward(
         self, tokens: Tensor, text: Tensor, pooled: Tensor, score: Tensor, perturbation: Perturbation | None = None
     ) -> Tensor:
-        """-> logits [B, L, K], without a mask class.
+        """Compute logits [B, L, K], without a mask class.
 
         tokens: see `embed`. text [B, T, text_width]: `TextStates.penultimate`. pooled [B, 1, text_width]:
         `TextStates.pooled`. score [B]: aesthetic score, about 4..7; the published sampler uses 6.5.
         """
         micro = sinusoid(score * 100, self.shape.score_width).to(pooled.dtype)
         condition = self.cond_pooled_proj(torch.cat([pooled[:, 0], micro], dim=-1))
-        image = perturbed(self.embed(tokens), perturbation) + self.pos_embed
+        image = perturb(self.embed(tokens), perturbation) + self.pos_embed
         words = self.text_embed_proj(text)
         for block in self.blocks:
-            image, words = through(block, image, words, condition)
+            image, words = run_block(block, image, words, condition)
         scale, shift = self.norm(condition)
         return modulate(image, scale, shift) @ self.embeddings.weight[: self.shape.codes].T

@@ -50,14 +50,14 @@ class MaskGenSampling:
             raise ConfigError(f"A MaskGen sampler needs at least 1 step; got {self.steps}.")
 
     def guidance_at(self, progress: float) -> float:
-        """g_s at progress (s + 1) / S."""
+        """Return g_s at progress (s + 1) / S."""
         if self.decay == "none":
             return self.guidance
         power = 1.0 if self.decay == "linear" else self.decay_power
         return (self.guidance - 1) * float(DECAYS[self.decay](torch.tensor(progress) ** power)) + 1
 
     def softmax_temperature(self, progress: float) -> float:
-        """What the logits are divided by; the published fallback reaches 0 at the last step, an argmax."""
+        """Return what the logits are divided by; the published fallback reaches 0 at the last step, an argmax."""
         if self.anneal_softmax:
             return 0.5 + 0.8 * (1 - progress)
         return max(self.temperature * (1 - progress), 1e-6)
@@ -72,7 +72,7 @@ class TextCondition:
 
 
 def item_uniform(generators: list[Generator], device: torch.device | str = "cpu") -> Uniform:
-    """Uniform numbers on `device` from one CPU generator per image: neither batch nor device changes an image."""
+    """Draw uniform numbers on `device` from one CPU generator per image: neither batch nor device changes an image."""
 
     def draw(size: torch.Size) -> Tensor:
         if size[0] != len(generators):
@@ -83,15 +83,15 @@ def item_uniform(generators: list[Generator], device: torch.device | str = "cpu"
 
 
 def masked_after(tokens: int, steps: int, schedule: str = "arccos") -> list[int]:
-    """How many tokens are still masked after each step, from an empty start; the last is 0."""
+    """Count how many tokens are still masked after each step, from an empty start; the last is 0."""
     counts, left = [], tokens
     for step in range(steps - 1):
-        left = max(1, min(left - 1, int(_wanted(tokens, (step + 1) / steps, schedule))))
+        left = max(1, min(left - 1, int(_masked_count(tokens, (step + 1) / steps, schedule))))
         counts.append(left)
     return [*counts, 0]
 
 
-def _wanted(tokens: int, progress: float, schedule: str) -> Tensor:
+def _masked_count(tokens: int, progress: float, schedule: str) -> Tensor:
     return (tokens * SCHEDULES[schedule](torch.tensor(progress))).floor()
 
 
@@ -110,7 +110,7 @@ def sample(
     settings: MaskGenSampling,
     uniform: Uniform,
 ) -> Tensor:
-    """Codes [B, L] in 0..K-1 for the encoded prompts; `empty` encodes "" (the unconditional half).
+    """Sample codes [B, L] in 0..K-1 for the encoded prompts; `empty` encodes "" (the unconditional half).
 
     start [B, L]: what is visible already; positions with mask_id = K are to be filled. One deviation from the
     published code: each image counts its own masked tokens, where the original takes those of the batch's first.
@@ -123,7 +123,7 @@ def sample(
     for step in range(settings.steps):
         progress = (step + 1) / settings.steps
         noise = settings.temperature * (1 - progress)
-        logits = _guided(model, ids, prompt, both, settings, progress) / settings.softmax_temperature(progress)
+        logits = _guided_logits(model, ids, prompt, both, settings, progress) / settings.softmax_temperature(progress)
         drawn = (logits + noise * _gumbel(uniform(logits.shape))).argmax(-1)
         masked = ids == mask_id
         ids = torch.where(masked, drawn, ids)
@@ -132,22 +132,22 @@ def sample(
             if settings.noisy_order:
                 confidence = confidence + noise * _gumbel(uniform(confidence.shape))
             ids = ids.masked_fill(
-                _remask(confidence, masked, _wanted(ids.shape[1], progress, settings.schedule)), mask_id
+                _remask(confidence, masked, _masked_count(ids.shape[1], progress, settings.schedule)), mask_id
             )
     return ids
 
 
 def _remask(confidence: Tensor, masked: Tensor, wanted: Tensor) -> Tensor:
-    """The least confident of the positions just filled, [B, L]: `wanted`, at least 1, fewer than were masked."""
+    """Select the least confident of the positions just filled, [B, L]: `wanted`, at least 1, fewer than were masked."""
     count = torch.minimum(masked.sum(1) - 1, wanted.to(masked.device)).long().clamp(min=1)
     cutoff = confidence.sort(1).values.gather(1, count[:, None] - 1)
     return masked & (confidence <= cutoff)
 
 
-def _guided(
+def _guided_logits(
     model: Model, ids: Tensor, prompt: TextCondition, both: TextCondition, settings: MaskGenSampling, progress: float
 ) -> Tensor:
-    """Logits [B, L, K] with classifier-free guidance; both halves go through the model as one batch."""
+    """Compute logits [B, L, K] with classifier-free guidance; both halves go through the model as one batch."""
     g = settings.guidance_at(progress)
     if g == 0:
         return model(ids, prompt.text, prompt.pooled, _score(settings, ids))

@@ -1,7 +1,7 @@
 """MaskGIT-pytorch v1 (Besnier and Chen 2023, arXiv:2310.14400): the class-conditional teacher of the paper.
 
 Keys and numbers are those of valeoai/Maskgit-pytorch@5ce6c9e (MIT), whose weights are `MaskGIT_ImageNet_256.pth`. The
-head of that repository is Halton-MaskGIT, another model with other keys; `checkpoints.py` recognises it.
+head of that repository is Halton-MaskGIT, another model with other keys; `weight_loading.py` recognises it.
 Letters: B batch, L = grid * grid tokens, K codes (mask id = K), W width.
 """
 
@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from fpd_bench.models.compute import network, through
-from fpd_bench.models.perturbation import Perturbation, perturbed
+from fpd_bench.models.compute import network_entry, run_block
+from fpd_bench.models.perturbation import Perturbation, perturb
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class MaskGitShape:
 
     @property
     def tokens(self) -> int:
-        """L, image tokens; the sequence has one more, the class, at its end."""
+        """Return L, the number of image tokens; the sequence has one more, the class, at its end."""
         return self.grid * self.grid
 
 
@@ -84,7 +84,7 @@ class Encoder(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         for layer in self.layers:
-            x = through(layer, x)
+            x = run_block(layer, x)
         return x
 
 
@@ -114,13 +114,15 @@ class MaskGit(nn.Module):
         self.bias = nn.Parameter(torch.zeros(shape.tokens + 1, rows))
 
     def embed(self, tokens: Tensor) -> Tensor:
-        """Ids [B, L] or [B, grid, grid], or weights over codes and mask [B, L, K + 1] -> embeddings [B, L, W]."""
+        """Embed ids [B, L] or [B, grid, grid], or weights over codes and mask [B, L, K + 1] -> embeddings [B, L, W]."""
         if tokens.is_floating_point():
             return tokens @ self.tok_emb.weight[: self.shape.codes + 1]
         return self.tok_emb(tokens.flatten(1))
 
     def forward_embedded(self, embeddings: Tensor, labels: Tensor, dropped: Tensor | None = None) -> Tensor:
-        """As `forward`, from image embeddings [B, L, W] before the positions are added (Di[M]O perturbs them there)."""
+        """Compute logits as `forward` does, from image embeddings [B, L, W] before the positions are added (Di[M]O
+        perturbs them there).
+        """
         shape = self.shape
         rows = labels.flatten() + shape.codes + 1
         if dropped is not None:
@@ -130,7 +132,7 @@ class MaskGit(nn.Module):
         kept = shape.codes + 1
         return x @ self.tok_emb.weight[:kept].T + self.bias[: shape.tokens, :kept]
 
-    @network
+    @network_entry
     def forward(
         self,
         tokens: Tensor,
@@ -138,8 +140,8 @@ class MaskGit(nn.Module):
         dropped: Tensor | None = None,
         perturbation: Perturbation | None = None,
     ) -> Tensor:
-        """tokens: see `embed`; labels [B] in 0..classes-1; dropped [B] bool, True = unconditional.
+        """Compute logits. tokens: see `embed`; labels [B] in 0..classes-1; dropped [B] bool, True = unconditional.
 
         Returns logits [B, L, K + 1]: the model can predict the mask id, which the published sampler clamps to K - 1.
         """
-        return self.forward_embedded(perturbed(self.embed(tokens), perturbation), labels, dropped)
+        return self.forward_embedded(perturb(self.embed(tokens), perturbation), labels, dropped)

@@ -13,7 +13,7 @@ import torch
 from torch import Generator, Tensor
 
 from fpd_bench.errors import ConfigError, UnknownName
-from fpd_bench.models.sampling import arrivals
+from fpd_bench.models.sampling import waiting_times
 
 SCHEDULES: dict[str, Callable[[Tensor], Tensor]] = {
     "root": lambda r: 1 - r.sqrt(),
@@ -60,15 +60,15 @@ class Draws(Protocol):
     """Where the sampler's random numbers come from."""
 
     def codes(self, probabilities: Tensor) -> Tensor:
-        """[B, L, K + 1] -> one categorical draw per position [B, L]."""
+        """Draw a code per position [B, L] from probabilities [B, L, K + 1]."""
         ...
 
     def uniform(self, like: Tensor) -> Tensor:
-        """Uniform in [0, 1), in the shape of `like` [B, L]."""
+        """Draw uniform numbers in [0, 1), in the shape of `like` [B, L]."""
         ...
 
     def gumbel(self, like: Tensor) -> Tensor:
-        """Standard Gumbel noise in the shape of `like` [B, L], float64."""
+        """Draw standard Gumbel noise in the shape of `like` [B, L], float64."""
         ...
 
 
@@ -80,7 +80,7 @@ class ItemDraws:
 
     def codes(self, probabilities: Tensor) -> Tensor:
         rows = zip(probabilities, self.generators, strict=True)
-        return torch.stack([(p / arrivals(p.shape, g).to(p)).argmax(-1) for p, g in rows])
+        return torch.stack([(p / waiting_times(p.shape, g).to(p)).argmax(-1) for p, g in rows])
 
     def uniform(self, like: Tensor) -> Tensor:
         rows = zip(like, self.generators, strict=True)
@@ -93,7 +93,7 @@ class ItemDraws:
 
 
 def reveal_counts(tokens: int, steps: int, schedule: str = "arccos") -> list[int]:
-    """How many tokens each step reveals; they sum to `tokens`, each at least 1.
+    """Count how many tokens each step reveals; they sum to `tokens`, each at least 1.
 
     The published rule divides by zero at one step; here one step reveals everything.
     Raises ConfigError when the steps do not fit, UnknownName for an unknown schedule.
@@ -114,7 +114,7 @@ def reveal_counts(tokens: int, steps: int, schedule: str = "arccos") -> list[int
 def sample(
     model: Model, labels: Tensor, start: Tensor, mask_id: int, settings: MaskGitSampling, draws: Draws
 ) -> Tensor:
-    """Codes [B, L] in 0..K-1 for class labels [B]. The model must be in eval(), or its dropout joins in.
+    """Sample codes [B, L] in 0..K-1 for class labels [B]. The model must be in eval(), or its dropout joins in.
 
     start [B, L]: what is visible already; positions with mask_id = K are to be filled.
     """
@@ -124,20 +124,20 @@ def sample(
         if not masked.any():
             break
         progress = step / (settings.steps - 1) if settings.steps > 1 else 1.0
-        logits = _guided(model, codes, labels, settings, progress)
+        logits = _guided_logits(model, codes, labels, settings, progress)
         if not settings.allow_mask:
             logits = logits.index_fill(-1, torch.tensor([mask_id], device=logits.device), -math.inf)
         probabilities = (logits * settings.softmax_scale).softmax(-1)
         drawn = draws.codes(probabilities)
-        rank = _rank(probabilities.gather(2, drawn[..., None])[..., 0], step, progress, settings, draws)
+        rank = _rank_positions(probabilities.gather(2, drawn[..., None])[..., 0], step, progress, settings, draws)
         chosen = rank.masked_fill(~masked, -math.inf).topk(count, dim=1).indices
         revealed = torch.zeros_like(masked).scatter(1, chosen, True) & masked
         codes, masked = torch.where(revealed, drawn, codes), masked & ~revealed
     return codes.clamp(max=mask_id - 1)
 
 
-def _guided(model: Model, codes: Tensor, labels: Tensor, settings: MaskGitSampling, progress: float) -> Tensor:
-    """Logits [B, L, K + 1] with classifier-free guidance; both halves go through the model as one batch."""
+def _guided_logits(model: Model, codes: Tensor, labels: Tensor, settings: MaskGitSampling, progress: float) -> Tensor:
+    """Compute logits [B, L, K + 1] with classifier-free guidance; both halves go through the model as one batch."""
     kept = torch.zeros(len(codes), dtype=torch.bool, device=codes.device)
     if settings.guidance == 0:
         return model(codes, labels, kept)
@@ -147,8 +147,10 @@ def _guided(model: Model, codes: Tensor, labels: Tensor, settings: MaskGitSampli
     return (1 + w) * conditional - w * unconditional
 
 
-def _rank(confidence: Tensor, step: int, progress: float, settings: MaskGitSampling, draws: Draws) -> Tensor:
-    """What the next revealed tokens are the largest of, [B, L]; `confidence` = the probabilities of the drawn codes."""
+def _rank_positions(confidence: Tensor, step: int, progress: float, settings: MaskGitSampling, draws: Draws) -> Tensor:
+    """Rank the positions [B, L]: the next revealed tokens are those of the largest numbers; `confidence` = the
+    probabilities of the drawn codes.
+    """
     if settings.order == "linear":
         return confidence.log() + settings.gumbel_temperature * (1 - progress) * draws.gumbel(confidence)
     if settings.order == "random" or (settings.order == "warm_up" and step < 2):

@@ -15,7 +15,7 @@ FILE = "model.safetensors"
 
 
 def open_backbone(name: str) -> FeatureBackbone:
-    """A transformer from $FPD_WEIGHTS/NAME/model.safetensors if that is there (a folder NAME.TAG counts, and a
+    """Open a transformer from $FPD_WEIGHTS/NAME/model.safetensors if that is there (a folder NAME.TAG counts, and a
     config.json beside the file may tell other sizes); anything else as timm finds or fetches it.
 
     Raises UnknownName for a name that timm does not know, AssetError for weights that cannot be had.
@@ -28,7 +28,7 @@ def open_backbone(name: str) -> FeatureBackbone:
 
 
 def backbone_assets(name: str) -> dict[str, str]:
-    """{what: sha256} of the file that `open_backbone` reads; timm's own downloads are timm's to name."""
+    """Return {what: sha256} of the file that `open_backbone` reads; timm's own downloads are timm's to name."""
     if name == scene_network.NAME:
         return {f"backbone/{name}": scene_network.shipped_sha256()}
     path = local_weights(name)
@@ -36,7 +36,7 @@ def backbone_assets(name: str) -> dict[str, str]:
 
 
 def local_weights(name: str) -> Path | None:
-    """The file of a model in the weights folder; None if it is not there or no transformer."""
+    """Find the file of a model in the weights folder; None if it is not there or no transformer."""
     folder = place()
     if not (name and folder):
         return None

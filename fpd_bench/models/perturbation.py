@@ -1,4 +1,4 @@
-"""Gaussian noise on the embeddings of a student's input, Di[M]O's second source of diversity (facts/methods.md 2)."""
+"""Gaussian noise on the embeddings of a student's input, Di[M]O's second source of diversity (arXiv:2503.15457)."""
 
 import math
 from dataclasses import dataclass
@@ -25,10 +25,10 @@ class Perturbation:
         return Perturbation(self.noise[rows], self.sigma)
 
     def to(self, device: torch.device | str) -> "Perturbation":
-        """The same on `device`."""
+        """Return the same perturbation on `device`."""
         return Perturbation(self.noise.to(device), self.sigma)
 
 
-def perturbed(embeddings: Tensor, perturbation: Perturbation | None) -> Tensor:
-    """The embeddings as they are without a perturbation."""
+def perturb(embeddings: Tensor, perturbation: Perturbation | None) -> Tensor:
+    """Perturb embeddings [B, L, W]; without a perturbation they stay as they are."""
     return embeddings if perturbation is None else perturbation(embeddings)

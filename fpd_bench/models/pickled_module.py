@@ -46,7 +46,7 @@ MAKES_TENSORS: dict[tuple[str, str], Callable[..., Any]] = {
 
 class _Unpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
-        """Never imports."""
+        """Return a stand-in for a class, and never import it, save for what makes tensors."""
         return MAKES_TENSORS.get((module, name), Kept)
 
 
@@ -60,7 +60,7 @@ class _StandIns(types.ModuleType):
         return _Unpickler(stream, **options).load()
 
 
-def read(path: str | Path) -> Any:
+def read_pickle(path: str | Path) -> Any:
     """Read a pickle of torch.save or pickle.dump: tensors, and stand-ins for what other classes would make.
 
     Raises AssetError for a file that is no pickle, or not a whole one.
@@ -76,11 +76,11 @@ def read(path: str | Path) -> Any:
     except UNREADABLE as error:
         refuse_hostile(Path(path))
         raise AssetError(
-            f"Weights '{path}' are no pickled module, or not whole: {first_words(error)}. Fetch them again."
+            f"Weights '{path}' are no pickled module, or incomplete: {first_words(error)}. Fetch them again."
         ) from error
 
 
-def state_of(content: Any, name: str = "") -> dict[str, Tensor]:
+def module_state(content: Any, name: str = "") -> dict[str, Tensor]:
     """Find {dotted name: tensor} of a module, as `state_dict()` gives it, or of a state, wrapped or not; may be empty.
 
     name: which of several objects, if the content is a dictionary of them.
@@ -99,10 +99,10 @@ def pickled_state(path: str | Path, name: str = "ema") -> dict[str, Tensor]:
 
     Raises AssetError for a file that holds none.
     """
-    state = state_of(read(path), name)
+    state = module_state(read_pickle(path), name)
     if not state:
         refuse_hostile(Path(path))
-        raise AssetError(f"Weights '{path}' hold no pickled module, alone or under '{name}'.")
+        raise AssetError(f"Weights '{path}' hold no pickled module, neither alone nor under the name '{name}'.")
     return state
 
 

@@ -19,7 +19,7 @@ from torch.nn.utils import spectral_norm
 from fpd_bench.assets.published import discriminator_file
 from fpd_bench.errors import AssetError, UnknownName
 from fpd_bench.models.backbones import FeatureBackbone
-from fpd_bench.models.compute import network, recomputing
+from fpd_bench.models.compute import is_recomputing, network_entry
 from fpd_bench.models.published_sizes import read_config
 from fpd_bench.models.vit import HEADS
 from fpd_bench.models.weight_loading import check_fit, load_state
@@ -47,7 +47,9 @@ class RandomProjection(nn.Module):
             self.add_module(f"layer{i}_csm", scale_mixer)
 
     def forward(self, maps: list[Tensor]) -> list[Tensor]:
-        """maps[i] [B, channels[i], H_i, W_i] -> [B, self.channels[i], 2 H_i, 2 W_i], from the coarsest up."""
+        """Mix the maps: maps[i] [B, channels[i], H_i, W_i] -> [B, self.channels[i], 2 H_i, 2 W_i], from the
+        coarsest up.
+        """
         above, out = None, []
         for i in reversed(range(4)):
             x = self.get_submodule(f"layer{i}_ccm")(maps[i])
@@ -77,7 +79,7 @@ class Head(nn.Module):
     """A patch discriminator: [B, channels, side, side] -> logits [B, 1, 5, 5] (4 x 4 at a side of 14 * 2^n)."""
 
     def __init__(self, channels: int, side: int, width: int | None = None):
-        """side: nominal, a power of two >= 8; width: of every layer, instead of HEAD_CHANNELS."""
+        """Build the layers. side: nominal, a power of two >= 8; width: of every layer, instead of HEAD_CHANNELS."""
         super().__init__()
         layers: list[nn.Module] = []
         while side > 8:
@@ -98,7 +100,7 @@ class Heads(nn.Module):
         self.mini_discs = nn.ModuleList(Head(c, side) for c, side in zip(channels, (128, 64, 32, 16), strict=True))
 
     def forward(self, maps: list[Tensor]) -> Tensor:
-        """Four projected maps -> the logits of all scales [B, n]."""
+        """Judge four projected maps -> the logits of all scales [B, n]."""
         return torch.cat([head(m).flatten(1) for head, m in zip(self.mini_discs, maps, strict=True)], dim=1)
 
 
@@ -111,7 +113,7 @@ class ConvFeatures(nn.Module):
         self.channels: tuple[int, ...] = tuple(self.net.channels.values())
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        """[B, 3, SIDE, SIDE] in [0, 1] -> four maps."""
+        """Compute features: [B, 3, SIDE, SIDE] in [0, 1] -> four maps."""
         return list(self.net(images).values())
 
 
@@ -155,10 +157,10 @@ class VitFeatures(nn.Module):
             ]
         )
 
-    @network
+    @network_entry
     def forward(self, images: Tensor) -> list[Tensor]:
-        """[B, 3, SIDE, SIDE] in [0, 1] -> four maps."""
-        self.net.set_grad_checkpointing(recomputing())
+        """Compute features: [B, 3, SIDE, SIDE] in [0, 1] -> four maps."""
+        self.net.set_grad_checkpointing(is_recomputing())
         x = (images - self.mean) / self.std
         maps = self.net.forward_intermediates(x, indices=[2, 5, 8, 11], norm=False, intermediates_only=True)
         return [resize(project(m)) for m, project, resize in zip(maps, self.project, self.resize, strict=True)]
@@ -183,7 +185,7 @@ class Projector(nn.Module):
         self.eval()
 
     def train(self, mode: bool = True) -> "Projector":
-        """Stays in evaluation mode: the batch statistics of a frozen network must not move."""
+        """Keep the network in evaluation mode: the batch statistics of a frozen network must not move."""
         return super().train(False)
 
     def forward(self, images: Tensor) -> list[Tensor]:
@@ -201,7 +203,8 @@ class ProjectedDiscriminator(nn.Module):
         seed: int = 0,
         weights: Path | None = None,
     ):
-        """pretrained=False: random feature networks. seed: of everything random, frozen parts included.
+        """Build projectors and heads. pretrained=False: random feature networks. seed: of everything random, frozen
+        parts included.
 
         weights: a local file for the vision transformer, instead of timm's download.
 
@@ -216,15 +219,15 @@ class ProjectedDiscriminator(nn.Module):
 
     @property
     def networks(self) -> int:
-        """How many feature networks look at an image, each after an augmentation of its own."""
+        """Return how many feature networks look at an image, each after an augmentation of its own."""
         return len(self.projectors)
 
     def trained(self) -> Iterator[nn.Parameter]:
-        """The parameters for the discriminator's optimizer; all others are frozen."""
+        """Give the parameters for the discriminator's optimizer; all others are frozen."""
         return self.heads.parameters()
 
     def forward(self, images: Tensor, augment: Callable[[Tensor], Tensor] | None = None) -> list[Tensor]:
-        """images [B, 3, H, W] in [0, 1] -> logits [B, 64] per feature network; differentiable.
+        """Judge images: images [B, 3, H, W] in [0, 1] -> logits [B, 64] per feature network; differentiable.
 
         augment: applied anew for each network, as published; images already augmented need none.
         """
@@ -232,16 +235,16 @@ class ProjectedDiscriminator(nn.Module):
         return [self.heads[name](self.projectors[name](view)) for name, view in views]
 
 
-def from_files(seed: int) -> ProjectedDiscriminator:
-    """Both feature networks with their published weights, DeiT-B from $FPD_WEIGHTS. Raises AssetError."""
+def open_published(seed: int) -> ProjectedDiscriminator:
+    """Open both feature networks with their published weights, DeiT-B from $FPD_WEIGHTS. Raises AssetError."""
     return ProjectedDiscriminator(seed=seed, weights=discriminator_file())
 
 
 def discriminator_hinge(real: list[Tensor], fake: list[Tensor]) -> Tensor:
-    """Sum over feature networks of mean relu(1 - real) + mean relu(1 + fake)."""
+    """Compute the sum over feature networks of mean relu(1 - real) + mean relu(1 + fake)."""
     return torch.stack([F.relu(1 - x).mean() for x in real] + [F.relu(1 + x).mean() for x in fake]).sum()
 
 
 def generator_hinge(fake: list[Tensor]) -> Tensor:
-    """Sum over feature networks of -mean fake."""
+    """Compute the sum over feature networks of -mean fake."""
     return -torch.stack([x.mean() for x in fake]).sum()

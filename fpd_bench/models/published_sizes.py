@@ -23,7 +23,7 @@ SCORE_WITHOUT = 6.0  # of the published code, where a config.json has none
 
 
 def maskgen_shape(path: Path) -> MaskGenShape:
-    """From `config.json` of the hub's generator_maskgen_vq_l. Raises AssetError."""
+    """Read MaskGen's sizes from `config.json` of the hub's generator_maskgen_vq_l. Raises AssetError."""
     model = _model(path)
     if model is None:
         return MaskGenShape()
@@ -45,7 +45,7 @@ def maskgen_shape(path: Path) -> MaskGenShape:
 
 
 def maskgen_score(path: Path) -> float:
-    """The aesthetic score that MaskGen's `config.json` samples with; the published one without a file.
+    """Read the aesthetic score that MaskGen's `config.json` samples with; the published one without a file.
 
     Raises AssetError.
     """
@@ -54,7 +54,7 @@ def maskgen_score(path: Path) -> float:
 
 
 def tatitok_shape(path: Path) -> TaTiTokShape:
-    """From `config.json` of the hub's tokenizer_tatitok_bl128_vq. Raises AssetError."""
+    """Read TA-TiTok's sizes from `config.json` of the hub's tokenizer_tatitok_bl128_vq. Raises AssetError."""
     model = _model(path)
     if model is None:
         return TaTiTokShape()
@@ -82,7 +82,7 @@ def tatitok_shape(path: Path) -> TaTiTokShape:
 
 
 def clip_shape(path: Path) -> ClipTextShape:
-    """From `open_clip_config.json`. Raises AssetError."""
+    """Read CLIP's sizes from `open_clip_config.json`. Raises AssetError."""
     config = read_config(path)
     if config is None:
         return ClipTextShape()
@@ -102,7 +102,9 @@ def clip_shape(path: Path) -> ClipTextShape:
 
 
 def maskgit_shape(path: Path) -> MaskGitShape:
-    """From a .json beside the .pth with v1's constructor arguments; v1 publishes none, so usually the defaults.
+    """Read MaskGIT's sizes from a .json beside the .pth with v1's constructor arguments.
+
+    v1 publishes none, so the sizes are usually the defaults.
 
     Raises AssetError.
     """
@@ -123,7 +125,7 @@ def maskgit_shape(path: Path) -> MaskGitShape:
 
 
 def vqgan_shape(path: Path) -> VqganShape:
-    """From taming's `model.yaml`. Raises AssetError."""
+    """Read the VQGAN's sizes from taming's `model.yaml`. Raises AssetError."""
     model = _model(path)
     if model is None:
         return VqganShape()
@@ -144,7 +146,7 @@ def vqgan_shape(path: Path) -> VqganShape:
 
 
 def _model(path: Path) -> Settings | None:
-    """The section `model`, or the whole file where it has none; None if there is no file."""
+    """Read the section `model`, or the whole file where it has none; None if there is no file."""
     config = read_config(path)
     if config is None:
         return None
@@ -153,7 +155,7 @@ def _model(path: Path) -> Settings | None:
 
 
 def _resolution(path: Path) -> int:
-    """Side of TA-TiTok's images, which stands outside its model section."""
+    """Return the side of TA-TiTok's images, which stands outside its model section."""
     whole = Settings(path, read_config(path) or {})
     if "dataset" in whole.content:
         return whole.section("dataset").section("preprocessing").count("crop_size")

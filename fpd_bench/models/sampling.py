@@ -12,16 +12,19 @@ from torch import Tensor
 Logits = Callable[[Tensor], Tensor]  # tokens [B, L] -> logits [B, L, K]
 
 
-def arrivals(shape: Sequence[int], generator: torch.Generator) -> Tensor:
-    """Exponential waiting times, one per code; drawn where the generator lives, so that devices share their noise."""
+def waiting_times(shape: Sequence[int], generator: torch.Generator) -> Tensor:
+    """Draw exponential waiting times, one per code; drawn where the generator lives, so that devices share their
+    noise.
+    """
     return torch.empty(*shape).exponential_(generator=generator)
 
 
 def first_arrival(logits: Tensor, noise: Tensor | None, temperature: float = 1.0) -> Tensor:
-    """The code whose waiting time, over its probability, is shortest [B, L]: a categorical draw, torch.multinomial's.
+    """Select the code whose waiting time, over its probability, is shortest [B, L]: a categorical draw,
+    torch.multinomial's.
 
-    noise [B, L, K] from `arrivals`; None = argmax. Logits that are not finite give any code: several processes must
-    notice together (parallel.everywhere), or by the loss.
+    noise [B, L, K] from `waiting_times`; None = argmax. Logits that are not finite give any code: several processes
+    must notice together (parallel.holds_everywhere), or by the loss.
     """
     if noise is None:
         return logits.argmax(-1)
@@ -30,15 +33,16 @@ def first_arrival(logits: Tensor, noise: Tensor | None, temperature: float = 1.0
 
 
 def keyed_categorical(logits: Tensor, uniforms: Tensor) -> Tensor:
-    """Codes [B, L] from logits [B, L, K] by inverse cdf of uniforms [B, L]: each item brings its own noise."""
+    """Draw codes [B, L] from logits [B, L, K] by inverse cdf of uniforms [B, L]: each item brings its own noise."""
     cdf = logits.softmax(-1).cumsum(-1)
     target = (uniforms * cdf[..., -1]).clamp_min(torch.finfo(cdf.dtype).tiny)  # 0 would be a code of no probability
     return torch.searchsorted(cdf, target[..., None]).squeeze(-1).clamp_max(logits.shape[-1] - 1)
 
 
-def truncated(logits: Tensor, top_k: int = 0, top_p: float = 1.0) -> Tensor:
-    """Logits [B, L, K] without any chance for all but the top_k likeliest codes (0 = all) and, of those, all but the
-    fewest that hold top_p of the probability (nucleus sampling, Holtzman et al. 2020); the likeliest always stays."""
+def truncate(logits: Tensor, top_k: int = 0, top_p: float = 1.0) -> Tensor:
+    """Return logits [B, L, K] that leave no chance to any but the top_k likeliest codes (0 = all) and, of those, all
+    but the fewest that hold top_p of the probability (nucleus sampling, Holtzman et al. 2020); the likeliest always
+    stays."""
     never = torch.finfo(logits.dtype).min  # finite: whoever looks for divergence must not find it here
     if 0 < top_k < logits.shape[-1]:
         values, codes = logits.topk(top_k)
@@ -52,13 +56,13 @@ def truncated(logits: Tensor, top_k: int = 0, top_p: float = 1.0) -> Tensor:
     return logits
 
 
-def guided(conditional: Tensor, unconditional: Tensor, weight: float) -> Tensor:
-    """Classifier-free guidance c + w (c - u); w = 0 is the conditional model."""
+def guide(conditional: Tensor, unconditional: Tensor, weight: float) -> Tensor:
+    """Guide logits without a classifier: c + w (c - u); w = 0 is the conditional model."""
     return conditional + weight * (conditional - unconditional)
 
 
 def reveal_counts(tokens: int, steps: int) -> list[int]:
-    """How many tokens each step keeps, arccos schedule, at least one each; they sum to `tokens`."""
+    """Count how many tokens each step keeps, arccos schedule, at least one each; they sum to `tokens`."""
     steps = min(steps, tokens)
     masked = [math.acos((i + 1) / steps) / (math.pi / 2) for i in range(steps)]
     left, counts = tokens, []
@@ -79,7 +83,7 @@ def sample_by_confidence(
     generators: Sequence[torch.Generator],
     device: torch.device | str = "cpu",
 ) -> Tensor:
-    """Codes [B, L] by iterative decoding: at each step keep the most confident of the sampled tokens.
+    """Sample codes [B, L] by iterative decoding: at each step keep the most confident of the sampled tokens.
 
     shape: (B, L, K). guidance ramps linearly from 0 to its full weight, and Gumbel noise on the confidence from
     `noise` to 0, over the steps; a single step is the first of that ramp: unguided. generators: one per item, so that
@@ -93,7 +97,7 @@ def sample_by_confidence(
         weight = guidance * progress
         logits = conditional(tokens)
         if weight:
-            logits = guided(logits, unconditional(tokens), weight)
+            logits = guide(logits, unconditional(tokens), weight)
         uniforms = torch.stack([torch.rand(2, length, generator=g) for g in generators]).to(device)
         drawn = keyed_categorical(logits, uniforms[:, 0])
         gumbel = -torch.log(-torch.log(uniforms[:, 1].clamp(1e-9, 1 - 1e-7)))

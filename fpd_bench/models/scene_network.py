@@ -1,7 +1,7 @@
 """Phi of the shapes track's own domain: `drift.backbone=shapes`, to that world what DINOv3 is to photographs.
 
 Four convolution stages that halve the image and see ever more of it. Trained on scenes without any student
-(tracks/shapes/phi.py); timm knows it by its name, so every place that takes a backbone takes this one.
+(tracks/shapes/backbone_training.py); timm knows it by its name, so every place that takes a backbone takes this one.
 """
 
 import hashlib
@@ -47,7 +47,7 @@ class SceneNetwork(nn.Module):
             self.feature_info.append({"num_chs": channels, "reduction": 2 ** (i + 1), "module": f"stage{i}"})
 
     def stages(self, x: Tensor) -> list[Tensor]:
-        """The maps of all stages."""
+        """Compute the maps of all stages."""
         maps = []
         for stage in self.children():
             x = stage(x)
@@ -60,14 +60,14 @@ class SceneNetwork(nn.Module):
 
 @register_model
 def shapes(pretrained: bool = False, **options: Any) -> nn.Module:
-    """timm's door; the weights are loaded by whoever asks for them (backbones.py)."""
+    """Build the network under its name in timm; the weights are loaded by whoever asks for them (backbones.py)."""
     options["pretrained_cfg"] = {"mean": (0.5,) * 3, "std": (0.5,) * 3, "num_classes": 0}
     features = {"flatten_sequential": False, "out_indices": tuple(range(len(CHANNELS)))}
     return build_model_with_cfg(SceneNetwork, NAME, False, feature_cfg=features, **options)
 
 
 def shipped_sha256() -> str:
-    """The hash of the shipped weights, as their manifest says it. Raises AssetError where there is none."""
+    """Read the hash of the shipped weights from their manifest. Raises AssetError where there is none."""
     manifest = FILE.with_name("manifest.json")
     found = json.loads(manifest.read_text()).get(FILE.name) if manifest.is_file() else None
     if not found or not FILE.is_file():
@@ -76,19 +76,19 @@ def shipped_sha256() -> str:
 
 
 def shipped_weights() -> dict[str, Tensor]:
-    """The shipped network's tensors. Raises AssetError for a file that is missing or another one."""
+    """Read the shipped network's tensors. Raises AssetError for a file that is missing or another one."""
     expected, content = shipped_sha256(), FILE.read_bytes()
     found = hashlib.sha256(content).hexdigest()
     if found != expected:
         raise AssetError(
-            f"Weights file {FILE} has sha256 {found}, but manifest.json says {expected}: it is corrupt or foreign. "
+            f"Weights file {FILE} has sha256 {found}, but manifest.json says {expected}: damaged, or another file. "
             f"Reinstall fpd-bench, or rebuild it: {REBUILD}"
         )
     return {name: tensor.float() for name, tensor in load(content).items()}
 
 
 def store_weights(network: SceneNetwork, folder: Path) -> Path:
-    """Write the network's tensors, as float16, and the manifest with their hash; returns the file."""
+    """Write the network's tensors, as float16, and the manifest with their hash; return the file."""
     folder.mkdir(parents=True, exist_ok=True)
     content = save({name: tensor.detach().half().contiguous() for name, tensor in network.state_dict().items()})
     manifest = {FILE.name: hashlib.sha256(content).hexdigest()}

@@ -1,4 +1,4 @@
-"""One section of a published configuration file, read with clear words for what it lacks or asks of us in vain."""
+"""One section of a published configuration file, read with clear errors for what is missing, wrong or unsupported."""
 
 import json
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from fpd_bench.errors import AssetError
 
 
 def read_config(path: Path) -> dict[str, Any] | None:
-    """A .json or .yaml mapping; None if there is no such file. Raises AssetError if it is something else."""
+    """Read a .json or .yaml mapping; None if there is no such file. Raises AssetError if it is something else."""
     if not path.is_file():
         return None
     try:
@@ -19,7 +19,7 @@ def read_config(path: Path) -> dict[str, Any] | None:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise AssetError(f"'{path}' cannot be read: {error} Fetch it again.") from error
     if not isinstance(content, dict):
-        raise AssetError(f"'{path}' holds no settings but {json.dumps(content, default=str)[:60]}. Fetch it again.")
+        raise AssetError(f"'{path}' must hold settings, not {json.dumps(content, default=str)[:60]}. Fetch it again.")
     return content
 
 
@@ -30,45 +30,46 @@ class Settings:
         self.path, self.content, self.name = path, content, name
 
     def section(self, key: str) -> "Settings":
-        """A section inside."""
+        """Return the section of this name inside this one."""
         found = self._get(key)
         if not isinstance(found, Mapping):
-            raise self._wrong(key, found, "a section")
-        return Settings(self.path, found, self._full(key))
+            raise self._wrong_value(key, found, "a section")
+        return Settings(self.path, found, self._dotted(key))
 
     def count(self, key: str, default: int | None = None) -> int:
-        """A whole number above 0. default: of a key that may be absent."""
+        """Read a whole number above 0. default: of a key that may be absent."""
         found = self._get(key, default)
         if not isinstance(found, int) or isinstance(found, bool) or found < 1:
-            raise self._wrong(key, found, "a whole number above 0")
+            raise self._wrong_value(key, found, "a whole number above 0")
         return found
 
     def counts(self, key: str) -> tuple[int, ...]:
-        """A list of whole numbers."""
+        """Read a list of whole numbers."""
         found = self._get(key)
         if not isinstance(found, list) or not all(isinstance(each, int) for each in found):
-            raise self._wrong(key, found, "a list of whole numbers")
+            raise self._wrong_value(key, found, "a list of whole numbers")
         return tuple(found)
 
     def number(self, key: str, default: float | None = None) -> float:
         found = self._get(key, default)
         if not isinstance(found, int | float) or isinstance(found, bool):
-            raise self._wrong(key, found, "a number")
+            raise self._wrong_value(key, found, "a number")
         return float(found)
 
     def choice(self, key: str, known: Mapping[str, Any]) -> Any:
-        """What one of the known words stands for."""
+        """Read a word, and return what `known` says that it stands for."""
         found = self._get(key)
         if found not in known:
-            raise self._wrong(key, found, f"one of {', '.join(known)}")
+            raise self._wrong_value(key, found, f"one of {', '.join(known)}")
         return known[found]
 
     def expect(self, key: str, only: Any) -> None:
         """Refuse any value but the one that is implemented here; an absent key says nothing."""
         found = self.content.get(key, only)
         if found != only:
+            asked = json.dumps(found, default=str)
             raise AssetError(
-                f"'{self.path}' asks for {self._full(key)}: {json.dumps(found, default=str)}; only {json.dumps(only)} "
+                f"'{self.path}' asks for {self._dotted(key)}: {asked}; only {json.dumps(only)} "
                 "is implemented here, and the published model has that. Fetch the published files together."
             )
 
@@ -76,14 +77,14 @@ class Settings:
         if default is None and key not in self.content:
             listed = ", ".join(map(str, self.content)) or "nothing"
             raise AssetError(
-                f"'{self.path}' lacks the setting {self._full(key)} (it has {listed}): is it another model's? Fetch it "
-                "again."
+                f"'{self.path}' lacks the setting {self._dotted(key)} (it has {listed}); it may be another model's. "
+                "Fetch it again."
             )
         return self.content.get(key, default)
 
-    def _wrong(self, key: str, found: Any, wanted: str) -> AssetError:
-        shown = json.dumps(found, default=str)[:60]
-        return AssetError(f"'{self.path}': {self._full(key)} must be {wanted}; got {shown}. Fetch it again.")
+    def _wrong_value(self, key: str, found: Any, wanted: str) -> AssetError:
+        value = json.dumps(found, default=str)[:60]
+        return AssetError(f"'{self.path}': {self._dotted(key)} must be {wanted}; got {value}. Fetch it again.")
 
-    def _full(self, key: str) -> str:
+    def _dotted(self, key: str) -> str:
         return f"{self.name}.{key}" if self.name else key

@@ -8,7 +8,7 @@ NAMES = ("conditions", "start", "draft", "refine", "adversary", "auxiliary")
 
 
 def seed_of(*parts: object) -> int:
-    """A 63-bit seed from any key; the same on every machine."""
+    """Return a 63-bit seed from any key; the same on every machine."""
     digest = hashlib.sha256("/".join(map(str, parts)).encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 1
 
@@ -31,5 +31,5 @@ class Streams:
 
 
 def generator_of(seed: int, suite: str, item: str, replicate: int) -> torch.Generator:
-    """The noise of one image."""
+    """Make the generator of one image's noise."""
     return torch.Generator().manual_seed(seed_of("sample", seed, suite, item, replicate))

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fpd_bench.models.clip_text import ResidualAttentionBlock
-from fpd_bench.models.compute import network, through
+from fpd_bench.models.compute import network_entry, run_block
 from fpd_bench.models.vqgan import Codebook
 
 
@@ -41,7 +41,7 @@ class TaTiTokShape:
 
     @property
     def grid(self) -> int:
-        """Patches per side."""
+        """Return the number of patches per side."""
         return self.resolution // self.patch
 
 
@@ -64,15 +64,15 @@ class _Vit(nn.Module):
         )
 
     def with_class(self, patches: Tensor) -> Tensor:
-        """[B, P, W] -> [B, 1 + P, W] with positions added."""
+        """Put the class token first: [B, P, W] -> [B, 1 + P, W] with positions added."""
         start = self.class_embedding.expand(len(patches), 1, -1)
         return torch.cat([start, patches], dim=1) + self.positional_embedding
 
     def run(self, sequence: Tensor) -> Tensor:
-        """All blocks over [B, n, W]."""
+        """Run all blocks over [B, n, W]."""
         x = self.ln_pre(sequence)
         for block in self.transformer:
-            x = through(block, x)
+            x = run_block(block, x)
         return x
 
 
@@ -115,7 +115,9 @@ class Decoder(_Vit):
         return self.conv_out(self._unpatch(x))
 
     def _unpatch(self, x: Tensor) -> Tensor:
-        """[B, (p p 3), g, g] -> [B, 3, g p, g p]; the colour is the fastest axis, unlike in F.pixel_shuffle."""
+        """Put patches together: [B, (p p 3), g, g] -> [B, 3, g p, g p]; the colour is the fastest axis, unlike in
+        F.pixel_shuffle.
+        """
         p, grid = self.shape.patch, self.shape.grid
         return x.view(len(x), p, p, 3, grid, grid).permute(0, 3, 4, 1, 5, 2).reshape(len(x), 3, grid * p, grid * p)
 
@@ -145,18 +147,20 @@ class TaTiTok(nn.Module):
 
     @property
     def codebook(self) -> Tensor:
-        """E, [K, d]."""
+        """Return the codebook E, [K, d]."""
         return self.quantize.embedding.weight
 
     def encode(self, images: Tensor) -> Tensor:
-        """[B, 3, H, W] in [0, 1] -> codes [B, L]."""
+        """Encode images: [B, 3, H, W] in [0, 1] -> codes [B, L]."""
         return self.quantize.nearest(self.encoder(images, self.latent_tokens))
 
-    @network
+    @network_entry
     def decode(self, embeddings: Tensor, text: Tensor) -> Tensor:
-        """Code vectors or mixtures [B, L, d] and text [B, T, text_width] (`TextStates.last`) -> images, not clamped."""
+        """Decode code vectors or mixtures [B, L, d] and text [B, T, text_width] (`TextStates.last`) -> images, not
+        clamped.
+        """
         return self.decoder(embeddings, text)
 
     def decode_codes(self, codes: Tensor, text: Tensor) -> Tensor:
-        """Codes [B, L] -> images as in `decode`."""
+        """Decode codes: [B, L] -> images as in `decode`."""
         return self.decode(F.embedding(codes, self.codebook), text)

@@ -10,9 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fpd_bench.models.compute import network, through
+from fpd_bench.models.compute import network_entry, run_block
 from fpd_bench.models.condition import Condition
-from fpd_bench.models.perturbation import Perturbation, perturbed
+from fpd_bench.models.perturbation import Perturbation, perturb
 
 PHRASE = 5  # words that each word sees of its neighbours: "red circle", "circle left of ring"
 
@@ -69,19 +69,20 @@ class MaskedTransformer(nn.Module):
         nn.init.normal_(self.word.weight, std=0.02)
 
     def embeddings(self) -> list[Tensor]:
-        """What tokens and their places are read by."""
+        """List the embeddings of tokens and of their places."""
         return [self.token.weight, self.token_place]
 
-    @network
+    @network_entry
     def forward(self, tokens: Tensor, condition: Condition, perturbation: Perturbation | None = None) -> Tensor:
-        """tokens: ids [B, L] (mask id = K), or weights over codes and mask [B, L, K + 1] -> logits [B, L, K].
+        """Compute logits. tokens: ids [B, L] (mask id = K), or weights over codes and mask [B, L, K + 1] -> logits [B,
+        L, K].
 
         Weights are mixed in this model's own embedding table: that is how soft drafts reach the teacher.
         """
-        image = perturbed(self.token(tokens) if tokens.dim() == 2 else tokens @ self.token.weight, perturbation)
+        image = perturb(self.token(tokens) if tokens.dim() == 2 else tokens @ self.token.weight, perturbation)
         words = self.word(condition.tensors["words"])
         words = words + self.phrase(words.mT).mT + self.word_place
         x = torch.cat([words, image + self.token_place], dim=1)
         for block in self.blocks:
-            x = through(block, x)
+            x = run_block(block, x)
         return self.head(self.norm(x[:, words.shape[1] :]))

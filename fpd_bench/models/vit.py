@@ -13,7 +13,7 @@ from timm.models import model_entrypoint
 from torch import Tensor, nn
 
 from fpd_bench.errors import AssetError, ConfigError
-from fpd_bench.models.compute import recomputing
+from fpd_bench.models.compute import is_recomputing
 from fpd_bench.models.weight_loading import check_fit, load_state
 
 FAMILIES = ("vision_transformer", "eva", "deit", "beit")  # timm's modules whose models are columns of equal blocks
@@ -21,7 +21,7 @@ HEADS = ("head.", "head_dist.", "fc_norm.")  # classifiers, of no use here
 
 
 def is_transformer(name: str) -> bool:
-    """Whether timm model `name` is a plain vision transformer."""
+    """Say whether timm model `name` is a plain vision transformer."""
     return model_entrypoint(name).__module__.rpartition(".")[2] in FAMILIES
 
 
@@ -55,22 +55,24 @@ class TransformerMaps(nn.Module):
         self.pretrained_cfg: dict[str, Any] = net.pretrained_cfg
 
     def forward(self, images: Tensor, blocks: Sequence[int], norm: bool = False) -> list[Tensor]:
-        """blocks: ascending; the network runs no deeper than the last of them. norm: its final one, on each of them."""
+        """Compute the maps of some blocks. blocks: ascending; the network runs no deeper than the last of them.
+        norm: its final one, on each of them.
+        """
         return self._maps(images, blocks, norm, prefix=False)
 
     def with_class(self, images: Tensor, blocks: Sequence[int], norm: bool = False) -> list[tuple[Tensor, Tensor]]:
-        """As `forward`, each map with the class token [B, width] of its block."""
+        """Compute maps as `forward` does, each with the class token [B, width] of its block."""
         return [(map_, prefix[:, 0]) for map_, prefix in self._maps(images, blocks, norm, prefix=True)]
 
     def resize(self, side: int) -> None:
-        """For images of another side from now on; positions that were learnt are interpolated. Raises ConfigError."""
+        """Take images of another side from now on; positions that were learnt are interpolated. Raises ConfigError."""
         if side % self.patch:
             raise ConfigError(f"Images of {side} px cannot be cut into patches of {self.patch} px. Use a multiple.")
         self.net.set_input_size(img_size=side)
         self.side = side
 
     def _maps(self, images: Tensor, blocks: Sequence[int], norm: bool, prefix: bool) -> list[Any]:
-        self.net.set_grad_checkpointing(recomputing())
+        self.net.set_grad_checkpointing(is_recomputing())
         return self.net.forward_intermediates(
             images,
             indices=list(blocks),

@@ -10,7 +10,7 @@ from itertools import pairwise
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fpd_bench.models.compute import network, through
+from fpd_bench.models.compute import network_entry, run_block
 
 
 @dataclass(frozen=True)
@@ -28,11 +28,11 @@ class VqganShape:
 
     @property
     def grid(self) -> int:
-        """h = w of the code grid."""
+        """Return the side h = w of the code grid."""
         return self.resolution // 2 ** (len(self.multipliers) - 1)
 
     def attends(self, level: int) -> bool:
-        """Whether level `level`, counted from the finest, has self-attention."""
+        """Say whether level `level`, counted from the finest, has self-attention."""
         return self.resolution // 2**level in self.attention
 
 
@@ -102,9 +102,9 @@ class Level(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         for i, block in enumerate(self.block):
-            x = through(block, x)
+            x = run_block(block, x)
             if self.attn:
-                x = through(self.attn[i], x)
+                x = run_block(self.attn[i], x)
         return x
 
 
@@ -192,7 +192,7 @@ class Codebook(nn.Module):
         self.embedding = nn.Embedding(codes, dim)
 
     def nearest(self, vectors: Tensor) -> Tensor:
-        """[B, L, d] -> ids [B, L] of the nearest rows (Euclidean)."""
+        """Find the nearest rows: [B, L, d] -> ids [B, L] of the nearest rows (Euclidean)."""
         rows = self.embedding.weight
         distance = vectors.square().sum(-1, keepdim=True) + rows.square().sum(-1) - 2 * vectors @ rows.T
         return distance.argmin(-1)
@@ -211,19 +211,19 @@ class Vqgan(nn.Module):
 
     @property
     def codebook(self) -> Tensor:
-        """E, [K, d]."""
+        """Return the codebook E, [K, d]."""
         return self.quantize.embedding.weight
 
     def encode(self, images: Tensor) -> Tensor:
-        """[B, 3, H, W] in [-1, 1] -> codes [B, L]."""
+        """Encode images: [B, 3, H, W] in [-1, 1] -> codes [B, L]."""
         return self.quantize.nearest(self.quant_conv(self.encoder(images)).flatten(2).transpose(1, 2))
 
-    @network
+    @network_entry
     def decode(self, embeddings: Tensor) -> Tensor:
-        """Code vectors or mixtures of them [B, L, d] -> images [B, 3, H, W], about [-1, 1], not clamped."""
+        """Decode code vectors or mixtures of them [B, L, d] -> images [B, 3, H, W], about [-1, 1], not clamped."""
         side = int(embeddings.shape[1] ** 0.5)
         return self.decoder(self.post_quant_conv(embeddings.transpose(1, 2).unflatten(2, (side, side))))
 
     def decode_codes(self, codes: Tensor) -> Tensor:
-        """Codes [B, L] or [B, h, w] -> images as in `decode`; ids >= K fail, clamp a sampled mask id first."""
+        """Decode codes: [B, L] or [B, h, w] -> images as in `decode`; ids >= K fail, clamp a sampled mask id first."""
         return self.decode(F.embedding(codes.flatten(1), self.codebook))

@@ -33,13 +33,14 @@ SHOWN = 3  # names listed in an error message
 
 
 def load_state(path: str | Path, kind: str = "") -> dict[str, Tensor]:
-    """Read a .safetensors, .pth, .pt, .bin or .ckpt file: its tensors, unwrapped, without common prefixes, on the CPU.
+    """Read a .safetensors, .pth, .pt, .bin or .ckpt file; return its tensors, unwrapped, without common prefixes, on
+    the CPU.
 
     path: a file, the index of safetensors shards, or a hub name: REPOSITORY/FILE, or REPOSITORY alone for the file that
     its kind has there. kind: a name in KINDS, for the message if the file is missing.
     Raises AssetError if the file is missing, damaged, not a weights file, or a pickle that wants to run code.
     """
-    path = _local(path, kind)
+    path = _find_file(path, kind)
     if not path.is_file():
         hint = f" {KINDS[kind].how_to_get(path)}" if kind else ""
         what = "is a folder, not a weights file" if path.is_dir() else "does not exist"
@@ -60,10 +61,10 @@ def load_weights(model: nn.Module, path: str | Path, kind: str) -> None:
 
 
 def fitting_state(model: nn.Module, path: str | Path, kind: str) -> dict[str, Tensor]:
-    """Read what `load_weights` fills `model` with, which is only looked at, so it may be on the meta device."""
-    state = load_state(path, _known(kind))
+    """Read what `load_weights` fills `model` with; the model is not changed, so it may be on the meta device."""
+    state = load_state(path, _known_kind(kind))
     require_fit(model, shapes_of(state), Path(path), kind)
-    state = _completed(model, state, kind)
+    state = _complete_state(model, state, kind)
     spoilt = [name for name, value in state.items() if value.is_floating_point() and not value.isfinite().all()]
     if spoilt:
         raise AssetError(
@@ -73,28 +74,28 @@ def fitting_state(model: nn.Module, path: str | Path, kind: str) -> dict[str, Te
 
 
 def require_fit(model: nn.Module, shapes: Mapping[str, Shape], path: Path, kind: str) -> None:
-    """Raises AssetError unless a file whose tensors have these shapes holds a `kind` of the model's size.
+    """Check that a file whose tensors have these shapes holds a `kind` of the model's size. Raises AssetError.
 
     model: may be on the meta device.
     """
-    found, wanted = identify(shapes), KINDS[_known(kind)]
+    found, wanted = identify(shapes), KINDS[_known_kind(kind)]
     if found != kind:
         other = f"a {KINDS[found].title}" if found else f"an unknown model (keys {some(shapes)})"
         raise AssetError(f"Weights '{path}' hold {other}, not a {wanted.title}. {wanted.how_to_get(path)}")
-    theirs, ours = _completed(model, shapes, kind), model.state_dict()
+    theirs, ours = _complete_state(model, shapes, kind), model.state_dict()
     for name in getattr(model, "unread", ()):
         theirs.setdefault(name, tuple(ours[name].shape))
     check_fit(ours, theirs, f"Weights '{path}' ({wanted.title})")
 
 
 def check_fit(state: Mapping[str, Tensor], theirs: Mapping[str, Tensor] | Mapping[str, Shape], subject: str) -> None:
-    """Raises AssetError unless both hold the same keys in the same shapes; subject: what `theirs` is."""
+    """Check that both hold the same keys in the same shapes. Raises AssetError; subject: what `theirs` is."""
     ours, theirs = shapes_of(state), shapes_of(theirs)
     missing, extra = ours.keys() - theirs.keys(), theirs.keys() - ours.keys()
     if missing or extra:
         raise AssetError(
             f"{subject} do not fit the model: {len(missing)} tensors missing {some(missing)}, "
-            f"{len(extra)} unknown {some(extra)}. Is it another size of the model?"
+            f"{len(extra)} unknown {some(extra)}. The model may have another size."
         )
     wrong = [
         f"{key} {list(theirs[key])} instead of {list(ours[key])}" for key in sorted(ours) if theirs[key] != ours[key]
@@ -104,18 +105,18 @@ def check_fit(state: Mapping[str, Tensor], theirs: Mapping[str, Tensor] | Mappin
 
 
 def shapes_of(state: Mapping[str, Tensor] | Mapping[str, Shape]) -> dict[str, Shape]:
-    """The shapes of tensors; shapes stay what they are."""
+    """Return the shapes of tensors; shapes stay what they are."""
     return {name: tuple(getattr(value, "shape", value)) for name, value in state.items()}
 
 
-def _known(kind: str) -> str:
+def _known_kind(kind: str) -> str:
     if kind not in KINDS:
         raise UnknownName("weights kind", kind, [name for name in KINDS if KINDS[name].hub])
     return kind
 
 
-def _completed(model: nn.Module, state: Mapping[str, T], kind: str) -> dict[str, T]:
-    """A state (or its shapes) without what the model has no use for, and with both names of tied tensors."""
+def _complete_state(model: nn.Module, state: Mapping[str, T], kind: str) -> dict[str, T]:
+    """Return a state (or its shapes) without what the model has no use for, and with both names of tied tensors."""
     kept = {key: value for key, value in state.items() if not key.startswith(KINDS[kind].ignored or ("\0",))}
     for pair in getattr(model, "tied", {}).items():
         for key, twin in (pair, pair[::-1]):
@@ -124,8 +125,8 @@ def _completed(model: nn.Module, state: Mapping[str, T], kind: str) -> dict[str,
     return kept
 
 
-def _local(path: str | Path, kind: str) -> Path:
-    """The file itself, fetched into the hub's cache if it is a hub name. Raises AssetError if it cannot be had."""
+def _find_file(path: str | Path, kind: str) -> Path:
+    """Find the file itself, fetched into the hub's cache if it is a hub name. Raises AssetError if it cannot be had."""
     owner, repository, file = (*str(path).split("/", 2), "", "")[:3]
     file = file or (KINDS[kind].file if kind else "")
     if Path(path).exists() or not (owner.strip(".~") and repository and file) or Path(owner).exists():
@@ -143,12 +144,12 @@ def _read(path: Path) -> dict[str, Any]:
     except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, KeyError, ValueError, OSError) as error:
         refuse_hostile(path)
         if any(mark in str(error) for mark in ("Unsupported global", "Unsupported class", "TorchScript")):
-            raise AssetError(pickle_refused(path, _wants(str(error)))) from error
+            raise AssetError(pickle_refused(path, _asked_class(str(error)))) from error
         raise AssetError(
             f"Weights '{path}' are incomplete or corrupt ({first_words(error)}). Fetch them again."
         ) from error
 
 
-def _wants(reason: str) -> str:
-    """What torch says an old pickle asks for."""
+def _asked_class(reason: str) -> str:
+    """Return what torch says an old pickle asks for."""
     return reason.partition("GLOBAL ")[2].split(" ")[0] or "TorchScript code"

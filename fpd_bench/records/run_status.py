@@ -7,6 +7,9 @@ command continues), failed, stale (its process is gone), corrupt (its files are 
 RESULTS = ("done", "diverged")  # what DONE can say: a run that has ended for good; `diverged` is a result
 ALIVE = ("running", "queued")
 TROUBLE = ("failed", "stale", "corrupt")
+BEGUN = (*ALIVE, "failed", "interrupted", "stale")  # without a result so far
+TO_DO = ("planned", *BEGUN)  # what a sweep performs; a corrupt run is left for its owner to judge
+STEPLESS = ("planned", "queued", "done")  # in no stage, so without a step to show
 STATES = ("planned", "interrupted", *ALIVE, *TROUBLE, *RESULTS)
 
 ENDINGS = ("finished", "failed", "diverged", "interrupted")  # kinds of events that end an attempt

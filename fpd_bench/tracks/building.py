@@ -37,18 +37,18 @@ def _shapes(preset: str, work: Path, out: Path | None, steps: int | None, progre
     recipe = build.RECIPES[world_of(preset)]
     if steps:
         recipe = replace(recipe, steps=steps)
-    return build.build(preset, work, out or files.FOLDER, recipe, lambda *told: progress("teacher", *told))
+    return build.build(preset, work, out or files.FOLDER, recipe, lambda *state: progress("teacher", *state))
 
 
 def _phi(work: Path, out: Path | None, steps: int | None, progress: Progress) -> Path:
-    from fpd_bench.tracks.shapes.phi import PhiRecipe, build_phi
+    from fpd_bench.tracks.shapes.backbone_training import BackboneRecipe, build_backbone
 
-    recipe = PhiRecipe(steps=steps) if steps else PhiRecipe()
-    return build_phi(work, out, recipe, lambda *told: progress(PHI, *told))
+    recipe = BackboneRecipe(steps=steps) if steps else BackboneRecipe()
+    return build_backbone(work, out, recipe, lambda *state: progress(PHI, *state))
 
 
 def _digits(preset: str, work: Path, out: Path | None, steps: int | None, progress: Progress) -> Path:
     from fpd_bench.tracks.digits import build, files
 
     recipes = build.RECIPES[preset]
-    return build.build(preset, work, out or files.FOLDER, recipes.of(steps) if steps else recipes, progress)
+    return build.build(preset, work, out or files.FOLDER, recipes.with_steps(steps) if steps else recipes, progress)

@@ -25,17 +25,17 @@ class Captions(Protocol):
     digest: str  # sha256, for a run's record
 
     def draw(self, n: int, generator: torch.Generator) -> list[str]:
-        """n captions, with replacement."""
+        """Draw n captions, with replacement."""
         ...
 
     def describe(self) -> str:
-        """How many, from where."""
+        """Say how many captions there are, and from where."""
         ...
 
 
 def open_captions(folder: Path) -> Captions:
-    """captions.txt (one a line), captions*.parquet (a column caption, text or prompt), or shards *.tar with .txt or
-    .json members; the first of these that is there. Raises AssetError."""
+    """Open captions.txt (one a line), captions*.parquet (a column caption, text or prompt), or shards *.tar with .txt
+    or .json members; the first of these that is there. Raises AssetError."""
     found = caption_files(folder)
     if not found:
         raise AssetError(no_captions(folder))
@@ -49,7 +49,7 @@ class TextCaptions:
 
     def __init__(self, paths: list[Path]):
         self.path = paths[0]
-        self._lines = [line for text in read_text(self.path).splitlines() if (line := _plain(text))]
+        self._lines = [line for text in read_text(self.path).splitlines() if (line := _one_line(text))]
         if not self._lines:
             raise AssetError(f"'{self.path}' holds no captions.")
         self.digest = hashlib.sha256("\n".join(self._lines).encode()).hexdigest()
@@ -83,11 +83,11 @@ class ParquetCaptions:
         self._column = self._column.drop_null()
         if not len(self._column):
             raise AssetError(f"'{paths[0]}' holds no captions.")
-        self.digest = _digest(paths)
+        self.digest = _hash_of_names(paths)
 
     def draw(self, n: int, generator: torch.Generator) -> list[str]:
         chosen = torch.randint(len(self._column), (n,), generator=generator)
-        return [_plain(self._column[i].as_py()) for i in chosen.tolist()]
+        return [_one_line(self._column[i].as_py()) for i in chosen.tolist()]
 
     def describe(self) -> str:
         return f"{len(self._column):,} captions in {len(self.paths)} Parquet file(s) such as {self.paths[0]}"
@@ -103,7 +103,7 @@ class ShardCaptions:
         except NoMembers:
             self._shards = Shards(paths, (".json",), "captions")
             self._shards.table(0)
-        self.digest = _digest(paths)
+        self.digest = _hash_of_names(paths)
         _caption(next(iter(self._shards)), paths[0], self._shards.suffixes)  # a .json without a caption says so now
 
     def draw(self, n: int, generator: torch.Generator) -> list[str]:
@@ -126,7 +126,7 @@ def _column(file: Any, path: Path) -> Any:
 def _caption(content: bytes, where: Path, suffixes: tuple[str, ...]) -> str:
     try:
         if suffixes == (".txt",):
-            return _plain(content.decode("utf-8"))
+            return _one_line(content.decode("utf-8"))
     except UnicodeDecodeError as error:
         raise AssetError(f"A caption in '{where}' is not UTF-8 text: {error}.") from error
     found = parse(content, f"A caption in '{where}'")
@@ -138,14 +138,14 @@ def _caption(content: bytes, where: Path, suffixes: tuple[str, ...]) -> str:
         raise AssetError(f"A .json in '{where}' has fields {', '.join(fields)}; captions need {' or '.join(COLUMNS)}.")
     if not isinstance(fields[name], str):
         raise AssetError(f"A .json in '{where}' has {name} {fields[name]!r:.60}; a caption is a text.")
-    return _plain(fields[name])
+    return _one_line(fields[name])
 
 
-def _plain(text: str) -> str:
+def _one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-def _digest(paths: list[Path]) -> str:
-    """sha256 over names and sizes: the files themselves may be terabytes."""
+def _hash_of_names(paths: list[Path]) -> str:
+    """Hash by sha256 over names and sizes: the files themselves may be terabytes."""
     words = "".join(f"{path.name} {path.stat().st_size}\n" for path in paths)
     return hashlib.sha256(words.encode()).hexdigest()

@@ -9,13 +9,13 @@ from fpd_bench.assets.values import check_archive
 from fpd_bench.assets.weight_files import refuse_text
 from fpd_bench.assets.wrappings import WRAPPERS, hidden_under, without_tensors
 from fpd_bench.errors import AssetError, ConfigError
-from fpd_bench.models.pickled_module import is_tensor, read, state_of
+from fpd_bench.models.pickled_module import is_tensor, module_state, read_pickle
 from fpd_bench.models.weight_loading import KINDS, identify
 from fpd_bench.records.layout import sha256
 
 
 def convert(path: Path, name: str = "", out: Path | None = None) -> str:
-    """Write the weights of `path` beside it, or to `out`; says what was written.
+    """Write the weights of `path` beside it, or to `out`; return a line that says what was written.
 
     name: which of several objects in the file, for example ema. Raises AssetError for a file without weights, or
     without that object, ConfigError for a target that is there already.
@@ -27,8 +27,8 @@ def convert(path: Path, name: str = "", out: Path | None = None) -> str:
         raise ConfigError(f"'{target}' is there already. Delete it, or name another file with --out.")
     refuse_text(path)
     check_archive(path)
-    content = read(path)
-    state = state_of(content, name)
+    content = read_pickle(path)
+    state = module_state(content, name)
     if not state:
         found = hidden_under(content, is_tensor)
         if name and name not in found:
@@ -44,5 +44,5 @@ def convert(path: Path, name: str = "", out: Path | None = None) -> str:
     finally:
         whole.unlink(missing_ok=True)
     kind, numbers = identify(state), sum(value.numel() for value in state.values())
-    what = f"a {KINDS[kind].title}" if kind else "a model that is not known here"
+    what = f"a {KINDS[kind].title}" if kind else "a model that fpd-bench does not know"
     return f"{target}: {len(state)} tensors, {numbers / 1e6:,.1f} M numbers, {what}"

@@ -7,7 +7,7 @@ from fpd_bench.assets.published import files_of
 
 
 def fetch(track: str, folder: Path) -> Iterator[str]:
-    """Fetch what is missing, file by file, saying what came. Raises AssetError for the first that cannot be had."""
+    """Fetch what is missing, file by file, and say what came. Raises AssetError for the first that cannot be had."""
     for file in files_of(track):
         if not file.absent(folder):
             yield f"{file.role}: {file.path(folder)} is there"

@@ -46,7 +46,9 @@ def misfits(track: str, folder: Path) -> Iterator[tuple[Published, str]]:
 
 
 def require_fitting(track: str, folder: Path) -> None:
-    """Raises AssetError for the first file that every run of the track reads and that does not fit."""
+    """Check that every file that all runs of the track read fits its model. Raises AssetError for the first that
+    does not.
+    """
     for file, text in misfits(track, folder):
         if file is not DEIT:
             raise AssetError(text)
@@ -61,7 +63,7 @@ def _require(file: Published, path: Path) -> None:
     try:
         network = timm.create_model(name, pretrained=False, num_classes=0, **(config.get("model_args") or {}))
     except (RuntimeError, TypeError, AssertionError) as error:  # timm's ways of refusing a name or a size
-        raise AssetError(f"'{beside}' asks timm for '{name}' in vain: {error}. Fetch it again.") from error
+        raise AssetError(f"'{beside}' names a model '{name}' that timm refuses: {error}. Fetch it again.") from error
     shapes = {key: shape for key, shape in contents(path).shapes.items() if not key.startswith(HEADS)}
     return check_fit(network.state_dict(), shapes, f"Weights '{path}' ({name})")
 

@@ -7,7 +7,9 @@ CGROUPS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory
 
 
 def available_bytes() -> int | None:
-    """The least of what the machine has free, the container's limit and the shell's (ulimit -v); None if unknown."""
+    """Return the least of what the machine has free, the container's limit and the shell's (ulimit -v); None if
+    unknown.
+    """
     soft, _ = resource.getrlimit(resource.RLIMIT_AS)
     found = [] if soft == resource.RLIM_INFINITY else [soft]
     for path in CGROUPS:

@@ -19,13 +19,13 @@ VALIDATION_PER_TASK, VALIDATION_SEED = 20, 1
 
 
 def validation_rows() -> list[Row]:
-    """Twenty prompts a task that are not among the 553, always the same."""
+    """Draw twenty prompts a task that are not among the 553, always the same."""
     rng, taken = np.random.default_rng(VALIDATION_SEED), {r["prompt"] for r in geneval_rows()}
     rows: list[Row] = []
     for task in ("two_object", "counting", "colors", "position", "color_attr"):  # all single objects are official
         left = VALIDATION_PER_TASK
         while left:
-            made = row(task, *_words(task, rng))
+            made = row(task, *_draw_words(task, rng))
             if made["prompt"] not in taken:
                 taken.add(made["prompt"])
                 rows.append(made)
@@ -33,7 +33,7 @@ def validation_rows() -> list[Row]:
     return rows
 
 
-def _words(task: str, rng: np.random.Generator) -> Sequence[Any]:
+def _draw_words(task: str, rng: np.random.Generator) -> Sequence[Any]:
     names = CLASSES[1:] if task in ("colors", "color_attr") else CLASSES  # GenEval paints no persons
     first, second = (names[i] for i in rng.choice(len(names), size=2, replace=False))
     one, other = (COLOURS[i] for i in rng.choice(len(COLOURS), size=2, replace=False))
@@ -55,7 +55,7 @@ class GenEvalSuites:
         self._items: dict[str, tuple[Item, ...]] = {}
 
     def items(self, split: str) -> tuple[Item, ...]:
-        """Of 'test' or 'validation'. Raises UnknownName."""
+        """List the items of 'test' or 'validation'. Raises UnknownName."""
         makers = {"test": geneval_rows, "validation": validation_rows}
         if split not in makers:
             raise UnknownName("evaluation split", split, makers)
@@ -64,15 +64,17 @@ class GenEvalSuites:
         return self._items[split]
 
     def score(self, images: Images, items: list[Item]) -> list[dict[str, Any]]:
-        """uint8 [n, H, W, 3] -> one GenEval record per image. Raises AssetError without the detector's weights."""
+        """Score images: uint8 [n, H, W, 3] -> one GenEval record per image. Raises AssetError without the
+        detector's weights.
+        """
         detector, colours = self._backends
         pictures = list(images)
         records = []
         for picture, seen, item in zip(pictures, detector.see(pictures, [i.id for i in items]), items, strict=True):
             classify = colours.for_image(picture) if colours else known_colours(seen.answers())
-            verdict = evaluate_image(seen.detections, item.metadata, classify, Options())
-            detail = {"reason": verdict.reason, "objects": verdict.details, "detector": detector.identity}
-            records.append({"score": float(verdict.correct), "task": item.metadata["tag"], "detail": detail})
+            judged = evaluate_image(seen.detections, item.metadata, classify, Options())
+            detail = {"reason": judged.reason, "objects": judged.details, "detector": detector.identity}
+            records.append({"score": float(judged.correct), "task": item.metadata["tag"], "detail": detail})
         return records
 
     @cached_property
@@ -84,7 +86,7 @@ class GenEvalSuites:
 
         from fpd_bench.evals.geneval.clip import ClipColours
 
-        network, clip = (self._there(file) for file in (DETECTOR, CLIP))
+        network, clip = (self._require_file(file) for file in (DETECTOR, CLIP))
         device = "cuda" if torch.cuda.is_available() else "cpu"
         # timm's copy of CLIP says its own sizes; without its configuration the file is taken for OpenAI's ViT-L/14
         local = (clip.parent / "open_clip_config.json").is_file() and clip.name == CLIP.file
@@ -92,7 +94,7 @@ class GenEvalSuites:
         colours = ClipColours(model, weights, device=device)
         return backend("mask2former-hf", weights=str(network.parent), device=device), colours
 
-    def _there(self, file: Published) -> Path:
+    def _require_file(self, file: Published) -> Path:
         missing = file.absent(self.weights)
         if missing:
             raise AssetError(f"GenEval's {file.role} '{missing}' is missing. Run: {file.fetch(self.weights)}")

@@ -8,8 +8,9 @@ from typing import Any
 from fpd_bench.errors import AssetError
 
 
-def verified(file: Path, missing: str, rebuild: str) -> tuple[bytes, dict[str, Any], str]:
-    """(content, manifest entry, sha256). missing: what is told of a file that is not there; rebuild: a command.
+def read_verified(file: Path, missing: str, rebuild: str) -> tuple[bytes, dict[str, Any], str]:
+    """Read (content, manifest entry, sha256) of a file. missing: the beginning of the message if it is not there;
+    rebuild: a command.
 
     Raises AssetError naming file and hash.
     """
@@ -20,14 +21,14 @@ def verified(file: Path, missing: str, rebuild: str) -> tuple[bytes, dict[str, A
     found = hashlib.sha256(content).hexdigest()
     if found != entry["sha256"]:
         raise AssetError(
-            f"{file} has sha256 {found}, but manifest.json says {entry['sha256']}: it is corrupt or foreign. "
+            f"{file} has sha256 {found}, but manifest.json says {entry['sha256']}: damaged, or another file. "
             f"Reinstall fpd-bench, or rebuild it: {rebuild}"
         )
     return content, entry, found
 
 
 def manifest(folder: Path) -> dict[str, Any]:
-    """{file: {"sha256", "shape"}}; empty where there is none. Raises AssetError for one that cannot be read."""
+    """Read {file: {"sha256", "shape"}}; empty where there is none. Raises AssetError for one that cannot be read."""
     file = folder / "manifest.json"
     if not file.exists():
         return {}
@@ -37,8 +38,8 @@ def manifest(folder: Path) -> dict[str, Any]:
         raise AssetError(f"{file} is not a manifest: {error}. Reinstall fpd-bench.") from None
 
 
-def record(file: Path, content: bytes, shape: dict[str, Any]) -> Path:
-    """Write a file and its manifest entry, each atomically; returns the file."""
+def write_with_entry(file: Path, content: bytes, shape: dict[str, Any]) -> Path:
+    """Write a file and its manifest entry, each whole or not at all; return the path of the file."""
     file.parent.mkdir(parents=True, exist_ok=True)
     _replace(file, content)
     entry = {"sha256": hashlib.sha256(content).hexdigest(), "shape": shape}

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Generator, Tensor
 
 from fpd_bench.models.condition import Condition
-from fpd_bench.models.masking import damage, draw_ratios
+from fpd_bench.models.masking import draw_damage, draw_ratios
 from fpd_bench.models.transformer import MaskedTransformer, Shape
 from fpd_bench.tracks.training import ResumableTraining
 
@@ -62,14 +62,14 @@ class TeacherTraining(ResumableTraining):
         self.draw, self.codes = draw, codes
 
     def loss(self) -> Tensor:
-        """Cross-entropy of a fresh batch."""
+        """Compute the cross-entropy of a fresh batch."""
         codes, condition = self.draw(self.recipe.batch, self.generator)
-        return self.of(codes, self._drop_text(condition))
+        return self.loss_of(codes, self._drop_text(condition))
 
-    def of(self, codes: Tensor, condition: Condition) -> Tensor:
-        """Cross-entropy of these codes [B, L], with masks and mistakes of its own."""
+    def loss_of(self, codes: Tensor, condition: Condition) -> Tensor:
+        """Compute the cross-entropy of these codes [B, L], with masks and mistakes of its own."""
         ratios = draw_ratios(len(codes), "arccos", 0.0, 1.0, self.generator)
-        hidden = damage(ratios, codes.shape[1], self.generator)
+        hidden = draw_damage(ratios, codes.shape[1], self.generator)
         tokens = self._with_mistakes(codes).masked_fill(hidden, self.codes)
         return F.cross_entropy(self.model(tokens, condition).flatten(0, 1), codes.flatten())
 

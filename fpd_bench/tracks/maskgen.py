@@ -43,7 +43,7 @@ class MaskGenTeacher(nn.Module):
         self.network, self.score, self.width = network, score, network.shape.width
 
     def embeddings(self) -> list[Tensor]:
-        """What tokens and their places are read by, and, tied to that, the output layer."""
+        """List the embeddings of tokens and their places, to which the output layer is tied."""
         return [self.network.embeddings.weight, self.network.pos_embed]
 
     def forward(self, tokens: Tensor, condition: Condition, perturbation: Perturbation | None = None) -> Tensor:
@@ -64,11 +64,13 @@ class TaTiTokTokenizer:
         self.codebook = self.network.to(device).codebook
 
     def encode(self, images: Tensor) -> Tensor:
-        """[B, 3, H, W] in [0, 1] -> codes [B, L]."""
+        """Encode images: [B, 3, H, W] in [0, 1] -> codes [B, L]."""
         return self.network.encode(images)
 
     def decode(self, embeddings: Tensor, condition: Condition | None = None) -> Tensor:
-        """[B, L, d] -> [B, 3, H, W], about [0, 1], not clamped. Raises ConfigError without a condition."""
+        """Decode embeddings: [B, L, d] -> [B, 3, H, W], about [0, 1], not clamped. Raises ConfigError without a
+        condition.
+        """
         if condition is None:
             raise ConfigError("TA-TiTok decodes with the caption's help: give decode() the condition of the images.")
         return self.network.decode(embeddings, condition.tensors["guide"])
@@ -87,7 +89,7 @@ class TextEncoder:
 
     @torch.no_grad()
     def __call__(self, texts: Sequence[str]) -> Condition:
-        """text [B, T, C], pooled [B, 1, C] for MaskGen; guide [B, T, C] for TA-TiTok."""
+        """Encode captions: text [B, T, C], pooled [B, 1, C] for MaskGen; guide [B, T, C] for TA-TiTok."""
         batches = [texts[i : i + ENCODED_AT_ONCE] for i in range(0, len(texts), ENCODED_AT_ONCE)]
         device = self.network.text_projection.device
         states = [self.network(self._tokenize(list(batch)).to(device)) for batch in batches]
@@ -144,7 +146,7 @@ class MaskGenTrack:
 
     @cached_property
     def backbone(self) -> FeatureBackbone:
-        """DINOv3 ViT-B/16, all blocks."""
+        """Open DINOv3 ViT-B/16, all blocks."""
         return load_backbone(self._paths["backbone"]).to(self.device)
 
     def to(self, device: torch.device | str) -> "MaskGenTrack":
@@ -160,32 +162,32 @@ class MaskGenTrack:
         return self
 
     def new_student(self) -> nn.Module:
-        """A trainable copy of the teacher."""
+        """Make a trainable copy of the teacher."""
         return copy.deepcopy(self.teacher).requires_grad_(True)
 
     def condition(self, texts: Sequence[str]) -> Condition:
-        """Any captions; what exceeds CLIP's 77 tokens is cut."""
+        """Encode any captions; what exceeds CLIP's 77 tokens is cut."""
         return self._encode(texts)
 
     def null_condition(self, n: int) -> Condition:
-        """n times the empty caption."""
+        """Encode n times the empty caption."""
         return self._empty[[0] * n]
 
     def draw_conditions(self, n: int, generator: torch.Generator) -> Condition:
-        """n training captions. Raises AssetError without a file of captions."""
+        """Draw n training captions. Raises AssetError without a file of captions."""
         captions = self._captions or open_captions(self._data)  # which says what is missing
         return self.condition(captions.draw(n, generator))
 
     def real_images(self, n: int, generator: torch.Generator) -> Tensor:
-        """[n, 3, H, W] in [0, 1]. Raises AssetError without a folder of images."""
+        """Draw real images [n, 3, H, W] in [0, 1]. Raises AssetError without a folder of images."""
         return self._images.draw(n, generator).to(self.device)
 
     def pairs(self, n: int, seed: int) -> tuple[Tensor, Condition]:
-        """Codes [n, L] that the teacher sampled for n training captions, kept on disk; no image says its own."""
+        """Return codes [n, L] that the teacher sampled for n training captions, kept on disk; no image says its own."""
         return teacher_pairs(self, n, seed)
 
     def suite(self, split: str) -> Suite:
-        """GenEval: 'test' = the 553 prompts, 'validation' = others from the same grammar."""
+        """Make the suite GenEval: 'test' = the 553 prompts, 'validation' = others from the same grammar."""
         if split not in self._conditions:
             self._conditions[split] = self.condition([item.prompt for item in self._suites.items(split)])
         return Suite(f"geneval-{split}", self._suites.items(split), self._conditions[split], self._suites.score)
@@ -193,7 +195,7 @@ class MaskGenTrack:
     def teacher_sample(
         self, condition: Condition, steps: int, generators: Sequence[torch.Generator], **changed: Any
     ) -> Tensor:
-        """Codes [B, L] by the published sampler (guidance up to 12, annealed softmax).
+        """Sample codes [B, L] by the published sampler (guidance up to 12, annealed softmax).
 
         changed: guidance, noise (its temperature), schedule, ramp of evaluation.teacher_*.
         """

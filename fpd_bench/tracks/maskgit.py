@@ -44,7 +44,7 @@ class MaskGitTeacher(nn.Module):
         self.network, self.width = network, network.shape.width
 
     def embeddings(self) -> list[Tensor]:
-        """What tokens and their places are read by, and, tied to that, the output layer."""
+        """List the embeddings of tokens and their places, to which the output layer is tied."""
         return [self.network.tok_emb.weight, self.network.pos_emb, self.network.bias]
 
     def forward(self, tokens: Tensor, condition: Condition, perturbation: Perturbation | None = None) -> Tensor:
@@ -64,11 +64,11 @@ class VqganTokenizer:
         self.codebook = self.network.to(device).codebook
 
     def encode(self, images: Tensor) -> Tensor:
-        """[B, 3, H, W] in [0, 1] -> codes [B, L]."""
+        """Encode images: [B, 3, H, W] in [0, 1] -> codes [B, L]."""
         return self.network.encode(images * 2 - 1)
 
     def decode(self, embeddings: Tensor, condition: Condition | None = None) -> Tensor:
-        """[B, L, d] -> [B, 3, H, W], about [0, 1], not clamped; the condition plays no part."""
+        """Decode embeddings: [B, L, d] -> [B, 3, H, W], about [0, 1], not clamped; the condition plays no part."""
         return (self.network.decode(embeddings) + 1) / 2
 
 
@@ -101,7 +101,7 @@ class MaskGitTrack:
 
     @cached_property
     def backbone(self) -> FeatureBackbone:
-        """DINOv3 ViT-B/16, all blocks."""
+        """Open DINOv3 ViT-B/16, all blocks."""
         return load_backbone(self._paths["backbone"]).to(self.device)
 
     def to(self, device: torch.device | str) -> "MaskGitTrack":
@@ -114,32 +114,34 @@ class MaskGitTrack:
         return self
 
     def new_student(self) -> nn.Module:
-        """A trainable copy of the teacher."""
+        """Make a trainable copy of the teacher."""
         return copy.deepcopy(self.teacher).requires_grad_(True)
 
     def condition(self, texts: Sequence[str]) -> Condition:
-        """Classes by number ("207"), by name, or both ("207 golden retriever"). Raises ConfigError."""
-        return self._labelled(torch.tensor([self._label(text) for text in texts], dtype=torch.long))
+        """Read classes by number ("207"), by name, or both ("207 golden retriever"). Raises ConfigError."""
+        return self._condition_of(torch.tensor([self._label(text) for text in texts], dtype=torch.long))
 
     def null_condition(self, n: int) -> Condition:
-        """n dropped classes."""
+        """Return n conditions without a class."""
         labels = torch.zeros(n, dtype=torch.long)
         return Condition(("",) * n, {"label": labels, "dropped": torch.ones(n, dtype=torch.bool)}).to(self.device)
 
     def draw_conditions(self, n: int, generator: torch.Generator) -> Condition:
-        """n uniform classes."""
-        return self._labelled(torch.randint(len(self._words), (n,), generator=generator))
+        """Draw n uniform classes."""
+        return self._condition_of(torch.randint(len(self._words), (n,), generator=generator))
 
     def real_images(self, n: int, generator: torch.Generator) -> Tensor:
-        """[n, 3, H, W] in [0, 1]. Raises AssetError without a folder of images."""
+        """Draw real images [n, 3, H, W] in [0, 1]. Raises AssetError without a folder of images."""
         return self._images.draw(n, generator).to(self.device)
 
     def pairs(self, n: int, seed: int) -> tuple[Tensor, Condition]:
-        """Codes [n, L] that the teacher sampled for n training classes, kept on disk; no image says its own."""
+        """Return codes [n, L] that the teacher sampled for n training classes, kept on disk; no image says its own."""
         return teacher_pairs(self, n, seed)
 
     def suite(self, split: str) -> Suite:
-        """Every class once, all images together against ADM's reference; the paper's 50,000 = 50 images a class."""
+        """Make the suite: every class once, all images together against ADM's reference; the paper's 50,000 = 50
+        images a class.
+        """
         items = tuple(Item(f"{i:04d}", words, {"label": i}) for i, words in enumerate(self._words))
         condition = self.condition([item.prompt for item in items])
         return Suite(f"imagenet-{split}", items, condition, None, self._fidelity)
@@ -151,7 +153,7 @@ class MaskGitTrack:
     def teacher_sample(
         self, condition: Condition, steps: int, generators: Sequence[torch.Generator], **changed: Any
     ) -> Tensor:
-        """Codes [B, L] by the published sampler (Gumbel confidence, guidance ramp to 3).
+        """Sample codes [B, L] by the published sampler (Gumbel confidence, guidance ramp to 3).
 
         changed: guidance, noise (its temperature), schedule, ramp of evaluation.teacher_*.
         """
@@ -161,7 +163,7 @@ class MaskGitTrack:
         settings, draws = MaskGitSampling(steps=steps, **changed), ItemDraws(list(generators))
         return sample(self.teacher.network, condition.tensors["label"], start, self.n_codes, settings, draws)
 
-    def _labelled(self, labels: Tensor) -> Condition:
+    def _condition_of(self, labels: Tensor) -> Condition:
         dropped = torch.zeros(len(labels), dtype=torch.bool)
         words = tuple(self._words[i] for i in labels.tolist())
         return Condition(words, {"label": labels, "dropped": dropped}).to(self.device)
@@ -174,7 +176,7 @@ class MaskGitTrack:
         found = [i for i, words in enumerate(self._words) if words.partition(" ")[2].lower() == wanted]
         if len(found) != 1:
             raise ConfigError(
-                f"'{text}' is no ImageNet class. Give a number from 0 to {len(self._words) - 1}, or a name such as "
+                f"'{text}' is not an ImageNet class. Give a number from 0 to {len(self._words) - 1}, or a name such as "
                 f"'{self._words[0].partition(' ')[2]}'."
             )
         return found[0]

@@ -25,32 +25,33 @@ STEPS = 16
 def teacher_pairs(
     track: Any, n: int, seed: int, steps: int = STEPS, cache: Path | None = None
 ) -> tuple[Tensor, Condition]:
-    """n conditions drawn as in training, codes [n, L] sampled for them in `steps` steps; both on the track's device.
+    """Return n conditions drawn as in training and codes [n, L] sampled for them in `steps` steps; both on the track's
+    device.
 
     track: a bench.Track; its assets name the cache entry. cache: a folder; None = $XDG_CACHE_HOME/fpd-bench/pairs.
     """
-    shards = [_shard(track, seed, steps, first, cache or default_cache()) for first in range(0, n, SHARD)]
+    shards = [_draw_shard(track, seed, steps, first, cache or default_cache()) for first in range(0, n, SHARD)]
     codes = torch.cat([codes for codes, _ in shards])
-    return codes[:n], joined([condition for _, condition in shards])[:n]
+    return codes[:n], join_conditions([condition for _, condition in shards])[:n]
 
 
 def default_cache() -> Path:
-    """$XDG_CACHE_HOME/fpd-bench/pairs."""
+    """Return the default folder of kept pairs, $XDG_CACHE_HOME/fpd-bench/pairs."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fpd-bench" / "pairs"
 
 
-def joined(conditions: list[Condition]) -> Condition:
-    """One batch after the other."""
+def join_conditions(conditions: list[Condition]) -> Condition:
+    """Join batches of conditions into one."""
     tensors = {name: torch.cat([each.tensors[name] for each in conditions]) for name in conditions[0].tensors}
     return Condition(tuple(text for each in conditions for text in each.texts), tensors)
 
 
-def _shard(track: Any, seed: int, steps: int, first: int, cache: Path) -> tuple[Tensor, Condition]:
+def _draw_shard(track: Any, seed: int, steps: int, first: int, cache: Path) -> tuple[Tensor, Condition]:
     condition = track.draw_conditions(SHARD, torch.Generator().manual_seed(seed_of("pairs", seed, first)))
     device = track.tokenizer.codebook.device
     named = [track.name, track.preset, sorted(track.assets.items()), seed, steps, first, SHARD]
     path = cache / f"{hashlib.sha256(json.dumps(named).encode()).hexdigest()[:24]}.safetensors"
-    kept = _kept(path)
+    kept = _read_shard(path)
     if kept is None:
         noise = [torch.Generator().manual_seed(seed_of("pairs", seed, first, i)) for i in range(SHARD)]
         kept = torch.cat(
@@ -63,7 +64,7 @@ def _shard(track: Any, seed: int, steps: int, first: int, cache: Path) -> tuple[
     return kept.long().to(device), condition
 
 
-def _kept(path: Path) -> Tensor | None:
+def _read_shard(path: Path) -> Tensor | None:
     if not path.is_file():
         return None
     try:

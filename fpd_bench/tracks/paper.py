@@ -11,12 +11,12 @@ DINO_NAME = "vit_base_patch16_dinov3"
 
 
 def file_of(track: str, role: str) -> Published:
-    """The published file of a track that plays `role`."""
+    """Return the published file of a track that plays `role`."""
     return next(file for file in PUBLISHED[track] if file.role == role)
 
 
 def paths_of(track: str, folder: Path) -> dict[str, Path]:
-    """{role: weights file}. Raises AssetError naming the first missing file and the command that fetches it."""
+    """Return {role: weights file}. Raises AssetError naming the first missing file and the command that fetches it."""
     for file in PUBLISHED[track]:
         if not file.path(folder).is_file():
             raise AssetError(
@@ -26,6 +26,6 @@ def paths_of(track: str, folder: Path) -> dict[str, Path]:
 
 
 def load_backbone(weights: Path) -> FeatureBackbone:
-    """DINOv3 ViT-B/16 from timm's hub layout; `config.json` beside the file may name another ViT and its sizes."""
+    """Load DINOv3 ViT-B/16 from timm's hub layout; `config.json` beside the file may name another ViT and its sizes."""
     config = read_config(weights.with_name(DINO.extras[0])) or {}
     return FeatureBackbone(config.get("architecture", DINO_NAME), weights=weights, model_args=config.get("model_args"))

@@ -34,7 +34,7 @@ class RealImages:
         shards = [path for path in here if path.suffix.lower() == ".tar"]
         self.files = [path for path in here if path.suffix.lower() != ".tar"]
         if shards and self.files:
-            raise AssetError(f"'{self.folder}' holds images and shards, such as '{shards[0]}'. Keep one of the two.")
+            raise AssetError(f"'{self.folder}' holds both images and shards, such as '{shards[0]}'. Keep one kind.")
         self.shards = Shards(shards, IMAGES, "images") if shards else None
 
     def __bool__(self) -> bool:
@@ -42,13 +42,15 @@ class RealImages:
 
     @property
     def digest(self) -> str:
-        """sha256 over the names and sizes of all files."""
+        """Return the sha256 over the names and sizes of all files."""
         paths = self.shards.paths if self.shards else self.files
         names = "".join(f"{os.path.relpath(path, self.folder.parent)} {path.stat().st_size}\n" for path in paths)
         return hashlib.sha256(names.encode()).hexdigest()
 
     def draw(self, n: int, generator: torch.Generator) -> Tensor:
-        """[n, 3, side, side] in [0, 1]. Raises AssetError without images, and for one that cannot be read."""
+        """Draw images [n, 3, side, side] in [0, 1]. Raises AssetError without images, and for one that cannot be
+        read.
+        """
         self.require()
         if self.shards:
             contents = self.shards.draw(n, generator)
@@ -57,7 +59,7 @@ class RealImages:
         return torch.stack(list(self._readers.map(self._read, chosen)))
 
     def __iter__(self) -> Iterator[Tensor]:
-        """Every image once, [3, side, side] in [0, 1], in a fixed order."""
+        """Give every image once, [3, side, side] in [0, 1], in a fixed order."""
         self.require()
         if self.shards:
             yield from (self._unpack(content) for content in self.shards)
@@ -65,13 +67,13 @@ class RealImages:
             yield from (self._read(path) for path in self.files)
 
     def describe(self) -> str:
-        """How many, from where."""
+        """Say how many images there are, and from where."""
         if self.shards:
             return f"{len(self.shards.paths)} shard(s) such as {self.shards.paths[0]}"
         return f"{len(self.files):,} images below {self.folder}"
 
     def require(self) -> None:
-        """Raises AssetError, with what to do, without images."""
+        """Check that there are images. Raises AssetError, with what to do."""
         if not self:
             raise AssetError(no_images(self.folder.parent))
 
@@ -80,21 +82,21 @@ class RealImages:
         return ThreadPoolExecutor(min(READERS, os.cpu_count() or 1), thread_name_prefix="images")
 
     def _read(self, path: Path) -> Tensor:
-        return square(Image.fromarray(read_rgb(path, turn="ignore")), self.side)
+        return crop_square(Image.fromarray(read_rgb(path, turn="ignore")), self.side)
 
     def _unpack(self, content: bytes) -> Tensor:
-        return square(Image.fromarray(rgb_of(content, f"{self.folder}, in a shard", turn="ignore")), self.side)
+        return crop_square(Image.fromarray(rgb_of(content, f"{self.folder}, in a shard", turn="ignore")), self.side)
 
 
 def open_images(data: Path, side: int) -> RealImages:
-    """Raises AssetError without images."""
+    """Open the images. Raises AssetError without any."""
     images = RealImages(data, side)
     images.require()
     return images
 
 
-def square(image: Image.Image, side: int) -> Tensor:
-    """Shorter side to `side` px (bicubic, antialiased), centre crop: [3, side, side] in [0, 1]."""
+def crop_square(image: Image.Image, side: int) -> Tensor:
+    """Resize the shorter side to `side` px (bicubic, antialiased) and crop the centre: [3, side, side] in [0, 1]."""
     width, height = image.size
     scale = side / min(width, height)
     size = (max(side, round(width * scale)), max(side, round(height * scale)))

@@ -37,11 +37,11 @@ class ResumableTraining:
         self.optimizer = torch.optim.AdamW(model.parameters(), lr=recipe.lr, betas=(0.9, 0.96), weight_decay=decay)
 
     def loss(self) -> Tensor:
-        """The loss of one batch, drawn with `self.generator`."""
+        """Compute the loss of one batch, drawn with `self.generator`."""
         raise NotImplementedError
 
     def advance(self) -> float:
-        """One step; returns its loss."""
+        """Train one step; return its loss."""
         cosine = LAST_LR + (1 - LAST_LR) * 0.5 * (1 + math.cos(math.pi * self.step / self.recipe.steps))
         for group in self.optimizer.param_groups:
             group["lr"] = self.recipe.lr * min(1.0, (self.step + 1) / WARM_UP) * cosine
@@ -60,7 +60,7 @@ class ResumableTraining:
         return float(loss.detach())
 
     def finish(self, checkpoint: Path, progress: Progress | None = None) -> Any:
-        """Train to the end, from `checkpoint` if it is there; returns the averaged network, of `model`'s type."""
+        """Train to the end, from `checkpoint` if it is there; return the averaged network, of `model`'s type."""
         if checkpoint.exists():
             self.load(checkpoint)
         while self.step < self.recipe.steps:
@@ -72,23 +72,25 @@ class ResumableTraining:
         return self.average.eval()
 
     def save(self, path: Path) -> None:
-        """Atomic: the file is whole or not there."""
+        """Write a checkpoint; the file is whole or not there."""
         state = {"step": self.step, "generator": self.generator.get_state(), "recipe": asdict(self.recipe)}
         state |= {part: getattr(self, part).state_dict() for part in ("model", "average", "optimizer")}
-        write(state, path)
+        write_checkpoint(state, path)
 
     def load(self, path: Path) -> None:
-        """Raises AssetError for a checkpoint of another recipe, or one that cannot be read."""
-        state = read(path, asdict(self.recipe))
+        """Load a checkpoint. Raises AssetError for one of another recipe, or one that cannot be read."""
+        state = read_checkpoint(path, asdict(self.recipe))
         self.step = state["step"]
         self.generator.set_state(state["generator"])
         for part in ("model", "average", "optimizer"):
             getattr(self, part).load_state_dict(state[part])
 
 
-def read(path: Path, ours: dict[str, Any]) -> dict[str, Any]:
-    """The state of a checkpoint made by recipe `ours`. Raises AssetError for another's, or one that cannot be read."""
-    begin = f"Delete it, or name another folder with --work, to begin anew: rm '{path}'"
+def read_checkpoint(path: Path, ours: dict[str, Any]) -> dict[str, Any]:
+    """Read the state of a checkpoint made by recipe `ours`. Raises AssetError for another's, or one that cannot be
+    read.
+    """
+    begin = f"Delete it, or name another folder with --work, to start again: rm '{path}'"
     try:
         state = torch.load(path, weights_only=True)
         recipe = state["recipe"]
@@ -101,12 +103,14 @@ def read(path: Path, ours: dict[str, Any]) -> dict[str, Any]:
     return dict(state)
 
 
-def write(content: Any, path: Path) -> None:
-    """Atomic. Raises OSError, also where torch.save tells of a full disk by a RuntimeError."""
+def write_checkpoint(content: Any, path: Path) -> None:
+    """Write a file whole or not at all. Raises OSError, also for the RuntimeError that torch.save raises on a full
+    disk.
+    """
     part = path.with_suffix(".part")
     try:
         torch.save(content, part)
     except RuntimeError as error:
         part.unlink(missing_ok=True)
-        raise OSError(f"'{part}' cannot be written ({str(error).splitlines()[0]}); is the disk full?") from error
+        raise OSError(f"'{part}' cannot be written ({str(error).splitlines()[0]}); the disk may be full") from error
     os.replace(part, path)

@@ -31,13 +31,15 @@ class Shards:
         self._tables: dict[int, np.ndarray] = {}
 
     def draw(self, n: int, generator: torch.Generator) -> list[bytes]:
-        """The contents of n members, with replacement. Raises AssetError for a shard that is damaged or has none."""
+        """Draw the contents of n members, with replacement. Raises AssetError for a shard that is damaged or has
+        none.
+        """
         where = torch.rand(n, 2, generator=generator, dtype=torch.float64).numpy()
         shards = np.searchsorted(self._share, where[:, 0], side="right").clip(max=len(self.paths) - 1)
         return [self._member(int(shard), share) for shard, share in zip(shards, where[:, 1], strict=True)]
 
     def __iter__(self) -> Iterator[bytes]:
-        """All members, shard by shard."""
+        """Read all members, shard by shard."""
         for shard in range(len(self.paths)):
             for offset, size in self.table(shard):
                 yield self._read(shard, offset, size)
@@ -53,7 +55,9 @@ class Shards:
             return file.read(size)
 
     def table(self, shard: int) -> np.ndarray:
-        """(offset, size) of each member [n, 2]. Raises AssetError for a damaged shard, NoMembers for one without."""
+        """Read (offset, size) of each member [n, 2]. Raises AssetError for a damaged shard, NoMembers for one
+        without.
+        """
         if shard not in self._tables:
             path = self.paths[shard]
             members = [m for m in _members(path) if m.isfile()]
@@ -68,10 +72,10 @@ class Shards:
 
 
 def _members(path: Path) -> list[tarfile.TarInfo]:
-    """All of them. Raises AssetError where tarfile would take a damaged header for the end of the file."""
+    """List all members. Raises AssetError where tarfile would take a damaged header for the end of the file."""
     try:
         if not path.is_file():  # opening a pipe would wait for ever
-            raise AssetError(f"Shard '{path}' is no regular file.")
+            raise AssetError(f"Shard '{path}' is not a regular file.")
         with tarfile.open(path, "r:") as archive:
             members = list(archive)
             end = archive.offset
@@ -85,16 +89,16 @@ def _members(path: Path) -> list[tarfile.TarInfo]:
 
 
 def _require_end(path: Path, end: int) -> None:
-    """Raises AssetError unless zeros follow from byte `end` on, as many as a tar has behind its last member."""
+    """Check that zeros follow from byte `end` on, as many as a tar has behind its last member. Raises AssetError."""
     with path.open("rb") as file:
         file.seek(end)
         rest = file.read(2 * tarfile.RECORDSIZE)
     if len(rest) < tarfile.BLOCKSIZE or any(rest):
         raise AssetError(
-            f"Shard '{path}' cannot be read: it is damaged, cut off, or several in one from byte {end:,} on. Fetch it "
-            "again."
+            f"Shard '{path}' cannot be read: it is damaged, cut off, or holds another archive from byte {end:,} on. "
+            "Fetch it again."
         )
     if len(rest) > tarfile.RECORDSIZE:
         raise AssetError(
-            f"Shard '{path}' is zeros from byte {end:,} on, more than tar writes: half a copy? Fetch it again."
+            f"Shard '{path}' holds only zeros from byte {end:,} on: it may be half copied. Fetch it again."
         )

@@ -16,7 +16,7 @@ from fpd_bench.config.tracks import FACTS
 from fpd_bench.distill.starts import LAWS
 from fpd_bench.models.streams import generator_of
 from fpd_bench.registry import tracks
-from fpd_bench.runs.perform.suite_images import one_step, run_images
+from fpd_bench.runs.perform.suite_images import run_images, sample_one_step
 
 
 @pytest.fixture(params=["shapes", "digits"])
@@ -173,7 +173,7 @@ def test_the_images_of_a_run_do_not_depend_on_shards_or_order(student, track, mo
 def test_one_step_samples_are_codes(law, track):
     noise = [generator_of(0, "x", str(i), 0) for i in range(3)]
     start = StartConfig(codes=law)
-    codes = one_step(track, track.new_student(), track.suite("test").condition[:3], start, noise)
+    codes = sample_one_step(track, track.new_student(), track.suite("test").condition[:3], start, noise)
     assert codes.shape == (3, track.n_tokens) and codes.min() >= 0 and codes.max() < track.n_codes
 
 

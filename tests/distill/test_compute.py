@@ -8,7 +8,7 @@ from fpd_bench.config.identity import run_id
 from fpd_bench.distill.refinement import refine
 from fpd_bench.distill.trainer import Training
 from fpd_bench.errors import UnknownName
-from fpd_bench.models.compute import computing, network, through
+from fpd_bench.models.compute import computing, network_entry, run_block
 
 SMALL = [
     "track.preset=coarse", "optim.steps=2", "optim.batch=8", "optim.warmup=0", "optim.samples_per_condition=4",
@@ -104,9 +104,9 @@ class Block(torch.nn.Module):
         self.linear = torch.nn.Linear(4, 4)
         self.seen = []
 
-    @network
+    @network_entry
     def forward(self, x):
-        return through(self._inside, x)
+        return run_block(self._inside, x)
 
     def _inside(self, x):
         self.seen.append(torch.is_autocast_enabled("cpu"))

@@ -85,7 +85,7 @@ def test_a_device_that_is_not_here_is_told_with_those_that_are(device, words):
 
 
 def test_the_cpu_is_always_there():
-    assert devices.available()[0] == "cpu" and devices.require("cpu") == torch.device("cpu")
+    assert devices.available_devices()[0] == "cpu" and devices.open_device("cpu") == torch.device("cpu")
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")

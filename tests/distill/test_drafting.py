@@ -7,11 +7,11 @@ import torch
 
 from fpd_bench.config.fields import choices
 from fpd_bench.config.schema import StartConfig
-from fpd_bench.distill.drafting import draft_codes, draft_logits, draw_noise, draw_start, together
+from fpd_bench.distill.drafting import draft_codes, draft_logits, draw_noise, draw_start, join_starts
 from fpd_bench.errors import ConfigError
-from fpd_bench.models.perturbation import Perturbation, perturbed
-from fpd_bench.models.sampling import truncated
-from fpd_bench.runs.perform.suite_images import one_step
+from fpd_bench.models.perturbation import Perturbation, perturb
+from fpd_bench.models.sampling import truncate
+from fpd_bench.runs.perform.suite_images import sample_one_step
 
 
 def draw(seed=0):
@@ -49,18 +49,18 @@ def test_only_the_likeliest_codes_are_drawn(sampling, cut, expected):
 
 
 def test_of_equally_likely_codes_only_as_many_as_asked_for_are_kept():
-    kept = truncated(torch.zeros(1, 1, 5), top_k=2).softmax(-1)
+    kept = truncate(torch.zeros(1, 1, 5), top_k=2).softmax(-1)
     assert sorted(kept.flatten().tolist()) == [0, 0, 0, 0.5, 0.5]
 
 
 def test_embedding_noise_keeps_the_variance_and_nothing_else():
     embeddings, noise = torch.randn(64, 16, 32, generator=draw(1)), torch.randn(64, 16, 32, generator=draw(2))
     for sigma in (0.1, 0.6):
-        moved = perturbed(embeddings, Perturbation(noise, sigma))
+        moved = perturb(embeddings, Perturbation(noise, sigma))
         assert moved.var().item() == pytest.approx(1, abs=0.02)
         correlation = torch.corrcoef(torch.stack([moved.flatten(), embeddings.flatten()]))[0, 1]
         assert correlation.item() == pytest.approx((1 - sigma**2) ** 0.5, abs=0.02)
-    assert perturbed(embeddings, None) is embeddings
+    assert perturb(embeddings, None) is embeddings
 
 
 def test_noise_on_embeddings_reaches_the_students_logits(small_track):
@@ -85,20 +85,20 @@ def test_noise_on_embeddings_reaches_the_students_logits(small_track):
 def test_an_image_has_its_own_noise_in_any_batch(sampling, small_track):
     config = StartConfig(embedding_noise=0.5, sampling=sampling)
     condition = small_track.suite("validation").condition[:3]
-    whole = one_step(small_track, small_track.teacher, condition, config, [draw(i) for i in range(3)])
-    single = [one_step(small_track, small_track.teacher, condition[i : i + 1], config, [draw(i)]) for i in range(3)]
+    whole = sample_one_step(small_track, small_track.teacher, condition, config, [draw(i) for i in range(3)])
+    single = [
+        sample_one_step(small_track, small_track.teacher, condition[i : i + 1], config, [draw(i)]) for i in range(3)
+    ]
     assert torch.equal(whole, torch.cat(single)) and not torch.equal(whole[0], whole[1])
 
 
 def test_starts_are_cut_and_joined_with_their_noise(small_track):
     start = draw_start(4, small_track, StartConfig(embedding_noise=0.5), draw())
-    again = together([start[:1], start[1:]])
+    again = join_starts([start[:1], start[1:]])
     assert torch.equal(again.tokens, start.tokens) and torch.equal(again.perturbation.noise, start.perturbation.noise)
 
 
 def test_networks_that_take_no_noise_are_told():
     bench = SimpleNamespace(name="mine", n_tokens=4, n_codes=4, teacher=object())
-    with pytest.raises(
-        ConfigError, match="start.embedding_noise=0.1: the networks of track 'mine' do not say their width"
-    ):
+    with pytest.raises(ConfigError, match="start.embedding_noise=0.1: the networks of track 'mine' have no `width`"):
         draw_start(1, bench, StartConfig(embedding_noise=0.1), draw())

@@ -15,7 +15,7 @@ from fpd_bench.config.fields import choices
 from fpd_bench.config.schema import DriftConfig
 from fpd_bench.distill import drift
 from fpd_bench.distill.drifting import drifting_loss
-from fpd_bench.distill.running import DECAY, Running
+from fpd_bench.distill.running_means import DECAY, RunningMeans
 from fpd_bench.errors import ConfigError, UnknownName
 
 GOLDEN = Path(os.environ.get("FPD_GOLDEN_DIR", "tests/golden"))
@@ -342,7 +342,7 @@ def test_many_remembered_drafts_cost_no_square_of_their_number():
 def test_a_running_mean_starts_as_this_step_and_remembers_it(option):
     x, y = features()
     z, w = features(seed=1, step=2.0)
-    running = Running()
+    running = RunningMeans()
     fields = [drift_field(a, b, WIDTHS, **{option: "running"}, running=running) for a, b in ((x, y), (z, w))]
     alone = [drift_field(a, b, WIDTHS) for a, b in ((x, y), (z, w))]
     torch.testing.assert_close(fields[0].gradient, alone[0].gradient)
@@ -350,7 +350,7 @@ def test_a_running_mean_starts_as_this_step_and_remembers_it(option):
     if option == "scale":
         mixed = DECAY * alone[0].stats["scale"] + (1 - DECAY) * alone[1].stats["scale"]
         assert fields[1].stats["scale"] == pytest.approx(mixed)
-    again = Running()
+    again = RunningMeans()
     again.load_state_dict(running.state_dict())
     third = [drift_field(x, y, WIDTHS, **{option: "running"}, running=r).gradient for r in (running, again)]
     assert torch.equal(*third)

@@ -71,8 +71,10 @@ def test_the_gather_passes_gradients_back_from_all_ranks(both):
 
 def test_one_process_is_a_team_of_its_own():
     whole = torch.arange(6.0)
-    assert parallel.ranks() == 1 and parallel.rank() == 0 and parallel.mine(whole) is whole
-    assert parallel.gather(whole) is whole and parallel.agreed("x") == "x" and parallel.mean({"a": 1.0}) == {"a": 1.0}
+    assert parallel.ranks() == 1 and parallel.rank() == 0 and parallel.own_rows(whole) is whole
+    assert (
+        parallel.gather(whole) is whole and parallel.from_rank_0("x") == "x" and parallel.mean({"a": 1.0}) == {"a": 1.0}
+    )
 
 
 def test_a_method_that_has_not_learned_to_share_is_refused(small_track, monkeypatch):

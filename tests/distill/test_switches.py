@@ -1,4 +1,4 @@
-"""Every reading that the paper leaves open (facts/methods.md, section 1) is a setting that does something."""
+"""Every reading that the paper leaves open is a setting that does something."""
 
 import pytest
 import torch

@@ -115,7 +115,7 @@ def test_a_disk_that_is_full_at_the_claim_is_told_in_plain_words(tiny, config, t
         disk.fill()
         outcome = perform_on(run)
         assert (outcome.status, outcome.failure_class) == ("failed", "disk_full") and outcome.message == (
-            f"no space is left for '{run.path}'. Make room; the same command continues. Nothing was deleted."
+            f"no space is left for '{run.path}'. Free some; the same command continues. Nothing was deleted."
         )
         assert not list(run.path.glob(".*.tmp")) and state_of(run).state == "planned"
         disk.make_room()

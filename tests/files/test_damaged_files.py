@@ -130,7 +130,7 @@ def test_shards_of_a_run(tmp_path_factory):
     def check(data):
         path.write_bytes(damaged(data, content))
         told.clear()
-        found = in_one_line(image_shards.kept, folder, 6, 10, told.append)
+        found = in_one_line(image_shards.count_kept, folder, 6, 10, told.append)
         assert found == (10 if path.read_bytes() == content else 0) and len(told) == (found == 0)
         assert "\n" not in "".join(told)
 

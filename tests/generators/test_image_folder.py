@@ -61,7 +61,7 @@ def test_an_incomplete_folder_is_refused_whatever_is_missing(geneval, flat):
     with pytest.raises(ConfigError, match="has 1 images of 'a red circle', suite 'test' needs 2"):
         shades(geneval)
     (geneval / "00001/metadata.jsonl").write_text('{"prompt": "a cat"}')
-    with pytest.raises(ConfigError, match="are both of the prompt 'a cat'"):
+    with pytest.raises(ConfigError, match="both hold images of the prompt 'a cat'"):
         shades(geneval)
     (geneval / "00001/metadata.jsonl").write_text("{}")
     with pytest.raises(AssetError, match="must hold one JSON object with a prompt"):

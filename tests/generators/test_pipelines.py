@@ -100,7 +100,7 @@ def test_a_one_step_student_as_sid_lsg_publishes_it(pipeline_folder, tmp_path):
 
 
 def test_a_noise_scale_that_cannot_be_set_is_refused(pipeline_folder):
-    with pytest.raises(ConfigError, match="EulerDiscreteScheduler has a scale of its own"):
+    with pytest.raises(ConfigError, match="EulerDiscreteScheduler computes its own scale"):
         images(pipeline_folder, scheduler="EulerDiscreteScheduler", noise_scale=0.9)
     with pytest.raises(ConfigError, match="noise_scale.* got -1"):
         check(config(pipeline_folder, noise_scale=-1.0))

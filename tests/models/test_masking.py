@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fpd_bench.models.masking import damage, draw_ratios, hide, start_tokens
+from fpd_bench.models.masking import draw_damage, draw_masks, draw_ratios, start_tokens
 
 
 def draw(seed=0):
@@ -16,11 +16,11 @@ def draw(seed=0):
 
 @given(st.lists(st.integers(0, 9), min_size=1, max_size=5), st.integers(0, 99))
 def test_exactly_as_many_as_asked_for(counts, seed):
-    assert hide(torch.tensor(counts), 9, draw(seed)).sum(1).tolist() == counts
+    assert draw_masks(torch.tensor(counts), 9, draw(seed)).sum(1).tolist() == counts
 
 
 def test_every_place_is_equally_likely():
-    share = hide(torch.full((8000,), 3), 8, draw()).float().mean(0)
+    share = draw_masks(torch.full((8000,), 3), 8, draw()).float().mean(0)
     assert (share - 3 / 8).abs().max() < 0.03
 
 
@@ -67,4 +67,4 @@ def test_arccos_ratios_follow_the_teachers_schedule():
 
 def test_damage_hides_the_rounded_share_and_never_nothing_or_too_much():
     ratios = torch.tensor([0.0, 0.01, 0.26, 0.5, 0.99, 1.0])
-    assert damage(ratios, 10, draw()).sum(1).tolist() == [1, 1, 3, 5, 10, 10]
+    assert draw_damage(ratios, 10, draw()).sum(1).tolist() == [1, 1, 3, 5, 10, 10]

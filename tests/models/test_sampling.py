@@ -6,12 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fpd_bench.models.sampling import (
-    arrivals,
     first_arrival,
-    guided,
+    guide,
     keyed_categorical,
     reveal_counts,
     sample_by_confidence,
+    waiting_times,
 )
 
 PROBABILITIES = torch.tensor([0.5, 0.3, 0.15, 0.05])
@@ -22,7 +22,7 @@ def draw(seed=0):
 
 
 def categorical(logits, temperature=1.0):
-    return first_arrival(logits, arrivals(logits.shape, draw()), temperature)
+    return first_arrival(logits, waiting_times(logits.shape, draw()), temperature)
 
 
 @given(st.integers(1, 300), st.integers(1, 80))
@@ -61,8 +61,8 @@ def test_the_ends_of_the_uniform_are_codes(uniform):
 
 def test_guidance_moves_away_from_the_unconditional():
     conditional, unconditional = torch.tensor([1.0, 2.0]), torch.tensor([0.0, 3.0])
-    assert torch.equal(guided(conditional, unconditional, 0.0), conditional)
-    assert torch.equal(guided(conditional, unconditional, 2.0), torch.tensor([3.0, 0.0]))
+    assert torch.equal(guide(conditional, unconditional, 0.0), conditional)
+    assert torch.equal(guide(conditional, unconditional, 2.0), torch.tensor([3.0, 0.0]))
 
 
 TABLE = torch.randn(9, 7, 8, generator=draw(3))  # logits by token seen (8 = mask) and position

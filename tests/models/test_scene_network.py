@@ -57,8 +57,8 @@ def test_other_blocks_have_the_same_features(backbone):
 
 def test_grid_and_pooled_and_gradients(backbone):
     x = images().requires_grad_()
-    grid = FeatureSpace.on(backbone, DriftConfig(backbone="shapes", grid=4))(x)
-    pooled = FeatureSpace.on(backbone, DriftConfig(backbone="shapes", grid=0))(x)
+    grid = FeatureSpace.on_backbone(backbone, DriftConfig(backbone="shapes", grid=4))(x)
+    pooled = FeatureSpace.on_backbone(backbone, DriftConfig(backbone="shapes", grid=0))(x)
     assert [tuple(f.shape[1:]) for f in grid.values()] == [(16, 32), (16, 64), (16, 96), (4, 128)]
     assert all(f.shape[1] == 1 for f in pooled.values())
     sum(f.square().sum() for f in grid.values()).backward()
@@ -68,7 +68,7 @@ def test_grid_and_pooled_and_gradients(backbone):
 def test_what_is_shipped_knows_synonyms_from_other_patches():
     """Deep features of a woven scene lie nearer to the same scene in other textures than to other scenes."""
     from fpd_bench.tracks.shapes.language import draw_things
-    from fpd_bench.tracks.shapes.textures import dress
+    from fpd_bench.tracks.shapes.textures import choose_textures
     from fpd_bench.tracks.shapes.tokenizer import PatchTokenizer, draw_codebook, tokens_of
     from fpd_bench.tracks.shapes.world import PRESETS
 
@@ -77,7 +77,8 @@ def test_what_is_shipped_knows_synonyms_from_other_patches():
     codebook = draw_codebook(world)
     tokenizer = PatchTokenizer(codebook, world.side, world.patch)
     plain = tokens_of(draw_things(24, world, draw)[0], world, codebook)
-    one, two = (backbone(tokenizer.decode(codebook[dress(plain, world, draw)]))[3].flatten(1) for _ in range(2))
+    textured = [codebook[choose_textures(plain, world, draw)] for _ in range(2)]
+    one, two = (backbone(tokenizer.decode(embeddings))[3].flatten(1) for embeddings in textured)
     gaps = torch.cdist(one, two)
     assert gaps.diagonal().mean() < gaps.mean()
 
@@ -105,26 +106,26 @@ def test_a_foreign_or_missing_file_is_told(file):
 
 
 def test_the_recipe_is_resumable_and_repeatable(tmp_path):
-    from fpd_bench.tracks.shapes.phi import PhiRecipe, PhiTraining, build_phi
+    from fpd_bench.tracks.shapes.backbone_training import BackboneRecipe, BackboneTraining, build_backbone
 
-    recipe = PhiRecipe(steps=3, batch=4)
-    whole = build_phi(tmp_path / "a", tmp_path / "whole", recipe)
-    training = PhiTraining(recipe)
+    recipe = BackboneRecipe(steps=3, batch=4)
+    whole = build_backbone(tmp_path / "a", tmp_path / "whole", recipe)
+    training = BackboneTraining(recipe)
     training.advance()
     training.save(tmp_path / "b.pt")
-    again = PhiTraining(recipe)
+    again = BackboneTraining(recipe)
     again.load(tmp_path / "b.pt")
     again.advance()
     again.advance()
     (tmp_path / "c").mkdir()
     again.save(tmp_path / "c" / "phi.pt")
-    assert build_phi(tmp_path / "c", tmp_path / "resumed", recipe).read_bytes() == whole.read_bytes()
+    assert build_backbone(tmp_path / "c", tmp_path / "resumed", recipe).read_bytes() == whole.read_bytes()
 
 
 @pytest.mark.parametrize("labels", [False, True])
 def test_both_objectives_learn(labels):
-    from fpd_bench.tracks.shapes.phi import PhiRecipe, PhiTraining
+    from fpd_bench.tracks.shapes.backbone_training import BackboneRecipe, BackboneTraining
 
-    training = PhiTraining(PhiRecipe(steps=12, batch=8, labels=labels))
+    training = BackboneTraining(BackboneRecipe(steps=12, batch=8, labels=labels))
     losses = [training.advance()[0] for _ in range(12)]
     assert sum(losses[-3:]) < sum(losses[:3])

@@ -97,7 +97,7 @@ def test_cancel_leaves_alone_a_job_that_only_has_the_number_of_ours(bench, ask, 
     try:
         spoilt(run, job_id=theirs)
         code, _out, err = bench.sweep(*bench.one, "--cancel")
-        assert code == 2 and f"job {theirs} is 'theirs of {who}' here, not ours" in err
+        assert code == 2 and f"job {theirs} is 'theirs of {who}' on this cluster, not a job of this run" in err
         assert {theirs, mine} <= set(ask("squeue", "-h", "-o", "%i").split()) and run.submission.exists()
     finally:
         ask("scancel", theirs, mine)

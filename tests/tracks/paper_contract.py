@@ -9,7 +9,7 @@ from fpd_bench.distill.drafting import draw_start
 from fpd_bench.distill.starts import code_law
 from fpd_bench.distill.trainer import train
 from fpd_bench.models.streams import generator_of
-from fpd_bench.runs.perform.suite_images import one_step, to_pixels
+from fpd_bench.runs.perform.suite_images import sample_one_step, to_pixels
 
 
 class Recorder:
@@ -98,4 +98,4 @@ def distil(track, *overrides):
     student = track.new_student()
     student.load_state_dict(raw)
     condition = track.suite("test").condition[:2]
-    return recorder, to_pixels(track, one_step(track, student, condition, config.start, noise(0, 1)), condition)
+    return recorder, to_pixels(track, sample_one_step(track, student, condition, config.start, noise(0, 1)), condition)

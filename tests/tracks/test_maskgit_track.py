@@ -48,7 +48,7 @@ def test_two_steps_with_noise_on_embeddings_and_class_tokens(track):
 def test_classes_by_number_by_name_and_by_both(track):
     texts = track.condition(["3", "tiger shark", "3 anything"]).texts
     assert texts == ("3 tiger shark",) * 3
-    with pytest.raises(ConfigError, match="'unicorn' is no ImageNet class. Give a number from 0 to 9"):
+    with pytest.raises(ConfigError, match="'unicorn' is not an ImageNet class. Give a number from 0 to 9"):
         track.condition(["unicorn"])
     assert track.null_condition(2).tensors["dropped"].all()
 

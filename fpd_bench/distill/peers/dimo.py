@@ -29,8 +29,8 @@ from fpd_bench.distill.refinement import draw_codes, refine
 from fpd_bench.distill.work import Networks, Work, draft_calls, repair_sampling, teacher_calls
 from fpd_bench.errors import ConfigError
 from fpd_bench.models.condition import Condition
-from fpd_bench.models.masking import damage, draw_ratios
-from fpd_bench.models.sampling import truncated
+from fpd_bench.models.masking import draw_damage, draw_ratios
+from fpd_bench.models.sampling import truncate
 from fpd_bench.models.streams import Streams
 from fpd_bench.registry import methods
 
@@ -38,7 +38,7 @@ AS_THE_TEACHER = -1.0  # dimo.label_smoothing: what the track says of its teache
 
 
 def token_gradient(auxiliary: Tensor, teacher: Tensor, beta: float) -> Tensor:
-    """d divergence / d logits [B, L, K] from auxiliary and teacher logits: the generalised Jeffreys divergence.
+    """Compute d divergence / d logits [B, L, K] from auxiliary and teacher logits: the generalised Jeffreys divergence.
 
     (1 - beta) FKL + beta RKL with FKL: p_aux - p_teacher; RKL: p_aux (log p_aux - log p_teacher - KL).
     """
@@ -67,7 +67,7 @@ class DiMO:
         )
 
     def backward(self, student: nn.Module, condition: Condition, progress: float) -> dict[str, float]:
-        """The generator's half; see Method. A micro_batch below the batch drafts twice, as in FPD."""
+        """Add the generator's gradient; see Method. A micro_batch below the batch drafts twice, as in FPD."""
         self._fix_embeddings(student)
         self._set_learning_rate(progress)
         clock, start = Clock(), self._start(len(condition))
@@ -90,7 +90,9 @@ class DiMO:
         return stats | clock.seconds | {"loss": float(gradient.abs().sum()) * parallel.ranks()}
 
     def after_step(self, student: nn.Module, condition: Condition) -> dict[str, float]:
-        """One step of the auxiliary network: masked prediction of fresh drafts (cross-entropy on hidden positions)."""
+        """Train the auxiliary network for one step: masked prediction of fresh drafts (cross-entropy on hidden
+        positions).
+        """
         clock = Clock()
         with clock("auxiliary"):
             with torch.no_grad():
@@ -98,8 +100,8 @@ class DiMO:
                 codes = self._codes(logits, "auxiliary")
                 refine, whole = self.config.refine, len(codes) * parallel.ranks()
                 ratios = draw_ratios(whole, refine.ratio, refine.low, refine.high, self.streams["auxiliary"])
-                hidden = damage(ratios, self.track.n_tokens, self.streams["auxiliary"])
-                hidden = parallel.mine(hidden).to(codes.device)
+                hidden = draw_damage(ratios, self.track.n_tokens, self.streams["auxiliary"])
+                hidden = parallel.own_rows(hidden).to(codes.device)
             self.optimizer.zero_grad(set_to_none=True)
             loss, everyone = 0.0, parallel.total(int(hidden.sum()))  # hidden tokens of the whole batch
             for rows in micro_batches(len(condition), self.config.execution.micro_batch):
@@ -114,7 +116,7 @@ class DiMO:
 
     @staticmethod
     def cost(config: RunConfig, networks: Networks) -> Work:
-        """Count a draft more than FPD's, and the auxiliary network: it looks once and is trained once."""
+        """Count a draft more than FPD's, and the auxiliary network: it is called once and trained once."""
         student = networks.student
         flops = {
             "student": (draft_calls(config) + 1) * student.forward + student.backward,
@@ -133,23 +135,23 @@ class DiMO:
         self.optimizer.load_state_dict(state["optimizer"])
 
     def _fix_embeddings(self, network: nn.Module) -> None:
-        """Take the gradient from embeddings, so that they stay what they are, if dimo.fixed_embeddings asks for it.
+        """Turn the gradient of the embeddings off, so that they stay as they are, if dimo.fixed_embeddings asks for it.
 
-        Raises ConfigError for networks that do not say which they are.
+        Raises ConfigError for networks without `embeddings()`.
         """
         if not self.config.dimo.fixed_embeddings:
             return
         embeddings = getattr(network, "embeddings", None)
         if embeddings is None:
             raise ConfigError(
-                f"dimo.fixed_embeddings=true: the networks of track '{self.track.name}' do not say which parameters "
-                "their embeddings are. Use false."
+                f"dimo.fixed_embeddings=true: the networks of track '{self.track.name}' have no `embeddings()` "
+                "that lists their parameters. Use dimo.fixed_embeddings=false."
             )
         for parameter in embeddings():
             parameter.requires_grad_(False)
 
     def _set_learning_rate(self, progress: float) -> None:
-        """Set the auxiliary's for this step: the student's warm-up, then constant."""
+        """Set the auxiliary's learning rate for this step: the student's warm-up, then constant."""
         optim = self.config.optim
         warm = min(1.0, (round(progress * optim.steps) + 1) / optim.warmup) if optim.warmup else 1.0
         for group in self.optimizer.param_groups:
@@ -159,12 +161,12 @@ class DiMO:
         return draft_logits(student, start, condition, self.config.start)
 
     def _codes(self, logits: Tensor, stream: str) -> Tensor:
-        """Drafted codes [B, L]; how a categorical draw is made is up to refine.sampling here."""
+        """Draw codes [B, L]; how a categorical draw is made is up to refine.sampling here."""
         start, sampling = self.config.start, self.config.refine.sampling
-        kept = truncated(logits, start.top_k, start.top_p)
+        kept = truncate(logits, start.top_k, start.top_p)
         return draw_codes(kept, self.streams[stream], float(start.sampling != "argmax"), sampling)
 
     def _start(self, n: int) -> Start:
         start = draw_start(n * parallel.ranks(), self.track, self.config.start, self.streams["start"])
-        mine: Start = parallel.mine(start)
+        mine: Start = parallel.own_rows(start)
         return mine.to(self.track.tokenizer.codebook.device)

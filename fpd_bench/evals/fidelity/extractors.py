@@ -81,7 +81,7 @@ def open_extractor(preset: FidelityPreset, weights: Path | None, device: str) ->
     except (RuntimeError, KeyError, TypeError, AttributeError) as error:
         said = (str(error).splitlines() or [type(error).__name__])[0]
         raise AssetError(f"'{weights}' does not fit '{preset.extractor}': {said}") from error
-    return opened.eval().requires_grad_(False).to(devices.require(device))
+    return opened.eval().requires_grad_(False).to(devices.open_device(device))
 
 
 def weights_hash(preset: FidelityPreset, weights: Path | None) -> str:

@@ -1,5 +1,5 @@
-"""What no table needs, and removing it.
+"""Finding what no table needs, and removing it.
 
-Door: `collect.plan`, `collect.carry_out`; `python -m fpd_bench.clean`.
+Door: `collect.plan_cleanup`, `collect.carry_out`; `python -m fpd_bench.clean`.
 It never touches a run that somebody works on, and removes a run whole or not at all.
 """

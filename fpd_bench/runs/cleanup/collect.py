@@ -1,4 +1,4 @@
-"""What no table needs, and removing it: unneeded runs, checkpoints of finished runs, leftovers of killed processes.
+"""Find and remove what no table needs: unneeded runs, checkpoints of finished runs, leftovers of killed processes.
 
 A run that a process or a batch job has is never touched. A run is claimed before it goes, and moved away whole before
 its files are deleted, so that nobody sees half of one.
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from fpd_bench.errors import OddFile
 from fpd_bench.records import layout
-from fpd_bench.runs.cleanup.wanted import Needs, needs
+from fpd_bench.runs.cleanup.wanted import WantedRuns, wanted_runs
 from fpd_bench.runs.folder import claims, submissions
 from fpd_bench.runs.folder.rundir import RunDir
 
@@ -29,7 +29,7 @@ _TEMPORARY = re.compile(
 
 
 @dataclass(frozen=True)
-class Found:
+class Removable:
     """Something to remove. kind: run | checkpoints | leftover."""
 
     path: Path
@@ -43,7 +43,7 @@ class CleanupPlan:
     """found: what to remove. kept: {why: how many}, for whatever could be taken for removable. notes: lines to read."""
 
     results: Path
-    found: list[Found] = field(default_factory=list)
+    found: list[Removable] = field(default_factory=list)
     kept: Counter[str] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)
 
@@ -52,14 +52,14 @@ class CleanupPlan:
         return sum(found.bytes for found in self.found)
 
     def text(self) -> str:
-        """One line per thing to remove, then what is kept and why, then the sum."""
-        lines = [f"{size(found.bytes):>9}  {found.path}  {found.why}" for found in self.found]
+        """List each thing to remove on a line, then what is kept and why, then the sum."""
+        lines = [f"{size_text(found.bytes):>9}  {found.path}  {found.why}" for found in self.found]
         lines += [f"kept: {count} {why}" for why, count in sorted(self.kept.items())]
         counts = Counter(found.kind for found in self.found)
-        told = ", ".join(
+        counted = ", ".join(
             f"{counts[kind]} {kind.removesuffix('s')}{'s' * (counts[kind] != 1)}" for kind in sorted(counts)
         )
-        sums = f"To remove: {told}; {size(self.bytes)}." if self.found else "Nothing to remove."
+        sums = f"To remove: {counted}; {size_text(self.bytes)}." if self.found else "Nothing to remove."
         return "\n".join([*lines, *self.notes, sums])
 
 
@@ -73,57 +73,61 @@ class Removed:
 
     def text(self) -> str:
         lines = [f"kept: {path}: {why}" for path, why in self.stayed.items()]
-        return "\n".join([*lines, f"Removed {self.count}, {size(self.bytes)}."])
+        return "\n".join([*lines, f"Removed {self.count}, {size_text(self.bytes)}."])
 
 
-def plan(results: Path, sweeps: Sequence[str]) -> CleanupPlan:
-    """Look, and write nothing. sweeps: files and overrides, see `needs`. Raises ConfigError."""
-    wanted, made = needs(sweeps), CleanupPlan(results)
+def plan_cleanup(results: Path, sweeps: Sequence[str]) -> CleanupPlan:
+    """Look for what can be removed in `results`, and write nothing. sweeps: files and overrides, see `wanted_runs`.
+    Raises ConfigError.
+    """
+    wanted, plan = wanted_runs(sweeps), CleanupPlan(results)
     if wanted.unknown:
-        made.notes = [f"No run is removed, since those of {one} cannot be listed." for one in wanted.unknown]
-        made.notes.append("Name the sweep files whose runs must stay, to remove the others.")
+        plan.notes = [f"No run is removed: the runs that {one} asks for are not known." for one in wanted.unknown]
+        plan.notes.append("To remove runs, name all sweep files whose runs must stay.")
     for folder in sorted((results / layout.RUNS).iterdir()):
         if folder.is_dir():
             try:
                 layout.refuse_odd(folder)
-                _look_at(folder, wanted, made)
+                _look_at(folder, wanted, plan)
             except (OddFile, OSError) as error:  # for its owner to judge
-                made.kept["corrupt runs"] += 1
-                made.notes.append(f"{folder} is left alone: {error}.")
+                plan.kept["corrupt runs"] += 1
+                plan.notes.append(f"{folder} is left alone: {error}.")
     places = [path for path in results.glob("*") if path.name not in (layout.RUNS, TRASH)]
     places += [*(results / "code").glob(".*"), *(results / "export").glob(".*")]
-    made.found += _leftovers(path for path in places if _TEMPORARY.fullmatch(path.name))
-    made.found += [Found(path, "leftover", weight(path), "half removed") for path in (results / TRASH).glob("*")]
-    return made
+    plan.found += _leftovers(path for path in places if _TEMPORARY.fullmatch(path.name))
+    plan.found += [
+        Removable(path, "leftover", bytes_below(path), "half removed") for path in (results / TRASH).glob("*")
+    ]
+    return plan
 
 
-def _look_at(folder: Path, wanted: Needs, made: CleanupPlan) -> None:
+def _look_at(folder: Path, wanted: WantedRuns, plan: CleanupPlan) -> None:
     run = RunDir(folder)
     identity = layout.identity(folder)
     if folder.is_symlink() or identity.get("run_id") != folder.name:
-        made.kept["folders that are no runs of this place"] += 1
-    elif _taken(run):
-        made.kept["runs that are running or queued"] += 1
-    elif not wanted.want(folder):
+        plan.kept["folders that hold no run of their own name (links, copies, other folders)"] += 1
+    elif _is_taken(run):
+        plan.kept["runs that are running or queued"] += 1
+    elif not wanted.is_wanted(folder):
         if wanted.unknown:
-            made.kept["runs that no sweep file named asks for"] += 1
+            plan.kept["runs that none of these sweep files asks for"] += 1
         else:
-            made.found.append(Found(folder, "run", weight(folder), "no table asks for it"))
+            plan.found.append(Removable(folder, "run", bytes_below(folder), "no table asks for it"))
     else:
-        made.found += _leftovers(path for path in folder.rglob(".*") if _TEMPORARY.fullmatch(path.name))
+        plan.found += _leftovers(path for path in folder.rglob(".*") if _TEMPORARY.fullmatch(path.name))
         if (run.done() or {}).get("status") == "done" and any(run.checkpoints.glob("*")):
-            found = Found(run.checkpoints, "checkpoints", weight(run.checkpoints), "of a finished run")
-            made.found.append(found)
+            found = Removable(run.checkpoints, "checkpoints", bytes_below(run.checkpoints), "of a finished run")
+            plan.found.append(found)
 
 
-def _taken(run: RunDir) -> bool:
+def _is_taken(run: RunDir) -> bool:
     return claims.holder(run.claim) is not None or submissions.read(run) is not None
 
 
-def _leftovers(paths: Iterable[Path]) -> list[Found]:
+def _leftovers(paths: Iterable[Path]) -> list[Removable]:
     old = time.time() - STALE_SECONDS
     there = [path for path in paths if path.lstat().st_mtime < old]
-    return [Found(path, "leftover", weight(path), "of a killed process") for path in there]
+    return [Removable(path, "leftover", bytes_below(path), "of a killed process") for path in there]
 
 
 def carry_out(plan: CleanupPlan) -> Removed:
@@ -142,13 +146,13 @@ def carry_out(plan: CleanupPlan) -> Removed:
     return done
 
 
-def _remove(found: Found, results: Path) -> str:
-    """Why it stays; '' once it is gone."""
+def _remove(found: Removable, results: Path) -> str:
+    """Remove one thing; return why it stays, '' once it is gone."""
     try:
         if found.kind == "run":
             return _remove_run(RunDir(found.path), results)
-        if found.kind == "checkpoints" and not _sound(RunDir(found.path.parent)):
-            return "the student is not the one that DONE vouches for"
+        if found.kind == "checkpoints" and not _student_is_sound(RunDir(found.path.parent)):
+            return "the student file is not the one that DONE records, so the checkpoints may be needed"
         _delete(found.path)
     except (OSError, OddFile) as error:
         return str(error)
@@ -170,8 +174,8 @@ def _remove_run(run: RunDir, results: Path) -> str:
     return ""
 
 
-def _sound(run: RunDir) -> bool:
-    """Whether the finished run can do without its checkpoints."""
+def _student_is_sound(run: RunDir) -> bool:
+    """Say whether the finished run can do without its checkpoints."""
     digest = (layout.vouched(run.done() or {}) or {}).get(layout.STUDENT)
     return digest is not None and layout.sha256(run.student) == digest
 
@@ -180,13 +184,13 @@ def _delete(path: Path) -> None:
     shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
 
 
-def weight(path: Path) -> int:
-    """Bytes of a file, or of all files below a folder."""
+def bytes_below(path: Path) -> int:
+    """Return the bytes of a file, or of all files below a folder."""
     return sum(part.lstat().st_size for part in [path, *path.rglob("*")] if not part.is_dir())
 
 
-def size(count: int) -> str:
-    """'512 B', '1.5 MB'."""
+def size_text(count: int) -> str:
+    """Write a number of bytes for people: '512 B', '1.5 MB'."""
     if count < 1024:
         return f"{count} B"
     power = min((count.bit_length() - 1) // 10, 4)

@@ -1,4 +1,4 @@
-"""What the tables of sweep files need: the runs of every profile, at any seed. Needs no torch."""
+"""Find the runs that the tables of sweep files need: of every profile, at any seed. Needs no torch."""
 
 import json
 from collections.abc import Sequence
@@ -17,39 +17,39 @@ SEARCH = "search"  # beginning of the name of a file whose runs cannot be listed
 
 
 @dataclass
-class Needs:
+class WantedRuns:
     """runs: ids that a table asks for. kinds: what those runs are, the seed left out. unknown: files and profiles
-    whose runs cannot be told, so that none may be called unneeded because of them."""
+    whose runs cannot be listed; while there are any, no run counts as unneeded."""
 
     runs: set[str] = field(default_factory=set)
     kinds: set[str] = field(default_factory=set)
     unknown: list[str] = field(default_factory=list)
 
-    def want(self, folder: Path) -> bool:
-        """Whether a table may read this run: it asks for it, or would with one seed more."""
+    def is_wanted(self, folder: Path) -> bool:
+        """Say whether a table may read this run: it asks for it, or would with one seed more."""
         identity = layout.identity(folder)
-        return folder.name in self.runs or _kind(identity["semantic"], identity.get("plugins")) in self.kinds
+        return folder.name in self.runs or _without_seed(identity["semantic"], identity.get("plugins")) in self.kinds
 
 
-def needs(words: Sequence[str]) -> Needs:
-    """Needs of the sweep files among `words`, by default of all of sweeps/*.yaml; key=value words are overrides, which
-    add runs. Raises ConfigError for a file that is wrong or not there, and if there is none."""
+def wanted_runs(words: Sequence[str]) -> WantedRuns:
+    """Return the runs that the sweep files among `words` ask for, by default of all of sweeps/*.yaml; key=value words
+    are overrides, which add runs. Raises ConfigError for a file that is wrong or not there, and if there is none."""
     overrides = [word for word in words if "=" in word and not Path(word).exists()]
     files = [Path(word) for word in words if word not in overrides]
-    found = Needs()
+    found = WantedRuns()
     if not files:
         files = sorted(SWEEPS.glob("*.yaml"))
-        found.unknown = [f"{path} is a search" for path in files if path.name.startswith(SEARCH)]
+        found.unknown = [f"{path} (a search)" for path in files if path.name.startswith(SEARCH)]
         files = [path for path in files if not path.name.startswith(SEARCH)]
     if not files:
-        raise ConfigError("No sweep files in 'sweeps/', so no run would be needed. Name those whose runs must stay.")
+        raise ConfigError("There are no sweep files in 'sweeps/'. Name the sweep files whose runs must stay.")
     for path in files:
         for profile in read_sweep_file(path).profiles or [DEFAULT_PROFILE]:
-            _add(found, path, profile, overrides)
+            _add_profile(found, path, profile, overrides)
     return found
 
 
-def _add(found: Needs, path: Path, profile: str, overrides: list[str]) -> None:
+def _add_profile(found: WantedRuns, path: Path, profile: str, overrides: list[str]) -> None:
     chosen = [text for text in overrides if not text.startswith("profile=")]
     for extra in ([], chosen) if chosen else ([],):
         try:
@@ -57,11 +57,11 @@ def _add(found: Needs, path: Path, profile: str, overrides: list[str]) -> None:
         except ConfigError as error:
             if profile == DEFAULT_PROFILE:
                 raise
-            found.unknown.append(f"{path}, profile {profile}: {error}")
+            found.unknown.append(f"{path} with profile={profile} ({error})")
             continue
         found.runs |= configs.keys()
-        found.kinds |= {_kind(semantic(config), plugins(config)) for config in configs.values()}
+        found.kinds |= {_without_seed(semantic(config), plugins(config)) for config in configs.values()}
 
 
-def _kind(meaning: dict[str, Any], used: Any) -> str:
+def _without_seed(meaning: dict[str, Any], used: Any) -> str:
     return json.dumps([{name: value for name, value in meaning.items() if name != "seed"}, used], sort_keys=True)

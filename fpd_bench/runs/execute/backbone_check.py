@@ -1,4 +1,4 @@
-"""A backbone by name (drift.backbone), looked at before work: is it there, and does it lift images of the track?"""
+"""A backbone by name (drift.backbone), checked before work: is it there, and does it take images of the track?"""
 
 import torch
 
@@ -13,7 +13,8 @@ META = torch.device("meta")
 
 
 def check_backbone(config: RunConfig, here: bool) -> None:
-    """Raises ConfigError for a network, blocks, a grid or a size that do not fit, UnknownName for a name.
+    """Refuse a backbone that does not fit the run: ConfigError for a network, blocks, a grid or a size, UnknownName for
+    a name.
 
     here: the run is made on this machine, so the weights are opened, too. Raises AssetError if they cannot be had.
     """
@@ -21,14 +22,14 @@ def check_backbone(config: RunConfig, here: bool) -> None:
     pixels = sizes.pixels if sizes else 256
     try:
         with META:
-            space = FeatureSpace.on(FeatureBackbone(drift.backbone, pretrained=False), drift)
+            space = FeatureSpace.on_backbone(FeatureBackbone(drift.backbone, pretrained=False), drift)
             space(torch.empty(1, 3, pixels, pixels))
     except FpdError:
         raise
     except Exception as error:  # timm's networks have many ways of saying that an image is of the wrong size
         what = " ".join(str(error).split())[:200] or type(error).__name__
         raise ConfigError(
-            f"drift.backbone={drift.backbone} cannot lift images of {drift.resize or pixels} px: {what}. "
+            f"drift.backbone={drift.backbone} does not take images of {drift.resize or pixels} px: {what}. "
             "drift.resize=224 may help."
         ) from error
     if here:

@@ -37,7 +37,7 @@ class Executor(Protocol):
     here: bool  # whether the runs are made on this machine
 
     def check(self, sweep: "Sweep", detach: bool) -> str:
-        """Raise ConfigError if the runs cannot be carried out so; give what the user should hear, or ''."""
+        """Raise ConfigError if the runs cannot be carried out in this way; return what the user should hear, or ''."""
         ...
 
     def preview(self, sweep: "Sweep", plan: "SweepPlan", results: Path) -> str:
@@ -49,16 +49,16 @@ class Executor(Protocol):
         ...
 
     def cancel(self, sweep: "Sweep", results: Path) -> str:
-        """Take the sweep's runs back from their batch jobs; give what was done. Raises ConfigError."""
+        """Take the sweep's runs back from their batch jobs; return what was done. Raises ConfigError."""
         ...
 
 
-def choose(options: "ExecutorOptions", sweep: "Sweep") -> Executor:
+def choose_executor(options: "ExecutorOptions", sweep: "Sweep") -> Executor:
     """Open the executor of this name, with the workers and GPUs that the runs of the sweep need."""
-    from fpd_bench.runs.execute.options import fitted
+    from fpd_bench.runs.execute.options import fit_to_runs
 
     module, name = EXECUTORS[options.name]
     executor: Executor = getattr(import_module(module), name)(
-        fitted(options, [config.execution for config in sweep.runs().values()])
+        fit_to_runs(options, [config.execution for config in sweep.runs().values()])
     )
     return executor

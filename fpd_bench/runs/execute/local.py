@@ -14,7 +14,6 @@ from collections.abc import Iterable, Iterator
 from multiprocessing import get_context, resource_tracker
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from typing import Any
 
 from fpd_bench.runs.execute.executor import Tell
 from fpd_bench.runs.folder import claims
@@ -30,7 +29,7 @@ BUSY_SECONDS = 2.0  # between two looks at a run that another process has
 
 
 def run_inline(runs: Iterable[RunDir], tell: Tell, patience: Patience | None = None) -> None:
-    """One run after the other in this process, for debugging. Stops at the first that is interrupted."""
+    """Perform one run after the other in this process, for debugging. It stops at the first that is interrupted."""
     from fpd_bench.runs.perform.stages import Bench, perform
 
     bench, patience = Bench(), patience or Patience(0)
@@ -40,12 +39,12 @@ def run_inline(runs: Iterable[RunDir], tell: Tell, patience: Patience | None = N
                 return
             outcome = perform(run, bench)
             tell(outcome)
-            if patience.hear(run, outcome) or outcome.status == "interrupted":
+            if patience.should_stop(run, outcome) or outcome.status == "interrupted":
                 return
 
 
 def run_local(runs: Iterable[RunDir], workers: int, threads: int, tell: Tell, patience: Patience | None = None) -> None:
-    """All runs in `workers` processes of `threads` torch threads; `tell` hears how each ended.
+    """Perform all runs in `workers` processes of `threads` torch threads; `tell` hears how each ended.
 
     A signal makes the workers save at their next step and stop; a second one kills them.
     """
@@ -59,9 +58,9 @@ def run_local(runs: Iterable[RunDir], workers: int, threads: int, tell: Tell, pa
 
 
 @contextlib.contextmanager
-def _deaf_to_ctrl_c() -> Iterator[None]:
-    """Processes begun in the block hear no Ctrl-C until they say so: it would end them with a traceback each. This one
-    hears it after the block."""
+def _ctrl_c_blocked() -> Iterator[None]:
+    """Make processes that begin in the block ignore Ctrl-C until they handle it: it would end each with a traceback. A
+    Ctrl-C during the block reaches this process after it."""
     resource_tracker.ensure_running()  # else it starts in the block, and unblocks the signal as it does
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     try:
@@ -77,7 +76,7 @@ class _Worker:
         context = get_context("spawn")
         self.connection, theirs = context.Pipe()
         self.process = context.Process(target=_serve, args=(theirs, threads), daemon=True)
-        with _deaf_to_ctrl_c():
+        with _ctrl_c_blocked():
             self.process.start()
         theirs.close()
         self.run: RunDir | None = None
@@ -110,10 +109,10 @@ class _Pool:
             if not busy:
                 time.sleep(POLL_SECONDS)
             for connection in wait(list(busy), timeout=POLL_SECONDS) if busy else []:
-                self._hear(busy[connection])  # type: ignore[index]
+                self._receive(busy[connection])  # type: ignore[index]
 
     def close(self) -> None:
-        """Let the workers go. One that is still at work after an error of ours is asked to save first."""
+        """End the workers. One that is still at work after an error of ours is asked to save first."""
         for worker in self.workers:
             if worker.run and worker.process.is_alive():
                 worker.process.terminate()
@@ -132,13 +131,13 @@ class _Pool:
         for run_id, (when, run) in list(self.waiting.items()):
             if time.monotonic() >= when:
                 del self.waiting[run_id]
-                self._again(run)
+                self._look_again(run)
         for worker in self.workers:
             if self.queue and worker.run is None:
                 worker.give(self.queue.popleft())
 
-    def _again(self, run: RunDir) -> None:
-        """Look at a run that another process had: its end, our turn, or wait on."""
+    def _look_again(self, run: RunDir) -> None:
+        """Look again at a run that another process had: it has ended, it is ours to perform, or we go on waiting."""
         done = run.done()
         if done:
             self.tell(Outcome(run.run_id, done["status"]))
@@ -148,11 +147,11 @@ class _Pool:
     def _wait_for(self, run: RunDir) -> bool:
         """Look again later if a process of this host has the run; on another host we could wait for ever."""
         holder = claims.holder(run.claim)
-        if holder and holder.here():
+        if holder and holder.on_this_host():
             self.waiting[run.run_id] = (time.monotonic() + BUSY_SECONDS, run)
         return holder is not None
 
-    def _hear(self, worker: _Worker) -> None:
+    def _receive(self, worker: _Worker) -> None:
         assert worker.run
         try:
             outcome = worker.connection.recv()
@@ -163,15 +162,16 @@ class _Pool:
         if outcome.status == "busy" and not self._wait_for(run):
             self.queue.append(run)  # free again by now
             return
-        if self.patience.hear(run, outcome):  # those at work may end
+        if self.patience.should_stop(run, outcome):  # those at work may end
             self.queue.clear()
             self.waiting.clear()
         self.tell(outcome)
 
     def _replace(self, worker: _Worker) -> None:
-        """The worker has died: another one takes its place, and its run is tried again once."""
-        run, code = worker.run, _exit_of(worker.process)
+        """Start another worker in the place of one that has died, and try its run once more."""
+        run = worker.run
         assert run
+        worker.process.join()
         self.workers.remove(worker)
         if self.told_to_stop:
             self.tell(Outcome(run.run_id, "interrupted", "stopped before its next checkpoint"))
@@ -181,9 +181,10 @@ class _Pool:
         if self.deaths[run.run_id] < TRIES:
             self.queue.appendleft(run)
             return
-        message = f"its worker process died {TRIES} times ({code})"
-        if "SIGKILL" in code:
-            message += ": killed by somebody, or for want of memory; fewer executor.workers need less"
+        code = worker.process.exitcode or 0
+        message = f"its worker process died {TRIES} times ({_exit_text(code)})"
+        if code == -signal.SIGKILL:
+            message += ": somebody killed it, or memory ran out; fewer executor.workers need less memory"
         _note_death(run, message)
         self.tell(Outcome(run.run_id, "failed", message, WORKER_DIED))
 
@@ -193,9 +194,7 @@ class _Pool:
                 worker.process.kill() if kill else worker.process.terminate()
 
 
-def _exit_of(process: Any) -> str:
-    process.join()
-    code = process.exitcode
+def _exit_text(code: int) -> str:
     return f"signal {-code}, {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
 
 
@@ -206,9 +205,9 @@ def _note_death(run: RunDir, message: str) -> None:
 
 
 def _serve(connection: Connection, threads: int) -> None:
-    """A worker's life: take a run directory, perform the run, tell how it ended, until the pipe closes."""
+    """Work in a worker process: take a run directory, perform the run, send how it ended, until the pipe closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; an idle worker has nothing to save
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])  # blocked by `_deaf_to_ctrl_c`
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])  # blocked by `_ctrl_c_blocked`
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ[name] = str(threads)  # before torch is imported
     from fpd_bench.runs.perform.stages import Bench, perform
@@ -219,14 +218,14 @@ def _serve(connection: Connection, threads: int) -> None:
             run = RunDir(connection.recv())
         except EOFError:
             return
-        _speak_into(run.log_file(max(run.attempts(), default=0) + 1))
+        _redirect_output(run.log_file(max(run.attempts(), default=0) + 1))
         try:
             connection.send(perform(run, bench))
         except (BrokenPipeError, ConnectionResetError):
             return  # the orchestrator is gone; the run directory says how the run ended
 
 
-def _speak_into(log: Path) -> None:
+def _redirect_output(log: Path) -> None:
     """Send this process's own output (warnings of libraries) to a file of the attempt, not over the live table."""
     log.parent.mkdir(parents=True, exist_ok=True)
     sys.stdout.flush()

@@ -22,17 +22,17 @@ class OnThisMachine:
         self.options = options
 
     def check(self, sweep: Sweep, detach: bool) -> str:
-        """Refuse to leave the work to nobody."""
+        """Refuse --detach: without this process nobody would do the work. Raises ConfigError."""
         if detach:
             raise ConfigError(f"--detach needs executor=slurm; the executor is '{self.options.name}'.")
         return ""
 
     def preview(self, sweep: Sweep, plan: SweepPlan, results: Path) -> str:
         """Say how long one worker would take."""
-        if not plan.todo:
+        if not plan.ids_to_do:
             return ""
-        expected = past_durations.expect([sweep.runs()[run_id] for run_id in plan.todo], results)
-        return f"\n{past_durations.told(expected, 1, 'hours of one worker')}"
+        expected = past_durations.expected_time([sweep.runs()[run_id] for run_id in plan.ids_to_do], results)
+        return f"\n{past_durations.estimate_text(expected, 1, 'hours of one worker')}"
 
     def carry_out(self, sweep: Sweep, todo: list[str], results: Path, tell: Tell, detach: bool) -> Ending:
         """Perform the runs until all have ended, too many have failed alike, or a signal comes."""
@@ -42,7 +42,7 @@ class OnThisMachine:
         return Ending(patience.reason)
 
     def cancel(self, sweep: Sweep, results: Path) -> str:
-        """Ctrl-C stops what runs here; an earlier command may have given runs of the sweep to SLURM."""
+        """Cancel the sweep's batch jobs, which an earlier command may have submitted; Ctrl-C stops what runs here."""
         from fpd_bench.runs.slurm.batch_sweep import Slurm
 
         return Slurm(self.options).cancel(sweep, results)

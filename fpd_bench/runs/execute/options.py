@@ -21,12 +21,13 @@ GPUS_BY_SBATCH = ("gres", "gpus", "gpus_per_node", "gpus_per_socket", "gpus_per_
 class ExecutorOptions:
     """workers: processes of `local`. max_identical_failures: 0 = never give up. All others are for `slurm`.
 
-    workers, gpus: None = as the runs need, see `fitted`. gpus, cpus, mem_gb: of one job (mem_gb 0: as the site says).
-    cells_per_job: runs that one job does in turn. max_parallel: jobs at once. array_size: jobs of one array; never
-    more than the site allows. signal_s: seconds of warning before a time limit. grace_min: how long a job that the
-    scheduler does not know counts as alive. setup, teardown: a shell line before and after the job, such as `module
-    load cuda`. srun_args: arguments of srun. python: what runs a job, such as `singularity exec image.sif python`.
-    sbatch: any other option of sbatch. as_needed: gpus is the most that a run needs; a job asks for what its own do.
+    workers, gpus: None = as the runs need, see `fit_to_runs`. gpus, cpus, mem_gb: of one job (mem_gb 0: the site's
+    own). cells_per_job: runs that one job does in turn. max_parallel: jobs at once. array_size: jobs of one array;
+    never more than the site allows. signal_s: seconds of warning before a time limit. grace_min: how long a job that
+    the scheduler does not know counts as alive. setup, teardown: a shell line before and after the job, such as
+    `module load cuda`. srun_args: arguments of srun. python: what runs a job, such as `singularity exec image.sif
+    python`. sbatch: any other option of sbatch. as_needed: gpus is the most that a run needs; a job asks for what its
+    own do.
     """
 
     name: str = "local"
@@ -74,10 +75,12 @@ KNOWN = ("executor", *(f"executor.{name}" for name in FIELDS), f"{SBATCH}OPTION"
 
 
 def split_executor(overrides: Iterable[str]) -> tuple[ExecutorOptions, list[str]]:
-    """Split into executor=NAME executor.workers=N ... and all other overrides. Raises ConfigError, UnknownName."""
+    """Split overrides into those of the executor (executor=NAME executor.workers=N ...) and all others. Raises
+    ConfigError, UnknownName.
+    """
     texts = list(overrides)
     mine = [text for text in texts if text.partition("=")[0].partition(".")[0] == "executor"]
-    options = {override.key: _value(override) for override in parse(mine, "the command line")}
+    options = {override.key: _text_of(override) for override in parse(mine, "the command line")}
     name = options.pop("executor", "local")
     if name not in EXECUTORS:
         raise UnknownName("executor", name, EXECUTORS)
@@ -88,19 +91,19 @@ def split_executor(overrides: Iterable[str]) -> tuple[ExecutorOptions, list[str]
             continue
         if key not in KNOWN:
             raise UnknownName("field", key, KNOWN, "the command line")
-        found[key.removeprefix("executor.")] = _checked(key, text)
+        found[key.removeprefix("executor.")] = _whole_number(key, text)
     if name != "slurm":
         _refuse_slurm_fields(name, found)
     return ExecutorOptions(**found), [text for text in texts if text not in mine]
 
 
-def fitted(executor: ExecutorOptions, executions: Iterable[ExecutionConfig]) -> ExecutorOptions:
-    """With the workers and the GPUs of a job that these runs need, where the command line names none.
+def fit_to_runs(executor: ExecutorOptions, executions: Iterable[ExecutionConfig]) -> ExecutorOptions:
+    """Return `executor` with the workers and the GPUs of a job that these runs need, where the command line names none.
 
     Runs on a GPU are made one after the other: several would share its memory. Who asks sbatch for GPUs in its own
     words (executor.sbatch.gres=gpu:a100:1) is given no more.
     """
-    needs = [gpus_of(one) for one in executions]
+    needs = [gpus_of_run(one) for one in executions]
     workers, gpus, as_needed = executor.workers, executor.gpus, False
     if workers is None:
         workers = 1 if any(needs) else _cores()
@@ -110,39 +113,39 @@ def fitted(executor: ExecutorOptions, executions: Iterable[ExecutionConfig]) -> 
     return replace(executor, workers=workers, gpus=gpus, as_needed=as_needed)
 
 
-def gpus_of(execution: ExecutionConfig) -> int:
-    """How many GPUs a run uses."""
+def gpus_of_run(execution: ExecutionConfig) -> int:
+    """Return the number of GPUs that a run uses."""
     return 0 if execution.device == "cpu" else execution.processes
 
 
 def asks_sbatch(executor: ExecutorOptions) -> bool:
-    """Whether an option of sbatch asks for GPUs, or says that a job has them without asking (gres=none)."""
+    """Say whether an option of sbatch asks for GPUs, or says that a job has them without asking (gres=none)."""
     asked = {option: text for option, text in executor.sbatch.items() if option in GPUS_BY_SBATCH}
     return any("gpu" in f"{option}={text}" or text == "none" for option, text in asked.items())
 
 
 def _option(key: str) -> str:
-    """The option of sbatch that `executor.sbatch.OPTION` names, as submitit writes it. Raises ConfigError."""
+    """Return the option of sbatch that `executor.sbatch.OPTION` names, as submitit writes it. Raises ConfigError."""
     name = key.removeprefix(SBATCH).replace("-", "_")
     if name in TAKEN:
-        instead = f"Set {TAKEN[name]}." if TAKEN[name] else "Jobs and their output are found by it; leave it out."
-        raise ConfigError(f"{key} is set by the launcher. {instead}")
+        instead = f"Set {TAKEN[name]}." if TAKEN[name] else "It finds jobs and their output by it; leave it out."
+        raise ConfigError(f"{key} cannot be set here: fpd_bench sets it. {instead}")
     return name
 
 
-def _checked(key: str, text: str) -> int | str:
+def _whole_number(key: str, text: str) -> int | str:
     name = key.removeprefix("executor.")
     if name not in RANGES:
         return text
     if name == "timeout_min" and not text.isdecimal():
-        raise ConfigError(_about_time(text))
+        raise ConfigError(_time_message(text))
     least, most = RANGES[name]
     if not text.isdecimal() or not least <= int(text) <= most:
         raise ConfigError(f"{key} must be a whole number from {least} to {most}; got '{text}'.")
     return int(text)
 
 
-def _about_time(text: str) -> str:
+def _time_message(text: str) -> str:
     message = f"executor.timeout_min must be whole minutes from 1 to {LONGEST_MIN}; got '{text}'."
     clock = re.fullmatch(r"(\d+):(\d\d)", text)
     if not clock:
@@ -160,13 +163,13 @@ def _refuse_slurm_fields(name: str, found: dict[str, Any]) -> None:
         raise ConfigError(f"executor.{extra[0]} is for executor=slurm; the executor is '{name}'. Add executor=slurm.")
 
 
-def _value(override: Override) -> str:
-    """What is behind `key=`, as it was written: a list of partitions or nodes is SLURM's own."""
+def _text_of(override: Override) -> str:
+    """Return what is behind `key=`, as it was written: a list of partitions or nodes is SLURM's own."""
     return ",".join(_unquoted(text.partition("=")[2]) for text in override.texts)
 
 
 def _unquoted(value: str) -> str:
-    """Without the quotes that Hydra's grammar wants around some values."""
+    """Return the value without the quotes that Hydra's grammar wants around some values."""
     return value[1:-1] if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"" else value
 
 

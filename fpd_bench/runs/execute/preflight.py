@@ -1,4 +1,4 @@
-"""What a sweep's runs need of a machine, told before anything is made.
+"""What a sweep's runs need of a machine, checked before anything is made.
 
 Needs torch for a backbone by name and for the paper's own tracks only, whose weights must fit their models.
 """
@@ -24,8 +24,8 @@ def missing_files(configs: Iterable[RunConfig]) -> list[Missing]:
 
 
 def check_machine(configs: Iterable[RunConfig], here: bool, devices: Path = Path("/dev")) -> None:
-    """Raises AssetError for a missing or foreign asset of the package, ConfigError for a device that is not here, both
-    for a backbone that cannot be used.
+    """Check that this machine can do the runs. Raises AssetError for a missing or foreign asset of the package,
+    ConfigError for a device that is not here, both for a backbone that cannot be used.
 
     here: the runs are made on this machine.
     """
@@ -43,7 +43,7 @@ def check_machine(configs: Iterable[RunConfig], here: bool, devices: Path = Path
         from fpd_bench.tracks.fitting import require_fitting  # imports torch: for the paper's own tracks only
 
         require_fitting(track, weights_folder(track))
-    named = {(c.drift.backbone, str(c.drift), c.track.name, c.track.preset): c for c in configs if _names_phi(c)}
+    named = {(c.drift.backbone, str(c.drift), c.track.name, c.track.preset): c for c in configs if _names_backbone(c)}
     for config in named.values():
         from fpd_bench.runs.execute.backbone_check import (
             check_backbone,  # imports torch: for those who ask for another Phi only
@@ -52,5 +52,5 @@ def check_machine(configs: Iterable[RunConfig], here: bool, devices: Path = Path
         check_backbone(config, here)
 
 
-def _names_phi(config: RunConfig) -> bool:
+def _names_backbone(config: RunConfig) -> bool:
     return bool(config.drift.backbone) and "drift.backbone" in reads(config)

@@ -10,10 +10,10 @@ from fpd_bench.config.schema import RunConfig
 from fpd_bench.config.spec import Sweep
 from fpd_bench.errors import ConfigError
 from fpd_bench.records import layout
-from fpd_bench.records.run_status import RESULTS
-from fpd_bench.runs.folder.failures import DiskFull, need_space
+from fpd_bench.records.run_status import BEGUN, RESULTS, TO_DO
+from fpd_bench.runs.folder.failures import DiskFull, check_space
 from fpd_bench.runs.folder.rundir import RunDir
-from fpd_bench.runs.watch.state import RunState, state_of, with_scheduler
+from fpd_bench.runs.watch.state import RunState, state_of, with_scheduler_answers
 
 
 @dataclass(frozen=True)
@@ -25,31 +25,31 @@ class SweepPlan:
     cells: int = 0  # of the sweep; several may be one run
 
     @property
-    def todo(self) -> list[str]:
-        """Ids of the runs without a result. A corrupt one is left for its owner to judge."""
-        return [name for name, state in self.states.items() if state.state not in (*RESULTS, "corrupt")]
+    def ids_to_do(self) -> list[str]:
+        """Return the ids of the runs without a result. A corrupt one is left for its owner to judge."""
+        return [name for name, state in self.states.items() if state.state in TO_DO]
 
-    def to_do(self, sweep: Sweep) -> dict[str, RunConfig]:
-        """Give the configurations of the runs to do, by run id."""
+    def configs_to_do(self, sweep: Sweep) -> dict[str, RunConfig]:
+        """Return the configurations of the runs to do, by run id."""
         configs = sweep.runs()
-        return {run_id: configs[run_id] for run_id in self.todo}
+        return {run_id: configs[run_id] for run_id in self.ids_to_do}
 
     @property
     def missing(self) -> dict[str, RunState]:
-        """The runs without a result, corrupt ones included."""
+        """Return the runs without a result, corrupt ones included."""
         return {run_id: state for run_id, state in self.states.items() if not state.has_result}
 
     def table(self) -> str:
-        """One line a run: id, state, what it is called."""
+        """List the runs, one on a line: id, state, label."""
         return "".join(f"{name}  {state.state:<11}  {self.labels[name]}\n" for name, state in self.states.items())
 
-    def stopped(self) -> str:
+    def stopped_text(self) -> str:
         """Say in one line how far the sweep is."""
         done = len(self.states) - len(self.missing)
         return f"Stopped: {done} of {len(self.states)} runs have a result. The same command continues."
 
-    def without_result(self, results: Path) -> str:
-        """Say of each run without a result why, what to do, and where more is told of the first failure."""
+    def missing_text(self, results: Path) -> str:
+        """Say of each run without a result why, what to do, and where to read more about the first failure."""
         lines = [
             f"{name} {self.labels[name]}: {state.state} {state.message}".rstrip()
             for name, state in self.missing.items()
@@ -62,20 +62,20 @@ class SweepPlan:
         return "\n".join(lines)
 
     def sentence(self, cells: int = 0) -> str:
-        """'27 cells -> 27 runs: 3 done, 24 to do (1 running)'; without cells '27 runs: ...'."""
+        """Say in one line where the sweep stands: '27 cells -> 27 runs: 3 done, 24 to do (1 running)'; without cells
+        '27 runs: ...'.
+        """
         cells = cells or self.cells
         before = f"{cells} cells -> " if cells else ""
         counts = Counter(state.state for state in self.states.values())
-        beside = [
-            f"{counts[name]} {name}" for name in ("running", "queued", "failed", "interrupted", "stale") if counts[name]
-        ]
+        beside = [f"{counts[name]} {name}" for name in BEGUN if counts[name]]
         note = f" ({', '.join(beside)})" if beside else ""
         corrupt = f", {counts['corrupt']} corrupt" if counts["corrupt"] else ""
         done = sum(counts[name] for name in RESULTS)
-        return f"{before}{len(self.states)} runs: {done} done{corrupt}, {len(self.todo)} to do{note}"
+        return f"{before}{len(self.states)} runs: {done} done{corrupt}, {len(self.ids_to_do)} to do{note}"
 
 
-def plan(sweep: Sweep, results: Path) -> SweepPlan:
+def plan_sweep(sweep: Sweep, results: Path) -> SweepPlan:
     """Look at every run's files, and ask the scheduler about those in its jobs. Writes nothing.
 
     Raises ConfigError if `results` is not a folder.
@@ -86,7 +86,7 @@ def plan(sweep: Sweep, results: Path) -> SweepPlan:
     for cell in sweep.cells:
         labels.setdefault(cell.run_id, f"{cell.table_id} {cell.row_id} seed {cell.seed}")
     runs = {name: open_run(results, name) for name in sweep.runs()}
-    states = with_scheduler({name: state_of(run) for name, run in runs.items()}, runs)
+    states = with_scheduler_answers({name: state_of(run) for name, run in runs.items()}, runs)
     return SweepPlan(labels, states, len(sweep.cells))
 
 
@@ -98,34 +98,34 @@ def begun(sweep: Sweep, results: Path) -> Sweep:
     return sweep.only(lambda cell: cell.seed in first or open_run(results, cell.run_id).path.is_dir())
 
 
-def everything(results: Path) -> SweepPlan:
+def plan_of_all_runs(results: Path) -> SweepPlan:
     """Look at every run there is, whichever sweep asked for it, in the order in which they were made."""
     runs = {path.name: RunDir(path) for path in (results / layout.RUNS).glob("*") if path.is_dir()}
     made = {name: layout.identity(run.path) for name, run in runs.items()}
     order = sorted(runs, key=lambda name: (str(made[name].get("created")), name))
-    states = with_scheduler({name: state_of(runs[name]) for name in order}, runs)
-    return SweepPlan({name: _called(made[name]["semantic"]) for name in order}, states)
+    states = with_scheduler_answers({name: state_of(runs[name]) for name in order}, runs)
+    return SweepPlan({name: _label(made[name]["semantic"]) for name in order}, states)
 
 
-def _called(meaning: dict[str, object]) -> str:
-    """'shapes fpd seed 0': a run's name without its sweep."""
+def _label(meaning: dict[str, object]) -> str:
+    """Label a run that is listed without its sweep: 'shapes fpd seed 0'."""
     words = [meaning.get("track.name"), meaning.get("method")]
     return f"{' '.join(str(word) for word in words if word)} seed {meaning.get('seed')}" if meaning else ""
 
 
 def open_run(results: Path, name: str) -> RunDir:
-    """The directory of a run, whether it is there or not."""
+    """Return the directory of a run, whether it is there or not."""
     return RunDir(results / layout.RUNS / name)
 
 
 def check_results(results: Path) -> None:
-    """Raises ConfigError if runs cannot be written to `results`. Leaves nothing behind but the folder."""
+    """Check that runs can be written to `results`. Raises ConfigError. Leaves nothing behind but the folder."""
     probe = results / f".probe-{os.getpid()}"
     try:
         results.mkdir(parents=True, exist_ok=True)
         probe.write_text("")
         probe.unlink()
-        need_space(results)
+        check_space(results)
     except OSError as error:
         raise ConfigError(
             f"Cannot write to '{results}': {error.strerror}. Choose another with --results DIR."

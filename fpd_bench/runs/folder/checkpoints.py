@@ -24,13 +24,15 @@ def save(folder: Path, step: int, state: dict[str, Any]) -> Path:
 
 
 def steps(folder: Path) -> list[int]:
-    """Steps of the checkpoints in `folder`, ascending, damaged ones included."""
+    """List the steps of the checkpoints in `folder`, ascending, damaged ones included."""
     names = (re.fullmatch(r"step_(\d{1,12})\.pt", path.name) for path in folder.glob("step_*.pt") if path.is_file())
     return sorted(int(name[1]) for name in names if name)
 
 
 def load(folder: Path, warn: Callable[[str], None]) -> tuple[int, dict[str, Any]] | None:
-    """(step, state) of the newest sound checkpoint, on the CPU; None without one. Damaged ones are told to `warn`."""
+    """Return (step, state) of the newest sound checkpoint, on the CPU; None without one. Damaged ones are told to
+    `warn`.
+    """
     for step in reversed(steps(folder)):
         path = folder / f"step_{step}.pt"
         trouble = sealed.trouble(path)
@@ -39,7 +41,7 @@ def load(folder: Path, warn: Callable[[str], None]) -> tuple[int, dict[str, Any]
                 with warnings.catch_warnings(action="ignore"):  # of protocols: what comes of it is told below
                     return step, torch.load(path, map_location="cpu", weights_only=True)
             except pickle.UnpicklingError:  # torch's words advise to run what the file asks for
-                trouble = "was not loaded: it holds more than tensors and would run code"
+                trouble = "was not loaded: it holds more than tensors, and loading it would run code"
             except Exception as error:  # torch raises whatever its unpickler meets; an older checkpoint is still good
                 trouble = f"cannot be read ({type(error).__name__}: {str(error).splitlines()[0][:200]})"
         warn(f"checkpoint {path.name} {trouble}; using an older one")
@@ -47,6 +49,6 @@ def load(folder: Path, warn: Callable[[str], None]) -> tuple[int, dict[str, Any]
 
 
 def newest_size(folder: Path) -> int:
-    """Bytes of the newest checkpoint, which the next will need, too; 0 without one."""
+    """Return the bytes of the newest checkpoint, which the next will need, too; 0 without one."""
     found = steps(folder)
     return (folder / f"step_{found[-1]}.pt").stat().st_size if found else 0

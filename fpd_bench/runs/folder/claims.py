@@ -2,7 +2,7 @@
 
 A claim of this host is stale when its process is gone (or its pid has been given to another). A claim of another
 host is taken as alive, since only its own host can tell, unless its batch job is ours (a requeued job runs in one
-place at a time), the scheduler says that the job is over (`forfeit`), or its heartbeat has been silent for
+place at a time), the scheduler says that the job is over (`release_for_job`), or its heartbeat has been silent for
 SILENT_MIN: the folder was copied from elsewhere, or that host is gone. Should it wake up after all, it finds its claim
 lost before it writes a result.
 """
@@ -36,7 +36,7 @@ class Claimed(RunError):
 
     def __init__(self, holder: "RunClaim", path: Path):
         self.holder = holder
-        super().__init__(f"already running: {told(path, holder)}")
+        super().__init__(f"already running: {describe_holder(path, holder)}")
 
 
 class LostClaim(RunError):
@@ -60,13 +60,13 @@ class RunClaim:
         job = f" (job {self.job})" if self.job else ""
         return f"process {self.pid} of {self.user} on {self.host} since {self.time}{job}"
 
-    def here(self) -> bool:
-        """Whether the holder is a process of this host."""
+    def on_this_host(self) -> bool:
+        """Say whether the holder is a process of this host."""
         return self.host == socket.gethostname()
 
-    def alive(self) -> bool:
-        """Whether the holder may still be at work."""
-        if self.here():
+    def may_be_alive(self) -> bool:
+        """Say whether the holder may still be at work."""
+        if self.on_this_host():
             return process_start(self.pid) == self.started
         return not self.job or self.job != batch_job()
 
@@ -75,22 +75,22 @@ FIELDS: dict[str, type | tuple[type, ...]] = {field.name: field.type for field i
 
 
 def holder(path: Path) -> RunClaim | None:
-    """Who holds the claim at `path`; None if nobody does or the holder is dead."""
+    """Return who holds the claim at `path`; None if nobody does or the holder is dead."""
     claim = _read(path)
-    return claim if claim and _working(path, claim) else None
+    return claim if claim and _is_working(path, claim) else None
 
 
-def _working(path: Path, claim: RunClaim) -> bool:
-    return claim.alive() and (claim.here() or silent_min(path, claim) < SILENT_MIN)
+def _is_working(path: Path, claim: RunClaim) -> bool:
+    return claim.may_be_alive() and (claim.on_this_host() or silent_min(path, claim) < SILENT_MIN)
 
 
 def silent_min(path: Path, claim: RunClaim) -> float:
-    """Minutes since the claim or its heartbeat was written, by this host's clock.
+    """Return the minutes since the claim or its heartbeat was written, by this host's clock.
 
     A time that cannot be, none or one in the future, says nothing: then it is how far from now the file was written,
     so that a clock that was ahead holds no run for as long as it was ahead.
     """
-    beat = _beat(path)
+    beat = _read_beat(path)
     file, said = path, claim.time
     if beat.get("token") == claim.token:
         file, said = path.with_name(layout.HEARTBEAT), str(beat.get("time"))
@@ -106,26 +106,30 @@ def silent_min(path: Path, claim: RunClaim) -> float:
     return max(silent, 0.0)
 
 
-def _beat(path: Path) -> dict[str, Any]:
+def _read_beat(path: Path) -> dict[str, Any]:
     try:
         return layout.read_json(path.with_name(layout.HEARTBEAT)) or {}
     except OddFile:
         return {}
 
 
-def quiet_min(path: Path) -> float:
-    """Minutes without a sign of life from a holder on another host; 0 if there is none, or it is of this host."""
+def silent_min_elsewhere(path: Path) -> float:
+    """Return the minutes without a sign of life from a holder on another host; 0 if there is none, or it is of this
+    host.
+    """
     claim = holder(path)
-    return silent_min(path, claim) if claim and not claim.here() else 0.0
+    return silent_min(path, claim) if claim and not claim.on_this_host() else 0.0
 
 
-def told(path: Path, claim: RunClaim) -> str:
-    """Who holds the claim, and if only another host can tell whether it lives: until when it counts, and what to do."""
-    if claim.here():
+def describe_holder(path: Path, claim: RunClaim) -> str:
+    """Describe who holds the claim, and if only another host can tell whether it lives: until when it counts, and what
+    to do.
+    """
+    if claim.on_this_host():
         return str(claim)
     return (
-        f"{claim}; silent for {silent_min(path, claim):.0f} min, counts as running until {SILENT_MIN}. "
-        f"If {claim.host} is gone, or this host's former name, take the run over: rm {shlex.quote(str(path))}"
+        f"{claim}; no sign of life for {silent_min(path, claim):.0f} min, counts as running until {SILENT_MIN} min. "
+        f"If {claim.host} no longer exists, or is a former name of this host, free the run: rm {shlex.quote(str(path))}"
     )
 
 
@@ -133,7 +137,7 @@ def acquire(path: Path, attempt: int) -> RunClaim:
     """Take the claim, over a dead holder if need be. Raises Claimed if a living one has it."""
     pid = os.getpid()
     claim = RunClaim(
-        socket.gethostname(), pid, process_start(pid) or "", uuid.uuid4().hex, user(), now(), attempt, batch_job()
+        socket.gethostname(), pid, process_start(pid) or "", uuid.uuid4().hex, user_name(), now(), attempt, batch_job()
     )
     mine = path.with_name(f".{path.name}.{claim.token}.tmp")  # begin_attempt clears those of the killed away
     try:
@@ -148,7 +152,7 @@ def acquire(path: Path, attempt: int) -> RunClaim:
             fcntl.flock(lock, fcntl.LOCK_EX)
         try:
             other = _read(path)
-            if other and _working(path, other):
+            if other and _is_working(path, other):
                 raise Claimed(other, path)
             path.unlink(missing_ok=True)
             os.link(mine, path)  # fails if it exists, as O_EXCL does, and the claim is never seen half-written
@@ -162,27 +166,27 @@ def acquire(path: Path, attempt: int) -> RunClaim:
     return claim
 
 
-def held(path: Path, claim: RunClaim) -> bool:
-    """Whether `claim` is still the one at `path`: a process that slept for long may have been replaced."""
+def is_held(path: Path, claim: RunClaim) -> bool:
+    """Say whether `claim` is still the one at `path`: a process that slept for long may have been replaced."""
     found = _read(path)
     return found is not None and found.token == claim.token
 
 
 def release(path: Path, claim: RunClaim) -> None:
     """Give the claim back, if it is still ours."""
-    if held(path, claim):
+    if is_held(path, claim):
         path.unlink(missing_ok=True)
 
 
-def forfeit(path: Path, job: str) -> None:
+def release_for_job(path: Path, job: str) -> None:
     """Remove the claim of batch job `job`, which the scheduler says is over."""
     found = _read(path)
-    if found and found.job == job and not (found.here() and found.alive()):
+    if found and found.job == job and not (found.on_this_host() and found.may_be_alive()):
         path.unlink(missing_ok=True)
 
 
 def batch_job() -> str:
-    """The batch job that this process is part of, as 17 or 17_3; '' outside of one."""
+    """Return the batch job that this process is part of, as 17 or 17_3; '' outside of one."""
     array, task = os.environ.get("SLURM_ARRAY_JOB_ID"), os.environ.get("SLURM_ARRAY_TASK_ID")
     return f"{array}_{task}" if array and task else os.environ.get("SLURM_JOB_ID", "")
 
@@ -197,17 +201,17 @@ def _read(path: Path) -> RunClaim | None:
 
 
 def process_start(pid: int) -> str | None:
-    """When the process began, in clock ticks since boot; None if it is not there, or a zombie."""
+    """Return when the process began, in clock ticks since boot; None if it is not there, or a zombie."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except (FileNotFoundError, ProcessLookupError):
-        return None if Path("/proc/self").exists() else _probe(pid)
+        return None if Path("/proc/self").exists() else _pid_in_use(pid)
     fields = stat.rpartition(")")[2].split()
     return None if fields[0] in "ZX" else fields[19]
 
 
-def _probe(pid: int) -> str | None:
-    """Without /proc (macOS): only whether the pid is in use."""
+def _pid_in_use(pid: int) -> str | None:
+    """Say whether the pid is in use, which is all that can be known without /proc (macOS): '' if it is, else None."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -217,7 +221,7 @@ def _probe(pid: int) -> str | None:
     return ""
 
 
-def user() -> str:
+def user_name() -> str:
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # a container without a passwd entry

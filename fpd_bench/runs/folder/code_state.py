@@ -35,7 +35,7 @@ def code_state(place: Path) -> dict[str, Any]:
 
 
 def _git(folder: Path, *arguments: str) -> str | None:
-    """Output of a git command in a folder; None without git, or if it fails."""
+    """Return the output of a git command in a folder; None without git, or if it fails."""
     try:
         done = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, timeout=20, check=False)
     except (OSError, subprocess.TimeoutExpired):

@@ -32,18 +32,18 @@ class DiskFull(RunError):
     """Less space is left than the next write needs."""
 
 
-def need_space(folder: Path, needed: int = 0) -> None:
-    """Raises DiskFull unless `folder` has `needed` bytes left, and LEAST_FREE_MB beside them. Deletes nothing."""
+def check_space(folder: Path, needed: int = 0) -> None:
+    """Check that `folder` has `needed` bytes left, and LEAST_FREE_MB beside them. Raises DiskFull; deletes nothing."""
     free, least = shutil.disk_usage(folder).free, needed + LEAST_FREE_MB * 2**20
     if free < least:
         raise DiskFull(
-            f"'{folder}' has {free / 2**20:.0f} MB left, {least / 2**20:.0f} MB are needed. "
-            "Make room; the same command continues. Nothing was deleted."
+            f"'{folder}' has {free / 2**20:.0f} MB left; {least / 2**20:.0f} MB are needed. "
+            "Free some space; the same command continues. Nothing was deleted."
         )
 
 
 def failure_class(error: BaseException) -> str:
-    """out_of_memory | disk_full | config | code."""
+    """Name the failure class of an error: out_of_memory | disk_full | config | code."""
     # By name, so that nobody has to load torch to ask; PyTorch's CPU allocator has no class of its own.
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return "out_of_memory"
@@ -59,13 +59,13 @@ def failure_class(error: BaseException) -> str:
 
 
 def micro_batch(run: RunDir, configured: int) -> int:
-    """The micro-batch to train with: the configured one, or the half that running out of memory has led to."""
-    told = [event["micro_batch"] for event in run.events() if event.get("kind") == "memory" and "micro_batch" in event]
-    return min(told[-1], configured or told[-1]) if told else configured
+    """Return the micro-batch to train with: the configured one, or the half that running out of memory has led to."""
+    sizes = [event["micro_batch"] for event in run.events() if event.get("kind") == "memory" and "micro_batch" in event]
+    return min(sizes[-1], configured or sizes[-1]) if sizes else configured
 
 
 def halved(size: int, batch: int) -> int:
-    """Half of micro-batch `size` (0 = the whole batch), at least 1."""
+    """Return half of micro-batch `size` (0 = the whole batch), at least 1."""
     return max(1, (size or batch) // 2)
 
 
@@ -77,9 +77,9 @@ class Patience:
         self._seen: dict[str, int] = {}
         self.reason = ""
 
-    def hear(self, run: RunDir, outcome: Outcome) -> bool:
-        """Whether to start no more runs, now that this one has ended."""
-        mark = mistake(run, outcome)
+    def should_stop(self, run: RunDir, outcome: Outcome) -> bool:
+        """Say whether to start no more runs, now that this one has ended."""
+        mark = mistake_signature(run, outcome)
         if self.limit and mark:
             self._seen[mark] = self._seen.get(mark, 0) + 1
             if self._seen[mark] >= self.limit and not self.reason:
@@ -91,8 +91,10 @@ class Patience:
         return bool(self.reason)
 
 
-def mistake(run: RunDir, outcome: Outcome) -> str:
-    """The signature of a failure that other runs may share and another try would only repeat; '' if it is none."""
+def mistake_signature(run: RunDir, outcome: Outcome) -> str:
+    """Return the signature of a failure that other runs may share and another try would only repeat; '' if it is
+    none.
+    """
     last = _last_failure(run) if outcome.status == "failed" else {}
     if last.get("failure_class") not in OURS:
         return ""
@@ -100,7 +102,9 @@ def mistake(run: RunDir, outcome: Outcome) -> str:
 
 
 def signature(traceback: str) -> str:
-    """A hash of the lines of code that a traceback went through, and of the kind of error; values do not matter."""
+    """Return a hash of the lines of code that a traceback went through, and of the kind of error; values do not
+    matter.
+    """
     places = re.findall(r'^ *File "(.*?)", line (\d+), in (\S+)', traceback, re.M)
     kinds = re.findall(r"^([A-Za-z_][\w.]*(?:Error|Exception|Diverged|Interrupted|Full|Name)\b)", traceback, re.M)
     return hashlib.sha256(repr((places, kinds) if places else traceback).encode()).hexdigest()

@@ -44,7 +44,7 @@ FIELDS: dict[str, type | tuple[type, ...]] = {
 
 
 def read(run: RunDir) -> Beat | None:
-    """The last beat; None if there is none that makes sense: nothing depends on it."""
+    """Read the last beat; None if there is none that makes sense: nothing depends on it."""
     try:
         found = layout.read_json(run.path / layout.HEARTBEAT) or {}
         need_types(found, FIELDS, layout.HEARTBEAT)
@@ -59,41 +59,41 @@ class Heart:
     def __init__(self, run: RunDir, attempt: int, claim: Any):
         self._path = run.path / layout.HEARTBEAT
         self._who = Beat(claim.token, attempt, claim.host, claim.pid, claim.job)
-        self._told: dict[str, Any] = {}
+        self._stage: dict[str, Any] = {}
         self._first: tuple[int, float] | None = None  # of the stage: step, and when
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._beat_on, daemon=True)
 
     def start(self) -> None:
-        """Beat at once and on."""
+        """Write a first beat at once, and go on beating."""
         self._beat()
         self._thread.start()
 
     def stop(self) -> None:
-        """Beat a last time, and no more."""
+        """Write a last beat, and no more."""
         self._over.set()
         self._thread.join()
         self._beat()
 
     def enter(self, stage: str) -> None:
-        """A stage begins."""
-        self._told, self._first = {"stage": stage}, None
+        """Note that a stage begins."""
+        self._stage, self._first = {"stage": stage}, None
 
     def progress(self, step: int, steps: int) -> None:
-        """The stage is at step of steps."""
+        """Note that the stage is at `step` of `steps`."""
         if self._first is None:
             self._first = (step, time.monotonic())
         begin, since = self._first
         made = step - begin
         left = (time.monotonic() - since) / made * (steps - step) if made > 0 else None
-        self._told = self._told | {"step": step, "steps": steps, "left_s": left}
+        self._stage = self._stage | {"step": step, "steps": steps, "left_s": left}
 
     def _beat_on(self) -> None:
         while not self._over.wait(SECONDS):
             self._beat()
 
     def _beat(self) -> None:
-        beat = asdict(self._who) | self._told | {"time": now()}
+        beat = asdict(self._who) | self._stage | {"time": now()}
         with contextlib.suppress(OSError):  # a full disk is for those to tell who write what matters
             _replace(self._path, json.dumps(beat))
 

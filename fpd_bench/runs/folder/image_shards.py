@@ -19,32 +19,34 @@ MEMBER = "images.npy"  # what numpy calls the array `images` inside an .npz
 
 
 def save_shard(folder: Path, first: int, images: Images) -> None:
-    """Keep images [n, H, W, 3], the suite's images number `first` and on."""
+    """Write a shard of images [n, H, W, 3], the suite's images number `first` and on."""
 
     def write(path: Path) -> None:
         with path.open("wb") as file:  # numpy would add .npy to a bare name
             np.save(file, images)
 
-    sealed.write(_shard(folder, first), write)
+    sealed.write(_shard_path(folder, first), write)
 
 
-def kept(folder: Path, size: int, total: int, warn: Callable[[str], None]) -> int:
-    """How many of `total` images, from the first on, are in sound shards of `size`. Told to `warn`: damaged ones."""
+def count_kept(folder: Path, size: int, total: int, warn: Callable[[str], None]) -> int:
+    """Count how many of `total` images, from the first on, are in sound shards of `size`. `warn` hears of damaged
+    ones.
+    """
     first = 0
     while first < total:
-        path, expected = _shard(folder, first), min(size, total - first)
+        path, expected = _shard_path(folder, first), min(size, total - first)
         if not path.exists():
             return first
-        trouble = sealed.trouble(path) or _not_of(expected, path)
+        trouble = sealed.trouble(path) or _shard_trouble(expected, path)
         if trouble:
-            warn(f"shard {path.name} {trouble}; drawing on from there")
+            warn(f"shard {path.name} {trouble}; drawing goes on from there")
             return first
         first += expected
     return total
 
 
-def _not_of(expected: int, path: Path) -> str:
-    """Why the shard is not of so many images; '' if it is."""
+def _shard_trouble(expected: int, path: Path) -> str:
+    """Say why the file at `path` is not a shard of `expected` images; '' if it is."""
     try:
         found = np.load(path, mmap_mode="r")
     except (ValueError, EOFError, OSError) as error:
@@ -52,7 +54,7 @@ def _not_of(expected: int, path: Path) -> str:
     return "" if found.ndim == 4 and len(found) == expected else f"does not hold {expected} images"
 
 
-def join(folder: Path, path: Path, items: int, replicates: int, size: int) -> None:
+def join_shards(folder: Path, path: Path, items: int, replicates: int, size: int) -> None:
     """Make `path`, an .npz of `images` uint8 [items, replicates, H, W, 3], from all shards, one at a time."""
     total = items * replicates
 
@@ -62,7 +64,7 @@ def join(folder: Path, path: Path, items: int, replicates: int, size: int) -> No
             archive.open(MEMBER, "w", force_zip64=True) as file,
         ):
             for first in range(0, total, size):
-                shard = np.load(_shard(folder, first))
+                shard = np.load(_shard_path(folder, first))
                 if first == 0:
                     shape = (items, replicates, *shard.shape[1:])
                     header = {"descr": "|u1", "fortran_order": False, "shape": shape}
@@ -73,8 +75,10 @@ def join(folder: Path, path: Path, items: int, replicates: int, size: int) -> No
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def by_item(path: Path) -> Iterator[Images]:
-    """The images of item after item, [replicates, H, W, 3], from what `join` made, one item in memory at a time."""
+def images_by_item(path: Path) -> Iterator[Images]:
+    """Read the images of item after item, [replicates, H, W, 3], from what `join` made, one item in memory at a
+    time.
+    """
     with zipfile.ZipFile(path) as archive, archive.open(MEMBER) as file:
         np.lib.format.read_magic(file)
         (items, *shape), _, _ = np.lib.format.read_array_header_1_0(file)
@@ -84,5 +88,5 @@ def by_item(path: Path) -> Iterator[Images]:
             )  # a scorer may write
 
 
-def _shard(folder: Path, first: int) -> Path:
+def _shard_path(folder: Path, first: int) -> Path:
     return folder / f"{first:08d}.npy"

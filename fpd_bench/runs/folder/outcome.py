@@ -20,11 +20,11 @@ class Outcome:
 
     @property
     def finished(self) -> bool:
-        """Whether the run has its result."""
+        """Say whether the run has its result."""
         return has_result(self.status)
 
     @property
     def words(self) -> str:
-        """Status, failure class and message, for a line on the screen."""
+        """Return status, failure class and message, for a line on the screen."""
         kind = f"{self.failure_class}:" if self.failure_class else ""
         return " ".join(f"{self.status} {kind} {self.message}".split())

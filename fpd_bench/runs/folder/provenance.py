@@ -30,7 +30,7 @@ KEPT = "code.json"  # beside a copy of the code: what was said of the original
 
 
 def record(config: RunConfig, assets: dict[str, str]) -> dict[str, Any]:
-    """What attempts/<n>.json keeps. assets: {file: sha256} of the track."""
+    """Return what attempts/<n>.json keeps. assets: {file: sha256} of the track."""
     return {
         "start": now(),
         "code": code(),
@@ -57,21 +57,21 @@ def record(config: RunConfig, assets: dict[str, str]) -> dict[str, Any]:
 
 @cache  # as the code was when this process loaded it
 def code() -> dict[str, Any]:
-    """Version, file hashes and git state of this package: of the original, where this is a copy for jobs."""
-    kept = _kept()
+    """Return version, file hashes and git state of this package: of the original, where this is a copy for jobs."""
+    kept = _read_code_note()
     return kept["code"] if kept else {"version": fpd_bench.__version__} | code_state(_PACKAGE)
 
 
 def plugin_packages(config: RunConfig) -> dict[str, Any]:
-    """{package: version, file hashes and git state} of other packages whose plugins the run uses."""
-    kept, found = _kept(), plugin_code(config)
+    """Return {package: version, file hashes and git state} of other packages whose plugins the run uses."""
+    kept, found = _read_code_note(), plugin_code(config)
     if kept:
         return {package: kept["plugin_packages"].get(package, {}) for package in found}
     return {package: {"version": metadata.version(package)} | code_state(place) for package, place in found.items()}
 
 
 def plugin_code(config: RunConfig) -> dict[str, Path]:
-    """{package: its folder or file} of other packages whose plugins the run uses."""
+    """Return {package: its folder or file} of other packages whose plugins the run uses."""
     found = {}
     for key in plugins(config):
         kind, _, name = key.partition(":")
@@ -83,7 +83,7 @@ def plugin_code(config: RunConfig) -> dict[str, Path]:
     return found
 
 
-def keep(folder: Path, configs: Iterable[RunConfig]) -> None:
+def write_code_note(folder: Path, configs: Iterable[RunConfig]) -> None:
     """Write what is said of the code beside a copy of it, which is no checkout any more."""
     theirs: dict[str, Any] = {}
     for config in configs:
@@ -91,14 +91,14 @@ def keep(folder: Path, configs: Iterable[RunConfig]) -> None:
     (folder / KEPT).write_text(json.dumps({"code": code(), "plugin_packages": theirs}, indent=1))
 
 
-def _kept() -> dict[str, Any] | None:
+def _read_code_note() -> dict[str, Any] | None:
     kept = _PACKAGE.parent / KEPT
     return dict(json.loads(kept.read_text())) if kept.exists() else None
 
 
 @cache
 def packages() -> dict[str, str]:
-    """Versions of Python and of the packages that can change a number."""
+    """Return the versions of Python and of the packages that can change a number."""
     found = {"python": platform.python_version()}
     for name in PACKAGES:
         try:
@@ -110,18 +110,22 @@ def packages() -> dict[str, str]:
 
 @cache
 def installed() -> str:
-    """Every package that this interpreter finds, as 'name==version' lines, sorted."""
-    return "".join(sorted({f"{name}=={version}\n" for name, version in map(_named, metadata.distributions())}))
+    """List every package that this interpreter finds, as 'name==version' lines, sorted."""
+    return "".join(
+        sorted({f"{name}=={version}\n" for name, version in map(_name_and_version, metadata.distributions())})
+    )
 
 
-def _named(one: metadata.Distribution) -> tuple[str, str]:
-    """Name and version, by the folder's name if that says both: to parse each METADATA takes a third of a second."""
+def _name_and_version(one: metadata.Distribution) -> tuple[str, str]:
+    """Return name and version, by the folder's name if that says both: to parse each METADATA takes a third of a
+    second.
+    """
     found = re.fullmatch(r"(.+)-(.+)\.dist-info", getattr(getattr(one, "_path", None), "name", ""))
     return (found[1].replace("_", "-"), found[2]) if found else (one.metadata["Name"] or "?", one.version)
 
 
 def device(name: str) -> dict[str, Any]:
-    """The device's name, and its model and driver if it is a GPU."""
+    """Return the device's name, and its model and driver if it is a GPU."""
     if not name.startswith("cuda"):
         return {"name": name}
     import torch

@@ -26,7 +26,7 @@ LEFT_SECONDS = 60  # a temporary file so old is nobody's; beside config and clai
 
 
 def now() -> str:
-    """The time as UTC ISO text."""
+    """Return the time as UTC ISO text."""
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
@@ -43,9 +43,10 @@ class RunDir:
 
     @classmethod
     def create(cls, results: Path, config: RunConfig) -> "RunDir":
-        """The folder of the run that `config` means, made if it is not there; execution fields are brought up to date.
+        """Make the folder of the run that `config` describes, if it is not there yet; bring its execution fields up to
+        date.
 
-        Raises RunError if the folder holds another configuration, OddFile if it holds what is none of ours.
+        Raises RunError if the folder holds another configuration, OddFile if it holds files of other kinds.
         """
         run = cls(results / layout.RUNS / run_id(config))
         run.path.mkdir(parents=True, exist_ok=True)
@@ -57,13 +58,13 @@ class RunDir:
         if identity is None:
             identity = {"run_id": run.run_id, "config_schema": CONFIG_SCHEMA, "semantic": meaning}
             write_json(run.path / layout.IDENTITY, identity | {"plugins": plugins(config), "created": now()})
-        kept = _text(run.path / layout.CONFIG)  # None: lost on the way from elsewhere
+        kept = _read_text(run.path / layout.CONFIG)  # None: lost on the way from elsewhere
         if kept is None or (kept != to_yaml(config) and not run.is_done()):
             write_text(run.path / layout.CONFIG, to_yaml(config))
         return run
 
     def config(self) -> RunConfig:
-        """Raises ConfigError if there is none, or none that fits this version."""
+        """Read the run's configuration. Raises ConfigError if there is none, or none that fits this version."""
         path = self.path / layout.CONFIG
         text = odd_files.text(path)
         if text is None:
@@ -73,35 +74,35 @@ class RunDir:
 
     # ---------------------------------------------------------------------------------------------- attempts, events
     def attempts(self) -> list[int]:
-        """Numbers of the attempts made so far."""
+        """List the numbers of the attempts made so far."""
         return layout.attempt_numbers(self.path)
 
     def begin_attempt(self, record: Row) -> int:
-        """Note the next attempt; gives its number. Only the holder of the claim may call it."""
+        """Write the record of the next attempt; return its number. Only the holder of the claim may call it."""
         for leftover in self.path.rglob(".*.tmp"):  # of a process that was killed in the middle of a write
-            if leftover.parent != self.path or _age(leftover) > LEFT_SECONDS:
+            if leftover.parent != self.path or _age_seconds(leftover) > LEFT_SECONDS:
                 leftover.unlink(missing_ok=True)
         attempt = max(self.attempts(), default=0) + 1
         write_json(self.path / layout.ATTEMPTS / f"{attempt}.json", {"attempt": attempt} | record)
         return attempt
 
     def attempt(self, number: int) -> Row:
-        """The record of an attempt; {} if there is none."""
+        """Read the record of an attempt; {} if there is none."""
         return layout.read_json(self.path / layout.ATTEMPTS / f"{number}.json") or {}
 
     def packages_file(self, attempt: int) -> Path:
-        """Where the versions of all installed packages of an attempt are listed."""
+        """Return the path of the list of all installed packages of an attempt, with their versions."""
         return self.path / layout.ATTEMPTS / f"{attempt}.packages.txt"
 
     def log_file(self, attempt: int) -> Path:
-        """Where the worker's own output of an attempt goes."""
+        """Return the path to which the worker's own output of an attempt goes."""
         return self.path / layout.ATTEMPTS / f"{attempt}.log"
 
     def events(self) -> list[Row]:
         return layout.read_events(self.path)
 
     def next_event(self, kind: str) -> Row:
-        """The beginning of an event that follows the last one, for whoever is not the attempt's recorder."""
+        """Begin an event that follows the last one, for a process that is not the attempt's recorder."""
         events = self.events() or [{}]
         seq = max(-1 if event.get("seq") is None else event["seq"] for event in events)
         return {"seq": seq + 1, "attempt": events[-1].get("attempt") or 1, "time": now(), "kind": kind}
@@ -130,19 +131,21 @@ class RunDir:
         return self.path / layout.SAMPLES / f"{suite}.npz"
 
     def shards(self, suite: str) -> Path:
-        """Folder of the images of a sampling that is not finished."""
+        """Return the folder of the images of a sampling that is not finished."""
         return self.path / layout.SAMPLES / f"{suite}.shards"
 
     def evaluation(self, suite: str) -> Path:
         return self.path / layout.EVAL / f"{suite}.jsonl"
 
     def partial_scores(self, suite: str) -> list[Row]:
-        """Rows of an evaluation that is not finished; one whose checksum is wrong is left out, to be scored again."""
+        """Read the rows of an evaluation that is not finished; one whose checksum is wrong is left out, to be scored
+        again.
+        """
         try:
             lines = layout.read_jsonl(self._partial(suite))
         except OddFile:  # all is scored again
             return []
-        return [row for line in lines if (row := _checked(line)) is not None]
+        return [row for line in lines if (row := _without_checksum(line)) is not None]
 
     def append_score(self, suite: str, row: Row) -> None:
         append_line(self._partial(suite), row | {CHECKSUM: zlib.crc32(json_line(row).encode())})
@@ -157,12 +160,12 @@ class RunDir:
         return self.path / layout.EVAL / f"{suite}.partial"
 
     def scores(self) -> dict[str, list[Row]]:
-        """{suite: rows} of the finished evaluations."""
+        """Read {suite: rows} of the finished evaluations."""
         return {path.stem: layout.read_jsonl(path) for path in sorted((self.path / layout.EVAL).glob("*.jsonl"))}
 
     # ------------------------------------------------------------------------------------------------------------ DONE
     def done(self) -> Row | None:
-        """What DONE says; None if it is not there or torn, or speaks of files that are gone."""
+        """Read what DONE says; None if it is not there or torn, or speaks of files that are gone."""
         done = layout.read_json(self.path / layout.DONE)
         if done is None or done.get("run_id") != self.run_id or not has_result(done.get("status", "")):
             return None
@@ -173,27 +176,27 @@ class RunDir:
         return self.done() is not None
 
     def damaged(self) -> list[str]:
-        """Files that tables read and that are no longer what DONE vouches for."""
+        """List the files that tables read and that are no longer what DONE vouches for."""
         files = (layout.vouched(self.done() or {}) or {}).items()
         scored = [(name, digest) for name, digest in files if name.startswith(f"{layout.EVAL}/")]
         return [name for name, digest in scored if layout.sha256(self.path / name) != digest]
 
     def results(self) -> list[Path]:
-        """The files that DONE vouches for: the student, images and evaluations."""
+        """List the files that DONE vouches for: the student, images and evaluations."""
         parts = ((layout.SAMPLES, "*.npz"), (layout.EVAL, "*.jsonl"))
         found = [path for part, names in parts for path in sorted((self.path / part).glob(names))]
         return [path for path in (self.student, *found) if path.is_file()]
 
     def finish(self, status: str) -> None:
         """Write DONE, vouching for the files that tables and pages read by the hashes noted when they were written."""
-        digests = {path: sealed.digest(path) or layout.sha256(path) for path in self.results()}
+        digests = {path: sealed.noted_hash(path) or layout.sha256(path) for path in self.results()}
         files = {path.relative_to(self.path).as_posix(): digest for path, digest in digests.items()}
         done = {"run_id": self.run_id, "status": status, "finished": now(), "files": files}
         write_json(self.path / layout.DONE, done)
 
 
-def find(results: Path, run: str) -> RunDir:
-    """The run whose id begins with `run`. Raises ConfigError if it is none or not one."""
+def find_run(results: Path, run: str) -> RunDir:
+    """Find the run whose id begins with `run`. Raises ConfigError if it is none or not one."""
     folder = results / layout.RUNS
     names = sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
     found = [name for name in names if name.startswith(run)]
@@ -207,22 +210,24 @@ def find(results: Path, run: str) -> RunDir:
     return RunDir(folder / found[0])
 
 
-def _text(path: Path) -> str | None:
-    """The text of a file; None if it is not there, or none of ours, so that it is written again."""
+def _read_text(path: Path) -> str | None:
+    """Read the text of a file; None if it is not there or was not written by this program, so that it is written
+    again.
+    """
     try:
         return odd_files.text(path)
     except OddFile:
         return None
 
 
-def _checked(line: Row) -> Row | None:
-    """A row without its checksum; None if it is not the one that was written."""
+def _without_checksum(line: Row) -> Row | None:
+    """Return a row without its checksum; None if the row is not as it was written."""
     row = {name: value for name, value in line.items() if name != CHECKSUM}
     return row if zlib.crc32(json_line(row).encode()) == line.get(CHECKSUM) else None
 
 
-def _age(path: Path) -> float:
-    """Seconds since the file was written; 0 if it is gone."""
+def _age_seconds(path: Path) -> float:
+    """Return the seconds since the file was written; 0 if it is gone."""
     try:
         return time.time() - path.stat().st_mtime
     except FileNotFoundError:

@@ -16,31 +16,31 @@ HEX = 64  # digits of a SHA-256
 
 
 def write(path: Path, write: Callable[[Path], object]) -> None:
-    """`write(temporary)` a file that appears as `path` whole, its hash beside it, or not at all."""
+    """Call `write(temporary)` for a file that appears as `path` whole, its hash beside it, or not at all."""
     with whole_file(path) as temporary:
         write(temporary)
-        write_text(seal(path), sha256(temporary) + "\n")
+        write_text(hash_path(path), sha256(temporary) + "\n")
 
 
-def seal(path: Path) -> Path:
-    """Where the hash of `path` lies."""
+def hash_path(path: Path) -> Path:
+    """Return the path of the hash of `path`."""
     return path.with_suffix(".sha256")
 
 
-def digest(path: Path) -> str | None:
-    """The hash that was noted when `path` was written; None without one that makes sense."""
+def noted_hash(path: Path) -> str | None:
+    """Read the hash that was noted when `path` was written; None without one that makes sense."""
     try:
-        text = content(seal(path), most=1024).decode("ascii", "replace").strip()
+        text = content(hash_path(path), most=1024).decode("ascii", "replace").strip()
     except (FileNotFoundError, OddFile):
         return None
     return text if len(text) == HEX and set(text) <= set("0123456789abcdef") else None
 
 
 def trouble(path: Path) -> str:
-    """Why `path` is not what was written: 'has no hash', 'does not match its hash', ...; '' if it is sound."""
+    """Say why `path` is not what was written: 'has no hash', 'does not match its hash', ...; '' if it is sound."""
     if not path.is_file():
         return "is not a file" if path.exists() else "is not there"
-    expected = digest(path)
+    expected = noted_hash(path)
     if expected is None:
         return "has no hash"
     try:
@@ -51,6 +51,6 @@ def trouble(path: Path) -> str:
 
 def remove(path: Path) -> None:
     """Remove a file and its hash, the file first. A directory in its place is left alone."""
-    for one in (path, seal(path)):
+    for one in (path, hash_path(path)):
         if one.is_file() or one.is_symlink():
             one.unlink(missing_ok=True)

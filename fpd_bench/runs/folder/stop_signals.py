@@ -34,7 +34,7 @@ class StopFlag:
 
 @contextmanager
 def stop_flag(parent: int | None = None) -> Iterator[StopFlag]:
-    """A flag that the signals set while the block runs. Outside the main thread there are no signals to catch."""
+    """Give a flag that the signals set while the block runs. Outside the main thread there are no signals to catch."""
     if threading.current_thread() is not threading.main_thread():
         yield StopFlag(parent)
         return

@@ -18,7 +18,7 @@ from pathlib import Path
 from fpd_bench.errors import OddFile
 from fpd_bench.records import layout, odd_files
 from fpd_bench.records.odd_files import need_types
-from fpd_bench.runs.folder.claims import process_start, user
+from fpd_bench.runs.folder.claims import process_start, user_name
 from fpd_bench.runs.folder.rundir import RunDir, now
 from fpd_bench.runs.folder.whole_files import write_text
 
@@ -50,22 +50,23 @@ class Submission:
     job_id: str = ""
 
     def __post_init__(self) -> None:
-        """Raises OddFile for what no submitter of ours writes: these words become file names and options of SLURM."""
+        """Refuse what this program never writes: these words become file names and options of SLURM."""
         need_types(asdict(self), FIELDS, layout.SUBMISSION)
         for name, form in FORMS.items():
             if not re.fullmatch(form, getattr(self, name), re.ASCII):
-                raise OddFile(f"{layout.SUBMISSION}: {name} is {getattr(self, name)[:40]!r}, which is none of ours")
+                word = repr(getattr(self, name)[:40])
+                raise OddFile(f"{layout.SUBMISSION}: {name} is {word}, which fpd_bench never writes")
 
     def __str__(self) -> str:
         return f"job {self.job_id or self.batch} of {self.user} since {self.time}"
 
     def unfinished(self) -> bool:
-        """Whether its submitter may still be about to record the job's number."""
+        """Say whether its submitter may still be about to record the job's number."""
         elsewhere = self.host != socket.gethostname()
         return not self.job_id and (elsewhere or process_start(self.pid) == self.started)
 
     def job_of(self, array: str) -> str:
-        """Its job's number, given that of the whole batch."""
+        """Return its job's number, given that of the whole batch."""
         return array if self.index < 0 else f"{array}_{self.index}"
 
 
@@ -73,19 +74,19 @@ FIELDS: dict[str, type | tuple[type, ...]] = {field.name: field.type for field i
 
 
 def new_batch() -> str:
-    """A name that no other batch has."""
+    """Make a name that no other batch has."""
     return f"fpd-{uuid.uuid4().hex[:10]}"
 
 
 def read(run: RunDir) -> Submission | None:
-    """The run's submission; None if it is given to no batch job. Raises OddFile if nobody can tell which."""
+    """Read the run's submission; None if it is given to no batch job. Raises OddFile if the file does not say which."""
     found = layout.read_json(run.submission)
     if found is None and run.submission.exists():
-        raise OddFile(f"{layout.SUBMISSION} is no submission of ours")
+        raise OddFile(f"{layout.SUBMISSION} was not written by fpd_bench")
     try:
         return Submission(**found) if found is not None else None
     except TypeError:
-        raise OddFile(f"{layout.SUBMISSION} is no submission of ours") from None
+        raise OddFile(f"{layout.SUBMISSION} was not written by fpd_bench") from None
 
 
 def claim(
@@ -101,7 +102,7 @@ def claim(
     token = f"{run.run_id}/{max(run.attempts(), default=0) + 1}"
     start = process_start(os.getpid()) or ""
     host, pid = socket.gethostname(), os.getpid()
-    mine = Submission(batch, token, index, host, pid, start, user(), now(), tries, exclude, grace_min, most_alike)
+    mine = Submission(batch, token, index, host, pid, start, user_name(), now(), tries, exclude, grace_min, most_alike)
     temporary = run.submission.with_name(f".{run.submission.name}.{uuid.uuid4().hex}")
     try:
         temporary.write_text(json.dumps(asdict(mine)))
@@ -117,22 +118,22 @@ def record(run: RunDir, submission: Submission, job_id: str) -> Submission:
     """Note the job's number, unless the run has ended or been taken since."""
     named = replace(submission, job_id=job_id)
     with _locked(run):
-        if _same(run, submission):
+        if _is_current(run, submission):
             write_text(run.submission, json.dumps(asdict(named)))
     return named
 
 
 def drop(run: RunDir, submission: Submission) -> bool:
-    """Give the run free, if it is still this submission's; says whether it was."""
+    """Release the run, if this submission still has it; say whether it did."""
     with _locked(run):
-        if not _same(run, submission):
+        if not _is_current(run, submission):
             return False
         run.submission.unlink(missing_ok=True)
         return True
 
 
-def last_sign(run: RunDir) -> float:
-    """When the run last wrote anything, in seconds since 1970; 0 if never."""
+def last_written(run: RunDir) -> float:
+    """Return when the run last wrote anything, in seconds since 1970; 0 if never."""
     times = [0.0]
     for name in (layout.EVENTS, layout.TRAIN, layout.CLAIM, layout.HEARTBEAT):
         with contextlib.suppress(OSError):
@@ -141,41 +142,43 @@ def last_sign(run: RunDir) -> float:
 
 
 def note_mistake(run: RunDir, submission: Submission, mark: str) -> None:
-    """Tell the other jobs of the batch that this run has failed, and how: nobody else may be there to hear of it."""
-    folder = _mistakes(run, submission) / mark[:12]
+    """Tell the other jobs of the batch that this run has failed, and how: the process that submitted them may have
+    left.
+    """
+    folder = _mistakes_folder(run, submission) / mark[:12]
     with contextlib.suppress(OSError):  # a full disk is the run's own failure to tell
         folder.mkdir(parents=True, exist_ok=True)
         (folder / run.run_id).touch()
 
 
-def hopeless(run: RunDir, submission: Submission) -> bool:
-    """Whether so many runs of the batch have failed alike that this one should not begin."""
-    counts = [len(list(folder.iterdir())) for folder in _mistakes(run, submission).glob("*")]
+def failed_too_often(run: RunDir, submission: Submission) -> bool:
+    """Say whether so many runs of the batch have failed alike that this one should not begin."""
+    counts = [len(list(folder.iterdir())) for folder in _mistakes_folder(run, submission).glob("*")]
     return 0 < submission.most_alike <= max(counts, default=0)
 
 
-def _mistakes(run: RunDir, submission: Submission) -> Path:
+def _mistakes_folder(run: RunDir, submission: Submission) -> Path:
     return run.path.parents[1] / LOGS / submission.batch / "failed"
 
 
 def job_output(run: RunDir, job_id: str, stream: str) -> str:
-    """What a job of the run has printed; '' for nothing. stream: out | err."""
+    """Read what a job of the run has printed; '' for nothing. stream: out | err."""
     if not re.fullmatch(JOB, job_id, re.ASCII):  # no number: an attempt's record may hold anything
         return ""
     paths = sorted((run.path.parents[1] / LOGS).glob(f"*/{job_id}_*_log.{stream}"))
-    texts = [printed(path).strip() for path in paths]
+    texts = [read_log(path).strip() for path in paths]
     return "\n".join(text for text in texts if text)
 
 
-def printed(path: Path) -> str:
-    """The text of a log; '' if there is none that can be read."""
+def read_log(path: Path) -> str:
+    """Read the text of a log; '' if there is none that can be read."""
     try:
         return odd_files.content(path).decode("utf-8", "replace")
     except (FileNotFoundError, OddFile):
         return ""
 
 
-def _same(run: RunDir, submission: Submission) -> bool:
+def _is_current(run: RunDir, submission: Submission) -> bool:
     try:
         found = read(run)
     except OddFile:

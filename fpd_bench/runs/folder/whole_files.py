@@ -18,7 +18,9 @@ Row = dict[str, Any]
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path`, flushed to disk and renamed to it if the block succeeds, else removed."""
+    """Give a temporary path beside `path`, which is flushed to disk and renamed to it if the block succeeds, else
+    removed.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
     try:
@@ -33,7 +35,7 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 
 def write_with(path: Path, write: Callable[[Path], object]) -> None:
-    """`write(temporary)` a file that appears as `path` whole or not at all."""
+    """Call `write(temporary)` for a file that appears as `path` whole or not at all."""
     with whole_file(path) as temporary:
         write(temporary)
 
@@ -47,7 +49,7 @@ def write_json(path: Path, value: Row) -> None:
 
 
 def append_line(path: Path, row: Row) -> None:
-    """One JSON object as one line in one write. A torn line before it is closed first."""
+    """Append one JSON object as one line in one write. A torn line before it is closed first."""
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
     try:
@@ -61,12 +63,12 @@ def append_line(path: Path, row: Row) -> None:
 
 
 def json_line(row: Row) -> str:
-    """One line; scalars and arrays of numpy and torch as Python's own."""
-    return json.dumps(row, default=_plain) + "\n"
+    """Write a row as one line of JSON; scalars and arrays of numpy and torch as Python's own."""
+    return json.dumps(row, default=_to_json_type) + "\n"
 
 
-def _plain(value: Any) -> Any:
-    """Scalars and arrays of numpy and torch as Python's own."""
+def _to_json_type(value: Any) -> Any:
+    """Convert scalars and arrays of numpy and torch as Python's own."""
     if hasattr(value, "tolist"):
         return value.tolist()
     raise TypeError(f"{type(value).__name__} {value!r:.60} is not JSON")

@@ -31,7 +31,9 @@ class Bench:
         self._judges: dict[tuple[str, str], Judge | Track] = {}
 
     def judge(self, config: RunConfig) -> Judge | Track:
-        """What scores the run's images: its track, without the models if they are not the run's. Raises as `track`."""
+        """Return what scores the run's images: its track, without the models if they are not the run's. Raises as
+        `track`.
+        """
         if not generated(config):
             return self.track(config)
         key = (config.track.name, config.track.preset)
@@ -40,10 +42,12 @@ class Bench:
         return self._judges[key]
 
     def track(self, config: RunConfig) -> Track:
-        """The track of a run, on its device. Raises UnknownName, AssetError, or ConfigError without that device."""
+        """Return the track of a run, on its device. Raises UnknownName, AssetError, or ConfigError without that
+        device.
+        """
         key = (config.track.name, config.track.preset, config.execution.device)
         if key not in self._tracks:
-            device = devices.require(config.execution.device)
+            device = devices.open_device(config.execution.device)
             track = registry.tracks.get(config.track.name)(config.track.preset)
             self._tracks[key] = track if device.type == "cpu" else track.to(device)
         return self._tracks[key]
@@ -59,20 +63,20 @@ class ImageSource:
 
     @property
     def assets(self) -> dict[str, str]:
-        """Hashes of the files behind the images and their scores."""
+        """Return the hashes of the files behind the images and their scores."""
         return self.judge.assets | (self.generator.assets if self.generator else {})
 
 
 def assets_of(config: RunConfig, source: ImageSource) -> dict[str, str]:
-    """Hashes of all files of weights and data that decide the run's numbers."""
+    """Return the hashes of all files of weights and data that decide the run's numbers."""
     found = source.assets | backbone_assets(config.drift.backbone)
     if needs_discriminator(config):
         found["discriminator"] = sha256(discriminator_file())
     return found
 
 
-def prepared(config: RunConfig, bench: Bench) -> tuple[ImageSource | None, Exception | None]:
-    """The checked run's source, or why there is none; the attempt that tells so has yet to begin."""
+def open_source(config: RunConfig, bench: Bench) -> tuple[ImageSource | None, Exception | None]:
+    """Open the checked run's source; without one, return the error, for the attempt that has yet to begin."""
     try:
         check(config)
         require_files(config)

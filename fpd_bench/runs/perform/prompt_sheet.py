@@ -37,8 +37,8 @@ class SheetSource:
     student: nn.Module | None
 
 
-def teacher(track: str, preset: str, steps: int) -> SheetSource:
-    """A track's teacher. Raises ConfigError for unknown names, AssetError for a preset that is not built."""
+def open_teacher(track: str, preset: str, steps: int) -> SheetSource:
+    """Open a track's teacher. Raises ConfigError for unknown names, AssetError for a preset that is not built."""
     evaluation = EvaluationConfig(teacher_steps=steps)
     config = RunConfig(track=TrackConfig(track, preset), method=TEACHER, evaluation=evaluation)
     check(config)
@@ -46,8 +46,8 @@ def teacher(track: str, preset: str, steps: int) -> SheetSource:
     return SheetSource(config, Bench().track(config), None)
 
 
-def trained(run: RunDir) -> SheetSource:
-    """The student of a run, or the teacher that the run is about.
+def open_student(run: RunDir) -> SheetSource:
+    """Open the student of a run, or the teacher that the run is about.
 
     Raises ConfigError if there is no student yet, AssetError if its file is not what the run wrote.
     """
@@ -55,10 +55,10 @@ def trained(run: RunDir) -> SheetSource:
     if not trains(config) and not generated(config):
         return SheetSource(config, Bench().track(config), None)
     if generated(config):
-        raise ConfigError(f"Run {run.run_id} has no student to draw with: its images are of method={config.method}.")
+        raise ConfigError(f"Run {run.run_id} trained no student: its images come from method={config.method}.")
     if not run.student.is_file():
-        raise ConfigError(_no_student(run))
-    vouched = (layout.vouched(run.done() or {}) or {}).get(layout.STUDENT) or sealed.digest(run.student)
+        raise ConfigError(_no_student_message(run))
+    vouched = (layout.vouched(run.done() or {}) or {}).get(layout.STUDENT) or sealed.noted_hash(run.student)
     if vouched and layout.sha256(run.student) != vouched:
         raise AssetError(f"{run.student} is no longer what run {run.run_id} wrote. Restore it, or train the run again.")
     track = Bench().track(config)
@@ -68,18 +68,18 @@ def trained(run: RunDir) -> SheetSource:
         raise AssetError(f"{run.student} holds no student of track '{config.track.name}': {error}") from None
 
 
-def _no_student(run: RunDir) -> str:
+def _no_student_message(run: RunDir) -> str:
     state = state_of(run)
     reached = f" at step {state.step} of {state.steps}" if state.steps else ""
-    continued = "" if state.state == "diverged" else " The command that started it continues it."
+    continued = "" if state.state == "diverged" else " The command that started the run continues it."
     return (
         f"Run {run.run_id} has no trained student: it is {state.state}{reached}.{continued} "
         f"See: python -m fpd_bench.status {run.run_id} --results {run.path.parent.parent}"
     )
 
 
-def draw(source: SheetSource, prompts: Sequence[str], n: int, seed: int) -> Images:
-    """Images uint8 [prompts, n, H, W, 3]. Raises ConfigError for a prompt that the track cannot say."""
+def draw_prompts(source: SheetSource, prompts: Sequence[str], n: int, seed: int) -> Images:
+    """Draw images uint8 [prompts, n, H, W, 3]. Raises ConfigError for a prompt that the track cannot say."""
     items = tuple(Item(prompt, prompt, {}) for prompt in prompts)
     suite = Suite(SUITE, items, source.track.condition(prompts), _unscored)
     config = replace(source.config, seed=seed)
@@ -91,8 +91,10 @@ def _unscored(images: Images, items: list[Item]) -> list[dict[str, Any]]:
     raise NotImplementedError("these images are looked at, not scored")
 
 
-def sheet(prompts: Sequence[str], images: Images, scale: int) -> Image.Image:
-    """One row per prompt under its text; images uint8 [prompts, n, H, W, 3], each pixel scale x scale on the sheet."""
+def lay_out_sheet(prompts: Sequence[str], images: Images, scale: int) -> Image.Image:
+    """Lay out one row per prompt under its text; images uint8 [prompts, n, H, W, 3], each pixel scale x scale on the
+    sheet.
+    """
     rows, columns, height, width, _ = images.shape
     cell = (width * scale + GAP, height * scale + GAP)
     font = ImageFont.load_default(LETTERS)

@@ -9,17 +9,18 @@ from fpd_bench.distill import parallel, team
 T = TypeVar("T")
 
 
-def together(device: str, lead: Callable[[], T], followed: T) -> T:
-    """What `lead` gives on rank 0; `followed` on the others, once rank 0 lets them go. Alone: `lead`.
+def lead_or_follow(device: str, lead: Callable[[], T], followed: T) -> T:
+    """Return what `lead` gives on rank 0, and `followed` on the others, once rank 0 dismisses them. A process alone
+    leads.
 
     device: execution.device of the runs. Raises ConfigError without Fabric.
     """
-    if team.launched() == 1:
+    if team.launched_processes() == 1:
         return lead()
-    team.join(device, team.launched())
+    team.join(device, team.launched_processes())
     if parallel.rank() > 0:
         local = os.environ.get("LOCAL_RANK") or os.environ["SLURM_LOCALID"]
-        team.follow(team.own_device(device, int(local)))
+        team.follow(team.device_of_rank(device, int(local)))
         return followed
     try:
         return lead()

@@ -7,7 +7,7 @@ from torch import Tensor
 from torchvision.utils import save_image
 
 from fpd_bench.runs.folder import checkpoints, claims
-from fpd_bench.runs.folder.failures import need_space
+from fpd_bench.runs.folder.failures import check_space
 from fpd_bench.runs.folder.heartbeat import Heart
 from fpd_bench.runs.folder.rundir import RunDir, now
 from fpd_bench.runs.folder.stop_signals import StopFlag
@@ -23,7 +23,7 @@ class RunRecorder:
         self.run, self.claim, self.attempt, self._stop = run, claim, attempt, stop
         self._seq = run.next_event("")["seq"]
         self._began = time.monotonic()
-        self._told = float("-inf")
+        self._last_progress = float("-inf")
         self.heart = Heart(run, attempt, claim)
 
     def event(self, kind: str, **fields: Any) -> None:
@@ -32,46 +32,48 @@ class RunRecorder:
         self._seq += 1
 
     def enter(self, stage: str) -> None:
-        """A stage begins."""
-        self._told = float("-inf")
+        """Note that a stage begins."""
+        self._last_progress = float("-inf")
         self.heart.enter(stage)
         self.event("stage_started", stage=stage)
 
     def log(self, row: dict[str, Any]) -> None:
-        """One line of the training log; `time` is seconds since the attempt began unless the row says otherwise."""
+        """Append one line to the training log; `time` is seconds since the attempt began unless the row says
+        otherwise.
+        """
         self.run.append_training({"time": round(time.monotonic() - self._began, 3)} | row)
 
     def picture(self, step: int, images: Tensor) -> None:
-        """images [n, 3, H, W] in [0, 1] as one grid."""
+        """Write images [n, 3, H, W] in [0, 1] as one grid."""
         write_with(self.run.picture(step), lambda path: save_image(images.detach().cpu(), path, format="png"))
 
     def save(self, step: int, state: dict[str, Any]) -> None:
         """Write a checkpoint. Raises LostClaim if another process has the run by now, DiskFull without space."""
         self.keep_claim()
-        need_space(self.run.path, checkpoints.newest_size(self.run.checkpoints))
+        check_space(self.run.path, checkpoints.newest_size(self.run.checkpoints))
         checkpoints.save(self.run.checkpoints, step, state)
         self.event("checkpoint", step=step)
 
     def load(self) -> dict[str, Any] | None:
-        """The newest sound checkpoint's state; the log is cut back to its step."""
+        """Load the newest sound checkpoint's state; the log is cut back to its step."""
         found = checkpoints.load(self.run.checkpoints, lambda message: self.event("warning", message=message))
         step, state = found if found else (0, None)
         self.run.cut_training_log(step)
         return state
 
     def progress(self, step: int, steps: int) -> None:
-        """Tell how far the stage is: every step to the heartbeat, now and then one as an event."""
+        """Note how far the stage is: every step for the heartbeat, now and then one as an event."""
         self.heart.progress(step, steps)
-        if step < steps and time.monotonic() - self._told < PROGRESS_SECONDS:
+        if step < steps and time.monotonic() - self._last_progress < PROGRESS_SECONDS:
             return
-        self._told = time.monotonic()
+        self._last_progress = time.monotonic()
         self.event("progress", step=step, steps=steps)
 
     def should_stop(self) -> bool:
-        """Whether to save and raise Interrupted."""
+        """Say whether to save and raise Interrupted."""
         return bool(self._stop)
 
     def keep_claim(self) -> None:
-        """Raises LostClaim if the claim is no longer ours."""
-        if not claims.held(self.run.claim, self.claim):
+        """Check that this process still holds the claim. Raises LostClaim."""
+        if not claims.is_held(self.run.claim, self.claim):
             raise claims.LostClaim(f"run {self.run.run_id} was taken over by another process")

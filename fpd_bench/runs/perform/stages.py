@@ -21,12 +21,12 @@ from fpd_bench.config.identity import trains
 from fpd_bench.config.schema import RunConfig
 from fpd_bench.errors import Diverged, Interrupted, OddFile, RunError
 from fpd_bench.runs.folder import claims, image_shards, provenance, sealed
-from fpd_bench.runs.folder.failures import DiskFull, failure_class, halved, micro_batch, need_space
+from fpd_bench.runs.folder.failures import DiskFull, check_space, failure_class, halved, micro_batch
 from fpd_bench.runs.folder.outcome import Outcome
 from fpd_bench.runs.folder.rundir import Row, RunDir
 from fpd_bench.runs.folder.stop_signals import StopFlag, stop_flag
 from fpd_bench.runs.folder.whole_files import write_text
-from fpd_bench.runs.perform.loaded_tracks import Bench, ImageSource, assets_of, prepared
+from fpd_bench.runs.perform.loaded_tracks import Bench, ImageSource, assets_of, open_source
 from fpd_bench.runs.perform.recorder import RunRecorder
 
 __all__ = ["Bench", "perform", "student_of"]
@@ -45,21 +45,21 @@ def perform(run: RunDir, bench: Bench) -> Outcome:
     except claims.Claimed as error:
         return Outcome(run.run_id, "busy", str(error))
     except Exception as error:  # a run directory that cannot be read or written fails alone
-        return _not_begun(run, error)
+        return _failed_before_attempt(run, error)
     try:
         with stop_flag(bench.parent) as stop:
             done = run.done()  # it may have ended between the first look and the claim
             outcome = Outcome(run.run_id, done["status"]) if done else _attempt(run, bench, claim, stop)
             return _attempt(run, bench, claim, stop) if _with_less_memory(run, outcome) else outcome
     except Exception as error:
-        return _not_begun(run, error)
+        return _failed_before_attempt(run, error)
     finally:
         with suppress(OSError, OddFile):  # a claim that cannot be given back is a dead process's soon
             claims.release(run.claim, claim)
 
 
 def _with_less_memory(run: RunDir, outcome: Outcome) -> bool:
-    """Whether the run ran out of memory and half the micro-batch may help; the next attempt will use it."""
+    """Say whether the run ran out of memory and half the micro-batch may help; the next attempt will use it."""
     if outcome.failure_class != "out_of_memory":
         return False
     config = run.config()
@@ -76,7 +76,7 @@ def _with_less_memory(run: RunDir, outcome: Outcome) -> bool:
 def _attempt(run: RunDir, bench: Bench, claim: claims.RunClaim, stop: StopFlag) -> Outcome:
     config = run.config()
     config.execution.micro_batch = micro_batch(run, config.execution.micro_batch)
-    source, trouble = prepared(config, bench)
+    source, trouble = open_source(config, bench)
     assets = assets_of(config, source) if source else {}
     attempt = run.begin_attempt(provenance.record(config, assets))
     write_text(run.packages_file(attempt), provenance.installed())
@@ -84,11 +84,11 @@ def _attempt(run: RunDir, bench: Bench, claim: claims.RunClaim, stop: StopFlag) 
     recorder.event("attempt_started")
     recorder.heart.start()
     try:
-        need_space(run.path)
+        check_space(run.path)
         if source is None:
             raise trouble or RuntimeError("no track")
-        _same_assets(run, attempt, recorder)
-        _until_sound(run, config, source, recorder)
+        _assets_unchanged(run, attempt, recorder)
+        _repeat_until_sound(run, config, source, recorder)
         recorder.keep_claim()
         run.finish("done")
         recorder.event("finished")
@@ -109,29 +109,29 @@ def _attempt(run: RunDir, bench: Bench, claim: claims.RunClaim, stop: StopFlag) 
         recorder.heart.stop()
 
 
-def _until_sound(run: RunDir, config: RunConfig, source: ImageSource, recorder: RunRecorder) -> None:
-    """The stages, and those again whose file was damaged while later ones were at work."""
+def _repeat_until_sound(run: RunDir, config: RunConfig, source: ImageSource, recorder: RunRecorder) -> None:
+    """Go through the stages, and again through those whose file was damaged while later ones were at work."""
     for _ in range(TRIES):
         _stages(run, config, source, recorder)
         damaged = [f"{path.name} {trouble}" for path in run.results() if (trouble := sealed.trouble(path))]
         if not damaged:
             return
-    raise RunError(f"{', '.join(damaged)}, though it was written {TRIES} times. Is the disk sound?")
+    raise RunError(f"{', '.join(damaged)}, though it was written {TRIES} times. Check the disk.")
 
 
 def _stages(run: RunDir, config: RunConfig, source: ImageSource, recorder: RunRecorder) -> None:
     student = None
     if source.track and trains(config):
-        if not _usable(run.student, recorder):
+        if not _is_usable(run.student, recorder):
             with _stage(recorder, "train"):
                 _train(run, config, source.track, recorder)
         student = student_of(run, config, source.track)
     suite = source.judge.suite(config.evaluation.split)
-    if not _usable(run.samples(suite.name), recorder):
+    if not _is_usable(run.samples(suite.name), recorder):
         with _stage(recorder, "sample"):
             _sample(run, config, source, student, suite, recorder)
     shutil.rmtree(run.shards(suite.name), ignore_errors=True)  # if killed between the whole and their removal
-    if not _usable(run.evaluation(suite.name), recorder):
+    if not _is_usable(run.evaluation(suite.name), recorder):
         with _stage(recorder, "evaluate"):
             scored = _score(run, suite, recorder)
             measured = _measure(run, config, source, suite, recorder)
@@ -139,8 +139,10 @@ def _stages(run: RunDir, config: RunConfig, source: ImageSource, recorder: RunRe
             run.finish_evaluation(suite.name, [*scored, *measured])
 
 
-def _usable(path: Path, recorder: RunRecorder) -> bool:
-    """Whether a stage's file is there as it was written; else it is made again, from what an earlier stage wrote."""
+def _is_usable(path: Path, recorder: RunRecorder) -> bool:
+    """Say whether a stage's file is there as it was written; else it is made again, from what an earlier stage
+    wrote.
+    """
     trouble = sealed.trouble(path)
     if trouble and path.exists():
         recorder.event("warning", message=f"{path.parent.name}/{path.name} {trouble}; it is made again")
@@ -148,10 +150,10 @@ def _usable(path: Path, recorder: RunRecorder) -> bool:
 
 
 def _train(run: RunDir, config: RunConfig, track: Track, recorder: RunRecorder) -> None:
-    from fpd_bench.distill.team import assembled
+    from fpd_bench.distill.team import assembled_team
     from fpd_bench.distill.trainer import train
 
-    with assembled(config):
+    with assembled_team(config):
         weights = train(config, track, recorder)
     plain = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in weights.items()}
     recorder.keep_claim()
@@ -159,7 +161,7 @@ def _train(run: RunDir, config: RunConfig, track: Track, recorder: RunRecorder) 
 
 
 def student_of(run: RunDir, config: RunConfig, track: Track) -> nn.Module:
-    """The trained student, with the weights that the evaluation asks for."""
+    """Load the trained student, with the weights that the evaluation asks for."""
     weights = load_file(run.student)
     if config.evaluation.weights == "raw":
         chosen = {name.removeprefix(RAW): tensor for name, tensor in weights.items() if name.startswith(RAW)}
@@ -173,34 +175,36 @@ def student_of(run: RunDir, config: RunConfig, track: Track) -> nn.Module:
 def _sample(
     run: RunDir, config: RunConfig, source: ImageSource, student: nn.Module | None, suite: Suite, recorder: RunRecorder
 ) -> None:
-    """Images uint8 [items, replicates, H, W, 3], in shards first: a killed sampling goes on behind its last one."""
+    """Draw images uint8 [items, replicates, H, W, 3], in shards first: a killed sampling goes on behind its last
+    one.
+    """
     from fpd_bench.runs.perform.suite_images import BATCH
 
     replicates, folder = config.evaluation.images_per_prompt, run.shards(suite.name)
     total = len(suite.items) * replicates
     if not total:
         raise RunError(f"suite '{suite.name}' of track '{config.track.name}' has no items to draw")
-    drawn = image_shards.kept(folder, BATCH, total, lambda message: recorder.event("warning", message=message))
+    drawn = image_shards.count_kept(folder, BATCH, total, lambda message: recorder.event("warning", message=message))
     shard: list[Images] = []
-    for image in _drawn(config, source, student, suite, drawn):
+    for image in _draw_images(config, source, student, suite, drawn):
         shard.append(image)
         if drawn + len(shard) < total and len(shard) < BATCH:
             continue
-        need_space(run.path, shard[0].nbytes * len(shard))
+        check_space(run.path, shard[0].nbytes * len(shard))
         recorder.keep_claim()
         image_shards.save_shard(folder, drawn, np.stack(shard))
         drawn, shard = drawn + len(shard), []
         recorder.progress(drawn, total)
-        _stop_here(recorder, "sampling")
+        _stop_if_asked(recorder, "sampling")
     recorder.keep_claim()
-    need_space(run.path, sum(path.stat().st_size for path in folder.glob("*.npy")))
-    image_shards.join(folder, run.samples(suite.name), len(suite.items), replicates, BATCH)
+    check_space(run.path, sum(path.stat().st_size for path in folder.glob("*.npy")))
+    image_shards.join_shards(folder, run.samples(suite.name), len(suite.items), replicates, BATCH)
 
 
-def _drawn(
+def _draw_images(
     config: RunConfig, source: ImageSource, student: nn.Module | None, suite: Suite, begin: int
 ) -> Iterator[Images]:
-    """The suite's images uint8 [H, W, 3] in order, without the first `begin`."""
+    """Give the suite's images uint8 [H, W, 3] in order, without the first `begin`."""
     from fpd_bench.runs.perform.suite_images import run_images
 
     replicates = config.evaluation.images_per_prompt
@@ -212,7 +216,7 @@ def _drawn(
 
 
 def _measure(run: RunDir, config: RunConfig, source: ImageSource, suite: Suite, recorder: RunRecorder) -> list[Row]:
-    """Numbers of all images together: the suite's own, or those that evaluation.fidelity asks for."""
+    """Measure all images together: the suite's own, or those that evaluation.fidelity asks for."""
     measure = suite.measure
     if config.evaluation.fidelity:
         from fpd_bench.evals.fidelity.suites import against_real_images
@@ -221,7 +225,7 @@ def _measure(run: RunDir, config: RunConfig, source: ImageSource, suite: Suite, 
 
     def progress(done: int, total: int) -> None:
         recorder.progress(done, total)
-        _stop_here(recorder, "evaluation")
+        _stop_if_asked(recorder, "evaluation")
 
     return measure(run.samples(suite.name), config.execution.device, progress) if measure else []
 
@@ -232,7 +236,9 @@ def _score(run: RunDir, suite: Suite, recorder: RunRecorder) -> list[Row]:
         return []
     rows = {(row["item"], row["replicate"]): row for row in run.partial_scores(suite.name)}
     ordered = []
-    for n, (item, pixels) in enumerate(zip(suite.items, image_shards.by_item(run.samples(suite.name)), strict=True), 1):
+    for n, (item, pixels) in enumerate(
+        zip(suite.items, image_shards.images_by_item(run.samples(suite.name)), strict=True), 1
+    ):
         replicates = range(len(pixels))
         if any((item.id, replicate) not in rows for replicate in replicates):  # all again: a batch is scored as one
             for replicate, record in zip(replicates, suite.score(pixels, [item] * len(pixels)), strict=True):
@@ -242,7 +248,7 @@ def _score(run: RunDir, suite: Suite, recorder: RunRecorder) -> list[Row]:
                 run.append_score(suite.name, row)
         ordered += [rows[item.id, replicate] for replicate in replicates]
         recorder.progress(n, len(suite.items))
-        _stop_here(recorder, "evaluation")
+        _stop_if_asked(recorder, "evaluation")
     return ordered
 
 
@@ -254,18 +260,18 @@ def _stage(recorder: RunRecorder, name: str) -> Iterator[None]:
     recorder.event("stage_finished", stage=name, seconds=round(time.monotonic() - began, 3))
 
 
-def _stop_here(recorder: RunRecorder, doing: str) -> None:
+def _stop_if_asked(recorder: RunRecorder, doing: str) -> None:
     if recorder.should_stop():
         raise Interrupted(f"stopped during {doing}; the same command continues")
 
 
-def _same_assets(run: RunDir, attempt: int, recorder: RunRecorder) -> None:
+def _assets_unchanged(run: RunDir, attempt: int, recorder: RunRecorder) -> None:
     if attempt > 1 and run.attempt(attempt)["assets"] != run.attempt(attempt - 1).get("assets", {}):
         recorder.event("warning", message=f"the track's files differ from those of attempt {attempt - 1}")
 
 
 def _last_step(run: RunDir) -> int:
-    """The step that a next attempt will start from."""
+    """Return the step that a next attempt will start from."""
     return max((event.get("step") or 0 for event in run.events() if event.get("kind") == "checkpoint"), default=0)
 
 
@@ -280,11 +286,13 @@ def _failed(run: RunDir, recorder: RunRecorder, error: Exception) -> Outcome:
     return Outcome(run.run_id, "failed", message, kind)
 
 
-def _not_begun(run: RunDir, error: Exception) -> Outcome:
-    """A failure before there is an attempt to write it down; the event may find no place either."""
+def _failed_before_attempt(run: RunDir, error: Exception) -> Outcome:
+    """Return a failure from before there is an attempt that could record it; the disk may have no room for the event
+    either.
+    """
     kind, message = failure_class(error), f"{type(error).__name__}: {error}"
     if kind == "disk_full" and not isinstance(error, DiskFull):
-        message = f"no space is left for '{run.path}'. Make room; the same command continues. Nothing was deleted."
+        message = f"no space is left for '{run.path}'. Free some; the same command continues. Nothing was deleted."
     row = {"failure_class": kind, "message": message, "traceback": "".join(traceback.format_exception(error))}
     with suppress(OSError, OddFile):
         run.append_event(run.next_event("failed") | row)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from fpd_bench.bench import Images, Suite, Track
 from fpd_bench.config.schema import EvaluationConfig, RunConfig, StartConfig
-from fpd_bench.distill.drafting import draft_codes, draft_logits, draw_noise, draw_start, together
+from fpd_bench.distill.drafting import draft_codes, draft_logits, draw_noise, draw_start, join_starts
 from fpd_bench.models.condition import Condition
 from fpd_bench.models.streams import generator_of
 
@@ -22,12 +22,12 @@ DECODED = 16  # images decoded at once: a VQGAN at 256 px keeps 170 MB of each
 
 
 @torch.no_grad()
-def one_step(
+def sample_one_step(
     track: Track, student: nn.Module, condition: Condition, start: StartConfig, noise: list[torch.Generator]
 ) -> Tensor:
-    """Codes [B, L] by one network call (Eq. 4); one generator per item."""
+    """Sample codes [B, L] by one network call (Eq. 4); one generator per item."""
     device = track.tokenizer.codebook.device
-    begin = together([draw_start(1, track, start, generator) for generator in noise]).to(device)
+    begin = join_starts([draw_start(1, track, start, generator) for generator in noise]).to(device)
     with torch.inference_mode():
         logits = draft_logits(student, begin, condition, start)
     draws = torch.cat([draw_noise(1, track, start, generator) for generator in noise]).to(device)
@@ -49,7 +49,7 @@ def to_pixels(track: Track, codes: Tensor, condition: Condition) -> Images:
 def run_images(
     config: RunConfig, track: Track, student: nn.Module | None, suite: Suite, replicates: int, begin: int = 0
 ) -> Iterator[tuple[int, int, Images]]:
-    """(item index, replicate, image uint8 [H, W, 3]) of every item and replicate, in order.
+    """Draw (item index, replicate, image uint8 [H, W, 3]) of every item and replicate, in order.
 
     student None: the teacher with config.evaluation.teacher_steps steps. begin: how many images to leave out, whole
     batches, so that what is left is drawn in the same batches as without.
@@ -62,15 +62,19 @@ def run_images(
         if student is None:
             sampler: Any = track.teacher_sample
             with torch.inference_mode():
-                codes = sampler(condition, config.evaluation.teacher_steps, noise, **_settings(config.evaluation))
+                codes = sampler(
+                    condition, config.evaluation.teacher_steps, noise, **_sampler_settings(config.evaluation)
+                )
         else:
-            codes = one_step(track, student, condition, config.start, noise)
+            codes = sample_one_step(track, student, condition, config.start, noise)
         for (item, replicate), image in zip(batch, to_pixels(track, codes, condition), strict=True):
             yield item, replicate, image
 
 
-def _settings(asked: EvaluationConfig) -> dict[str, Any]:
-    """What is not as published of a paper track's sampler; nothing for any other track (config/check.py)."""
+def _sampler_settings(asked: EvaluationConfig) -> dict[str, Any]:
+    """Return the sampler settings of a paper's track that are not as published; none for any other track
+    (config/check.py).
+    """
     changed: dict[str, Any] = {}
     if asked.teacher_guidance >= 0:
         changed["guidance"] = asked.teacher_guidance

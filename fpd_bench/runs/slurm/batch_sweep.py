@@ -5,8 +5,9 @@ from pathlib import Path
 from fpd_bench.config.schema import ExecutionConfig
 from fpd_bench.config.spec import Sweep
 from fpd_bench.errors import ConfigError
+from fpd_bench.records.run_status import ALIVE
 from fpd_bench.runs.execute.executor import Ending, Tell
-from fpd_bench.runs.execute.options import ExecutorOptions, asks_sbatch, gpus_of
+from fpd_bench.runs.execute.options import ExecutorOptions, asks_sbatch, gpus_of_run
 from fpd_bench.runs.execute.sweep_plan import SweepPlan, open_run
 from fpd_bench.runs.folder import submissions
 from fpd_bench.runs.folder.failures import Patience
@@ -30,11 +31,11 @@ class Slurm:
         self.options = options
 
     def check(self, sweep: Sweep, detach: bool) -> str:
-        """Raise ConfigError or UnknownName if this cluster cannot take the jobs, or the jobs lack GPUs or cores; give
+        """Raise ConfigError or UnknownName if this cluster cannot take the jobs, or the jobs lack GPUs or cores; return
         what the user should hear, such as of GPUs held for nothing."""
-        scheduler.check(self.options.partition, self.options.sbatch)
+        scheduler.check_cluster(self.options.partition, self.options.sbatch)
         executions, gpus = [config.execution for config in sweep.runs().values()], self.options.gpus or 0
-        on_gpus = [execution for execution in executions if gpus_of(execution)]
+        on_gpus = [execution for execution in executions if gpus_of_run(execution)]
         if on_gpus and not gpus and not asks_sbatch(self.options):
             raise ConfigError(
                 f"execution.device={on_gpus[0].device}, but executor.gpus=0 gives a job no GPU. Leave executor.gpus "
@@ -52,7 +53,7 @@ class Slurm:
 
     def _refuse_too_small(self, execution: ExecutionConfig) -> None:
         """Raise ConfigError for a job with fewer GPUs, or cores, than the run has processes."""
-        on_gpu = bool(gpus_of(execution))
+        on_gpu = bool(gpus_of_run(execution))
         what, given = ("gpus", self.options.gpus or 0) if on_gpu else ("cpus", self.options.cpus)
         if execution.processes > given and not (on_gpu and asks_sbatch(self.options)):
             raise ConfigError(
@@ -63,7 +64,7 @@ class Slurm:
     def preview(self, sweep: Sweep, plan: SweepPlan, results: Path) -> str:
         """Say what would be submitted: jobs, what they are expected to cost and can cost, the batch file's head."""
         options = self.options
-        free = [run_id for run_id in plan.todo if plan.states[run_id].state not in ("running", "queued")]
+        free = [run_id for run_id in plan.ids_to_do if plan.states[run_id].state not in ALIVE]
         jobs = -(-len(free) // options.cells_per_job)
         if not jobs:
             return "\nNothing to submit."
@@ -73,8 +74,9 @@ class Slurm:
         most = f"{jobs * options.timeout_min / 60 * devices:.1f} {unit}"
         arrays = -(-jobs // submit.array_size(options))
         said = f"To submit: {len(free)} runs in {jobs} jobs in {arrays} arrays; at most {most} before a requeue."
-        expected = past_durations.expect([sweep.runs()[run_id] for run_id in free], results)
-        return f"\n{said}\n{past_durations.told(expected, devices, unit)}\n\n{submit.header(results, options, jobs)}"
+        expected = past_durations.expected_time([sweep.runs()[run_id] for run_id in free], results)
+        estimate = past_durations.estimate_text(expected, devices, unit)
+        return f"\n{said}\n{estimate}\n\n{submit.batch_file_head(results, options, jobs)}"
 
     def carry_out(self, sweep: Sweep, todo: list[str], results: Path, tell: Tell, detach: bool) -> Ending:
         """Submit what nobody has, and follow the jobs unless told to `detach`."""
@@ -89,8 +91,8 @@ class Slurm:
         return Ending(f"{submitted} of {len(runs)} runs submitted, {in_jobs} are in jobs. {LATER}", under_way=True)
 
     def cancel(self, sweep: Sweep, results: Path) -> str:
-        """Cancel the jobs of the sweep's runs. Raises ConfigError, with the command, if SLURM would not, or if a run's
-        record speaks of a job that is not ours."""
+        """Cancel the jobs of the sweep's runs. Raises ConfigError, with the command, if SLURM refuses, or if a run's
+        record names a job that is not ours."""
         back = cancel_runs([open_run(results, name) for name in sweep.runs()])
         said = f"{back.taken} runs taken back from their jobs. Checkpoints stay; the sweep's command continues them."
         if back.refused:

@@ -15,8 +15,8 @@ from fpd_bench.runs.folder import provenance
 FOLDER = "code"  # results/code/<hash>/fpd_bench
 
 
-def take(results: Path, configs: Iterable[RunConfig] = ()) -> Path:
-    """The folder to put on the path of jobs, with this package and those whose plugins the runs use; equal code shares
+def take_snapshot(results: Path, configs: Iterable[RunConfig] = ()) -> Path:
+    """Copy this package, and those whose plugins the runs use, into a folder for the path of jobs; equal code shares
     one."""
     configs = list(configs)
     places = {Path(fpd_bench.__file__).parent}.union(*(provenance.plugin_code(config).values() for config in configs))
@@ -32,7 +32,7 @@ def take(results: Path, configs: Iterable[RunConfig] = ()) -> Path:
         copy = temporary / name
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(path, copy)
-    provenance.keep(temporary, configs)
+    provenance.write_code_note(temporary, configs)
     # Once here, instead of in every job of the first wave; tracebacks shall name the place that will be.
     compileall.compile_dir(temporary, quiet=2, stripdir=str(temporary), prependdir=str(target))
     try:
@@ -43,7 +43,7 @@ def take(results: Path, configs: Iterable[RunConfig] = ()) -> Path:
 
 
 def _code_of(place: Path) -> list[Path]:
-    """The files of a package, or the one file of a module."""
+    """List the files of a package, or the one file of a module."""
     if place.is_file():
         return [place]
     return [path for path in place.rglob("*") if path.is_file() and "__pycache__" not in path.parts]

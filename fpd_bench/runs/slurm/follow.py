@@ -16,8 +16,8 @@ from fpd_bench.runs.folder.outcome import Outcome
 from fpd_bench.runs.folder.rundir import RunDir
 from fpd_bench.runs.folder.stop_signals import StopFlag, stop_flag
 from fpd_bench.runs.slurm import job, submit
-from fpd_bench.runs.slurm.lost_jobs import judge
-from fpd_bench.runs.slurm.scheduler import Answer, Scheduler, cancel, foreign
+from fpd_bench.runs.slurm.lost_jobs import decide_fate
+from fpd_bench.runs.slurm.scheduler import Answer, Scheduler, cancel, foreign_jobs
 
 POLL_SECONDS = 5.0
 RETRY_SECONDS = 60.0  # until sbatch is asked again after it refused
@@ -33,7 +33,7 @@ class Follower:
     patience: Patience
     stop: StopFlag
     mine: frozenset[str] = frozenset()
-    again: list[submit.Wish] = field(default_factory=list)  # to be submitted
+    again: list[submit.RunToSubmit] = field(default_factory=list)  # to be submitted
 
     def __post_init__(self) -> None:
         self._in_jobs: list[RunDir] = []  # at the last look
@@ -42,17 +42,17 @@ class Follower:
         self._refused_since: float | None = None
 
     def submit(self, runs: list[RunDir], stay: bool = True) -> int:
-        """Submit those that no job and no process has; gives how many. Raises ConfigError if sbatch takes none, unless
-        that will pass and there is somebody who stays to ask again."""
+        """Submit the runs that no job and no process has; return how many. Raises ConfigError if sbatch takes none,
+        unless that will pass and this process stays to ask again."""
         if not stay:  # nobody will look later: jobs whose submitter died are adopted, those that are gone let go
             self._look({run.run_id: run for run in runs if submissions.read(run) and not run.is_done()})
         again = {wish.run.run_id for wish in self.again}
         free = [run for run in runs if submissions.read(run) is None and claims.holder(run.claim) is None]
-        self.again += [submit.Wish(run) for run in free if run.run_id not in again]
+        self.again += [submit.RunToSubmit(run) for run in free if run.run_id not in again]
         return self._send(under_way=len(self.again) < len(runs), patience_s=0, stay=stay)
 
     def _send(self, under_way: bool, patience_s: float, stay: bool = True) -> int:
-        """Submit what waits; gives how many. What sbatch refuses goes on waiting, for example until others have ended.
+        """Submit what waits; return how many. What sbatch refuses goes on waiting, for example until others have ended.
 
         Raises ConfigError if it has refused everything for `patience_s` while nothing of the sweep was under way; a
         full queue is waited for without end by those who `stay`. A Ctrl-C ends sbatch, too, which is no refusal.
@@ -77,7 +77,9 @@ class Follower:
         return sent
 
     def follow(self, runs: list[RunDir]) -> bool:
-        """Until all runs have ended, or a signal comes, which leaves the jobs running. Whether all have ended."""
+        """Follow the runs until all have ended, or a signal comes, which leaves the jobs running. Say whether all have
+        ended.
+        """
         left = {run.run_id: run for run in runs}
         while left and not self.stop:
             waiting = {wish.run.run_id for wish in self.again}
@@ -90,16 +92,16 @@ class Follower:
         return not left
 
     def _look(self, runs: dict[str, RunDir]) -> dict[str, bool]:
-        known = {run_id: _given(run) for run_id, run in runs.items()}
+        known = {run_id: _read_submission(run) for run_id, run in runs.items()}
         given = {run_id: submission for run_id, submission in known.items() if submission}
         self._in_jobs = [runs[run_id] for run_id in given]
-        signs = {submission.token: submissions.last_sign(runs[run_id]) for run_id, submission in given.items()}
+        signs = {submission.token: submissions.last_written(runs[run_id]) for run_id, submission in given.items()}
         answers = self.scheduler.ask(given.values(), signs)
         self._adopt(runs, given, answers)
         return {run_id: self._ended_or_odd(run, known[run_id], answers) for run_id, run in runs.items()}
 
     def _all_ended(self) -> bool:
-        """Whether no job has a run of the last look any more; a look at one file, mostly."""
+        """Say whether no job has a run of the last look any more; this mostly reads one file."""
         return bool(self._in_jobs) and not any(run.submission.exists() for run in self._in_jobs)
 
     def _adopt(
@@ -115,75 +117,75 @@ class Follower:
             submit.adopt(its, job_id, self.results)
 
     def _ended_or_odd(self, run: RunDir, submission: submissions.Submission | None, answers: dict[str, Answer]) -> bool:
-        """As `_ended`; a run whose files cannot be read is over for us, and no other is."""
+        """Do as `_ended`; a run whose files cannot be read counts as ended, and stops no other run."""
         try:
             return self._ended(run, submission, answers)
         except OddFile as error:
-            return self._say(run, Outcome(run.run_id, "failed", f"corrupt: {error}"))
+            return self._report_end(run, Outcome(run.run_id, "failed", f"corrupt: {error}"))
 
     def _ended(self, run: RunDir, submission: submissions.Submission | None, answers: dict[str, Answer]) -> bool:
-        """Tell the run's end, or prepare its next submission."""
+        """Report the run's end, or prepare its next submission; say whether it has ended."""
         done = run.done()
         if done:
-            return self._say(run, Outcome(run.run_id, done["status"]))
+            return self._report_end(run, Outcome(run.run_id, done["status"]))
         if submission is None:
             if claims.holder(run.claim):  # a process outside SLURM has it
                 return False
             last = _last_end(run)
             message, kind = last.get("message", "its job was cancelled"), last.get("failure_class", "")
-            return self._say(run, Outcome(run.run_id, last.get("kind") or "interrupted", message, kind))
+            return self._report_end(run, Outcome(run.run_id, last.get("kind") or "interrupted", message, kind))
         answer = answers[submission.token]
         if not answer.over:
             return False
-        claims.forfeit(run.claim, answer.job_id)
+        claims.release_for_job(run.claim, answer.job_id)
         if run.is_done() or claims.holder(run.claim) or not submissions.drop(run, submission):
             return False  # ended, or taken by somebody, in this very moment
-        return self._lost(run, submission, answer)
+        return self._handle_lost_job(run, submission, answer)
 
-    def _lost(self, run: RunDir, submission: submissions.Submission, answer: Answer) -> bool:
-        """The job is over and the run has not said how it ended."""
+    def _handle_lost_job(self, run: RunDir, submission: submissions.Submission, answer: Answer) -> bool:
+        """Deal with a job that is over while its run has not said how it ended; say whether the run has ended."""
         interrupted = _last_end(run).get("kind") == "interrupted"
-        verdict = judge(submission, answer, _began(run, submission), interrupted, job.no_progress(run))
-        if verdict.action == "cancelled":
-            return self._say(run, Outcome(run.run_id, "interrupted", f"job {answer.job_id} was cancelled"))
-        if verdict.action == "less_memory":
-            return self._less_memory(run)
-        if verdict.action == "out_of_time":
+        fate = decide_fate(submission, answer, _job_began(run, submission), interrupted, job.no_progress(run))
+        if fate.action == "cancelled":
+            return self._report_end(run, Outcome(run.run_id, "interrupted", f"job {answer.job_id} was cancelled"))
+        if fate.action == "less_memory":
+            return self._retry_with_less_memory(run)
+        if fate.action == "out_of_time":
             job.fail_for_time(run)
-        elif verdict.action == "again":
-            if verdict.tries == 1:
+        elif fate.action == "again":
+            if fate.tries == 1:
                 job.note_progress(run, answer.job_id)
-            self.again.append(submit.Wish(run, verdict.tries, verdict.exclude))
+            self.again.append(submit.RunToSubmit(run, fate.tries, fate.exclude))
         else:
             words = submissions.job_output(run, submission.job_id, "err")[-2000:] if submission.job_id else ""
             message = f"job {answer.job_id or submission.batch} ended as {answer.state}, after {submission.tries} tries"
-            _note(run, verdict.failure_class, message, words)
+            _note_failure(run, fate.failure_class, message, words)
         return False  # told at the next look
 
-    def _less_memory(self, run: RunDir) -> bool:
+    def _retry_with_less_memory(self, run: RunDir) -> bool:
         config = run.config()
         size = micro_batch(run, config.execution.micro_batch)
         tried = any(event.get("kind") == "memory" for event in run.events())
-        _note(run, "out_of_memory", "the scheduler ended the job: out of memory", "")
+        _note_failure(run, "out_of_memory", "the scheduler ended the job: out of memory", "")
         if tried or size == 1:
             return False
         run.append_event(run.next_event("memory") | {"micro_batch": halved(size, config.optim.batch)})
-        self.again.append(submit.Wish(run))
+        self.again.append(submit.RunToSubmit(run))
         return False
 
-    def _say(self, run: RunDir, outcome: Outcome) -> bool:
+    def _report_end(self, run: RunDir, outcome: Outcome) -> bool:
         if any(wish.run.run_id == run.run_id for wish in self.again):
             return False
-        if self.patience.hear(run, outcome):
+        if self.patience.should_stop(run, outcome):
             self._stop_waiting_jobs(run)
         self.tell(outcome)
         return True
 
     def _stop_waiting_jobs(self, run: RunDir) -> None:
-        """k runs failed alike: take back the jobs of this sweep that have not begun, and submit no more."""
+        """Cancel the jobs of this sweep that have not begun, and submit no more: k runs failed alike."""
         self.again.clear()
         others = [RunDir(path) for path in run.path.parent.iterdir()]
-        given = [(other, submission) for other in others if (submission := _given(other))]
+        given = [(other, submission) for other in others if (submission := _read_submission(other))]
         free: list[submissions.Submission] = []
         at_work = {submission.job_id for other, submission in given if claims.holder(other.claim)}
         for other, submission in given:
@@ -191,14 +193,14 @@ class Follower:
                 submissions.drop(other, submission)
                 free += [submission] if submission.job_id not in at_work else []
         with contextlib.suppress(ConfigError):  # SLURM is silent: their jobs find that they have no run
-            theirs = foreign(free)
+            theirs = foreign_jobs(free)
             cancel([submission for submission in free if submission.job_id not in theirs])
 
 
 def run_slurm(
     runs: list[RunDir], results: Path, executor: ExecutorOptions, tell: Tell, patience: Patience, detach: bool
 ) -> tuple[int, bool]:
-    """(how many were submitted, whether all ended). detach: submit and leave.
+    """Submit and follow the runs; return (how many were submitted, whether all ended). detach: submit and leave.
 
     A signal on the way is remembered until what sbatch has taken is on record.
     """
@@ -209,7 +211,7 @@ def run_slurm(
 
 
 @dataclass
-class TakenBack:
+class Cancelled:
     """taken: how many runs are free again. refused: jobs of ours that SLURM would not end. odd: {run id: why its
     submission was left alone}."""
 
@@ -218,8 +220,8 @@ class TakenBack:
     odd: dict[str, str]
 
 
-def cancel_runs(runs: list[RunDir]) -> TakenBack:
-    """Take the runs back from their jobs, where SLURM says that the jobs are ours. Their checkpoints stay.
+def cancel_runs(runs: list[RunDir]) -> Cancelled:
+    """Cancel the jobs of the runs, where SLURM says that the jobs are ours. Their checkpoints stay.
 
     Raises ConfigError if SLURM does not answer.
     """
@@ -231,20 +233,20 @@ def cancel_runs(runs: list[RunDir]) -> TakenBack:
             known |= {run.run_id: submission} if submission else {}
         except (OddFile, OSError) as error:
             odd[run.run_id] = str(error)
-    theirs = foreign(known.values())
+    theirs = foreign_jobs(known.values())
     odd |= {
-        run_id: f"job {one.job_id} is '{theirs[one.job_id]}' here, not ours: it was left alone"
+        run_id: f"job {one.job_id} is '{theirs[one.job_id]}' on this cluster, not a job of this run: it was left alone"
         for run_id, one in known.items()
         if one.job_id in theirs
     }
     mine = [run for run in runs if run.run_id in known.keys() - odd.keys()]
     # Dropped first, so that a job does not requeue itself.
     taken = [known[run.run_id] for run in mine if submissions.drop(run, known[run.run_id])]
-    return TakenBack(len(taken), cancel(taken), odd)
+    return Cancelled(len(taken), cancel(taken), odd)
 
 
-def _given(run: RunDir) -> submissions.Submission | None:
-    """The submission of a run that may be none of this sweep's, and odd."""
+def _read_submission(run: RunDir) -> submissions.Submission | None:
+    """Read the submission of a run that may belong to another sweep; None if its file is odd."""
     try:
         return submissions.read(run)
     except (OddFile, OSError):
@@ -257,13 +259,13 @@ def _last_end(run: RunDir) -> dict[str, Any]:
     return last if last.get("kind") in ("failed", "interrupted") else {}
 
 
-def _began(run: RunDir, submission: submissions.Submission) -> bool:
-    """Whether the job got as far as an attempt at the run."""
+def _job_began(run: RunDir, submission: submissions.Submission) -> bool:
+    """Say whether the job got as far as an attempt at the run."""
     attempt = int(submission.token.rpartition("/")[2])
     return attempt in run.attempts()
 
 
-def _note(run: RunDir, kind: str, message: str, text: str) -> None:
+def _note_failure(run: RunDir, kind: str, message: str, text: str) -> None:
     run.append_event(run.next_event("failed") | {"failure_class": kind, "message": message, "traceback": text})
 
 

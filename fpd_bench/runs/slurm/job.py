@@ -9,7 +9,7 @@ from typing import Any
 
 from fpd_bench.errors import OddFile
 from fpd_bench.runs.folder import claims, submissions
-from fpd_bench.runs.folder.failures import failure_class, mistake
+from fpd_bench.runs.folder.failures import failure_class, mistake_signature
 from fpd_bench.runs.folder.outcome import Outcome
 from fpd_bench.runs.folder.rundir import RunDir
 from fpd_bench.runs.folder.stop_signals import stop_flag
@@ -25,17 +25,19 @@ class Worker:
         self.run_dirs = run_dirs
 
     def __call__(self) -> list[str]:
-        return carry(self.run_dirs)
+        return carry_out_runs(self.run_dirs)
 
     def checkpoint(self, *_: object) -> Any:
-        """submitit calls this if it requeues the job itself: there is nothing to add to the run directories."""
+        """Return this job for submitit, should it requeue the job itself: there is nothing to add to the run
+        directories.
+        """
         import submitit
 
         return submitit.helpers.DelayedSubmission(self)
 
 
-def carry(run_dirs: tuple[str, ...]) -> list[str]:
-    """Perform the runs; says how each ended."""
+def carry_out_runs(run_dirs: tuple[str, ...]) -> list[str]:
+    """Perform the runs; return how each ended."""
     ends: list[str] = []
     bench = None
     with stop_flag() as stop:  # takes the place of submitit's handler, which would requeue by its own rules
@@ -49,21 +51,21 @@ def carry(run_dirs: tuple[str, ...]) -> list[str]:
                 ends.append(f"{run.run_id} corrupt {error}")
                 print(ends[-1], flush=True)
                 continue
-            if submission and submissions.hopeless(run, submission):
+            if submission and submissions.failed_too_often(run, submission):
                 ends.append(_not_started(run, submission))
                 continue
             _wait_for_predecessor(run, lambda: bool(stop))
             from fpd_bench.runs.perform.stages import Bench, perform  # torch: seconds in which a warning may come
 
             bench = bench or Bench()
-            outcome = Outcome(run.run_id, "interrupted") if stop else _performed(run, perform, bench)
+            outcome = Outcome(run.run_id, "interrupted") if stop else _perform_alone(run, perform, bench)
             ends.append(f"{outcome.run_id} {outcome.words}")
             print(ends[-1], flush=True)
             if outcome.status == "interrupted":
                 _go_back(run, runs[n + 1 :])
                 break
             if submission:
-                mark = mistake(run, outcome)
+                mark = mistake_signature(run, outcome)
                 if mark:
                     submissions.note_mistake(run, submission, mark)
                 submissions.drop(run, submission)
@@ -75,14 +77,14 @@ def _not_started(run: RunDir, submission: submissions.Submission) -> str:
         f"not started: {submission.most_alike} runs of its batch failed in the same way "
         "(executor.max_identical_failures=0 goes on)"
     )
-    run.append_event(run.next_event("interrupted") | {"step": standing(run)[0], "message": message})
+    run.append_event(run.next_event("interrupted") | {"step": reached(run)[0], "message": message})
     submissions.drop(run, submission)
     print(f"{run.run_id} {message}", flush=True)
     return f"{run.run_id} {message}"
 
 
 def _wait_for_predecessor(run: RunDir, stop: Callable[[], bool]) -> None:
-    """A job that comes back may find its own former self still being killed: give it the time to go."""
+    """Wait until the job's process before the requeue is gone: it may still be being killed when the job comes back."""
     end = time.monotonic() + KILL_SECONDS
     while time.monotonic() < end and not stop():
         holder = claims.holder(run.claim)
@@ -91,8 +93,8 @@ def _wait_for_predecessor(run: RunDir, stop: Callable[[], bool]) -> None:
         time.sleep(0.2)
 
 
-def _performed(run: RunDir, perform: Callable[..., Outcome], bench: Any) -> Outcome:
-    """As `perform`, but a run directory that cannot even be read fails alone, not with the job's other runs."""
+def _perform_alone(run: RunDir, perform: Callable[..., Outcome], bench: Any) -> Outcome:
+    """Call `perform`, so that a run directory that cannot even be read fails alone, without the job's other runs."""
     try:
         return perform(run, bench)
     except Exception as error:
@@ -108,7 +110,7 @@ def _go_back(run: RunDir, others: list[RunDir]) -> None:
     others: the job's runs that have not begun; they are reason enough to come back.
     """
     job, submission = claims.batch_job(), submissions.read(run)
-    if submission is None or not scheduler.running(job):
+    if submission is None or not scheduler.is_running(job):
         return
     stuck = no_progress(run)
     if stuck:
@@ -124,20 +126,20 @@ def _go_back(run: RunDir, others: list[RunDir]) -> None:
         print(f"job {job} could not be requeued; the sweep's command submits it again", file=sys.stderr)
 
 
-def standing(run: RunDir) -> list[Any]:
-    """How far the run's files are: grows with every step that is kept."""
+def reached(run: RunDir) -> list[Any]:
+    """Return how far the run's files are: this grows with every step that is kept."""
     steps = [event.get("step") or 0 for event in run.events() if event.get("kind") == "checkpoint"]
     scored = sum(len(run.partial_scores(path.stem)) for path in run.evaluation("x").parent.glob("*.partial"))
     return [max(steps, default=0), run.student.exists(), any(run.samples("x").parent.glob("*.npz")), scored]
 
 
 def note_progress(run: RunDir, job: str) -> None:
-    """Keep where the run stands as its job goes back into the queue."""
-    run.append_event(run.next_event("requeued") | {"job": job, "standing": standing(run)})
+    """Write where the run stands as its job goes back into the queue."""
+    run.append_event(run.next_event("requeued") | {"job": job, "standing": reached(run)})
 
 
 def no_progress(run: RunDir) -> bool:
-    """Whether the run stands where it stood when its job went back last time.
+    """Say whether the run stands where it stood when its job went back last time.
 
     A job that was stopped before it got to its run has one more try: loading torch may take long on a busy node.
     """
@@ -145,11 +147,11 @@ def no_progress(run: RunDir) -> bool:
     marks = [n for n, event in enumerate(events) if event.get("kind") == "requeued"]
     began = any(event.get("kind") == "attempt_started" for event in events[marks[-1] :]) if marks else True
     last = marks[-1:] if began else marks[-2:]
-    here = standing(run)
+    here = reached(run)
     return len(last) == (1 if began else 2) and all(events[n].get("standing") == here for n in last)
 
 
 def fail_for_time(run: RunDir) -> None:
-    """Two attempts ended at the same place: more of the same would, too."""
-    message = f"jobs in a row ended at step {standing(run)[0]} without progress; raise executor.timeout_min"
+    """Mark the run as failed for lack of time: two attempts ended at the same place, so another one would, too."""
+    message = f"two jobs in a row ended at step {reached(run)[0]} without progress; raise executor.timeout_min"
     run.append_event(run.next_event("failed") | {"failure_class": "timeout", "message": message, "traceback": ""})

@@ -25,8 +25,10 @@ class JobFate:
     failure_class: str = ""
 
 
-def judge(submission: Submission, answer: Answer, began: bool, interrupted: bool, stuck: bool) -> JobFate:
-    """began: the job got to its run. interrupted: the run saved and stopped. stuck: it stands where it did before."""
+def decide_fate(submission: Submission, answer: Answer, began: bool, interrupted: bool, stuck: bool) -> JobFate:
+    """Decide what to do about the lost job. began: the job got to its run. interrupted: the run saved and stopped.
+    stuck: it stands where it did before.
+    """
     if answer.state == "CANCELLED":
         return JobFate("cancelled")
     if answer.state == "OUT_OF_MEMORY":

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from fpd_bench.errors import ConfigError, UnknownName
-from fpd_bench.runs.folder.claims import user
+from fpd_bench.runs.folder.claims import user_name
 from fpd_bench.runs.folder.submissions import Submission
 
 # All other states are alive, those that SLURM may invent included.
@@ -41,7 +41,8 @@ class Answer:
     def __str__(self) -> str:
         if self.state != UNKNOWN or self.over:
             return self.state.lower()
-        return f"unknown to SLURM for {self.unknown_s / 60:.0f} min, counts as alive for {self.left_s / 60:.0f} more"
+        unknown, left = self.unknown_s / 60, self.left_s / 60
+        return f"unknown to SLURM for {unknown:.0f} min, counts as running for {left:.0f} min more"
 
 
 class Scheduler:
@@ -56,7 +57,9 @@ class Scheduler:
         self._rest_until = 0.0
 
     def ask(self, submissions: Iterable[Submission], signs: Mapping[str, float] | None = None) -> dict[str, Answer]:
-        """{token: answer}. signs: token -> when the run last wrote anything, in seconds since 1970."""
+        """Ask SLURM about the submissions: {token: answer}. signs: token -> when the run last wrote anything, in
+        seconds since 1970.
+        """
         asked = list(submissions)
         if not asked:
             return {}
@@ -68,7 +71,7 @@ class Scheduler:
         return {one.token: self._judge(one, queue, history, lives.get(one.token, 0.0)) for one in asked}
 
     def _history(self, names: list[str]) -> "Jobs | None":
-        """sacct's answer; one that does not answer is left alone for a while, since each try may last long."""
+        """Ask sacct; where it does not answer, leave it alone for a while, since each try may last long."""
         if time.monotonic() < self._rest_until:
             return None
         found = _sacct(names)
@@ -77,7 +80,7 @@ class Scheduler:
         return found
 
     def _judge(self, submission: Submission, queue: "Jobs | None", history: "Jobs | None", sign: float) -> Answer:
-        found = _find(queue or {}, submission) or _remembered(_find(history or {}, submission), queue is not None)
+        found = _find(queue or {}, submission) or _answer_of_sacct(_find(history or {}, submission), queue is not None)
         if found:
             self._forget(submission)
             return found
@@ -113,8 +116,8 @@ class Scheduler:
 Jobs = dict[tuple[str, str], Answer]  # (name, job id) -> answer
 
 
-def _remembered(found: Answer | None, queue_answers: bool) -> Answer | None:
-    """What sacct says of a job that squeue does not know, as far as it can be true."""
+def _answer_of_sacct(found: Answer | None, queue_answers: bool) -> Answer | None:
+    """Return what sacct says of a job that squeue does not know, as far as it can be true."""
     if found is None or found.over:
         return found if queue_answers else None  # an old end of a job that runs again: squeue must not know it
     if not queue_answers:
@@ -154,7 +157,7 @@ def _parse(text: str) -> Jobs:
 
 
 def command(*words: str) -> str | None:
-    """What a command of SLURM prints; None if it is missing, slow or unhappy."""
+    """Run a command of SLURM and return what it prints; None if it is missing, too slow or fails."""
     try:
         done = subprocess.run(words, capture_output=True, text=True, timeout=SECONDS, check=False)
     except (OSError, subprocess.TimeoutExpired):
@@ -162,8 +165,8 @@ def command(*words: str) -> str | None:
     return done.stdout if done.returncode == 0 else None
 
 
-def running(job: str) -> bool:
-    """Whether job `job` runs and is neither being cancelled nor requeued."""
+def is_running(job: str) -> bool:
+    """Say whether job `job` runs and is neither being cancelled nor requeued."""
     return "JobState=RUNNING" in (command("scontrol", "show", "job", "-o", job) or "").split()
 
 
@@ -172,8 +175,8 @@ def requeue(job: str) -> bool:
     return command("scontrol", "requeue", job) is not None
 
 
-def foreign(submissions: Iterable[Submission]) -> dict[str, str]:
-    """{job: what it is instead} of the jobs that are not ours: another user's, or named otherwise than the batch.
+def foreign_jobs(submissions: Iterable[Submission]) -> dict[str, str]:
+    """Return {job: what it is instead} for the jobs that are not ours: another user's, or not named like the batch.
 
     A record may have come from another cluster, where its number was another job's. Raises ConfigError without an
     answer of SLURM.
@@ -181,16 +184,16 @@ def foreign(submissions: Iterable[Submission]) -> dict[str, str]:
     named = {one.job_id: one.batch for one in submissions if one.job_id}
     text = command("squeue", "-h", "-r", "-o", "%i|%u|%j") if named else ""
     if text is None:
-        raise ConfigError("squeue does not answer, so nobody can tell whose the jobs are. Nothing was cancelled.")
+        raise ConfigError("squeue does not answer, so it is not known whose jobs these are. Nothing was cancelled.")
     lines = (line.split("|", 2) for line in text.splitlines() if line.count("|") >= 2)
     queue = {job: (whose, name) for job, whose, name in lines}
     alive = {job: queue[job] for job in sorted(named) if job in queue}  # what is not there has ended
-    return {job: f"{name} of {who}" for job, (who, name) in alive.items() if (who, name) != (user(), named[job])}
+    return {job: f"{name} of {who}" for job, (who, name) in alive.items() if (who, name) != (user_name(), named[job])}
 
 
 def cancel(submissions: Iterable[Submission]) -> list[str]:
-    """Cancel the jobs of these submissions, which are not `foreign`; gives those that SLURM would not, or did not say
-    it had."""
+    """Cancel the jobs of these submissions, none of them `foreign_jobs`; return those whose end SLURM did not
+    confirm."""
     asked, refused = list(submissions), list[str]()
     jobs = sorted({submission.job_id for submission in asked if submission.job_id})
     names = sorted({submission.batch for submission in asked if not submission.job_id})
@@ -198,7 +201,7 @@ def cancel(submissions: Iterable[Submission]) -> list[str]:
         some = jobs[begin : begin + 100]
         refused += [] if command("scancel", *some) is not None else some
     for name in names:
-        command("scancel", f"--name={name}", f"--user={user()}")
+        command("scancel", f"--name={name}", f"--user={user_name()}")
     queue = command("squeue", "-h", "-o", "%i") if refused else ""
     return [job for job in refused if queue is None or _queued(job, queue.split())]  # others have ended by themselves
 
@@ -208,19 +211,20 @@ def _queued(job: str, queue: list[str]) -> bool:
 
 
 def array_limit() -> int | None:
-    """Jobs that the site allows in one array; None if it does not say. 1: it takes no arrays."""
+    """Return how many jobs the site allows in one array; None if it does not say. 1: it takes no arrays."""
     found = re.search(r"^MaxArraySize\s*=\s*(\d+)", command("scontrol", "show", "config") or "", re.M)
     return max(1, int(found[1])) if found else None
 
 
-def check(partition: str, options: Iterable[str]) -> None:
-    """Raises ConfigError if there is no SLURM here, UnknownName if it has no such partition or sbatch no such option.
+def check_cluster(partition: str, options: Iterable[str]) -> None:
+    """Check that SLURM is here and knows the partition and the options. Raises ConfigError without SLURM, UnknownName
+    for a partition or an option of sbatch that it does not have.
 
     options: as submitit writes them, with underscores.
     """
     found = command("sinfo", "-h", "-o", "%R")
     if found is None:
-        raise ConfigError("executor=slurm needs SLURM's commands, and sinfo does not answer. Use executor=local here.")
+        raise ConfigError("executor=slurm needs SLURM, but its command sinfo does not answer here. Use executor=local.")
     if partition:
         for name in partition.split(","):
             if name not in found.split():

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from fpd_bench.errors import ConfigError
-from fpd_bench.runs.execute.options import ExecutorOptions, gpus_of
+from fpd_bench.runs.execute.options import ExecutorOptions, gpus_of_run
 from fpd_bench.runs.folder import submissions
 from fpd_bench.runs.folder.rundir import RunDir
 from fpd_bench.runs.folder.submissions import LOGS
@@ -37,7 +37,7 @@ class Refused(ConfigError):
 
 
 @dataclass(frozen=True)
-class Wish:
+class RunToSubmit:
     """A run to submit. tries and exclude: see Submission."""
 
     run: RunDir
@@ -45,18 +45,18 @@ class Wish:
     exclude: str = ""
 
 
-def submit(wishes: list[Wish], results: Path, executor: ExecutorOptions) -> list[RunDir]:
-    """Submit the runs that nobody has yet, in arrays of equal resources; gives those submitted. Raises Refused."""
+def submit(wishes: list[RunToSubmit], results: Path, executor: ExecutorOptions) -> list[RunDir]:
+    """Submit the runs that nobody has yet, in arrays of equal resources; return those submitted. Raises Refused."""
     done = []
-    code = code_snapshot.take(results, [wish.run.config() for wish in wishes])
+    code = code_snapshot.take_snapshot(results, [wish.run.config() for wish in wishes])
     size = array_size(executor) * executor.cells_per_job
-    groups: dict[tuple[str, int], list[Wish]] = {}
+    groups: dict[tuple[str, int], list[RunToSubmit]] = {}
     for wish in wishes:
         groups.setdefault((wish.exclude, _gpus(wish.run, executor)), []).append(wish)
     for (exclude, gpus), mine in sorted(groups.items(), key=lambda item: item[0]):
         for begin in range(0, len(mine), size):
             part = mine[begin : begin + size]
-            one = replace(_share(executor, len(part), len(wishes)), gpus=gpus)
+            one = replace(_share_of_limit(executor, len(part), len(wishes)), gpus=gpus)
             try:
                 done += _array(part, exclude, results, one, code)
             except Refused:
@@ -67,20 +67,24 @@ def submit(wishes: list[Wish], results: Path, executor: ExecutorOptions) -> list
 
 
 def _gpus(run: RunDir, executor: ExecutorOptions) -> int:
-    return gpus_of(run.config().execution) if executor.as_needed else executor.gpus or 0
+    return gpus_of_run(run.config().execution) if executor.as_needed else executor.gpus or 0
 
 
 def array_size(executor: ExecutorOptions) -> int:
-    """Jobs of one array: as asked for, or as many as the site allows."""
+    """Return the number of jobs of one array: as asked for, or as many as the site allows."""
     return min(executor.array_size, scheduler.array_limit() or executor.array_size)
 
 
-def _share(executor: ExecutorOptions, part: int, whole: int) -> ExecutorOptions:
-    """As `executor` for an array of `part` of `whole` runs: together they keep to max_parallel, and end together."""
+def _share_of_limit(executor: ExecutorOptions, part: int, whole: int) -> ExecutorOptions:
+    """Share max_parallel out for an array of `part` of `whole` runs: together the arrays keep to it, and end
+    together.
+    """
     return replace(executor, max_parallel=max(1, executor.max_parallel * part // whole))
 
 
-def _array(wishes: list[Wish], exclude: str, results: Path, executor: ExecutorOptions, code: Path) -> list[RunDir]:
+def _array(
+    wishes: list[RunToSubmit], exclude: str, results: Path, executor: ExecutorOptions, code: Path
+) -> list[RunDir]:
     batch, per_job = submissions.new_batch(), executor.cells_per_job
     single = len(wishes) <= per_job
     taken: list[tuple[RunDir, submissions.Submission]] = []
@@ -128,7 +132,7 @@ def _send(
 
 
 def adopt(runs: list[RunDir], job_id: str, results: Path) -> None:
-    """Take over a job whose submitter died behind sbatch: give it its work, which it waits a minute for.
+    """Take over a job whose submitter died after sbatch: write the file with its work, for which it waits a minute.
 
     runs: those that the job is to carry, all of one batch and index.
     """
@@ -181,7 +185,7 @@ def _submitter(results: Path, batch: str, comment: str, exclude: str, executor: 
 
 
 def _sbatch(executor: ExecutorOptions, exclude: str) -> dict[str, Any]:
-    """Further options of sbatch. true gives a bare flag, false none; requeue=false is its own flag."""
+    """Return the further options of sbatch. true gives a bare flag, false none; requeue=false is its own flag."""
     excluded = ",".join(filter(None, (executor.sbatch.get("exclude"), exclude)))  # the user's nodes and ours
     asked: dict[str, Any] = {"requeue": "true", **executor.sbatch, **({"exclude": excluded} if excluded else {})}
     if asked["requeue"] == "false":
@@ -189,9 +193,9 @@ def _sbatch(executor: ExecutorOptions, exclude: str) -> dict[str, Any]:
     return {name: True if text == "true" else text for name, text in asked.items() if text != "false"}
 
 
-def header(results: Path, executor: ExecutorOptions, jobs: int) -> str:
-    """The batch file that would be sent, up to its command."""
-    one = _share(executor, min(jobs, array_size(executor)), jobs)
+def batch_file_head(results: Path, executor: ExecutorOptions, jobs: int) -> str:
+    """Return the batch file that would be sent, up to its command."""
+    one = _share_of_limit(executor, min(jobs, array_size(executor)), jobs)
     submitter = _submitter(results, "fpd-BATCH", "RUN_ID/ATTEMPT ...", "", one, results / code_snapshot.FOLDER / "HASH")
     inner = submitter._executor
     if jobs > 1:

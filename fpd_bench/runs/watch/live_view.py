@@ -16,10 +16,10 @@ from fpd_bench.config.schema import RunConfig
 from fpd_bench.runs.execute.sweep_plan import open_run
 from fpd_bench.runs.folder.outcome import Outcome
 from fpd_bench.runs.folder.stop_signals import StopFlag
-from fpd_bench.runs.watch.past_durations import past
+from fpd_bench.runs.watch.past_durations import mean_durations
 from fpd_bench.runs.watch.row_scores import run_score
 from fpd_bench.runs.watch.state import RunState, state_of
-from fpd_bench.runs.watch.time_left import seconds_left, works
+from fpd_bench.runs.watch.time_left import seconds_left, workloads
 
 LINE_SECONDS = 15.0  # between two lines when there is no terminal
 LIVE_SECONDS = 0.5
@@ -40,7 +40,7 @@ class SweepView:
         self.ends: dict[str, Outcome] = {}
         self.last = ""
         self.console = Console(stderr=True)
-        self._work = works(configs, past(results))
+        self._work = workloads(configs, mean_durations(results))
         self._begun = {run_id: self._work[run_id].done(state_of(run)) for run_id, run in self.runs.items()}
         self._now = dict(self._begun)
         self._most = 1  # runs at work together
@@ -58,7 +58,7 @@ class SweepView:
         self._live.stop() if self.console.is_terminal else self._thread.join()
 
     def tell(self, outcome: Outcome) -> None:
-        """Hear that a run has ended, or is somebody else's for now."""
+        """Note that a run has ended, or that another process has it for now."""
         if outcome.status in UNDER_WAY and outcome.run_id in self.ends:
             return
         self.ends[outcome.run_id] = outcome
@@ -69,11 +69,11 @@ class SweepView:
             self._print(self.last)
 
     def look(self) -> list[RunState]:
-        """Look at the files of all runs that are not over; gives those at work."""
+        """Look at the files of all runs that are not over; return those at work."""
         over, running = self._ended(), []
         for run_id, run in self.runs.items():
             if run_id in over:
-                self._now[run_id] = self._work[run_id].whole if over[run_id].finished else self._now[run_id]
+                self._now[run_id] = self._work[run_id].total if over[run_id].finished else self._now[run_id]
             elif run.claim.exists():
                 state = state_of(run)
                 self._now[run_id] = max(self._now[run_id], self._work[run_id].done(state))
@@ -82,7 +82,7 @@ class SweepView:
         return running
 
     def sentence(self, at_work: int) -> str:
-        """'3 of 8 runs ended (1 failed), 12 min left', and what has become of the others."""
+        """Say how far the sweep is: '3 of 8 runs ended (1 failed), 12 min left', and what has become of the others."""
         statuses = Counter(outcome.status for outcome in dict(self.ends).values())
         ended = statuses["done"] + statuses["diverged"] + statuses["failed"]
         failed = f" ({statuses['failed']} failed)" if statuses["failed"] else ""
@@ -109,7 +109,7 @@ class SweepView:
             step = f"{state.step}/{state.steps}" if state.steps else ""
             table.add_row(state.run_id, self.labels[state.run_id], state.stage, bar, step, duration(state.eta_s))
         total = ProgressBar(
-            total=sum(one.whole for one in self._work.values()), completed=sum(self._now.values()), width=24
+            total=sum(one.total for one in self._work.values()), completed=sum(self._now.values()), width=24
         )
         head = Table.grid(padding=(0, 1))
         head.add_row(total, self.sentence(len(running)))
@@ -126,7 +126,7 @@ class SweepView:
 
 
 def duration(seconds: float | None) -> str:
-    """'45 s', '12 min', '3 h 05 min'; '' for None."""
+    """Write seconds for people: '45 s', '12 min', '3 h 05 min'; '' for None."""
     if seconds is None:
         return ""
     if seconds < 90:

@@ -19,7 +19,7 @@ Kind = tuple[object, ...]
 
 
 @dataclass(frozen=True)
-class Past:
+class PastDuration:
     """Means of n finished runs of one kind. step_s: of a training step; other_s: of sampling and evaluation."""
 
     step_s: float
@@ -28,7 +28,7 @@ class Past:
 
 
 @dataclass(frozen=True)
-class Expected:
+class ExpectedTime:
     """Seconds of the runs that something is known about; seen: finished runs behind it; unknown: runs of new kinds."""
 
     seconds: float
@@ -37,9 +37,9 @@ class Expected:
     unknown: int
 
 
-def expect(configs: Iterable[RunConfig], results: Path) -> Expected:
-    """What these runs will take, by the mean of finished runs of the same method and track in `results`."""
-    known, seconds, runs, unknown = past(results), 0.0, 0, 0
+def expected_time(configs: Iterable[RunConfig], results: Path) -> ExpectedTime:
+    """Estimate the time of these runs by the mean of finished runs of the same method and track in `results`."""
+    known, seconds, runs, unknown = mean_durations(results), 0.0, 0, 0
     seen: dict[Kind, int] = {}
     for config in configs:
         kind = kind_of(config)
@@ -49,45 +49,47 @@ def expect(configs: Iterable[RunConfig], results: Path) -> Expected:
             continue
         runs, seen[kind] = runs + 1, found.n
         seconds += found.step_s * config.optim.steps + found.other_s
-    return Expected(seconds, runs, sum(seen.values()), unknown)
+    return ExpectedTime(seconds, runs, sum(seen.values()), unknown)
 
 
 def kind_of(config: RunConfig) -> Kind:
-    """What runs that take alike long have in common: method, track, preset."""
+    """Return what runs of about the same duration have in common: method, track, preset."""
     meaning = semantic(config)
     return tuple(meaning.get(name) for name in ALIKE)
 
 
-def past(results: Path) -> dict[Kind, Past]:
-    """Average the runs in `results` that went to their end in one go: {kind: Past}."""
-    paths = sorted((results / layout.RUNS).glob("*"), key=_written, reverse=True)
+def mean_durations(results: Path) -> dict[Kind, PastDuration]:
+    """Average the runs in `results` that went to their end without an interruption: {kind: PastDuration}."""
+    paths = sorted((results / layout.RUNS).glob("*"), key=_written_at, reverse=True)
     spent: dict[Kind, list[tuple[float, float]]] = defaultdict(list)
     for run in map(RunDir, paths[:MOST]):
-        found = _spent(run)
+        found = _time_spent(run)
         if found:
             spent[found[0]].append(found[1:])
     return {
-        kind: Past(mean(step for step, _ in rows), mean(other for _, other in rows), len(rows))
+        kind: PastDuration(mean(step for step, _ in rows), mean(other for _, other in rows), len(rows))
         for kind, rows in spent.items()
     }
 
 
-def _written(path: Path) -> float:
+def _written_at(path: Path) -> float:
     try:
         return path.stat().st_mtime
     except OSError:  # a dead link, or removed since
         return 0.0
 
 
-def _spent(run: RunDir) -> tuple[Kind, float, float] | None:
-    """(kind, seconds a training step, seconds of the rest) of a run that was not interrupted; None for an odd one."""
+def _time_spent(run: RunDir) -> tuple[Kind, float, float] | None:
+    """Return (kind, seconds a training step, seconds of the rest) of a run that was not interrupted; None for an odd
+    one.
+    """
     try:
-        return _seconds(run)
+        return _read_times(run)
     except (OddFile, OSError, TypeError):  # TypeError: a field of run.json that is no number, or cannot be a key
         return None
 
 
-def _seconds(run: RunDir) -> tuple[Kind, float, float] | None:
+def _read_times(run: RunDir) -> tuple[Kind, float, float] | None:
     if (run.done() or {}).get("status") != "done" or run.attempts() != [1]:
         return None
     meaning = layout.identity(run.path)["semantic"]
@@ -99,11 +101,12 @@ def _seconds(run: RunDir) -> tuple[Kind, float, float] | None:
     return (kind, training / steps, sum(by_stage.values())) if all(isinstance(name, str) for name in kind) else None
 
 
-def told(expected: Expected, devices: int, unit: str) -> str:
-    """The estimate in words. devices: of one run; unit: what is counted, for example GPU-hours."""
+def estimate_text(expected: ExpectedTime, devices: int, unit: str) -> str:
+    """Write the estimate in words. devices: of one run; unit: what is counted, for example GPU-hours."""
     if not expected.runs:
         return "Estimated cost: unknown, no run of these methods and tracks has finished here yet."
     hours = expected.seconds / 3600 * devices
     number = f"{hours:.1f}" if hours >= 0.1 else f"{hours:.2g}"
-    more = f"; {expected.unknown} runs are of kinds unknown here" if expected.unknown else ""
-    return f"Estimated cost: {number} {unit} for {expected.runs} runs, from {expected.seen} finished ones alike{more}."
+    more = f"; nothing is known yet about {expected.unknown} runs of other kinds" if expected.unknown else ""
+    known = f"{expected.runs} runs, from {expected.seen} finished runs of the same kind"
+    return f"Estimated cost: {number} {unit} for {known}{more}."

@@ -27,7 +27,9 @@ class RowScore:
 
 
 def run_score(run: RunDir, metric: str) -> float | None:
-    """A task's mean over images, or `overall`, the plain mean of the task means; None if there is no such number."""
+    """Return a task's mean over images, or `overall`, the plain mean of the task means; None if there is no such
+    number.
+    """
     rows = [row for rows in run.scores().values() for row in rows]
     for row in rows:
         if row.get("metric") == metric:  # of all images together
@@ -39,15 +41,15 @@ def run_score(run: RunDir, metric: str) -> float | None:
 
 
 def row_scores(sweep: Sweep, open_run: Callable[[str], RunDir]) -> list[RowScore]:
-    """One per row of every table, in order. open_run: run id -> its directory."""
+    """Score every row of every table, in order. open_run: run id -> its directory."""
     ends: dict[str, tuple[str, float | None]] = {}
     for run_id in sweep.runs():
-        ends[run_id] = _end(open_run(run_id), sweep.metric)
-    return [_row(table, row, ends) for table in sweep.tables for row in table.rows]
+        ends[run_id] = _run_end(open_run(run_id), sweep.metric)
+    return [_row_score(table, row, ends) for table in sweep.tables for row in table.rows]
 
 
-def _end(run: RunDir, metric: str) -> tuple[str, float | None]:
-    """(done | diverged | missing | corrupt, the score of a done run)."""
+def _run_end(run: RunDir, metric: str) -> tuple[str, float | None]:
+    """Return (done | diverged | missing | corrupt, the score of a done run)."""
     try:
         status = (run.done() or {"status": "missing"})["status"]
         if status == "done" and not run.damaged():
@@ -57,7 +59,7 @@ def _end(run: RunDir, metric: str) -> tuple[str, float | None]:
         return "corrupt", None
 
 
-def _row(table: Table, row: Any, ends: dict[str, tuple[str, float | None]]) -> RowScore:
+def _row_score(table: Table, row: Any, ends: dict[str, tuple[str, float | None]]) -> RowScore:
     found = [ends[cell.run_id] for cell in table.cells if cell.row_id == row.id]
     scores = [score for _, score in found if score is not None]
     diverged = sum(status == "diverged" for status, _ in found)
@@ -65,8 +67,8 @@ def _row(table: Table, row: Any, ends: dict[str, tuple[str, float | None]]) -> R
     return RowScore(table.id, row.id, row.label, value, len(scores), len(found), diverged, row.published)
 
 
-def render(scores: list[RowScore], metric: str) -> str:
-    """The scores as lines of text."""
+def render_scores(scores: list[RowScore], metric: str) -> str:
+    """Write the scores as lines of text."""
     width = max((len(row.label) for row in scores), default=0)
     how = shown(metric)
     lines = [f"{'table':9} {'row':{width}} {metric:>9} {'published':>9}  seeds"]

@@ -1,4 +1,4 @@
-"""Where a run stands, told from its files alone, so that any process can ask. Needs no torch."""
+"""Where a run stands, read from its files alone, so that any process can ask. Needs no torch."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,7 +9,7 @@ from fpd_bench.runs.folder import claims, heartbeat, submissions
 from fpd_bench.runs.folder.rundir import RunDir
 from fpd_bench.runs.slurm import scheduler
 
-SILENT_TOLD_MIN = 5  # without a heartbeat from another host, before people are told
+WARN_SILENT_MIN = 5  # without a heartbeat from another host, before people are warned
 Row = dict[str, Any]
 
 
@@ -39,32 +39,31 @@ class RunState:
 
     @property
     def has_result(self) -> bool:
-        """Whether tables can use the run; `diverged` is a result."""
+        """Say whether tables can use the run; `diverged` is a result."""
         return run_status.has_result(self.state)
 
     @property
     def fraction(self) -> float:
-        """Of the present stage, 0 to 1."""
+        """Return the share of the present stage that is done, 0 to 1."""
         return self.step / self.steps if self.steps else 0.0
 
 
 def state_of(run: RunDir) -> RunState:
     """Read the run's files, and look whether the process that claims it lives.
 
-    A run with a file that is none of ours is corrupt, whatever the others say: nothing stops those who look at many.
+    A run with a file that was not written by this program is corrupt, whatever its other files say. Nothing is raised,
+    so that one such run does not stop a look at many.
     """
     try:
         layout.refuse_odd(run.path)
         _read_all(run)
         return _state_of(run)
     except (OddFile, OSError) as error:
-        return RunState(
-            run.run_id, "corrupt", message=f"{error}. Put {run.path} right, or move it away to run it again."
-        )
+        return RunState(run.run_id, "corrupt", message=f"{error}. Repair {run.path}, or move it away to run it again.")
 
 
 def _read_all(run: RunDir) -> None:
-    """Raises OddFile for what an attempt or the index would stumble over."""
+    """Read every file of the run. Raises OddFile for one that an attempt or the index could not read."""
     layout.read_json(run.path / layout.IDENTITY)
     run.training_log()
     for attempt in run.attempts():
@@ -75,26 +74,28 @@ def _state_of(run: RunDir) -> RunState:
     events = run.events()
     attempt = max((event.get("attempt") or 0 for event in events), default=0)
     mine = [event for event in events if event.get("attempt") == attempt]
-    stage = _last(mine, "stage_started").get("stage") or ""
+    stage = _last_event(mine, "stage_started").get("stage") or ""
     step, steps = _progress(mine)
     name, message, traceback = _state(run, mine)
-    state = RunState(run.run_id, name, stage, step, steps, None, attempt, message, traceback, error=_error(run, events))
+    state = RunState(
+        run.run_id, name, stage, step, steps, None, attempt, message, traceback, error=_last_trouble(run, events)
+    )
     return _with_beat(state, heartbeat.read(run), run)
 
 
-def _error(run: RunDir, events: list[Row]) -> str:
-    """The last line that tells of trouble."""
-    silent = claims.quiet_min(run.claim)
-    if silent >= SILENT_TOLD_MIN:
-        told = f"python -m fpd_bench.status {run.run_id} says how to take it over"
-        return f"no sign of life for {silent:.0f} min, counts as running until {claims.SILENT_MIN}; {told}"
-    last = _last(events, "failed", "warning")
+def _last_trouble(run: RunDir, events: list[Row]) -> str:
+    """Return the last message about trouble."""
+    silent = claims.silent_min_elsewhere(run.claim)
+    if silent >= WARN_SILENT_MIN:
+        advice = f"python -m fpd_bench.status {run.run_id} says how to free the run"
+        return f"no sign of life for {silent:.0f} min, counts as running until {claims.SILENT_MIN} min; {advice}"
+    last = _last_event(events, "failed", "warning")
     words = [last.get("failure_class"), last.get("message")]
     return f"attempt {last.get('attempt')}: {': '.join(str(word) for word in words if word)}" if last else ""
 
 
 def _with_beat(state: RunState, beat: heartbeat.Beat | None, run: RunDir) -> RunState:
-    """What the heartbeat knows better than the events: step and pace of a stage, and who is at work."""
+    """Add what the heartbeat knows better than the events: step and pace of a stage, and who is at work."""
     if beat is None or beat.attempt != state.attempt:
         record = run.attempt(state.attempt)
         return replace(state, host=str(record.get("host") or ""), job=str(record.get("job") or ""))
@@ -104,20 +105,20 @@ def _with_beat(state: RunState, beat: heartbeat.Beat | None, run: RunDir) -> Run
     return replace(state, step=beat.step, steps=beat.steps, eta_s=beat.left_s if state.state == "running" else None)
 
 
-def with_scheduler(states: dict[str, RunState], runs: dict[str, RunDir]) -> dict[str, RunState]:
-    """`states` with what the scheduler says of the runs in its jobs; without an answer they are as alive as told."""
+def with_scheduler_answers(states: dict[str, RunState], runs: dict[str, RunDir]) -> dict[str, RunState]:
+    """Add to `states` what the scheduler says of the runs in its jobs; without an answer they stay as they are."""
     given = {
         name: submission
         for name, state in states.items()
         if state.state in run_status.ALIVE and (submission := _submission(runs[name]))
     }
-    signs = {submission.token: submissions.last_sign(runs[name]) for name, submission in given.items()}
+    signs = {submission.token: submissions.last_written(runs[name]) for name, submission in given.items()}
     notes = next((runs[name].path.parent.parent / submissions.LOGS for name in given), None)
     answers = scheduler.Scheduler(notes=notes).ask(given.values(), signs)
     judged = dict(states)
     for name, submission in given.items():
         answer, holder = answers[submission.token], claims.holder(runs[name].claim)
-        if answer.over and not (holder and (holder.here() or holder.job != answer.job_id)):
+        if answer.over and not (holder and (holder.on_this_host() or holder.job != answer.job_id)):
             message = f"{submission} is over ({answer.state}); the same command continues"
             judged[name] = replace(states[name], state="stale", message=message)
         elif states[name].state == "queued" or answer.state == scheduler.UNKNOWN:
@@ -137,15 +138,16 @@ def _state(run: RunDir, events: list[Row]) -> tuple[str, str, str]:
     if done:
         damaged = run.damaged()
         if damaged:
-            return "corrupt", f"not as DONE says: {', '.join(damaged)}. Remove {run.path} to run it again.", ""
-        return done["status"], _last(events, "diverged").get("message") or "", ""
+            message = f"changed or missing since DONE was written: {', '.join(damaged)}"
+            return "corrupt", f"{message}. Remove {run.path} to run it again.", ""
+        return done["status"], _last_event(events, "diverged").get("message") or "", ""
     holder = claims.holder(run.claim)
     if holder:
-        return "running", claims.told(run.claim, holder), ""
+        return "running", claims.describe_holder(run.claim, holder), ""
     submission = submissions.read(run)
     if submission:
         return "queued", str(submission), ""
-    end = _last(events, *run_status.ENDINGS)
+    end = _last_event(events, *run_status.ENDINGS)
     if end.get("kind") == "failed":
         return "failed", f"{end.get('failure_class')}: {end.get('message')}", end.get("traceback") or ""
     if end.get("kind") == "interrupted":
@@ -156,11 +158,11 @@ def _state(run: RunDir, events: list[Row]) -> tuple[str, str, str]:
 
 
 def _progress(events: list[Row]) -> tuple[int, int]:
-    """(step, steps) that the events of the last stage tell."""
+    """Return (step, steps) that the events of the last stage tell."""
     begin = max((n for n, event in enumerate(events) if event.get("kind") == "stage_started"), default=0)
-    told = _last(events[begin:], "progress")
-    return told.get("step") or 0, told.get("steps") or 0
+    last = _last_event(events[begin:], "progress")
+    return last.get("step") or 0, last.get("steps") or 0
 
 
-def _last(events: list[Row], *kinds: str) -> Row:
+def _last_event(events: list[Row], *kinds: str) -> Row:
     return next((event for event in reversed(events) if event.get("kind") in kinds), {})

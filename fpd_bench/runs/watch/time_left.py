@@ -10,12 +10,12 @@ from statistics import mean
 
 from fpd_bench.config.identity import trains
 from fpd_bench.config.schema import RunConfig
-from fpd_bench.runs.watch.past_durations import Kind, Past, kind_of
+from fpd_bench.runs.watch.past_durations import Kind, PastDuration, kind_of
 from fpd_bench.runs.watch.state import RunState
 
 REST = 0.15 / 0.85  # of a training's time, for images and scores, while nothing is known
 SAMPLING = 2 / 3  # of the time behind a training
-ENOUGH = 0.02  # of a run must be done before a pace is told
+ENOUGH = 0.02  # of a run must be done before a pace is known
 
 
 @dataclass(frozen=True)
@@ -26,13 +26,14 @@ class Workload:
     rest: float
 
     @property
-    def whole(self) -> float:
+    def total(self) -> float:
+        """Return the work of the whole run."""
         return self.training + self.rest
 
     def done(self, state: RunState) -> float:
-        """How much of it the run has behind it."""
+        """Return how much of the work the run has done."""
         if state.has_result:
-            return self.whole
+            return self.total
         if state.stage == "train":
             return self.training * state.fraction
         if state.stage == "sample":
@@ -42,14 +43,14 @@ class Workload:
         return 0.0
 
 
-def works(configs: Mapping[str, RunConfig], known: Mapping[Kind, Past]) -> dict[str, Workload]:
-    """{run id: Work}, by finished runs alike; a kind without any is taken for an average one."""
+def workloads(configs: Mapping[str, RunConfig], known: Mapping[Kind, PastDuration]) -> dict[str, Workload]:
+    """Return {run id: Workload}, from finished runs of the same kind; a kind without any counts as an average one."""
     kinds = {run_id: kind_of(config) for run_id, config in configs.items()}
     here = [known[kind] for kind in dict.fromkeys(kinds.values()) if kind in known]
     step = _mean((past.step_s for past in here if past.step_s), 1.0)
     longest = max((config.optim.steps for config in configs.values() if trains(config)), default=1)
     rest = _mean((past.other_s for past in here if past.other_s), REST * step * longest)
-    average = Past(step, rest, 0)
+    average = PastDuration(step, rest, 0)
     found = {}
     for run_id, config in configs.items():
         past = known.get(kinds[run_id], average)
@@ -65,17 +66,17 @@ def seconds_left(
     elapsed: float,
     at_once: int,
 ) -> float | None:
-    """Seconds until all runs have ended; None while too little is done to tell.
+    """Estimate the seconds until all runs have ended; None while too little is done to tell.
 
     begun, now: work behind each run at the beginning and by now; over: runs that are not waited for any more;
     elapsed: seconds since the beginning; at_once: how many runs were at work together. One run is never shared, so
     the end is no sooner than the longest of them.
     """
     made = sum(max(0.0, now[run_id] - begun[run_id]) for run_id in work)
-    left = [one.whole - now[run_id] for run_id, one in work.items() if run_id not in over]
+    left = [one.total - now[run_id] for run_id, one in work.items() if run_id not in over]
     if not left:
         return 0.0
-    if made < ENOUGH * mean(one.whole for one in work.values()) or made <= 0:
+    if made < ENOUGH * mean(one.total for one in work.values()) or made <= 0:
         return None
     return max(sum(left), max(left) * at_once) * elapsed / made
 

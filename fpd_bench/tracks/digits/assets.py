@@ -18,8 +18,8 @@ from fpd_bench.tracks.digits.classifier import DigitClassifier
 
 
 def load_part(part: str, preset: str, folder: Path = files.FOLDER) -> tuple[Any, str]:
-    """(frozen network, sha256 of its file). Raises AssetError naming file and hash."""
-    content, entry, found = files.verified(part, preset, folder)
+    """Load (frozen network, sha256 of its file). Raises AssetError naming file and hash."""
+    content, entry, found = files.read_verified(part, preset, folder)
     try:
         network = _network(part, entry["shape"])
         network.load_state_dict({key: value.float() for key, value in load(content).items()})
@@ -30,11 +30,11 @@ def load_part(part: str, preset: str, folder: Path = files.FOLDER) -> tuple[Any,
 
 
 def store_part(part: str, preset: str, network: nn.Module, folder: Path = files.FOLDER) -> Path:
-    """Write a network's file and its manifest entry; returns the file."""
+    """Write a network's file and its manifest entry; return the file."""
     fresh = _network(part, _shape(network))  # whose names are those that are read: a training's own buffers stay out
     weights = {key: value for key, value in network.state_dict().items() if key in fresh.state_dict()}
     halves = {key: value.detach().to(torch.float16).contiguous() for key, value in weights.items()}
-    return manifest.record(files.path_of(part, preset, folder), save(halves), _shape(network))
+    return manifest.write_with_entry(files.path_of(part, preset, folder), save(halves), _shape(network))
 
 
 def _shape(network: nn.Module) -> dict[str, Any]:

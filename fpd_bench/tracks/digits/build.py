@@ -16,9 +16,9 @@ from fpd_bench.models.condition import Condition
 from fpd_bench.tracks.digits.assets import store_part
 from fpd_bench.tracks.digits.classifier import ClassifierRecipe, ClassifierTraining
 from fpd_bench.tracks.digits.data import digits
-from fpd_bench.tracks.digits.language import WORDS, labelled
+from fpd_bench.tracks.digits.language import WORDS, condition_of_labels
 from fpd_bench.tracks.digits.model_card import write_card
-from fpd_bench.tracks.digits.slight_moves import SLIGHT, moved
+from fpd_bench.tracks.digits.slight_moves import SLIGHT, move_slightly
 from fpd_bench.tracks.digits.tokenizer import DigitsTokenizer
 from fpd_bench.tracks.digits.vq_training import TokenizerRecipe, TokenizerTraining
 from fpd_bench.tracks.masked_training import Recipe, TeacherTraining
@@ -36,8 +36,8 @@ class Recipes:
     tokenizer: TokenizerRecipe = field(default_factory=TokenizerRecipe)
     teacher: Recipe = field(default_factory=lambda: Recipe(steps=1500, batch=64, lr=1.5e-3, average=0.998))
 
-    def of(self, steps: int) -> "Recipes":
-        """The same with this many steps for each network."""
+    def with_steps(self, steps: int) -> "Recipes":
+        """Return the same recipes with this many steps for each network."""
         parts = {name: replace(getattr(self, name), steps=steps) for name in self.__dataclass_fields__}
         return replace(self, **parts)
 
@@ -46,26 +46,26 @@ RECIPES = {"default": Recipes()}
 
 
 def build(name: str, work: Path, out: Path, recipes: Recipes, progress: Progress) -> Path:
-    """Train preset `name` with checkpoints in `work` and write its assets to `out`; returns that folder."""
-    for folder in (work, out):  # told now, not when hours of training are to be written down
+    """Train preset `name` with checkpoints in `work` and write its assets to `out`; return that folder."""
+    for folder in (work, out):  # so that a folder that cannot be written to fails now, not after hours of training
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
 
-    def place(part: str) -> Path:
+    def checkpoint(part: str) -> Path:
         return work / f"digits.{name}.{part}.pt"
 
-    def told(part: str) -> Callable[[int, int, float], None]:
+    def progress_of(part: str) -> Callable[[int, int, float], None]:
         return lambda step, steps, loss: progress(part, step, steps, loss)
 
     classifier = ClassifierTraining(recipes.classifier)
-    store_part("classifier", name, classifier.finish(place("classifier"), told("classifier")), out)
+    store_part("classifier", name, classifier.finish(checkpoint("classifier"), progress_of("classifier")), out)
     tokenizer = TokenizerTraining(recipes.tokenizer)
-    network = tokenizer.finish(place("tokenizer"), told("tokenizer"))
+    network = tokenizer.finish(checkpoint("tokenizer"), progress_of("tokenizer"))
     store_part("tokenizer", name, network, out)
     shape, draw = tokenizer.model.shape, MovedCodes(DigitsTokenizer(tokenizer.average))
     teacher = TeacherTraining(recipes.teacher, shape.codes, shape.grid**2, WORDS, 1, draw)
-    store_part("teacher", name, teacher.finish(place("teacher"), told("teacher")), out)
+    store_part("teacher", name, teacher.finish(checkpoint("teacher"), progress_of("teacher")), out)
     write_card(name, out)
     return out
 
@@ -76,11 +76,11 @@ class MovedCodes:
     def __init__(self, tokenizer: DigitsTokenizer):
         part, generator = digits("train"), Generator().manual_seed(MOVE_SEED)
         grey = part.images[:, None].float() / 255
-        copies = [tokenizer.encode(moved(grey, SLIGHT, generator)) for _ in range(COPIES)]
+        copies = [tokenizer.encode(move_slightly(grey, SLIGHT, generator)) for _ in range(COPIES)]
         self._codes, self._labels = torch.stack(copies), part.labels
 
     def __call__(self, n: int, generator: Generator) -> tuple[Tensor, Condition]:
-        """n images: codes [n, L] and their classes."""
+        """Draw n images: codes [n, L] and their classes."""
         rows = torch.randint(len(self._labels), (n,), generator=generator)
         copies = torch.randint(len(self._codes), (n,), generator=generator)
-        return self._codes[copies, rows], labelled(self._labels[rows])
+        return self._codes[copies, rows], condition_of_labels(self._labels[rows])

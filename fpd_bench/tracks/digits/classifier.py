@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fpd_bench.tracks.digits.data import CLASSES, digits
-from fpd_bench.tracks.digits.slight_moves import STRONG, moved
+from fpd_bench.tracks.digits.slight_moves import STRONG, move_slightly
 from fpd_bench.tracks.training import ResumableTraining
 
 FEATURES = 64  # few enough that a thousand images have a covariance of full rank
@@ -45,7 +45,7 @@ class DigitClassifier(nn.Module):
         self.head = nn.Linear(FEATURES, CLASSES)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """[B, 1, 32, 32] in [0, 1] -> features [B, 64], logits [B, 10]."""
+        """Compute features and logits: [B, 1, 32, 32] in [0, 1] -> features [B, 64], logits [B, 10]."""
         quarters = F.adaptive_avg_pool2d(self.maps(images), 2).flatten(1)  # where a stroke lies matters
         features = F.silu(self.features(quarters))
         return features, self.head(features)
@@ -62,11 +62,11 @@ class ClassifierTraining(ResumableTraining):
 
     def loss(self) -> Tensor:
         rows = torch.randint(len(self.labels), (self.recipe.batch,), generator=self.generator)
-        _, logits = self.model(moved(self.images[rows], STRONG, self.generator))
+        _, logits = self.model(move_slightly(self.images[rows], STRONG, self.generator))
         return F.cross_entropy(logits, self.labels[rows], label_smoothing=self.recipe.smoothing)
 
 
 @torch.inference_mode()
 def classify(network: nn.Module, images: Tensor) -> Tensor:
-    """[n, 1, 32, 32] in [0, 1] -> labels [n]."""
+    """Classify images: [n, 1, 32, 32] in [0, 1] -> labels [n]."""
     return torch.cat([network(part)[1].argmax(-1) for part in images.split(250)])

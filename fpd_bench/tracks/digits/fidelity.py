@@ -25,8 +25,8 @@ ORDER_SEED = 0
 Progress = Callable[[int, int], None]
 
 
-def against(split: str, classifier: Path) -> Measure:
-    """The measure of the suite of 'test' or 'validation'; classifier: the file of the extractor's weights."""
+def measure_against(split: str, classifier: Path) -> Measure:
+    """Return the measure of the suite of 'test' or 'validation'; classifier: the file of the extractor's weights."""
 
     def measured(samples: Path, device: str, progress: Progress) -> list[dict[str, Any]]:
         images = open_images(samples)
@@ -38,7 +38,7 @@ def against(split: str, classifier: Path) -> Measure:
 
 
 def compare(images: Images, split: str, classifier: Path, device: str, progress: Progress) -> Fidelity:
-    """Any images against the real ones of a split."""
+    """Compare any images with the real ones of a split."""
     part, _ = PARTS[split]
     real = InMemory(pixels_of(part))
     reference = Reference(f"{len(real)} {part} digits", real.digest, None, real)
@@ -46,7 +46,7 @@ def compare(images: Images, split: str, classifier: Path, device: str, progress:
 
 
 def real_images(split: str, n: int) -> Images:
-    """At most n real images that stand for generated ones, of the part that is not the reference."""
+    """Return at most n real images that stand for generated ones, of the part that is not the reference."""
     _, part = PARTS[split]
     whole = pixels_of(part)
     order = torch.randperm(len(whole), generator=torch.Generator().manual_seed(ORDER_SEED))
@@ -54,5 +54,5 @@ def real_images(split: str, n: int) -> Images:
 
 
 def pixels_of(part: str) -> NDArray[np.uint8]:
-    """Give the part's images as uint8 [n, 32, 32, 3]."""
+    """Return the part's images as uint8 [n, 32, 32, 3]."""
     return (batch_of(digits(part).images) * 255).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous().numpy()

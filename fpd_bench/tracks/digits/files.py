@@ -11,17 +11,17 @@ REBUILD = "python -m fpd_bench.tracks build digits --preset {}"
 
 
 def path_of(part: str, preset: str, folder: Path = FOLDER) -> Path:
-    """Where a network's weights lie."""
+    """Return the path of a network's weights."""
     return folder / f"{preset}.{part}.safetensors"
 
 
-def verified(part: str, preset: str, folder: Path = FOLDER) -> tuple[bytes, dict[str, Any], str]:
-    """(content, manifest entry, sha256) of a network's file. Raises AssetError naming file and hash."""
+def read_verified(part: str, preset: str, folder: Path = FOLDER) -> tuple[bytes, dict[str, Any], str]:
+    """Read (content, manifest entry, sha256) of a network's file. Raises AssetError naming file and hash."""
     missing = f"Preset '{preset}' has no built {part}"
-    return manifest.verified(path_of(part, preset, folder), missing, REBUILD.format(preset))
+    return manifest.read_verified(path_of(part, preset, folder), missing, REBUILD.format(preset))
 
 
 def verify(preset: str, folder: Path = FOLDER) -> None:
-    """Raises AssetError if one of the preset's files is missing or foreign."""
+    """Check that all files of the preset are there, as they were built. Raises AssetError."""
     for part in PARTS:
-        verified(part, preset, folder)
+        read_verified(part, preset, folder)

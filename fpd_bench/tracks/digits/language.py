@@ -13,25 +13,25 @@ NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight",
 DROPPED, WORDS = 0, CLASSES + 1  # the token of no class; token of class y: y + 1
 
 
-def labelled(labels: Tensor) -> Condition:
-    """Labels [n] in 0..9 -> their conditions; the texts are "0" to "9"."""
+def condition_of_labels(labels: Tensor) -> Condition:
+    """Make the conditions of labels [n] in 0..9; the texts are "0" to "9"."""
     return Condition(tuple(str(label) for label in labels.tolist()), {"words": (labels + 1)[:, None]})
 
 
 def condition_of(texts: Sequence[str]) -> Condition:
-    """Digits or their names, "7" or "seven". Raises ConfigError."""
-    return labelled(torch.tensor([_label(text) for text in texts], dtype=torch.long))
+    """Read digits or their names, "7" or "seven", as conditions. Raises ConfigError."""
+    return condition_of_labels(torch.tensor([_class_of(text) for text in texts], dtype=torch.long))
 
 
 def null_condition(n: int) -> Condition:
-    """n dropped classes."""
+    """Return n conditions without a class."""
     return Condition(("",) * n, {"words": torch.full((n, 1), DROPPED)})
 
 
-def _label(text: str) -> int:
+def _class_of(text: str) -> int:
     word = text.strip().lower()
     if word in NAMES:
         return NAMES.index(word)
     if word.isascii() and word.isdigit() and int(word) < CLASSES:
         return int(word)
-    raise ConfigError(f"'{text}' is no digit. Say one of 0 to {CLASSES - 1}, or its name, such as '{NAMES[7]}'.")
+    raise ConfigError(f"'{text}' is not a digit. Use 0 to {CLASSES - 1}, or a name such as '{NAMES[7]}'.")

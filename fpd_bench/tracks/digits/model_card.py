@@ -15,8 +15,9 @@ from fpd_bench.tracks.digits.track import DigitsTrack
 NUMBERS = ("fid", "fid_inf", "is", "precision", "recall", "density", "coverage")
 
 
-def measured(track: DigitsTrack, classifier: Path, split: str = "test") -> dict[str, Any]:
-    """Of the reference images of 'test' or 'validation': {"tokenizer": ..., "real against real": ...}.
+def measure_networks(track: DigitsTrack, classifier: Path, split: str = "test") -> dict[str, Any]:
+    """Measure the networks on the reference images of 'test' or 'validation': {"tokenizer": ..., "real against real":
+    ...}.
 
     mse, l1: of reconstructions, pixels in [0, 1]; codes_used, perplexity: of the codebook; accuracy: of the classifier
     on the images and on their reconstructions; fidelity of the reconstructions, and of other real images.
@@ -24,7 +25,7 @@ def measured(track: DigitsTrack, classifier: Path, split: str = "test") -> dict[
     part = data.digits(PARTS[split][0])
     images = data.batch_of(part.images)
     codes = track.tokenizer.encode(images)
-    made = _decoded(track, codes).clamp(0, 1)
+    made = _decode(track, codes).clamp(0, 1)
     share = codes.flatten().bincount(minlength=track.n_codes).double() / codes.numel()
     said = {
         "images": len(images),
@@ -45,16 +46,16 @@ def measured(track: DigitsTrack, classifier: Path, split: str = "test") -> dict[
 
 
 def write_card(preset: str, folder: Path) -> Path:
-    """Measure the preset's files in `folder` and write <preset>.card.json beside them; returns it."""
+    """Measure the preset's files in `folder` and write <preset>.card.json beside them; return its path."""
     track = DigitsTrack(preset, folder)
     path = folder / f"{preset}.card.json"
-    found = measured(track, files.path_of("classifier", preset, folder))
+    found = measure_networks(track, files.path_of("classifier", preset, folder))
     path.write_text(json.dumps(found, indent=2) + "\n")
     return path
 
 
 @torch.inference_mode()
-def _decoded(track: DigitsTrack, codes: Tensor) -> Tensor:
+def _decode(track: DigitsTrack, codes: Tensor) -> Tensor:
     return torch.cat([track.tokenizer.decode(track.tokenizer.codebook[part]) for part in codes.split(200)])
 
 

@@ -23,8 +23,8 @@ STRONG = Moves(turn=0.2, shear=0.15, scale=0.12, shift=2.0)  # for what must not
 SLIGHT = Moves(turn=0.1, shear=0.08, scale=0.06, shift=0.0)  # for what must draw as people do
 
 
-def moved(images: Tensor, moves: Moves, generator: torch.Generator) -> Tensor:
-    """[B, 1, H, W] -> the same, each by its own affine map, bilinear; black comes in at the borders."""
+def move_slightly(images: Tensor, moves: Moves, generator: torch.Generator) -> Tensor:
+    """Move images [B, 1, H, W], each by its own affine map, bilinear; black comes in at the borders."""
     turn, shear, wide, high, right, down = (torch.rand(6, len(images), generator=generator) * 2 - 1).unbind()
     cos, sin = torch.cos(moves.turn * turn), torch.sin(moves.turn * turn)
     wide, high = 1 + moves.scale * wide, 1 + moves.scale * high

@@ -17,7 +17,7 @@ class DigitsTokenizer:
 
     @property
     def codebook(self) -> Tensor:
-        """[K, d]."""
+        """Return the codebook [K, d]."""
         return self.network.codebook
 
     def to(self, device: torch.device | str) -> None:
@@ -26,10 +26,10 @@ class DigitsTokenizer:
 
     @torch.no_grad()
     def encode(self, images: Tensor) -> Tensor:
-        """[B, 3, H, W] in [0, 1] -> codes [B, L], of the images' grey."""
+        """Encode images: [B, 3, H, W] in [0, 1] -> codes [B, L], of the images' grey."""
         grey = images.mean(dim=1, keepdim=True)
         return torch.cat([self.network.nearest(self.network.features(part)) for part in grey.split(AT_ONCE)])
 
     def decode(self, embeddings: Tensor, condition: Condition | None = None) -> Tensor:
-        """[B, L, d] -> [B, 3, H, W], about [0, 1], not clamped; the condition plays no part."""
+        """Decode embeddings: [B, L, d] -> [B, 3, H, W], about [0, 1], not clamped; the condition plays no part."""
         return self.network.decode(embeddings).expand(-1, 3, -1, -1)

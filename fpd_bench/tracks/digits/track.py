@@ -16,8 +16,8 @@ from fpd_bench.models.sampling import sample_by_confidence
 from fpd_bench.registry import tracks
 from fpd_bench.tracks.digits import assets, data, files
 from fpd_bench.tracks.digits.classifier import classify
-from fpd_bench.tracks.digits.fidelity import against
-from fpd_bench.tracks.digits.language import condition_of, labelled, null_condition
+from fpd_bench.tracks.digits.fidelity import measure_against
+from fpd_bench.tracks.digits.language import condition_of, condition_of_labels, null_condition
 from fpd_bench.tracks.digits.tokenizer import DigitsTokenizer
 
 ITEMS_PER_CLASS = 25  # of four images each, as evaluation.images_per_prompt has it: a thousand in all
@@ -45,7 +45,7 @@ class DigitsTrack:
 
     @cached_property
     def backbone(self) -> FeatureBackbone:
-        """EfficientNet-Lite0 with its ImageNet weights, at the image's own size; it has never seen a digit."""
+        """Open EfficientNet-Lite0 with its ImageNet weights, at the image's own size; it has never seen a digit."""
         return FeatureBackbone(input_size=data.PIXELS).to(self.device)
 
     def to(self, device: torch.device | str) -> "DigitsTrack":
@@ -58,49 +58,53 @@ class DigitsTrack:
         return self
 
     def new_student(self) -> nn.Module:
-        """A trainable copy of the teacher."""
+        """Make a trainable copy of the teacher."""
         return copy.deepcopy(self.teacher).requires_grad_(True)
 
     def condition(self, texts: Sequence[str]) -> Condition:
-        """Classes as digits or their names. Raises ConfigError."""
+        """Read classes as digits or their names. Raises ConfigError."""
         return condition_of(texts).to(self.device)
 
     def null_condition(self, n: int) -> Condition:
-        """n dropped classes."""
+        """Return n conditions without a class."""
         return null_condition(n).to(self.device)
 
     def draw_conditions(self, n: int, generator: torch.Generator) -> Condition:
-        """n uniform classes."""
-        return labelled(torch.randint(data.CLASSES, (n,), generator=generator)).to(self.device)
+        """Draw n uniform classes."""
+        return condition_of_labels(torch.randint(data.CLASSES, (n,), generator=generator)).to(self.device)
 
     def real_images(self, n: int, generator: torch.Generator) -> Tensor:
-        """[n, 3, H, W] in [0, 1], of the train part only: discriminators see no other."""
+        """Draw real images [n, 3, H, W] in [0, 1], of the train part only: discriminators see no other."""
         rows = torch.randint(len(self._train.labels), (n,), generator=generator)
         return data.batch_of(self._train.images[rows]).to(self.device)
 
     def pairs(self, n: int, seed: int) -> tuple[Tensor, Condition]:
-        """Codes [n, L] of real images of the train part and their classes; each image once before any comes twice."""
+        """Return codes [n, L] of real images of the train part and their classes; each image once before any comes
+        twice.
+        """
         draw, total = torch.Generator().manual_seed(seed), len(self._train.labels)
         passes = [torch.randperm(total, generator=draw) for _ in range(-(-n // total))]
         rows = torch.cat(passes)[:n]
-        return self._codes[rows].to(self.device), labelled(self._train.labels[rows]).to(self.device)
+        return self._codes[rows].to(self.device), condition_of_labels(self._train.labels[rows]).to(self.device)
 
     @cached_property
     def _codes(self) -> Tensor:
-        """Codes [3000, L] of the train part, in its order."""
+        """Encode the train part once: codes [3000, L] of the train part, in its order."""
         return self.tokenizer.encode(data.batch_of(self._train.images).to(self.device)).cpu()
 
     def suite(self, split: str) -> Suite:
-        """Each class 25 times; the classifier judges each image, and all together are compared with real ones."""
+        """Make the suite: each class 25 times; the classifier judges each image, and all together are compared with
+        real ones.
+        """
         labels = torch.arange(data.CLASSES).repeat_interleave(ITEMS_PER_CLASS)
-        condition = labelled(labels).to(self.device)
+        condition = condition_of_labels(labels).to(self.device)
         texts = enumerate(condition.texts)
         items = tuple(Item(f"{i:04d}", text, {"label": int(text)}) for i, text in texts)
-        measured = against(split, files.path_of("classifier", self.preset, self._folder))
+        measured = measure_against(split, files.path_of("classifier", self.preset, self._folder))
         return Suite(f"digits-{split}", items, condition, self._score, measured)
 
     def teacher_sample(self, condition: Condition, steps: int, generators: Sequence[torch.Generator]) -> Tensor:
-        """Codes [B, L] by the confidence sampler with a linear guidance ramp."""
+        """Sample codes [B, L] by the confidence sampler with a linear guidance ramp."""
         null = self.null_condition(len(condition))
         shape = (len(condition), self.n_tokens, self.n_codes)
         with torch.inference_mode():
@@ -116,7 +120,7 @@ class DigitsTrack:
             ).clone()
 
     def _score(self, images: Images, items: list[Item]) -> list[dict[str, Any]]:
-        """1 for an image that the classifier takes for the class asked for."""
+        """Score 1 for an image that the classifier takes for the class asked for, else 0."""
         colours = torch.from_numpy(images).permute(0, 3, 1, 2).float()
         grey = colours.mean(dim=1, keepdim=True) / 255
         seen = classify(self._classifier, grey).tolist()

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from fpd_bench.models.conv_vq import ConvVq, VqShape
 from fpd_bench.tracks.digits.data import digits
-from fpd_bench.tracks.digits.slight_moves import SLIGHT, moved
+from fpd_bench.tracks.digits.slight_moves import SLIGHT, move_slightly
 from fpd_bench.tracks.training import ResumableTraining
 
 
@@ -59,7 +59,7 @@ class TokenizerTraining(ResumableTraining):
 
     def loss(self) -> Tensor:
         rows = torch.randint(len(self.images), (self.recipe.batch,), generator=self.generator)
-        images = moved(self.images[rows], SLIGHT, self.generator)
+        images = move_slightly(self.images[rows], SLIGHT, self.generator)
         features = self.model.features(images)
         if self.step == 0:
             self._follow(features.detach(), everything=True)
@@ -86,7 +86,7 @@ class TokenizerTraining(ResumableTraining):
 
 
 def _distance(made: Tensor, images: Tensor, edges: float) -> Tensor:
-    """Mean squared and absolute error, of pixels and of the differences between neighbours."""
+    """Compute the mean squared and absolute error, of pixels and of the differences between neighbours."""
     error = made - images
     across, down = error.diff(dim=-1), error.diff(dim=-2)
     both = (across.square().mean() + down.square().mean()) / 2

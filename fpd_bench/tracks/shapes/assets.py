@@ -22,8 +22,8 @@ FOLDER = files.FOLDER
 
 
 def load_preset(name: str, world: WorldPreset, folder: Path = FOLDER) -> tuple[Tensor, nn.Module, dict[str, str]]:
-    """(codebook [K, 3 p p], frozen teacher, {file: sha256}). Raises AssetError naming file and hash."""
-    content, entry, found = files.verified(name, folder)
+    """Load (codebook [K, 3 p p], frozen teacher, {file: sha256}). Raises AssetError naming file and hash."""
+    content, entry, found = files.read_verified(name, folder)
     file = folder / f"{name}.safetensors"
     try:
         tensors = {key: value.float() for key, value in load(content).items()}
@@ -40,8 +40,8 @@ def load_preset(name: str, world: WorldPreset, folder: Path = FOLDER) -> tuple[T
 
 
 def store_preset(name: str, codebook: Tensor, teacher: MaskedTransformer, folder: Path = FOLDER) -> Path:
-    """Write a preset's file and its manifest entry; returns the file."""
+    """Write a preset's file and its manifest entry; return the file."""
     weights = {f"teacher.{key}": value for key, value in teacher.state_dict().items()}
     halves = {key: value.detach().to(torch.float16).contiguous() for key, value in weights.items()}
     content = save({"codebook": codebook.contiguous(), **halves})
-    return manifest.record(folder / f"{name}.safetensors", content, asdict(teacher.shape))
+    return manifest.write_with_entry(folder / f"{name}.safetensors", content, asdict(teacher.shape))

@@ -21,7 +21,7 @@ from fpd_bench.tracks.shapes.language import TEXT_LENGTH, draw_scenes, draw_thin
 from fpd_bench.tracks.shapes.prompts import vocabulary
 from fpd_bench.tracks.shapes.tokenizer import draw_codebook
 from fpd_bench.tracks.shapes.world import WorldPreset, preset
-from fpd_bench.tracks.training import Progress, write
+from fpd_bench.tracks.training import Progress, write_checkpoint
 
 LARGER = Recipe(steps=20000, width=192, depth=6, heads=6)
 RECIPES = {
@@ -34,8 +34,9 @@ RECIPES = {
 FIT_SCENES = 4000  # whose patches a learnt codebook is fitted to
 
 
-def begun(name: str, world: WorldPreset) -> MaskedTransformer:
-    """The shipped teacher of preset `name` over the codes of a textured world: each code as good as its synonyms.
+def start_from_shipped(name: str, world: WorldPreset) -> MaskedTransformer:
+    """Start from the shipped teacher of preset `name` over the codes of a textured world: each code as good as its
+    synonyms.
 
     Its embedding and head rows are repeated, so nothing is learnt anew but which textures go together.
     """
@@ -50,9 +51,9 @@ def begun(name: str, world: WorldPreset) -> MaskedTransformer:
 
 
 def build(name: str, work: Path, out: Path, recipe: Recipe | None = None, progress: Progress | None = None) -> Path:
-    """Train preset `name` with checkpoints in `work` and write its assets to `out`; returns the assets file."""
+    """Train preset `name` with checkpoints in `work` and write its assets to `out`; return the assets file."""
     name, world = world_of(name), preset(name)
-    for folder in (work, out):  # told now, not when hours of training are to be written down
+    for folder in (work, out):  # so that a folder that cannot be written to fails now, not after hours of training
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
@@ -63,17 +64,19 @@ def build(name: str, work: Path, out: Path, recipe: Recipe | None = None, progre
         return draw_scenes(n, world, generator, codebook)
 
     words = len(vocabulary(world)) + 1
-    begin = begun(recipe.begin, world) if recipe.begin else None
+    begin = start_from_shipped(recipe.begin, world) if recipe.begin else None
     training = TeacherTraining(recipe, world.codes, world.tokens, words, TEXT_LENGTH, draw, begin)
     teacher: Any = training.finish(work / f"{name}.teacher.pt", progress)
     return assets.store_preset(name, codebook, teacher, out)
 
 
 def _codebook(world: WorldPreset, kept: Path) -> Tensor:
-    """[K, 3 p p] in [0, 1]: drawn, or learnt once and then kept: another machine's k-means may end elsewhere."""
+    """Make the codebook [K, 3 p p] in [0, 1]: drawn, or learnt once and then kept: another machine's k-means may
+    end elsewhere.
+    """
     if not world.learnt:
         return draw_codebook(world)
     if not kept.exists():
         scenes, _ = draw_things(FIT_SCENES, world, torch.Generator().manual_seed(FIT_SEED))
-        write(torch.from_numpy(learn_codes(scenes, world)) / 255, kept)
+        write_checkpoint(torch.from_numpy(learn_codes(scenes, world)) / 255, kept)
     return torch.load(kept, weights_only=True)

@@ -17,8 +17,8 @@ class _Piece:
     deep: bool  # thicker than a rim of anti-aliased pixels
 
 
-def objects(labels: NDArray[np.int64], n_colours: int, scale: float) -> NDArray[np.int64]:
-    """Owner of every pixel [H, W]: 0 nobody, 1, 2, ... the objects found, best first.
+def find_objects(labels: NDArray[np.int64], n_colours: int, scale: float) -> NDArray[np.int64]:
+    """Find the owner of every pixel [H, W]: 0 nobody, 1, 2, ... the objects found, best first.
 
     labels: [H, W], index of the nearest colour on the foreground, -1 on the background.
     scale: image side / 32; every pixel constant grows with it.
@@ -31,17 +31,17 @@ def objects(labels: NDArray[np.int64], n_colours: int, scale: float) -> NDArray[
         count += 1
         owner[piece.mask] = count
     if count:
-        _adopt(owner, labels >= 0, 1.5 * scale + 0.5)
+        _assign_loose_pixels(owner, labels >= 0, 1.5 * scale + 0.5)
     return owner
 
 
-def smallest(scale: float) -> float:
-    """The least area of an object, in px."""
+def smallest_area(scale: float) -> float:
+    """Return the least area of an object, in px."""
     return 12 * scale**2
 
 
 def _pieces(labels: NDArray[np.int64], n_colours: int, scale: float) -> list[_Piece]:
-    least = 0.4 * smallest(scale)
+    least = 0.4 * smallest_area(scale)
     pieces = []
     areas = np.bincount(labels.reshape(-1) + 1, minlength=n_colours + 1)[1:]
     for colour in np.flatnonzero(areas >= max(least, 1)):
@@ -59,12 +59,12 @@ def _pieces(labels: NDArray[np.int64], n_colours: int, scale: float) -> list[_Pi
 
 
 def _is_rim(piece: _Piece, taken: Mask, scale: float) -> bool:
-    """Whether a thin piece mostly hugs an object already taken: the mixed colours along its edge."""
+    """Say whether a thin piece mostly hugs an object already taken: the mixed colours along its edge."""
     near = ndimage.binary_dilation(taken, AROUND, iterations=max(1, round(scale)))
     return bool(near[piece.mask].mean() > 0.45)
 
 
-def _adopt(owner: NDArray[np.int64], foreground: Mask, reach: float) -> None:
+def _assign_loose_pixels(owner: NDArray[np.int64], foreground: Mask, reach: float) -> None:
     """Give every loose foreground pixel to the nearest object, if that lies within `reach` px."""
     loose = foreground & (owner == 0)
     if not loose.any():

@@ -1,8 +1,8 @@
 """Find and name the objects of a shapes image: deterministic, no weights, NumPy and SciPy only.
 
 Steps: foreground by OKLab distance to the background, objects by connected colour (components.py), soft coverage
-of each, shape by template matching (templates.py). Follows facts/shapes_track.md, section 7; its robustness to
-blur, noise and JPEG is measured there and in docs.
+of each, shape by template matching (templates.py). How it stands blur, noise and JPEG is measured in
+tests/tracks/shapes/test_detector.py.
 """
 
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ Found = TypedDict("Found", {"class": str, "box": list[float], "score": float, "c
 
 
 @dataclass(frozen=True)
-class _View:
+class _ImageData:
     """One image: its pixels, their OKLab, the background's RGB, and who owns which pixel."""
 
     pixels: NDArray[np.float64]
@@ -51,39 +51,39 @@ class Detector:
         self.shapes, self.colours, self.radii = list(shapes), list(colours), radii
         self._rgb = np.array([rgb(colour) for colour in colours], dtype=np.float64)
         self._lab = oklab.oklab(self._rgb)
-        distances = ((oklab.table()[:, None] - self._lab) ** 2).sum(axis=-1)
+        distances = ((oklab.bin_colours()[:, None] - self._lab) ** 2).sum(axis=-1)
         self._nearest, self._distance = distances.argmin(axis=1), distances.min(axis=1)
         self._templates = cache(lambda size: Templates(self.shapes, size))
 
     def detect(self, image: NDArray[np.uint8]) -> list[Found]:
-        """All objects of image [S, S, 3] uint8, largest first. Raises ConfigError for another shape or dtype."""
+        """Find all objects of image [S, S, 3] uint8, largest first. Raises ConfigError for another shape or dtype."""
         if image.ndim != 3 or image.shape[0] != image.shape[1] or image.shape[2] != 3 or image.dtype != np.uint8:
             raise ConfigError(f"The shapes detector takes uint8 [S, S, 3]; got {image.dtype} {list(image.shape)}.")
-        view = self._view(image)
+        view = self._prepare(image)
         found = []
         for index in range(1, int(view.owner.max()) + 1):
             mask = view.owner == index
-            if mask.sum() >= components.smallest(view.scale):
+            if mask.sum() >= components.smallest_area(view.scale):
                 thing = self._name(mask, view)
                 found += [thing] if thing else []
         return found
 
-    def _view(self, image: NDArray[np.uint8]) -> _View:
-        bins = oklab.bins(image)
-        lab = oklab.table()[bins]
+    def _prepare(self, image: NDArray[np.uint8]) -> _ImageData:
+        bins = oklab.bin_of(image)
+        lab = oklab.bin_colours()[bins]
         border = np.zeros(bins.shape, dtype=bool)
         border[[0, -1]] = border[:, [0, -1]] = True
         away = ((lab - np.median(lab[border], axis=0)) ** 2).sum(axis=-1)
         foreground = (away > 0.085**2) & (away > 0.36 * self._distance[bins])
         scale = len(image) / 32
-        owner = components.objects(np.where(foreground, self._nearest[bins], -1), len(self.colours), scale)
-        return _View(image.astype(np.float64), lab, np.median(image[border], axis=0), owner, scale)
+        owner = components.find_objects(np.where(foreground, self._nearest[bins], -1), len(self.colours), scale)
+        return _ImageData(image.astype(np.float64), lab, np.median(image[border], axis=0), owner, scale)
 
-    def _name(self, mask: Mask, view: _View) -> Found | None:
-        """Colour, shape, score and box of one object; None if too little of it is there."""
+    def _name(self, mask: Mask, view: _ImageData) -> Found | None:
+        """Return colour, shape, score and box of one object; None if too little of it is there."""
         colour = self._colour(mask, view)
         alpha = self._coverage(mask, colour, view)
-        if alpha.sum() < 0.5 * components.smallest(view.scale) or not (alpha > 0.5).any():
+        if alpha.sum() < 0.5 * components.smallest_area(view.scale) or not (alpha > 0.5).any():
             return None
         rows, columns = np.flatnonzero((alpha > 0.5).any(axis=1)), np.flatnonzero((alpha > 0.5).any(axis=0))
         shape, score = self._shape(alpha)
@@ -92,14 +92,16 @@ class Detector:
         box = [float(v) for v in (columns[0], rows[0], columns[-1] + 1, rows[-1] + 1)]
         return {"class": shape, "box": box, "score": score, "color": self.colours[colour], "mask": mask}
 
-    def _colour(self, mask: Mask, view: _View) -> int:
-        """The palette colour nearest to the median of the object without its rim."""
+    def _colour(self, mask: Mask, view: _ImageData) -> int:
+        """Find the palette colour nearest to the median of the object without its rim."""
         core = ndimage.binary_erosion(mask)
         inside = view.lab[core if core.sum() >= 6 else mask]
         return int(((self._lab - np.median(inside, axis=0)) ** 2).sum(axis=1).argmin())
 
-    def _coverage(self, mask: Mask, colour: int, view: _View) -> NDArray[np.float64]:
-        """How much of each pixel the object covers, [H, W] in [0, 1.1]: the mix of its colour and the background."""
+    def _coverage(self, mask: Mask, colour: int, view: _ImageData) -> NDArray[np.float64]:
+        """Estimate how much of each pixel the object covers, [H, W] in [0, 1.1]: the mix of its colour and the
+        background.
+        """
         grown = ndimage.binary_dilation(mask, components.AROUND, iterations=max(1, round(1.5 * view.scale)))
         zone = grown & ((view.owner == 0) | mask)
         direction = self._rgb[colour] - view.background
@@ -110,7 +112,9 @@ class Detector:
         return np.where(alpha < 0.06, 0.0, alpha)
 
     def _shape(self, alpha: NDArray[np.float64]) -> tuple[str, float]:
-        """(best shape, score in [0, 1]): high where one template fits well and clearly better than the next."""
+        """Match the templates: (best shape, score in [0, 1]): high where one template fits well and clearly better
+        than the next.
+        """
         templates = self._templates(len(alpha))
         half = templates.side // 2
         total = alpha.sum()

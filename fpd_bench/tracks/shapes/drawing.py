@@ -33,7 +33,7 @@ PALETTE: dict[str, tuple[int, int, int]] = {
 
 
 def _star(x: Array, y: Array) -> Array:
-    """Five points, one up; folded into half a point, where its outline is one straight edge."""
+    """Test for a star: five points, one up; folded into half a point, where its outline is one straight edge."""
     full, half, outer, inner = np.deg2rad(72.0), np.deg2rad(36.0), 1.08, 0.46
     angle = np.mod(np.arctan2(x, -y), full)
     angle = np.minimum(angle, full - angle)
@@ -63,15 +63,15 @@ SHAPES: dict[str, Inside] = {
 }
 
 
-def inside(shape: str) -> Inside:
-    """The membership test of `shape`. Raises UnknownName."""
+def membership_test(shape: str) -> Inside:
+    """Return the membership test of `shape`. Raises UnknownName."""
     if shape not in SHAPES:
         raise UnknownName("shape", shape, SHAPES)
     return SHAPES[shape]
 
 
 def rgb(color: str) -> tuple[int, int, int]:
-    """The palette colour called `color`. Raises UnknownName."""
+    """Return the palette colour called `color`. Raises UnknownName."""
     if color not in PALETTE:
         raise UnknownName("colour", color, PALETTE)
     return PALETTE[color]
@@ -79,25 +79,27 @@ def rgb(color: str) -> tuple[int, int, int]:
 
 @cache
 def unit_area(shape: str) -> tuple[float, float, float]:
-    """(area, centroid x, centroid y) of `shape` at radius 1, on a 400 x 400 midpoint grid over [-1.12, 1.12]^2."""
+    """Measure (area, centroid x, centroid y) of `shape` at radius 1, on a 400 x 400 midpoint grid over [-1.12,
+    1.12]^2.
+    """
     axis = ((np.arange(400) + 0.5) / 400 - 0.5) * 2.24
     x, y = np.meshgrid(axis, axis)
-    mask = inside(shape)(x, y)
+    mask = membership_test(shape)(x, y)
     return float(mask.sum() * (2.24 / 400) ** 2), float(x[mask].mean()), float(y[mask].mean())
 
 
 def coverage(shape: str, radius: float, cx: float, cy: float, size: int) -> NDArray[np.float64]:
-    """Share of every pixel that the shape covers, [size, size] in [0, 1]; centre and radius in pixels."""
+    """Compute the share of every pixel that the shape covers, [size, size] in [0, 1]; centre and radius in pixels."""
     cells = (np.arange(size * SUPERSAMPLE) + 0.5) / SUPERSAMPLE
     x, y = np.meshgrid((cells - cx) / radius, (cells - cy) / radius)
-    mask = inside(shape)(x, y)
+    mask = membership_test(shape)(x, y)
     return mask.reshape(size, SUPERSAMPLE, size, SUPERSAMPLE).mean(axis=(1, 3), dtype=np.float64)
 
 
 def render(
     objects: Sequence[Mapping[str, Any]], size: int, background: tuple[float, float, float] | float
 ) -> NDArray[np.uint8]:
-    """Image [size, size, 3] of objects {shape, color, cx, cy, r}, drawn in order (later ones on top).
+    """Draw an image [size, size, 3] of objects {shape, color, cx, cy, r}, drawn in order (later ones on top).
 
     color: a palette name or an (r, g, b) in 0-255; background: a grey level, an (r, g, b), all in 0-255.
     """
@@ -119,7 +121,7 @@ def _paint(image: NDArray[np.float64], objects: Sequence[Mapping[str, Any]]) -> 
 def render_free_scene(
     objects: Sequence[Mapping[str, Any]], size: int, generator: np.random.Generator
 ) -> NDArray[np.uint8]:
-    """The harder picture of the same objects: random grey with a gradient, and every colour jittered.
+    """Draw the harder picture of the same objects: random grey with a gradient, and every colour jittered.
 
     Background U(118, 150) plus a linear gradient of U(-8, 8) per axis across the image; colours + U(-10, 10) per
     channel, clipped to 0-255. Returns [size, size, 3].

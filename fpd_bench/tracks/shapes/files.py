@@ -10,12 +10,12 @@ FOLDER = Path(__file__).parent / "assets"
 REBUILD = "python -m fpd_bench.tracks build shapes --preset {}"
 
 
-def verified(name: str, folder: Path = FOLDER) -> tuple[bytes, dict[str, Any], str]:
-    """(content, manifest entry, sha256) of a preset's file. Raises AssetError naming file and hash."""
+def read_verified(name: str, folder: Path = FOLDER) -> tuple[bytes, dict[str, Any], str]:
+    """Read (content, manifest entry, sha256) of a preset's file. Raises AssetError naming file and hash."""
     file = folder / f"{name}.safetensors"
-    return manifest.verified(file, f"Preset '{name}' has no built assets", REBUILD.format(name))
+    return manifest.read_verified(file, f"Preset '{name}' has no built assets", REBUILD.format(name))
 
 
 def verify(name: str) -> None:
-    """Raises AssetError if the preset's file is missing or foreign."""
-    verified(world_of(name))
+    """Check that the preset's file is there, as it was built. Raises AssetError."""
+    read_verified(world_of(name))

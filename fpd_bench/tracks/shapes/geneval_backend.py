@@ -24,10 +24,10 @@ class ShapesBackend:
         self.identity = {"backend": "shapes", "version": "1", "words": words, "radii": str(radii)}
 
     def see(self, images: Sequence[Image], keys: Sequence[str]) -> list[Seen]:
-        """See Backend."""
-        return [self._one(image) for image in images]
+        """See the objects of each image, as Backend says."""
+        return [self._see_one(image) for image in images]
 
-    def _one(self, image: Image) -> Seen:
+    def _see_one(self, image: Image) -> Seen:
         detections: dict[str, list[Detection]] = {name: [] for name in self._detector.shapes}
         colours: dict[str, list[str | None]] = {name: [] for name in self._detector.shapes}
         for thing in self._detector.detect(image):

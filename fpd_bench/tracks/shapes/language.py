@@ -9,8 +9,8 @@ from torch import Tensor
 
 from fpd_bench.errors import ConfigError
 from fpd_bench.models.condition import Condition
-from fpd_bench.tracks.shapes.prompts import Prompt, content, scene, splits, vocabulary
-from fpd_bench.tracks.shapes.textures import dress
+from fpd_bench.tracks.shapes.prompts import Prompt, content_words, scene_of, splits, vocabulary
+from fpd_bench.tracks.shapes.textures import choose_textures
 from fpd_bench.tracks.shapes.tokenizer import tokens_of
 from fpd_bench.tracks.shapes.world import Thing, WorldPreset
 
@@ -19,11 +19,13 @@ TASK_WEIGHTS = {"single_object": 1, "two_object": 2, "counting": 2, "colors": 2,
 
 
 def condition_of(texts: Sequence[str], world: WorldPreset) -> Condition:
-    """Word ids [B, TEXT_LENGTH] of any prompts, padded with 0. Raises ConfigError for what the world cannot say."""
+    """Encode prompts as word ids [B, TEXT_LENGTH] of any prompts, padded with 0. Raises ConfigError for what the
+    world cannot say.
+    """
     known = vocabulary(world)
     ids = torch.zeros(len(texts), TEXT_LENGTH, dtype=torch.int64)
     for row, text in enumerate(texts):
-        words = content(text)
+        words = content_words(text)
         strange = [word for word in words if word not in known]
         if strange or not 0 < len(words) <= TEXT_LENGTH:
             trouble = f"unknown word '{strange[0]}'" if strange else f"{len(words)} words, 1 to {TEXT_LENGTH} allowed"
@@ -36,12 +38,12 @@ def condition_of(texts: Sequence[str], world: WorldPreset) -> Condition:
 
 
 def null_condition(n: int) -> Condition:
-    """n empty prompts."""
+    """Return n empty prompts."""
     return Condition(("",) * n, {"words": torch.zeros(n, TEXT_LENGTH, dtype=torch.int64)})
 
 
 def draw_prompts(n: int, world: WorldPreset, generator: torch.Generator) -> list[Prompt]:
-    """n training prompts: the task by TASK_WEIGHTS (harder ones more often), then uniform within the task."""
+    """Draw n training prompts: the task by TASK_WEIGHTS (harder ones more often), then uniform within the task."""
     weights = torch.tensor(list(TASK_WEIGHTS.values()), dtype=torch.float64)
     tasks = torch.multinomial(weights, n, replacement=True, generator=generator).tolist()
     places = torch.rand(n, generator=generator, dtype=torch.float64).tolist()
@@ -50,17 +52,17 @@ def draw_prompts(n: int, world: WorldPreset, generator: torch.Generator) -> list
 
 
 def draw_things(n: int, world: WorldPreset, generator: torch.Generator) -> tuple[list[list[Thing]], Condition]:
-    """n random scenes with their prompts."""
+    """Draw n random scenes with their prompts."""
     prompts = draw_prompts(n, world, generator)
     numpy = np.random.default_rng(int(torch.randint(2**62, (1,), generator=generator)))
-    scenes = [scene(prompt, world, numpy) for prompt in prompts]
+    scenes = [scene_of(prompt, world, numpy) for prompt in prompts]
     return scenes, condition_of([prompt.text for prompt in prompts], world)
 
 
 def draw_scenes(n: int, world: WorldPreset, generator: torch.Generator, codebook: Tensor) -> tuple[Tensor, Condition]:
-    """n random scenes as codes [n, L], in random textures if the world has any, with their prompts."""
+    """Draw n random scenes as codes [n, L], in random textures if the world has any, with their prompts."""
     scenes, condition = draw_things(n, world, generator)
-    return dress(tokens_of(scenes, world, codebook), world, generator), condition
+    return choose_textures(tokens_of(scenes, world, codebook), world, generator), condition
 
 
 @cache

@@ -26,20 +26,20 @@ _LAB = np.array(
 
 
 def oklab(rgb: NDArray[Any]) -> NDArray[np.float64]:
-    """sRGB [..., 3] in 0-255 -> OKLab [..., 3] (L, a, b)."""
+    """Convert sRGB [..., 3] in 0-255 -> OKLab [..., 3] (L, a, b)."""
     value = np.asarray(rgb, dtype=np.float64) / 255
     linear = np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
     return np.cbrt(linear @ _LMS.T) @ _LAB.T
 
 
 @cache
-def table() -> NDArray[np.float64]:
-    """OKLab of the middle of every 5-bit colour bin, [32768, 3]; index it with `bins`."""
+def bin_colours() -> NDArray[np.float64]:
+    """Compute the OKLab of the middle of every 5-bit colour bin, [32768, 3]; index it with `bins`."""
     middle = np.arange(32) * 8 + 4
     return oklab(np.stack(np.meshgrid(middle, middle, middle, indexing="ij"), axis=-1).reshape(-1, 3))
 
 
-def bins(image: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """uint8 [..., 3] -> row of `table()` [...]."""
+def bin_of(image: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Find the colour bins: uint8 [..., 3] -> row of `table()` [...]."""
     red, green, blue = np.moveaxis(image.astype(np.int64) >> 3, -1, 0)
     return (red << 10) | (green << 5) | blue

@@ -1,8 +1,8 @@
 """GenEval's six tasks over a preset of the shapes world: every prompt enumerated, split, and turned into scenes.
 
-Held out of training: about 20% of the colour-shape pairs and of the spatial relations (facts/shapes_track.md,
-section 6), and every prompt of color_attr that validation or test asks for. Validation and test are disjoint where a
-task has prompts to spare; single_object and counting are too small and are shared (with other noise).
+Held out of training: about 20% of the colour-shape pairs and of the spatial relations (`pair_withheld`,
+`relation_withheld`), and every prompt of color_attr that validation or test asks for. Validation and test are disjoint
+where a task has prompts to spare; single_object and counting are too small and are shared (with other noise).
 """
 
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ import numpy as np
 
 from fpd_bench.evals.geneval import prompt_grammar as geneval
 from fpd_bench.tracks.shapes.free import free_places
-from fpd_bench.tracks.shapes.world import Thing, WorldPreset, places
+from fpd_bench.tracks.shapes.world import Thing, WorldPreset, draw_places
 
 PER_SPLIT = {"two_object": 15, "colors": 18, "position": 40, "color_attr": 40}  # single_object, counting: all
 
@@ -33,7 +33,7 @@ class Prompt:
 
 
 def pair_withheld(shape: int, colour: int) -> bool:
-    """Whether no training scene has this shape in this colour beside another object.
+    """Say whether no training scene has this shape in this colour beside another object.
 
     Alone it is shown: a code is a quarter of one shape in one colour, and a code that training never shows can never
     be drawn (measured: 0 of 48 images).
@@ -42,7 +42,7 @@ def pair_withheld(shape: int, colour: int) -> bool:
 
 
 def relation_withheld(a: int, b: int, relation: str) -> bool:
-    """Whether no training caption says `a relation b`; decided on the scene, so both wordings fall together."""
+    """Say whether no training caption says `a relation b`; decided on the scene, so both wordings fall together."""
     first, second = (a, b) if relation in ("left of", "above") else (b, a)
     return (first + 2 * second) % 5 == (0 if relation in ("left of", "right of") else 1)
 
@@ -80,7 +80,7 @@ def _prompt(world: WorldPreset, task: str, objects: list[tuple[int, int]], relat
 
 @cache
 def splits(world: WorldPreset) -> dict[str, tuple[Prompt, ...]]:
-    """'train', 'validation' and 'test' prompts. The same for every run of a preset (fixed seed)."""
+    """Split all prompts into 'train', 'validation' and 'test'. The same for every run of a preset (fixed seed)."""
     generator = np.random.default_rng(20260521)
     by_task: dict[str, list[Prompt]] = {task: [] for task in geneval.TASKS}
     for prompt in _enumerate(world):
@@ -102,10 +102,10 @@ def splits(world: WorldPreset) -> dict[str, tuple[Prompt, ...]]:
     return {name: tuple(prompts) for name, prompts in out.items()}
 
 
-def scene(prompt: Prompt, world: WorldPreset, generator: np.random.Generator) -> list[Thing]:
-    """A random scene that shows the prompt and nothing else; colours it leaves open never make a withheld pair."""
-    draw_places = free_places if world.learnt else places
-    spots = draw_places(world, len(prompt.objects), generator, prompt.relation)
+def scene_of(prompt: Prompt, world: WorldPreset, generator: np.random.Generator) -> list[Thing]:
+    """Draw a random scene that shows the prompt and nothing else; colours it leaves open never make a withheld pair."""
+    draw = free_places if world.learnt else draw_places
+    spots = draw(world, len(prompt.objects), generator, prompt.relation)
     same = prompt.task == "counting" and generator.random() < 0.5
     shared = _open_colour(prompt.objects[0][0], world, generator)
     colours = [c if c >= 0 else shared if same else _open_colour(a, world, generator) for a, c in prompt.objects]
@@ -121,11 +121,11 @@ def _open_colour(shape: int, world: WorldPreset, generator: np.random.Generator)
 
 @cache
 def vocabulary(world: WorldPreset) -> dict[str, int]:
-    """Word -> id >= 1; 0 is padding (an all-padding prompt is the empty condition)."""
-    words = sorted({word for prompt in _enumerate(world) for word in content(prompt.text)})
+    """Number the words: word -> id >= 1; 0 is padding (an all-padding prompt is the empty condition)."""
+    words = sorted({word for prompt in _enumerate(world) for word in content_words(prompt.text)})
     return {word: i + 1 for i, word in enumerate(words)}
 
 
-def content(text: str) -> list[str]:
-    """The words after 'a photo of', which every prompt shares."""
+def content_words(text: str) -> list[str]:
+    """Return the words after 'a photo of', which every prompt shares."""
     return text.removeprefix("a photo of ").split()

@@ -13,13 +13,15 @@ from torch import Tensor
 
 from fpd_bench.bench import Condition
 from fpd_bench.tracks.shapes.drawing import render
-from fpd_bench.tracks.shapes.free import picture
-from fpd_bench.tracks.shapes.textures import cloth_of
+from fpd_bench.tracks.shapes.free import draw_scene
+from fpd_bench.tracks.shapes.textures import textures_of
 from fpd_bench.tracks.shapes.world import Thing, WorldPreset, codes_of
 
 
 def draw_codebook(world: WorldPreset) -> Tensor:
-    """All patches of an aligned preset [K, 3 p p] in [0, 1], in the order of world.codes_of, in all its textures."""
+    """Draw all patches of an aligned preset [K, 3 p p] in [0, 1], in the order of world.codes_of, in all its
+    textures.
+    """
     p, middle = world.patch, float(world.patch)
     patches = [np.full((p, p, 3), world.background, dtype=np.uint8)]
     for shape in world.shapes:
@@ -28,8 +30,8 @@ def draw_codebook(world: WorldPreset) -> Tensor:
             image = render([thing], 2 * p, world.background)
             patches += [image[y : y + p, x : x + p] for y in (0, p) for x in (0, p)]
     codebook = torch.from_numpy(np.stack(patches)).permute(0, 3, 1, 2).flatten(1).float() / 255
-    cloth = cloth_of(world)
-    return cloth.weave(codebook, p) if cloth else codebook
+    textures = textures_of(world)
+    return textures.add_to(codebook, p) if textures else codebook
 
 
 class PatchTokenizer:
@@ -44,26 +46,28 @@ class PatchTokenizer:
         self.codebook = self.codebook.to(device)
 
     def encode(self, images: Tensor) -> Tensor:
-        """[B, 3, H, W] in [0, 1] -> nearest codes [B, L]."""
+        """Encode images: [B, 3, H, W] in [0, 1] -> nearest codes [B, L]."""
         b, s, p = len(images), self.side, self.patch
         patches = images.reshape(b, 3, s, p, s, p).permute(0, 2, 4, 1, 3, 5).reshape(b, s * s, -1)
         return torch.cdist(patches, self.codebook.expand(b, -1, -1)).argmin(-1)
 
     def decode(self, embeddings: Tensor, condition: Condition | None = None) -> Tensor:
-        """[B, L, 3 p p] -> images [B, 3, H, W]; the condition is not used."""
+        """Decode embeddings: [B, L, 3 p p] -> images [B, 3, H, W]; the condition is not used."""
         b, s, p = len(embeddings), self.side, self.patch
         tiles = embeddings.reshape(b, s, s, 3, p, p).permute(0, 3, 1, 4, 2, 5)
         return tiles.reshape(b, 3, s * p, s * p)
 
 
 def tokens_of(scenes: Sequence[list[Thing]], world: WorldPreset, codebook: Tensor) -> Tensor:
-    """The scenes as codes [n, L] of the plain world: known exactly on the token grid, else of the nearest patches."""
+    """Encode scenes as codes [n, L] of the plain world: known exactly on the token grid, else of the nearest
+    patches.
+    """
     if world.learnt:
         return PatchTokenizer(codebook, world.side, world.patch).encode(pictures_of(scenes, world))
     return torch.from_numpy(np.stack([codes_of(things, world).reshape(-1) for things in scenes]))
 
 
 def pictures_of(scenes: Sequence[list[Thing]], world: WorldPreset) -> Tensor:
-    """The scenes of a freely placed world as drawn, before any tokenizer: [n, 3, H, W] in [0, 1]."""
-    images = np.stack([picture(things, world) for things in scenes])
+    """Draw the scenes of a freely placed world, before any tokenizer: [n, 3, H, W] in [0, 1]."""
+    images = np.stack([draw_scene(things, world) for things in scenes])
     return torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255

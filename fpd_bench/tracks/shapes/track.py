@@ -20,7 +20,7 @@ from fpd_bench.tracks.shapes import assets
 from fpd_bench.tracks.shapes.geneval_backend import ShapesBackend
 from fpd_bench.tracks.shapes.language import condition_of, draw_prompts, draw_scenes, draw_things, null_condition
 from fpd_bench.tracks.shapes.prompts import splits
-from fpd_bench.tracks.shapes.textures import cloth_of
+from fpd_bench.tracks.shapes.textures import textures_of
 from fpd_bench.tracks.shapes.tokenizer import PatchTokenizer, pictures_of
 from fpd_bench.tracks.shapes.world import preset
 
@@ -40,14 +40,16 @@ class ShapesTrack:
         # Named before the backbone is loaded: provenance is written before the first step asks for it.
         self.assets = files | {"efficientnet-lite0": LITE0_SHA256}
         self.tokenizer = PatchTokenizer(codebook, self.world.side, self.world.patch)
-        self._cloth = cloth_of(self.world)
+        self._textures = textures_of(self.world)
         self.n_tokens, self.n_codes = self.world.tokens, self.world.codes
         self.background = tuple(range(self.world.textures))  # the empty patch, in all its textures
         self.device = torch.device("cpu")
 
     @cached_property
     def backbone(self) -> FeatureBackbone:
-        """EfficientNet-Lite0 with its ImageNet weights, at the image's own size: larger costs more and says no more."""
+        """Open EfficientNet-Lite0 with its ImageNet weights, at the image's own size: larger costs more and says no
+        more.
+        """
         return FeatureBackbone(input_size=self.world.pixels).to(self.device)
 
     def to(self, device: torch.device | str) -> "ShapesTrack":
@@ -60,23 +62,23 @@ class ShapesTrack:
         return self
 
     def new_student(self) -> nn.Module:
-        """A trainable copy of the teacher."""
+        """Make a trainable copy of the teacher."""
         return copy.deepcopy(self.teacher).requires_grad_(True)
 
     def condition(self, texts: Sequence[str]) -> Condition:
-        """The condition of any prompts in the world's language. Raises ConfigError."""
+        """Encode any prompts in the world's language. Raises ConfigError."""
         return condition_of(texts, self.world).to(self.device)
 
     def null_condition(self, n: int) -> Condition:
-        """n empty prompts."""
+        """Return n empty prompts."""
         return null_condition(n).to(self.device)
 
     def draw_conditions(self, n: int, generator: torch.Generator) -> Condition:
-        """n training prompts."""
+        """Draw n training prompts."""
         return self.condition([prompt.text for prompt in draw_prompts(n, self.world, generator)])
 
     def real_images(self, n: int, generator: torch.Generator) -> Tensor:
-        """[n, 3, H, W] in [0, 1]; as drawn, where the tokenizer would change them."""
+        """Draw real images [n, 3, H, W] in [0, 1]; as drawn, where the tokenizer would change them."""
         if self.world.learnt:
             scenes, _ = draw_things(n, self.world, generator)
             return pictures_of(scenes, self.world).to(self.device)
@@ -84,19 +86,21 @@ class ShapesTrack:
         return self.tokenizer.decode(self.tokenizer.codebook[codes.to(self.device)])
 
     def pairs(self, n: int, seed: int) -> tuple[Tensor, Condition]:
-        """Codes [n, L] of n random scenes and their prompts."""
+        """Draw codes [n, L] of n random scenes and their prompts."""
         draw = torch.Generator().manual_seed(seed)
         codes, condition = draw_scenes(n, self.world, draw, self.tokenizer.codebook.cpu())
         return codes.to(self.device), condition.to(self.device)
 
     def suite(self, split: str) -> Suite:
-        """GenEval on the prompts of 'test' or 'validation'; each item knows whether training saw its composition."""
+        """Make the suite: GenEval on the prompts of 'test' or 'validation'; each item knows whether training saw
+        its composition.
+        """
         prompts = splits(self.world)[split]
         items = tuple(Item(f"{i:04d}", p.text, {**p.metadata, "novel": p.novel}) for i, p in enumerate(prompts))
         return Suite(f"geneval-{split}", items, self.condition([p.text for p in prompts]), self._score)
 
     def teacher_sample(self, condition: Condition, steps: int, generators: Sequence[torch.Generator]) -> Tensor:
-        """Codes [B, L] by the confidence sampler with a linear guidance ramp."""
+        """Sample codes [B, L] by the confidence sampler with a linear guidance ramp."""
         null = self.null_condition(len(condition))
         shape = (len(condition), self.n_tokens, self.n_codes)
         with torch.inference_mode():
@@ -112,9 +116,9 @@ class ShapesTrack:
             ).clone()
 
     def _score(self, images: Images, items: list[Item]) -> list[dict[str, Any]]:
-        if self._cloth:
+        if self._textures:
             coloured = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
-            images = self._cloth.read(coloured).mul(255).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
+            images = self._textures.remove_from(coloured).mul(255).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
         metadata = [{k: v for k, v in item.metadata.items() if k != "novel"} for item in items]
         records = score_images(images, metadata, self._detector)
         return [

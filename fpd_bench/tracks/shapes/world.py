@@ -45,17 +45,17 @@ class WorldPreset:
 
     @property
     def patches(self) -> int:
-        """Patches that show different things: codes of the plain world."""
+        """Return the number of patches that show different things: codes of the plain world."""
         return self.learnt or 1 + 4 * len(self.shapes) * len(self.colours)
 
     @property
     def box(self) -> int:
-        """Side of the square that an object has to itself, px."""
+        """Return the side of the square that an object has to itself, px."""
         return 2 * math.ceil(self.radius + 0.5)
 
     @property
     def extent(self) -> int:
-        """The same in units of a place: pixels if objects are placed freely, else tokens."""
+        """Return the same side in units of a place: pixels if objects are placed freely, else tokens."""
         return self.box if self.learnt else 2
 
     @property
@@ -76,7 +76,7 @@ PRESETS = {
 
 
 def preset(name: str) -> WorldPreset:
-    """The preset called `name`, or by its other name `default`. Raises UnknownName."""
+    """Return the preset called `name`, or by its other name `default`. Raises UnknownName."""
     name = world_of(name)
     if name not in PRESETS:
         raise UnknownName("preset of track shapes", name, ["default", *PRESETS])
@@ -94,7 +94,7 @@ class Thing:
 
 
 def codes_of(things: list[Thing], world: WorldPreset) -> np.ndarray:
-    """The scene as codes [side, side], int64."""
+    """Encode the scene as codes [side, side], int64."""
     grid = np.zeros((world.side, world.side), dtype=np.int64)
     for thing in things:
         first = 1 + 4 * (thing.shape * len(world.colours) + thing.colour)
@@ -103,7 +103,7 @@ def codes_of(things: list[Thing], world: WorldPreset) -> np.ndarray:
 
 
 def things_in(grid: np.ndarray, world: WorldPreset) -> list[Thing]:
-    """All complete objects of a code grid [side, side]: exact matches only, fragments do not count."""
+    """Find all complete objects of a code grid [side, side]: exact matches only, fragments do not count."""
     found = []
     for row, column in product(range(world.side - 1), repeat=2):
         block = grid[row : row + 2, column : column + 2].reshape(-1) - 1
@@ -113,25 +113,25 @@ def things_in(grid: np.ndarray, world: WorldPreset) -> list[Thing]:
     return found
 
 
-def apart(a: tuple[int, int], b: tuple[int, int], extent: int = 2) -> bool:
-    """Whether objects of `extent` x `extent` with these top-left places do not overlap."""
+def do_not_overlap(a: tuple[int, int], b: tuple[int, int], extent: int = 2) -> bool:
+    """Say whether objects of `extent` x `extent` with these top-left places do not overlap."""
     return abs(a[0] - b[0]) >= extent or abs(a[1] - b[1]) >= extent
 
 
 def relation_holds(a: tuple[int, int], b: tuple[int, int], relation: str, extent: int = 2) -> bool:
-    """Whether A (row, column) is clearly `relation` of B: cosine with the direction >= .85 (facts, section 4)."""
+    """Say whether A (row, column) is clearly `relation` of B: cosine with the direction >= .85."""
     direction = {"left of": (0, -1), "right of": (0, 1), "above": (-1, 0), "below": (1, 0)}[relation]
     offset = np.array(a) - np.array(b)
-    return bool(offset @ np.array(direction) >= 0.85 * np.linalg.norm(offset)) and apart(a, b, extent)
+    return bool(offset @ np.array(direction) >= 0.85 * np.linalg.norm(offset)) and do_not_overlap(a, b, extent)
 
 
-def places(
+def draw_places(
     world: WorldPreset, n: int, generator: np.random.Generator, relation: str | None = None
 ) -> list[tuple[int, int]]:
-    """n top-left tokens without overlap, uniform over all such ordered layouts (in which A `relation` B holds)."""
+    """Draw n top-left tokens without overlap, uniform over all such ordered layouts (in which A `relation` B holds)."""
     cells = list(product(range(0, world.side - 1, world.step), repeat=2))
     while True:
         picked = [cells[i] for i in generator.integers(len(cells), size=n)]
-        pairs: Iterator[bool] = (apart(picked[i], picked[j]) for i in range(n) for j in range(i))
+        pairs: Iterator[bool] = (do_not_overlap(picked[i], picked[j]) for i in range(n) for j in range(i))
         if all(pairs) and (relation is None or relation_holds(picked[0], picked[1], relation)):
             return picked

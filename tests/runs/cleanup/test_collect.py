@@ -124,7 +124,7 @@ def test_a_run_that_is_running_or_queued_or_of_another_host_is_never_touched(res
 
 
 def test_a_run_claimed_between_the_look_and_the_act_stays(results, unneeded, sweep):
-    found = collect.plan(results, [str(sweep)])
+    found = collect.plan_cleanup(results, [str(sweep)])
     held = unneeded
     claims.acquire(held.claim, 1)
     removed = collect.carry_out(found)
@@ -189,7 +189,7 @@ def test_nothing_goes_without_a_word(results, sweep, capsys, monkeypatch):
 def test_without_a_sweep_file_nothing_is_unneeded(results, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main(["--results", str(results), "--yes"]) == 2
-    assert "No sweep files" in capsys.readouterr().err
+    assert "no sweep files" in capsys.readouterr().err
     assert main(["nowhere.yaml", "--results", str(results), "--yes"]) == 2
     assert len(names(results)) == 5
 
@@ -200,7 +200,7 @@ def test_runs_of_a_search_cannot_be_listed_so_no_run_goes(results, sweep, tmp_pa
     (tmp_path / "sweeps" / "search_bandwidths.yaml").write_text("name: search")
     monkeypatch.chdir(tmp_path)
     assert main(["--results", str(results), "--yes"]) == 0
-    assert len(names(results)) == 5 and "search_bandwidths.yaml is a search" in capsys.readouterr().out
+    assert len(names(results)) == 5 and "search_bandwidths.yaml (a search)" in capsys.readouterr().out
 
 
 def test_the_index_follows(results, sweep):

@@ -7,8 +7,8 @@ import pytest
 from fpd_bench.config.schema import ExecutionConfig
 from fpd_bench.config.spec import load_sweep
 from fpd_bench.errors import ConfigError
-from fpd_bench.runs.execute.executor import choose
-from fpd_bench.runs.execute.options import ExecutorOptions, fitted, split_executor
+from fpd_bench.runs.execute.executor import choose_executor
+from fpd_bench.runs.execute.options import ExecutorOptions, fit_to_runs, split_executor
 from fpd_bench.runs.slurm import scheduler, submit
 
 SWEEPS = Path(__file__).parents[3] / "sweeps"
@@ -41,7 +41,7 @@ def test_an_option_of_sbatch_is_one_however_it_is_spelled():
     [("partition", "Set executor.partition."), ("time", "Set executor.timeout_min."), ("job-name", "leave it out")],
 )
 def test_what_the_launcher_sets_itself_is_no_option(option, instead):
-    with pytest.raises(ConfigError, match=f"executor.sbatch.{option} is set by the launcher. .*{instead}"):
+    with pytest.raises(ConfigError, match=f"executor.sbatch.{option} cannot be set here: .*{instead}"):
         split_executor(["executor=slurm", f"executor.sbatch.{option}=x"])
 
 
@@ -62,22 +62,22 @@ ON_CPU, ON_GPU, ON_TWO = ExecutionConfig(), ExecutionConfig("cuda"), ExecutionCo
 )
 def test_a_job_has_the_gpus_that_its_runs_need_unless_told_otherwise(words, executions, gpus):
     executor, _ = split_executor(["executor=slurm", *words])
-    assert fitted(executor, executions).gpus == gpus
+    assert fit_to_runs(executor, executions).gpus == gpus
 
 
 def test_runs_on_a_gpu_do_not_share_it_unless_told_to():
     executor, _ = split_executor([])
-    assert fitted(executor, [ON_GPU]).workers == 1 <= fitted(executor, [ON_CPU]).workers
+    assert fit_to_runs(executor, [ON_GPU]).workers == 1 <= fit_to_runs(executor, [ON_CPU]).workers
     asked, _ = split_executor(["executor.workers=3"])
-    assert fitted(asked, [ON_GPU]).workers == 3
+    assert fit_to_runs(asked, [ON_GPU]).workers == 3
 
 
 def check(monkeypatch, *words):
     """What is said of the smoke sweep on a cluster that takes anything."""
-    monkeypatch.setattr(scheduler, "check", lambda partition, options: None)
+    monkeypatch.setattr(scheduler, "check_cluster", lambda partition, options: None)
     executor, overrides = split_executor(["executor=slurm", *words])
     sweep = load_sweep(SWEEPS / "smoke.yaml", overrides)
-    return choose(executor, sweep).check(sweep, detach=False)
+    return choose_executor(executor, sweep).check(sweep, detach=False)
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ def changed(tmp_path, monkeypatch):
     content[-1] ^= 1
     (folder / "plain.safetensors").write_bytes(content)
     # The sweep names no folder, and a default argument is bound once: only here can it be turned elsewhere.
-    monkeypatch.setattr(files.verified, "__defaults__", (folder,))
+    monkeypatch.setattr(files.read_verified, "__defaults__", (folder,))
     return folder
 
 
@@ -57,7 +57,7 @@ PHI = {
     "Images of 30 px cannot be cut into patches of 16 px": "vit_tiny_patch16_224 drift.resize=30",
     "drift.grid=4 does not divide a 14x14 map": "vit_tiny_patch16_224",
     "Backbone 'tf_efficientnet_lite0' has no class token": "tf_efficientnet_lite0 drift.cls=also",
-    "drift.backbone=swin_tiny_patch4_window7_224 cannot lift images of 32 px": "swin_tiny_patch4_window7_224",
+    "drift.backbone=swin_tiny_patch4_window7_224 does not take images of 32 px": "swin_tiny_patch4_window7_224",
 }
 
 

@@ -86,7 +86,7 @@ def test_a_claim_of_another_host_is_taken_as_alive(path):
     path.write_text(json.dumps(asdict(replace(claim, host="elsewhere", pid=1, started="1"))))
     with pytest.raises(claims.Claimed, match="on elsewhere"):
         claims.acquire(path, 2)
-    assert not claims.holder(path).here()
+    assert not claims.holder(path).on_this_host()
 
 
 def test_a_claim_of_another_host_ends_when_its_heartbeat_has_been_silent_for_long(path):
@@ -95,7 +95,7 @@ def test_a_claim_of_another_host_ends_when_its_heartbeat_has_been_silent_for_lon
         path.with_name(layout.HEARTBEAT).write_text(json.dumps({"token": "theirs", "time": beat}))
 
     elsewhere(now())
-    assert claims.holder(path).host == "elsewhere" and claims.quiet_min(path) < 1
+    assert claims.holder(path).host == "elsewhere" and claims.silent_min_elsewhere(path) < 1
     elsewhere("2020-01-01T00:00:00Z")
     assert claims.holder(path) is None  # copied from elsewhere, or that host is gone
     assert claims.acquire(path, 2).pid == os.getpid()
@@ -107,7 +107,7 @@ def test_whoever_was_replaced_neither_holds_nor_releases(path):
     old = claims.acquire(path, 1)
     path.unlink()
     new = claims.acquire(path, 2)
-    assert claims.held(path, new) and not claims.held(path, old)
+    assert claims.is_held(path, new) and not claims.is_held(path, old)
     claims.release(path, old)
     assert path.exists()
 
@@ -158,6 +158,6 @@ def test_a_run_of_another_hostname_says_until_when_it_counts_and_how_to_take_it_
         claims.acquire(path, 2)
     said = str(caught.value)
     assert "on elsewhere" in said and f"counts as running until {claims.SILENT_MIN}" in said
-    assert f"this host's former name, take the run over: rm {path}" in said
+    assert f"a former name of this host, free the run: rm {path}" in said
     path.unlink()  # as told
     assert claims.acquire(path, 2).attempt == 2

@@ -17,12 +17,12 @@ def drawn(tmp_path):
 
 def test_shards_join_into_what_numpy_would_have_saved(drawn, tmp_path):
     folder, everything = drawn
-    assert image_shards.kept(folder, 8, 21, pytest.fail) == 21
-    image_shards.join(folder, tmp_path / "x.npz", 7, 3, 8)
+    assert image_shards.count_kept(folder, 8, 21, pytest.fail) == 21
+    image_shards.join_shards(folder, tmp_path / "x.npz", 7, 3, 8)
     expected = everything.reshape(7, 3, 4, 4, 3)
     np.savez_compressed(tmp_path / "y.npz", images=expected)
     assert (tmp_path / "x.npz").read_bytes() == (tmp_path / "y.npz").read_bytes()
-    assert np.array_equal(np.stack(list(image_shards.by_item(tmp_path / "x.npz"))), expected)
+    assert np.array_equal(np.stack(list(image_shards.images_by_item(tmp_path / "x.npz"))), expected)
     assert not folder.exists()
 
 
@@ -36,5 +36,5 @@ def test_drawing_goes_on_behind_the_last_sound_shard(drawn, damage):
         image_shards.save_shard(folder, 8, everything[8:15])
     else:
         path.write_bytes(path.read_bytes()[:200] if damage == "cut" else b"")
-    assert image_shards.kept(folder, 8, 21, warnings.append) == 8
+    assert image_shards.count_kept(folder, 8, 21, warnings.append) == 8
     assert len(warnings) == (damage != "missing") and all(path.name in text for text in warnings)

@@ -10,7 +10,7 @@ from fpd_bench.config.identity import run_id, semantic
 from fpd_bench.config.schema import ExecutionConfig, RunConfig
 from fpd_bench.errors import ConfigError, RunError
 from fpd_bench.registry import estimators
-from fpd_bench.runs.folder.rundir import RunDir, find
+from fpd_bench.runs.folder.rundir import RunDir, find_run
 from fpd_bench.runs.folder.whole_files import append_line, write_with
 
 
@@ -113,6 +113,6 @@ def test_attempts_are_counted_and_sweep_up_after_a_kill(run):
 
 
 def test_a_run_is_found_by_the_beginning_of_its_id(run, tmp_path):
-    assert find(tmp_path, run.run_id[:4]).path == run.path
+    assert find_run(tmp_path, run.run_id[:4]).path == run.path
     with pytest.raises(ConfigError, match="0 of 1 runs in"):
-        find(tmp_path, "zz")
+        find_run(tmp_path, "zz")

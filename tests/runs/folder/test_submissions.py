@@ -10,7 +10,7 @@ import pytest
 from fpd_bench.runs.folder import claims, submissions
 from fpd_bench.runs.folder.rundir import RunDir
 from fpd_bench.runs.slurm import scheduler
-from fpd_bench.runs.watch.state import state_of, with_scheduler
+from fpd_bench.runs.watch.state import state_of, with_scheduler_answers
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def test_a_job_counts_as_alive_until_the_grace_ends(run, no_slurm):
 
 def test_a_run_in_a_job_is_queued(run, no_slurm):
     submissions.claim(run, "fpd-a", -1)
-    state = with_scheduler({run.run_id: state_of(run)}, {run.run_id: run})[run.run_id]
+    state = with_scheduler_answers({run.run_id: state_of(run)}, {run.run_id: run})[run.run_id]
     assert state.state == "queued" and "job fpd-a of" in state.message
 
 
@@ -68,10 +68,10 @@ def test_a_requeued_job_takes_its_own_claim_over_and_no_other(run, monkeypatch):
     claim = claims.acquire(run.claim, 1)
     assert claim.job == "17"
     run.claim.write_text(dumps(asdict(replace(claim, host="elsewhere"))))
-    claims.forfeit(run.claim, "18")
+    claims.release_for_job(run.claim, "18")
     assert claims.acquire(run.claim, 2).host == socket.gethostname()
     run.claim.write_text(dumps(asdict(replace(claim, host="elsewhere", job="18"))))
     with pytest.raises(claims.Claimed, match=r"on elsewhere since .* \(job 18\)"):
         claims.acquire(run.claim, 3)
-    claims.forfeit(run.claim, "18")
+    claims.release_for_job(run.claim, "18")
     assert claims.acquire(run.claim, 3).pid == os.getpid()

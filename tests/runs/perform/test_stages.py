@@ -14,7 +14,7 @@ from fpd_bench.runs.folder import checkpoints, claims
 from fpd_bench.runs.folder.outcome import Outcome
 from fpd_bench.runs.folder.rundir import RunDir
 from fpd_bench.runs.perform.stages import Bench, perform
-from fpd_bench.runs.watch.row_scores import RowScore, render, run_score
+from fpd_bench.runs.watch.row_scores import RowScore, render_scores, run_score
 from fpd_bench.runs.watch.state import state_of
 
 
@@ -150,7 +150,7 @@ def test_a_loss_that_stops_being_finite_leaves_the_last_good_checkpoint_and_a_wo
     step, state = checkpoints.load(run.checkpoints, pytest.fail)
     assert step == last["step"] and all(torch.isfinite(tensor).all() for tensor in state["student"].values())
     row = RowScore("a", "ste", "STE", None, 0, 1, diverged=1, published=None)
-    assert "diverged" in render([row], "overall")
+    assert "diverged" in render_scores([row], "overall")
 
 
 def test_a_teacher_is_sampled_without_training(make, bench):
@@ -165,7 +165,7 @@ def test_a_run_that_another_process_has_is_left_alone(make, bench):
     claim = claims.acquire(run.claim, 1)
     outcome = perform(run, bench)
     assert outcome.status == "busy" and f"already running: process {os.getpid()}" in outcome.message
-    assert run.events() == [] and claims.held(run.claim, claim)
+    assert run.events() == [] and claims.is_held(run.claim, claim)
 
 
 def test_a_process_that_was_replaced_writes_nothing_more(make, bench):

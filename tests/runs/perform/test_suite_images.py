@@ -10,7 +10,7 @@ from fpd_bench.bench import Suite
 from fpd_bench.config.compose import compose
 from fpd_bench.config.schema import StartConfig
 from fpd_bench.models.streams import generator_of
-from fpd_bench.runs.perform.suite_images import one_step, run_images, to_pixels
+from fpd_bench.runs.perform.suite_images import run_images, sample_one_step, to_pixels
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,7 @@ def test_temperature_is_read(small_track, suite):
     """Almost argmax: the draft depends on the start only, not on the uniforms that sample it."""
     noise = [generator_of(0, "x", str(i), 0) for i in range(3)]
     student = small_track.new_student()
-    cold = one_step(small_track, student, suite.condition, StartConfig(r_init=1.0, temperature=1e-4), noise)
+    cold = sample_one_step(small_track, student, suite.condition, StartConfig(r_init=1.0, temperature=1e-4), noise)
     masked = torch.full((3, small_track.n_tokens), small_track.n_codes)
     assert torch.equal(cold, student(masked, suite.condition).argmax(-1))
 

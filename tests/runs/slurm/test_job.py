@@ -69,7 +69,7 @@ def scontrol(tmp_path, monkeypatch):
 
 def test_a_job_carries_its_runs_one_after_the_other(give):
     runs = give(2)
-    assert [end.split()[1] for end in job.carry(tuple(str(run.path) for run in runs))] == ["done", "done"]
+    assert [end.split()[1] for end in job.carry_out_runs(tuple(str(run.path) for run in runs))] == ["done", "done"]
     assert not any(run.submission.exists() for run in runs)
 
 
@@ -78,7 +78,7 @@ def test_identical_failures_stop_the_jobs_of_a_batch_that_nobody_follows(give, m
     monkeypatch.setenv("TINY_FAILURE", "0-dark")
     runs = give(4, most_alike=most)
     for run in runs:  # as jobs of one array
-        job.carry((str(run.path),))
+        job.carry_out_runs((str(run.path),))
     assert [len(run.attempts()) for run in runs] == [1] * tried + [0] * (4 - tried)
     assert not any(run.submission.exists() for run in runs)
     for run in runs[tried:]:

@@ -3,13 +3,13 @@
 import pytest
 
 from fpd_bench.runs.folder.submissions import Submission
-from fpd_bench.runs.slurm.lost_jobs import JobFate, judge
+from fpd_bench.runs.slurm.lost_jobs import JobFate, decide_fate
 from fpd_bench.runs.slurm.scheduler import Answer
 
 
 def after(state, tries=1, exclude="", node="n1", began=True, interrupted=False, stuck=False):
     submission = Submission("fpd-a", "0123456789ab/1", -1, "host", 1, "0", "user", "now", tries, exclude, job_id="17")
-    return judge(submission, Answer("17", state, node, over=True), began, interrupted, stuck)
+    return decide_fate(submission, Answer("17", state, node, over=True), began, interrupted, stuck)
 
 
 def test_a_failed_node_is_avoided_at_once_and_three_times():

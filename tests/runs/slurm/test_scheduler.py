@@ -9,7 +9,7 @@ from fpd_bench.runs.folder import submissions
 from fpd_bench.runs.folder.rundir import RunDir
 from fpd_bench.runs.slurm import scheduler
 from fpd_bench.runs.slurm.scheduler import Scheduler
-from fpd_bench.runs.watch.state import state_of, with_scheduler
+from fpd_bench.runs.watch.state import state_of, with_scheduler_answers
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def test_squeue_is_believed_and_sacct_only_where_squeue_does_not_know(job, says)
 def test_without_a_word_from_sacct_the_job_is_alive_until_the_grace_ends(job, says, sacct):
     says(squeue="true", sacct=sacct)
     answer = ask(job)
-    assert not answer.over and str(answer) == "unknown to SLURM for 0 min, counts as alive for 10 more"
+    assert not answer.over and str(answer) == "unknown to SLURM for 0 min, counts as running for 10 min more"
     assert ask(job, grace_min=-1).over
 
 
@@ -116,17 +116,17 @@ def test_a_run_that_still_writes_is_alive_whatever_slurm_forgets(job, run, says)
     (notes / "fpd-a" / f"{run.run_id}.1.unknown").write_text("0")  # for ever
     assert ask(job, notes=notes).over
     run.append_event({"seq": 0, "attempt": 1, "kind": "progress"})
-    assert not ask(job, notes=notes, signs={job.token: submissions.last_sign(run)}).over
+    assert not ask(job, notes=notes, signs={job.token: submissions.last_written(run)}).over
 
 
 def test_status_tells_the_grace_that_the_job_was_submitted_with(run, says):
     claim = submissions.claim(run, "fpd-a", -1, grace_min=20)
     submissions.record(run, claim, "17")
     says(squeue="true", sacct="true")
-    (state,) = with_scheduler({run.run_id: state_of(run)}, {run.run_id: run}).values()
-    assert state.state == "queued" and "counts as alive for 20 more" in state.message
+    (state,) = with_scheduler_answers({run.run_id: state_of(run)}, {run.run_id: run}).values()
+    assert state.state == "queued" and "counts as running for 20 min more" in state.message
     (run.path.parents[1] / "slurm" / "fpd-a" / f"{run.run_id}.1.unknown").write_text("0")
-    (state,) = with_scheduler({run.run_id: state_of(run)}, {run.run_id: run}).values()
+    (state,) = with_scheduler_answers({run.run_id: state_of(run)}, {run.run_id: run}).values()
     assert state.state == "stale" and "the same command continues" in state.message
 
 

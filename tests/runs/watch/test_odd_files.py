@@ -17,7 +17,7 @@ from fpd_bench.runs.folder.rundir import RunDir
 from fpd_bench.runs.perform.stages import Bench, perform
 from fpd_bench.runs.watch import past_durations
 from fpd_bench.runs.watch.row_scores import row_scores
-from fpd_bench.runs.watch.run_story import story
+from fpd_bench.runs.watch.run_history import history_of_run
 from fpd_bench.runs.watch.state import state_of
 from fpd_bench.store import ingest
 from fpd_bench.store.query import Store
@@ -126,11 +126,11 @@ def of_all(name, n):
 
 def look(sweep, results, odd, sound):
     """Every reader of many runs; the sound run is as it was."""
-    states = sweep_plan.plan(sweep, results).states
+    states = sweep_plan.plan_sweep(sweep, results).states
     assert states[sound.run_id].state == "done"
-    assert sweep_plan.everything(results).states.keys() <= states.keys()
-    story(odd)
-    past_durations.past(results)
+    assert sweep_plan.plan_of_all_runs(results).states.keys() <= states.keys()
+    history_of_run(odd)
+    past_durations.mean_durations(results)
     scores = row_scores(sweep, lambda run_id: sweep_plan.open_run(results, run_id))
     done = ingest.ingest(results)
     with Store(results) as store:
@@ -174,7 +174,7 @@ def test_the_sweep_goes_on_with_whatever_is_in_an_unfinished_run(place, name):
     expected = layout.sha256(odd.evaluation("test"))
     for how in of_all(name, 4):
         spoil(odd, name, how)
-        if odd.run_id in sweep_plan.plan(sweep, results).todo:
+        if odd.run_id in sweep_plan.plan_sweep(sweep, results).ids_to_do:
             outcome = perform(odd, bench)
             assert outcome.status in ("done", "failed"), (how, outcome)
             if outcome.status == "done":
@@ -223,6 +223,6 @@ def test_the_doors_say_corrupt_and_why_and_do_the_rest(place, tiny, made, capsys
     assert "corrupt" in out and "events.jsonl is not a file" in out and " done " in out
     assert report.main([*words, "--results", str(results), "--no-figures"]) == 0
     assert f"Set aside: run {odd.run_id}: events.jsonl is not a file" in capsys.readouterr().err
-    plan = collect.plan(results, [str(made / "tiny.yaml")])
+    plan = collect.plan_cleanup(results, [str(made / "tiny.yaml")])
     assert odd.path not in [found.path for found in plan.found] and "is left alone" in plan.text()
     assert status.main([odd.run_id, "--results", str(results)]) == 1

@@ -6,7 +6,7 @@ import pytest
 
 from fpd_bench.config.compose import compose
 from fpd_bench.runs.folder.rundir import RunDir
-from fpd_bench.runs.watch.past_durations import expect, told
+from fpd_bench.runs.watch.past_durations import estimate_text, expected_time
 
 
 @pytest.fixture
@@ -32,12 +32,13 @@ def test_seconds_follow_the_steps_of_runs_alike(finish, tiny, tmp_path):
     finish(3, 9999, 1, status="diverged")
     alike = compose([*tiny.BASE, "seed=9", "optim.steps=300"])
     other = compose([*tiny.BASE, "seed=9", "method=dimo"])
-    expected = expect([alike, other], tmp_path)
+    expected = expected_time([alike, other], tmp_path)
     assert (expected.seconds, expected.runs, expected.seen, expected.unknown) == (1.5 * 300 + 6, 1, 2, 1)
-    assert told(expected, 8, "GPU-hours") == (
-        "Estimated cost: 1.0 GPU-hours for 1 runs, from 2 finished ones alike; 1 runs are of kinds unknown here."
+    assert estimate_text(expected, 8, "GPU-hours") == (
+        "Estimated cost: 1.0 GPU-hours for 1 runs, from 2 finished runs of the same kind; "
+        "nothing is known yet about 1 runs of other kinds."
     )
 
 
 def test_without_such_runs_the_cost_is_unknown(tiny, tmp_path):
-    assert "unknown" in told(expect([compose(tiny.BASE)], tmp_path / "nothing"), 1, "core-hours")
+    assert "unknown" in estimate_text(expected_time([compose(tiny.BASE)], tmp_path / "nothing"), 1, "core-hours")

@@ -3,14 +3,14 @@
 import pytest
 
 from fpd_bench.config.compose import compose
-from fpd_bench.runs.watch.past_durations import Past, kind_of
+from fpd_bench.runs.watch.past_durations import PastDuration, kind_of
 from fpd_bench.runs.watch.state import RunState
-from fpd_bench.runs.watch.time_left import Workload, seconds_left, works
+from fpd_bench.runs.watch.time_left import Workload, seconds_left, workloads
 
 
 def at(work, seconds):
     """The state of a run that has been at work for so many seconds."""
-    if seconds >= work.whole:
+    if seconds >= work.total:
         return RunState("r", "done")
     stages = {"train": work.training, "sample": work.rest * 2 / 3, "evaluate": work.rest / 3}
     for stage, length in stages.items():
@@ -27,7 +27,7 @@ def play(lengths, workers, begun=None):
     for run, one in work.items():
         worker = free.index(min(free))
         starts[run] = free[worker] - begun.get(run, 0.0)
-        free[worker] += one.whole - begun.get(run, 0.0)
+        free[worker] += one.total - begun.get(run, 0.0)
     before = {run: work[run].done(at(work[run], begun.get(run, 0.0))) for run in work}
     for now in range(1, int(max(free))):
         spent = {
@@ -35,7 +35,7 @@ def play(lengths, workers, begun=None):
             for run in work
         }
         done = {run: one.done(at(one, spent[run])) for run, one in work.items()}
-        over = {run for run, one in work.items() if spent[run] >= one.whole}
+        over = {run for run, one in work.items() if spent[run] >= one.total}
         yield now, seconds_left(work, before, done, over, now, min(workers, len(work))), max(free) - now
 
 
@@ -71,8 +71,8 @@ def test_nothing_is_told_before_something_is_done():
 
 def test_work_is_what_runs_alike_have_taken_and_an_average_where_there_are_none():
     configs = {name: compose([f"method={name}", "optim.steps=100"]) for name in ("fpd", "dimo", "teacher")}
-    assert works(configs, {})["teacher"].training == 0 < works(configs, {})["teacher"].rest
-    assert works(configs, {})["fpd"].training / works(configs, {})["fpd"].whole == pytest.approx(0.85)
-    known = {kind_of(configs["fpd"]): Past(0.5, 8, 3), kind_of(configs["teacher"]): Past(0, 4, 3)}
-    found = works(configs, known)
+    assert workloads(configs, {})["teacher"].training == 0 < workloads(configs, {})["teacher"].rest
+    assert workloads(configs, {})["fpd"].training / workloads(configs, {})["fpd"].total == pytest.approx(0.85)
+    known = {kind_of(configs["fpd"]): PastDuration(0.5, 8, 3), kind_of(configs["teacher"]): PastDuration(0, 4, 3)}
+    found = workloads(configs, known)
     assert (found["fpd"], found["teacher"], found["dimo"]) == (Workload(50, 8), Workload(0, 4), Workload(50, 6))

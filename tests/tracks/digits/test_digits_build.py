@@ -77,7 +77,7 @@ def test_missing_and_foreign_assets_are_told_with_the_command(tmp_path):
     build.build("default", tmp_path / "work", tmp_path, TINY, lambda *told: None)
     file = files.path_of("teacher", "default", tmp_path)
     file.write_bytes(file.read_bytes()[:-1] + b"x")
-    with pytest.raises(AssetError, match="default.teacher.safetensors has sha256 .* corrupt or foreign"):
+    with pytest.raises(AssetError, match="default.teacher.safetensors has sha256 .* damaged, or another file"):
         DigitsTrack("default", tmp_path)
 
 

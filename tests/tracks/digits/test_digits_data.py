@@ -7,7 +7,7 @@ import torch
 
 from fpd_bench.errors import AssetError, UnknownName
 from fpd_bench.tracks.digits import data
-from fpd_bench.tracks.digits.slight_moves import SLIGHT, Moves, moved
+from fpd_bench.tracks.digits.slight_moves import SLIGHT, Moves, move_slightly
 
 
 def rows(part):
@@ -59,7 +59,7 @@ def test_moves_of_nothing_change_nothing_and_others_come_from_their_generator():
     images = data.digits("train").images[:8, None].float() / 255
 
     def draw(moves, seed):
-        return moved(images, moves, torch.Generator().manual_seed(seed))
+        return move_slightly(images, moves, torch.Generator().manual_seed(seed))
 
     torch.testing.assert_close(draw(Moves(0, 0, 0, 0), 0), images, atol=1e-4, rtol=0)
     assert torch.equal(draw(SLIGHT, 0), draw(SLIGHT, 0)) and not torch.equal(draw(SLIGHT, 0), draw(SLIGHT, 1))

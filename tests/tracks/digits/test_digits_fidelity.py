@@ -8,7 +8,7 @@ from fpd_bench.config.compose import compose
 from fpd_bench.errors import ConfigError
 from fpd_bench.evals.fidelity.image_streams import InMemory
 from fpd_bench.tracks.digits import data, files
-from fpd_bench.tracks.digits.fidelity import against, compare, pixels_of, real_images
+from fpd_bench.tracks.digits.fidelity import compare, measure_against, pixels_of, real_images
 
 CLASSIFIER = files.path_of("classifier", "default")
 SPREAD = "fid_sampling_sd"  # no metric of tables: how far FID moves when the images are drawn anew
@@ -36,13 +36,13 @@ def test_the_floor_is_real_images_of_the_part_that_is_not_the_reference():
 def test_each_number_names_n_split_and_extractor(tmp_path):
     path = tmp_path / "samples.npz"
     np.savez(path, images=pixels_of("train")[::3])
-    rows = against("test", CLASSIFIER)(path, "cpu", lambda done, total: None)
+    rows = measure_against("test", CLASSIFIER)(path, "cpu", lambda done, total: None)
     found = {row["metric"]: row for row in rows}
     assert set(found) == {*NAMES, SPREAD} | {f"real_{name}" for name in (*NAMES, SPREAD)}
     for row in rows:
         assert row["n"] == row["protocol"]["images"] == 1000
         assert row["protocol"]["reference"] == "1000 heldout digits" and row["protocol"]["reference_images"] == 1000
-        assert row["protocol"]["weights_sha256"] == files.verified("classifier", "default")[2]
+        assert row["protocol"]["weights_sha256"] == files.read_verified("classifier", "default")[2]
     assert 0 < found["real_fid"]["value"] < 10 * abs(found["fid"]["value"])
 
 

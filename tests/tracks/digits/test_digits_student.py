@@ -6,7 +6,7 @@ import torch
 from fpd_bench.config.compose import compose
 from fpd_bench.distill.trainer import train
 from fpd_bench.models.streams import generator_of
-from fpd_bench.runs.perform.suite_images import one_step, to_pixels
+from fpd_bench.runs.perform.suite_images import sample_one_step, to_pixels
 
 SMALL = ("optim.steps=3", "optim.batch=8", "optim.samples_per_condition=4", "drift.blocks=[2]", "execution.log_every=1")
 
@@ -44,7 +44,7 @@ def test_fpd_trains_a_student_with_the_adversary_of_real_images(small_digits):
     student.load_state_dict(raw)
     suite = small_digits.suite("test")
     noise = [generator_of(0, suite.name, item.id, 0) for item in suite.items[:4]]
-    codes = one_step(small_digits, student, suite.condition[:4], config.start, noise)
+    codes = sample_one_step(small_digits, student, suite.condition[:4], config.start, noise)
     images = to_pixels(small_digits, codes, suite.condition[:4])
     assert (images.shape, str(images.dtype)) == ((4, 32, 32, 3), "uint8")
     assert len(suite.score(images, list(suite.items[:4]))) == 4

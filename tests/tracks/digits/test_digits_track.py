@@ -22,7 +22,7 @@ def test_classes_by_number_and_by_name(small_digits):
     condition = small_digits.condition(["7", "seven", " Seven "])
     assert condition.texts == ("7",) * 3 and condition.tensors["words"].tolist() == [[8]] * 3
     assert small_digits.null_condition(2).tensors["words"].tolist() == [[0], [0]]
-    with pytest.raises(ConfigError, match="'ten' is no digit. Say one of 0 to 9, or its name, such as 'seven'."):
+    with pytest.raises(ConfigError, match="'ten' is not a digit. Use 0 to 9, or a name such as 'seven'."):
         small_digits.condition(["ten"])
 
 

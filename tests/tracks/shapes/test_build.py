@@ -18,7 +18,7 @@ from fpd_bench.tracks.shapes import build
 from fpd_bench.tracks.shapes.assets import load_preset
 from fpd_bench.tracks.shapes.build import RECIPES, Recipe
 from fpd_bench.tracks.shapes.language import draw_scenes
-from fpd_bench.tracks.shapes.textures import dress
+from fpd_bench.tracks.shapes.textures import choose_textures
 from fpd_bench.tracks.shapes.track import ShapesTrack
 from fpd_bench.tracks.shapes.world import PRESETS
 
@@ -100,11 +100,11 @@ def test_the_seed_decides(tmp_path):
 
 def test_a_textured_teacher_begins_as_the_plain_one_for_which_synonyms_are_equal():
     plain_track, world = ShapesTrack("plain"), PRESETS["textured"]
-    teacher = build.begun("plain", world)
+    teacher = build.start_from_shipped("plain", world)
     draw = torch.Generator().manual_seed(0)
     codes, condition = draw_scenes(6, plain_track.world, draw, plain_track.tokenizer.codebook)
     hidden = torch.rand(codes.shape, generator=draw) < 0.5
-    woven = dress(codes, world, draw).masked_fill(hidden, world.codes)
+    woven = choose_textures(codes, world, draw).masked_fill(hidden, world.codes)
     with torch.no_grad():
         expected = plain_track.teacher(codes.masked_fill(hidden, plain_track.n_codes), condition).softmax(-1)
         found = teacher(woven, condition).softmax(-1).unflatten(-1, (-1, world.textures))

@@ -9,7 +9,7 @@ from scipy import ndimage
 from fpd_bench.errors import ConfigError, UnknownName
 from fpd_bench.evals.geneval.detectors import score_images
 from fpd_bench.evals.geneval.prompt_grammar import every_row
-from fpd_bench.tracks.shapes.components import objects
+from fpd_bench.tracks.shapes.components import find_objects
 from fpd_bench.tracks.shapes.detector import Detector
 from fpd_bench.tracks.shapes.drawing import PALETTE, SHAPES, coverage, render, render_free_scene
 from fpd_bench.tracks.shapes.geneval_backend import ShapesBackend
@@ -151,7 +151,7 @@ def test_loose_rim_pixels_go_to_the_nearest_object():
     labels[8:16, 8:16] = 0
     labels[8:16, 16] = 1  # a rim of another colour, too small to be an object
     labels[8:12, 20] = 1  # specks out of reach
-    owner = objects(labels, 2, 1.0)
+    owner = find_objects(labels, 2, 1.0)
     assert (owner[8:16, 8:17] == 1).all() and (owner[:, 17:] == 0).all()
 
 
@@ -159,9 +159,9 @@ def test_a_thin_rim_is_not_an_object_and_a_thin_line_is():
     labels = np.full((32, 32), -1)
     labels[8:16, 8:16] = 0
     labels[8:24, 16] = 1
-    assert objects(labels, 2, 1.0).max() == 1
+    assert find_objects(labels, 2, 1.0).max() == 1
     labels[8:24, 16], labels[8:24, 26] = -1, 1
-    assert objects(labels, 2, 1.0).max() == 2
+    assert find_objects(labels, 2, 1.0).max() == 2
 
 
 def test_templates_know_blur_and_subpixel_places():

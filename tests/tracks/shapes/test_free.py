@@ -8,13 +8,13 @@ import torch
 
 from fpd_bench.evals.geneval.detectors import score_images
 from fpd_bench.evals.geneval.prompt_grammar import TASKS
-from fpd_bench.tracks.shapes.free import free_places, learn_codes, picture
+from fpd_bench.tracks.shapes.free import draw_scene, free_places, learn_codes
 from fpd_bench.tracks.shapes.geneval_backend import ShapesBackend
 from fpd_bench.tracks.shapes.language import draw_things
-from fpd_bench.tracks.shapes.prompts import scene, splits
+from fpd_bench.tracks.shapes.prompts import scene_of, splits
 from fpd_bench.tracks.shapes.tokenizer import PatchTokenizer, pictures_of, tokens_of
 from fpd_bench.tracks.shapes.track import RADIUS_GATE
-from fpd_bench.tracks.shapes.world import PRESETS, Thing, apart, relation_holds
+from fpd_bench.tracks.shapes.world import PRESETS, Thing, do_not_overlap, relation_holds
 
 WORLD = PRESETS["free"]
 
@@ -26,7 +26,7 @@ def test_objects_lie_anywhere_inside_without_overlap(n):
     places = np.array(spots).reshape(-1, 2)
     assert places.min() >= 0 and places.max() + WORLD.box <= WORLD.pixels
     assert len({int(v) % WORLD.patch for v in places[:, 0]}) == WORLD.patch  # every phase of the token grid
-    assert all(apart(s[i], s[j], WORLD.box) for s in spots for i in range(n) for j in range(i))
+    assert all(do_not_overlap(s[i], s[j], WORLD.box) for s in spots for i in range(n) for j in range(i))
 
 
 @pytest.mark.parametrize("relation", ["left of", "right of", "above", "below"])
@@ -40,7 +40,7 @@ def test_places_honour_the_relation(relation):
 def test_the_detector_agrees_that_pictures_show_their_prompts():
     prompts = [p for task in TASKS for p in splits(WORLD)["test"] if p.task == task][::4]
     draw = np.random.default_rng(1)
-    images = np.stack([picture(scene(p, WORLD, draw), WORLD) for p in prompts])
+    images = np.stack([draw_scene(scene_of(p, WORLD, draw), WORLD) for p in prompts])
     assert images.shape == (len(prompts), 40, 40, 3) and images.dtype == np.uint8
     assert missed(images, prompts) == []
 

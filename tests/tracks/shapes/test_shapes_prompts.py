@@ -13,10 +13,10 @@ from fpd_bench.tracks.shapes.geneval_backend import ShapesBackend
 from fpd_bench.tracks.shapes.language import TEXT_LENGTH, condition_of, draw_prompts, draw_scenes, null_condition
 from fpd_bench.tracks.shapes.prompts import (
     PER_SPLIT,
-    content,
+    content_words,
     pair_withheld,
     relation_withheld,
-    scene,
+    scene_of,
     splits,
     vocabulary,
 )
@@ -94,7 +94,7 @@ def test_training_scenes_never_show_a_withheld_pair(world: WorldPreset):
 def test_a_scene_shows_its_prompt_and_nothing_else(world: WorldPreset):
     draw = np.random.default_rng(0)
     for prompt in splits(world)["test"]:
-        things = scene(prompt, world, draw)
+        things = scene_of(prompt, world, draw)
         assert [t.shape for t in things] == [shape for shape, _ in prompt.objects]
         assert all(c in (-1, t.colour) for t, (_, c) in zip(things, prompt.objects, strict=True))
         if prompt.relation:
@@ -106,7 +106,7 @@ def test_a_scene_shows_its_prompt_and_nothing_else(world: WorldPreset):
 def test_the_detector_agrees_that_scenes_show_their_prompts(world: WorldPreset):
     prompts = [p for task in TASKS for p in splits(world)["test"] if p.task == task][::3]
     draw = np.random.default_rng(1)
-    codes = torch.from_numpy(np.stack([codes_of(scene(p, world, draw), world).reshape(-1) for p in prompts]))
+    codes = torch.from_numpy(np.stack([codes_of(scene_of(p, world, draw), world).reshape(-1) for p in prompts]))
     codebook = draw_codebook(world)
     images = PatchTokenizer(codebook, world.side, world.patch).decode(codebook[codes])
     pixels = (images * 255).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
@@ -126,7 +126,7 @@ def test_splits_never_change():
 @WORLDS
 def test_every_prompt_can_be_said_and_differs_from_silence(world: WorldPreset):
     prompts = [p for split in splits(world).values() for p in split]
-    assert max(len(content(p.text)) for p in prompts) <= TEXT_LENGTH
+    assert max(len(content_words(p.text)) for p in prompts) <= TEXT_LENGTH
     words = condition_of([p.text for p in prompts], world).tensors["words"]
     assert words.max() <= len(vocabulary(world)) and (words[:, 0] > 0).all()
     assert len({tuple(row) for row in words.tolist()}) == len({p.text for p in prompts})

@@ -10,9 +10,9 @@ from fpd_bench.tracks.shapes.world import (
     PRESETS,
     Thing,
     WorldPreset,
-    apart,
     codes_of,
-    places,
+    do_not_overlap,
+    draw_places,
     preset,
     relation_holds,
     things_in,
@@ -64,7 +64,7 @@ def test_apart_means_no_shared_token():
     cells = list(product(range(3), repeat=2))
     for a, b in product(cells, cells):
         tokens = [{(r + i, c + j) for i, j in product(range(2), repeat=2)} for r, c in (a, b)]
-        assert apart(a, b) == tokens[0].isdisjoint(tokens[1])
+        assert do_not_overlap(a, b) == tokens[0].isdisjoint(tokens[1])
 
 
 @pytest.mark.parametrize(
@@ -85,13 +85,13 @@ def test_diagonals_and_overlaps_are_no_relation():
 def test_places_lie_inside_on_the_step_and_do_not_overlap(world: WorldPreset, n):
     draw = np.random.default_rng(0)
     for _ in range(20):
-        spots = places(world, n, draw)
+        spots = draw_places(world, n, draw)
         assert all(0 <= v <= world.side - 2 and v % world.step == 0 for spot in spots for v in spot)
-        assert all(apart(spots[i], spots[j]) for i in range(n) for j in range(i))
+        assert all(do_not_overlap(spots[i], spots[j]) for i in range(n) for j in range(i))
 
 
 @WORLDS
 @pytest.mark.parametrize("relation", ["left of", "right of", "above", "below"])
 def test_places_honour_the_relation(world: WorldPreset, relation):
     draw = np.random.default_rng(0)
-    assert all(relation_holds(*places(world, 2, draw, relation), relation) for _ in range(20))
+    assert all(relation_holds(*draw_places(world, 2, draw, relation), relation) for _ in range(20))

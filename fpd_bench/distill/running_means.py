@@ -5,14 +5,14 @@ from torch import Tensor
 DECAY = 0.99
 
 
-class Running:
+class RunningMeans:
     """{name: mean}; the first value starts the mean."""
 
     def __init__(self) -> None:
         self.means: dict[str, Tensor] = {}
 
     def update(self, name: str, value: Tensor) -> Tensor:
-        """The mean after `value` has entered it with weight 1 - DECAY."""
+        """Add `value` to the mean with weight 1 - DECAY; return the new mean."""
         before = self.means.get(name, value).to(value.device)  # a checkpoint may come from elsewhere
         self.means[name] = before.lerp(value, 1 - DECAY)
         return self.means[name]

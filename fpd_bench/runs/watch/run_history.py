@@ -1,33 +1,33 @@
-"""The story of one run, from its events: attempts, stages, troubles, and the tail of its log. Reads files only."""
+"""The history of one run, from its events: attempts, stages, troubles, and the tail of its log. Reads files only."""
 
 from typing import Any
 
 from fpd_bench.errors import OddFile
 from fpd_bench.runs.folder.rundir import RunDir
-from fpd_bench.runs.folder.submissions import job_output, printed
+from fpd_bench.runs.folder.submissions import job_output, read_log
 from fpd_bench.runs.watch.live_view import duration
 
 TAIL = 12  # lines
 
 
-def story(run: RunDir) -> str:
-    """One line an event that matters, under the attempt it belongs to, then the last lines of output."""
+def history_of_run(run: RunDir) -> str:
+    """Write a line for each event that matters, under the attempt it belongs to, then the last lines of output."""
     try:
-        return _story(run)
+        return _history(run)
     except OddFile as error:
-        return f"its story cannot be told: {error}"
+        return f"its history cannot be read: {error}"
 
 
-def _story(run: RunDir) -> str:
+def _history(run: RunDir) -> str:
     lines: list[str] = []
-    told = 0
+    headed = 0
     for event in run.events():
         attempt = event.get("attempt") or 0
-        if attempt > told:
-            record, told = run.attempt(attempt), attempt
+        if attempt > headed:
+            record, headed = run.attempt(attempt), attempt
             job = record.get("job")
             lines.append(f"attempt {attempt} on {record.get('host', '?')}" + (f", job {job}" if job else ""))
-        text = _line(event)
+        text = _event_text(event)
         if text:
             lines.append(f"  {event.get('time', '')}  {text}")
     tail = log_tail(run)
@@ -35,10 +35,10 @@ def _story(run: RunDir) -> str:
 
 
 def log_tail(run: RunDir) -> list[str]:
-    """The last lines that the newest attempt with any has printed, or its batch job."""
+    """Return the last lines that the newest attempt with any has printed, or its batch job."""
     for attempt in reversed(run.attempts()):
         path, job = run.log_file(attempt), run.attempt(attempt).get("job")
-        text = printed(path)
+        text = read_log(path)
         if not text and job:
             text = job_output(run, str(job), "err") or job_output(run, str(job), "out")
         if text:
@@ -46,7 +46,7 @@ def log_tail(run: RunDir) -> list[str]:
     return []
 
 
-def _line(event: dict[str, Any]) -> str:
+def _event_text(event: dict[str, Any]) -> str:
     kind = event.get("kind")
     if kind == "stage_finished":
         return f"{event.get('stage')} finished after {duration(event.get('seconds'))}"

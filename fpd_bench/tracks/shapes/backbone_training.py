@@ -20,10 +20,10 @@ from torch.nn import functional
 from fpd_bench.models import scene_network
 from fpd_bench.models.scene_network import CHANNELS, SceneNetwork
 from fpd_bench.tracks.shapes.language import draw_scenes
-from fpd_bench.tracks.shapes.textures import plain
+from fpd_bench.tracks.shapes.textures import plain_codes
 from fpd_bench.tracks.shapes.tokenizer import PatchTokenizer, draw_codebook
 from fpd_bench.tracks.shapes.world import PRESETS
-from fpd_bench.tracks.training import Progress, read, write
+from fpd_bench.tracks.training import Progress, read_checkpoint, write_checkpoint
 
 WORLDS = ("plain", "textured")  # of equal size; a batch holds as many scenes of each
 GREY = 0.5
@@ -31,7 +31,7 @@ CHECKPOINT_EVERY = 100
 
 
 @dataclass(frozen=True)
-class PhiRecipe:
+class BackboneRecipe:
     """How the network is trained."""
 
     steps: int = 400
@@ -43,10 +43,10 @@ class PhiRecipe:
     labels: bool = False
 
 
-class PhiTraining:
+class BackboneTraining:
     """The network, two linear heads for training only, and the scenes."""
 
-    def __init__(self, recipe: PhiRecipe):
+    def __init__(self, recipe: BackboneRecipe):
         self.recipe, self.step = recipe, 0
         torch.manual_seed(recipe.seed)
         self.generator = torch.Generator().manual_seed(recipe.seed)
@@ -63,13 +63,13 @@ class PhiTraining:
         self.optimizer = torch.optim.AdamW(self.modules.parameters(), lr=recipe.lr, weight_decay=recipe.weight_decay)
 
     def advance(self) -> tuple[float, float]:
-        """One step; returns the loss and the share of tokens that the third stage names."""
+        """Train one step; return the loss and the share of tokens that the third stage names."""
         recipe = self.recipe
         cosine = 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * self.step / recipe.steps))
         for group in self.optimizer.param_groups:
             group["lr"] = recipe.lr * min(1.0, (self.step + 1) / 30) * cosine
         codes, shown = self._scenes()
-        loss, right = self._labelled(shown) if recipe.labels else self._own(codes, shown)
+        loss, right = self._label_loss(shown) if recipe.labels else self._code_loss(codes, shown)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         self.optimizer.step()
@@ -77,20 +77,20 @@ class PhiTraining:
         return float(loss.detach()), right
 
     def save(self, path: Path) -> None:
-        """Atomic: the file is whole or not there."""
+        """Write a checkpoint; the file is whole or not there."""
         state = {"step": self.step, "generator": self.generator.get_state(), "recipe": asdict(self.recipe)}
-        write(state | {"modules": self.modules.state_dict(), "optimizer": self.optimizer.state_dict()}, path)
+        write_checkpoint(state | {"modules": self.modules.state_dict(), "optimizer": self.optimizer.state_dict()}, path)
 
     def load(self, path: Path) -> None:
-        """Raises AssetError for a checkpoint of another recipe, or one that cannot be read."""
-        state = read(path, asdict(self.recipe))
+        """Load a checkpoint. Raises AssetError for one of another recipe, or one that cannot be read."""
+        state = read_checkpoint(path, asdict(self.recipe))
         self.step = state["step"]
         self.generator.set_state(state["generator"])
         self.modules.load_state_dict(state["modules"])
         self.optimizer.load_state_dict(state["optimizer"])
 
     def _scenes(self) -> tuple[Tensor, Tensor]:
-        """(true codes, codes shown) [B, L] of both worlds, in ids of the joint codebook."""
+        """Draw (true codes, codes shown) [B, L] of both worlds, in ids of the joint codebook."""
         n, whole, shown, first = self.recipe.batch // len(self.worlds), [], [], 0
         for world, codebook in zip(self.worlds, self.codebooks, strict=True):
             codes, _ = draw_scenes(n, world, self.generator, codebook)
@@ -106,23 +106,23 @@ class PhiTraining:
         return torch.cat(whole), torch.cat(shown)
 
     def _maps(self, shown: Tensor) -> tuple[Tensor, Tensor]:
-        """Scores [B, classes, L] of the tokens, [B, heads, places] of the places."""
+        """Compute scores [B, classes, L] of the tokens, [B, heads, places] of the places."""
         images = self.tokenizer.decode(self.tokenizer.codebook[shown])
         maps = self.network.stages((images - 0.5) / 0.5)
         return self.token(maps[2]).flatten(2), self.place(maps[3]).flatten(2)
 
-    def _own(self, codes: Tensor, shown: Tensor) -> tuple[Tensor, float]:
+    def _code_loss(self, codes: Tensor, shown: Tensor) -> tuple[Tensor, float]:
         tokens, places = self._maps(shown)
-        quarters = _by_place(codes)  # [B, places, 4]
+        quarters = _group_by_place(codes)  # [B, places, 4]
         scores = places.unflatten(1, (self.classes, 4))  # [B, classes, 4, places]
         loss = functional.cross_entropy(tokens, codes) + functional.cross_entropy(scores.mT, quarters)
         return loss, float((tokens.argmax(1) == codes).float().mean())
 
-    def _labelled(self, shown: Tensor) -> tuple[Tensor, float]:
+    def _label_loss(self, shown: Tensor) -> tuple[Tensor, float]:
         tokens, places = self._maps(shown)
         first, second = self.worlds
-        named = torch.where(shown < first.codes, shown, plain(shown - first.codes, second))
-        quarters = _by_place(named)
+        named = torch.where(shown < first.codes, shown, plain_codes(shown - first.codes, second))
+        quarters = _group_by_place(named)
         begin = quarters[..., :1]
         whole = (begin > 0) & ((begin - 1) % 4 == 0) & (quarters == begin + torch.arange(4)).all(-1, keepdim=True)
         objects = torch.where(whole, begin, torch.zeros_like(begin)).squeeze(-1)
@@ -130,18 +130,18 @@ class PhiTraining:
         return loss, float((tokens.argmax(1) == named).float().mean())
 
 
-def _by_place(codes: Tensor) -> Tensor:
-    """[B, side^2] -> [B, places, 4]: the tokens of each 2 x 2 block, row by row."""
+def _group_by_place(codes: Tensor) -> Tensor:
+    """Group tokens by place: [B, side^2] -> [B, places, 4]: the tokens of each 2 x 2 block, row by row."""
     side = math.isqrt(codes.shape[1])
     blocks = codes.view(-1, side // 2, 2, side // 2, 2).permute(0, 1, 3, 2, 4)
     return blocks.reshape(len(codes), -1, 4)
 
 
-def build_phi(
-    work: Path, out: Path | None = None, recipe: PhiRecipe | None = None, progress: Progress | None = None
+def build_backbone(
+    work: Path, out: Path | None = None, recipe: BackboneRecipe | None = None, progress: Progress | None = None
 ) -> Path:
-    """Train with checkpoints in `work`, write the weights to the folder `out` (the package's own); returns the file."""
-    training, folder = PhiTraining(recipe or PhiRecipe()), out or scene_network.FILE.parent
+    """Train with checkpoints in `work`, write the weights to the folder `out` (the package's own); return the file."""
+    training, folder = BackboneTraining(recipe or BackboneRecipe()), out or scene_network.FILE.parent
     for place in (work, folder):
         place.mkdir(parents=True, exist_ok=True)
     checkpoint = work / "phi.pt"
