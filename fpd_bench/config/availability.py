@@ -36,15 +36,15 @@ def require_files(config: RunConfig) -> None:
 
 
 def _sees_images(config: RunConfig) -> bool:
-    """Whether the run draws real images of its track: for a discriminator, or to count their codes."""
+    """Say whether the run draws real images of its track: for a discriminator, or to count their codes."""
     return has_adversary(config) or (config.start.codes == "unigram" and "start.codes" in reads(config))
 
 
 def has_adversary(config: RunConfig) -> bool:
-    """Whether the run trains against a discriminator, which sees real images."""
+    """Say whether the run trains against a discriminator, which sees real images."""
     return config.gan.weight > 0 and "gan.weight" in reads(config)
 
 
 def needs_discriminator(config: RunConfig) -> bool:
-    """Whether the discriminator's own published weights are needed."""
+    """Say whether the discriminator's own published weights are needed."""
     return has_adversary(config) and config.gan.discriminator == "projected"

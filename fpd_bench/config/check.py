@@ -80,7 +80,7 @@ def _plugins(config: RunConfig) -> None:
 
 
 def _settings_belong(config: RunConfig, read: set[str]) -> None:
-    """Settings of a plugin that the run does not use would change nothing."""
+    """Refuse settings of a plugin that the run does not use: they would change nothing."""
     used = {value(config, name) for name in registry.AXES if name in read}
     for name in config.plugin:
         if settings_of(name) is None or name not in used:
@@ -88,7 +88,7 @@ def _settings_belong(config: RunConfig, read: set[str]) -> None:
 
 
 def _refusals(config: RunConfig, read: set[str]) -> None:
-    """What the run's own plugins say that they cannot do."""
+    """Refuse what the run's own plugins say that they cannot do."""
     for field, names in registry.AXES.items():
         if field not in read or (field == "method" and generated(config)):
             continue

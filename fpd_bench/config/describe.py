@@ -21,7 +21,7 @@ class Described:
 
 
 def groups() -> dict[str, str]:
-    """{group: what it is about}; '' holds the fields without a group."""
+    """Map each group of fields to what it is about; '' holds the fields without a group."""
     found = {"": str(RunConfig.__doc__)}
     for field in dataclasses.fields(RunConfig):
         if dataclasses.is_dataclass(field.type):
@@ -41,7 +41,7 @@ def described(group: str | None = None) -> Iterator[Described]:
 
 
 def listing(group: str | None = None) -> str:
-    """All fields, or those of a group, as lines for a terminal."""
+    """List all fields, or those of a group, as lines for a terminal."""
     lines = []
     for one in described(group):
         lines.append(f"{one.name}={one.default}  ({one.holds})")
@@ -59,7 +59,7 @@ def _holds(name: str, field: Leaf) -> str:
 
 
 def _written(found: object) -> str:
-    """A value as it is written in an override."""
+    """Write a value as an override gives it."""
     if found == "":
         return "''"
     if isinstance(found, bool):

@@ -59,7 +59,7 @@ def _pixels(config: RunConfig) -> None:
 
 
 def _features(config: RunConfig) -> None:
-    """What is known of the track's own backbone; one that is named is looked at by runs/execute/backbone_check.py."""
+    """Give what is known of the track's own backbone; runs/execute/backbone_check.py looks at one that is named."""
     drift, sizes = config.drift, facts(config.track.name, config.track.preset)
     if not drift.blocks:
         raise ConfigError(f"drift.blocks={drift.blocks} are not blocks of a backbone. Name one or more blocks.")
@@ -86,7 +86,7 @@ def _features(config: RunConfig) -> None:
 
 
 def _convolutional(drift: DriftConfig) -> None:
-    """The embedded tracks' own backbone has neither a class token nor a last norm."""
+    """Refuse the class token and the last norm, which the embedded tracks' own backbone has not."""
     for name, needed in (("cls", "none"), ("last_norm", False)):
         if getattr(drift, name) != needed:
             raise ConfigError(

@@ -25,12 +25,12 @@ _NEVER = (f"{EXECUTION}.*", "generator.*", "evaluation.teacher_*")
 
 
 def trains(config: RunConfig) -> bool:
-    """Whether the run trains a student: not for a teacher's own sampler, nor for images from elsewhere."""
+    """Say whether the run trains a student: not for a teacher's own sampler, nor for images from elsewhere."""
     return not generated(config) and bool(registry.methods.declaration(config.method).trains)
 
 
 def generated(config: RunConfig) -> bool:
-    """Whether the images come from elsewhere: a folder, a pipeline."""
+    """Say whether the images come from elsewhere: a folder, a pipeline."""
     # First without a look at other packages, which takes a while.
     if config.method in registry.methods.in_this_tree or config.method in registry.generators.in_this_tree:
         return config.method in registry.generators.in_this_tree
@@ -38,7 +38,7 @@ def generated(config: RunConfig) -> bool:
 
 
 def reads(config: RunConfig) -> set[str]:
-    """The names of the fields that can change a number of this run. Raises UnknownName, PluginError."""
+    """Name the fields that can change a number of this run. Raises UnknownName, PluginError."""
     used = _used(config)
     patterns = (*COMMON, *(one for plugin in used.values() for one in plugin.reads))
     names = {name for name in _matching(patterns) if _applies(config, name)}
@@ -70,7 +70,7 @@ def run_id(config: RunConfig) -> str:
 
 
 def _used(config: RunConfig) -> dict[str, Declaration]:
-    """The declarations of track and method, and of the plugins in fields that the method reads."""
+    """List the declarations of track and method, and of the plugins in fields that the method reads."""
     way: Registry[Any] = registry.generators if generated(config) else registry.methods
     found = {
         f"track:{config.track.name}": registry.tracks.declaration(config.track.name),
@@ -86,7 +86,7 @@ def _used(config: RunConfig) -> dict[str, Declaration]:
 
 @cache
 def _matching(patterns: tuple[str, ...]) -> frozenset[str]:
-    """The leaves that any of the patterns names."""
+    """Name the leaves that any of the patterns fits."""
     return frozenset(name for name in leaves() if any(_matches(name, pattern) for pattern in patterns))
 
 

@@ -58,7 +58,7 @@ def load_sweep(path: str | Path, overrides: Sequence[str] = (), here: bool = Tru
 
 
 def _refuse_unread_axes(sweep: Sweep, keys: list[str]) -> None:
-    """An axis of the command line that changes nothing anywhere was meant for another sweep."""
+    """Refuse an axis of the command line that changes nothing in any table: it was meant for another sweep."""
     for key in keys:
         if not any(key in reads(cell.config) for cell in sweep.cells):
             raise ConfigError(f"No run of {sweep.path} reads '{key}', so its values make no difference. Leave it out.")

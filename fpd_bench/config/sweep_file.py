@@ -66,7 +66,7 @@ class SweepFile:
 
 
 def read_sweep_file(path: Path) -> SweepFile:
-    """Raises ConfigError, one line, for a missing file, for what is not YAML or not a sweep, and for unknown keys."""
+    """Read a sweep file. Raises ConfigError, one line, for a missing file, one that is no sweep, and unknown keys."""
     top = _Reader(_load(path), str(path))
     metric = top.text("metric", metrics.OVERALL)
     metrics.get(metric, str(path))
@@ -88,7 +88,7 @@ def read_sweep_file(path: Path) -> SweepFile:
 
 
 def check_seeds(seeds: list[Any], where: str) -> tuple[int, ...]:
-    """Distinct whole numbers >= 0, at least one. Raises ConfigError."""
+    """Check that seeds are distinct whole numbers >= 0, at least one. Raises ConfigError."""
     right = all(isinstance(seed, int) and not isinstance(seed, bool) and 0 <= seed <= MOST_SEED for seed in seeds)
     if not seeds or not right or len(set(seeds)) < len(seeds):
         raise ConfigError(
@@ -137,7 +137,7 @@ def _row(entry: Any, where: str, metric: str) -> RowSpec:
 
 
 def _headings() -> set[str]:
-    """What tables write over the numbers of a metric."""
+    """List what tables write over the numbers of a metric."""
     return {word for name in metrics.known() for word in (metrics.shown(name).label, metrics.shown(name).heading)}
 
 
@@ -148,12 +148,12 @@ def _word(found: Any, where: str) -> str:
 
 
 def as_written(found: Any) -> str:
-    """The text of a YAML scalar as its author wrote it."""
+    """Give the text of a YAML scalar as its author wrote it."""
     return found.written if isinstance(found, Written) else str(found)
 
 
 def _published(given: Any, where: str, metric: str) -> dict[str, float]:
-    """A number is of the sweep's metric; a mapping names the metrics."""
+    """Read published numbers: one number is of the sweep's metric; a mapping names the metrics."""
     numbers = given if isinstance(given, dict) else {metric: given}
     for name, number in numbers.items():
         metrics.check(name, f"{where}, published")
@@ -205,7 +205,7 @@ class _Reader:
         return found
 
     def text(self, key: str, default: Any = REQUIRED) -> str:
-        """The text as it was written: `010` stays 010."""
+        """Read a text as it was written: `010` stays 010."""
         if isinstance(self._entry.get(key), bool) or (key in self._entry and self._entry[key] is None):
             raise ConfigError(f"{self._where}: '{key}' is read as {self._entry[key]} by YAML. Quote it, to have text.")
         return as_written(self.get(key, (str, int, float), default))

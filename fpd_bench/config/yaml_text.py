@@ -13,7 +13,7 @@ from fpd_bench.errors import ConfigError
 
 
 def to_yaml(config: RunConfig) -> str:
-    """All fields, in the schema's order."""
+    """Write all fields as YAML, in the schema's order."""
     return OmegaConf.to_yaml(OmegaConf.create(asdict(config)))
 
 
@@ -76,7 +76,7 @@ def _mapping(found: Any, name: str, where: str) -> dict[Any, Any]:
 
 
 def _kept(declared: Any, found: Any, name: str, where: str) -> Any:
-    """Numbers of float fields may be written whole; anything else must be of the field's own kind."""
+    """Check one value: numbers of float fields may be written whole; anything else must be of the field's own kind."""
     right = {int: int, float: (int, float), str: str, bool: bool}.get(declared, list)
     if not isinstance(found, right) or (isinstance(found, bool) and declared is not bool):  # type: ignore[arg-type]
         raise ConfigError(f"{where} is not a run configuration: {name} cannot be {found!r}.")
