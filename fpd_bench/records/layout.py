@@ -46,7 +46,7 @@ EVENT_FIELDS: dict[str, type | tuple[type, ...]] = {
 
 
 def read_jsonl(path: Path) -> list[dict[str, Any]]:
-    """The objects of a JSON-lines file; [] if it is not there.
+    """Read the objects of a JSON-lines file; [] if it is not there.
 
     Lines that are the beginning of an object are left out: a killed writer leaves a torn line at the end, and the
     next attempt appends after it. Raises OddFile for what no writer of ours leaves, even when it is killed.
@@ -59,7 +59,7 @@ def read_jsonl(path: Path) -> list[dict[str, Any]]:
 
 
 def read_events(folder: Path) -> list[dict[str, Any]]:
-    """The events of a run. Raises OddFile also for fields of other types than EVENT_FIELDS says."""
+    """Read the events of a run. Raises OddFile also for fields of other types than EVENT_FIELDS says."""
     rows = read_jsonl(folder / EVENTS)
     for row in rows:
         need_types(row, EVENT_FIELDS, EVENTS)
@@ -67,7 +67,7 @@ def read_events(folder: Path) -> list[dict[str, Any]]:
 
 
 def read_training(folder: Path) -> list[dict[str, Any]]:
-    """The lines of the training log. Raises OddFile as `read_events`."""
+    """Read the lines of the training log. Raises OddFile as `read_events`."""
     rows = read_jsonl(folder / TRAIN)
     for row in rows:
         need_types(row, {"step": int}, TRAIN)
@@ -88,7 +88,7 @@ def _one_by_one(lines: list[bytes], name: str) -> list[dict[str, Any]]:
 
 
 def _all_at_once(lines: list[bytes]) -> list[dict[str, Any]] | None:
-    """All lines by one call of the parser, three times as fast as one by one; None if any is not a plain object."""
+    """Parse all lines by one call, three times as fast as one by one; None if any is not a plain object."""
     if any(line.count(b"[") + line.count(b"{") > DEEPEST for line in lines):
         return None
     try:
@@ -99,7 +99,7 @@ def _all_at_once(lines: list[bytes]) -> list[dict[str, Any]] | None:
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
-    """The object in a JSON file, or None if it is missing, torn or not an object. Raises OddFile if it is no file."""
+    """Read the object in a JSON file; None if it is missing, torn or not an object. Raises OddFile if it is no file."""
     try:
         value = parsed(content(path), path.name)
     except (FileNotFoundError, ValueError):  # torn JSON, or bytes cut inside a UTF-8 character
@@ -108,7 +108,7 @@ def read_json(path: Path) -> dict[str, Any] | None:
 
 
 def identity(folder: Path) -> dict[str, Any]:
-    """What run.json says, for those who only list or sort runs: {} for one that says nothing, its `semantic` a dict."""
+    """Read run.json for those who only list or sort runs: {} if it says nothing; its `semantic` is always a dict."""
     try:
         found = read_json(folder / IDENTITY) or {}
     except OddFile:
@@ -118,7 +118,7 @@ def identity(folder: Path) -> dict[str, Any]:
 
 
 def vouched(done: dict[str, Any]) -> dict[str, str] | None:
-    """{file inside the run: sha256} that DONE vouches for; None if it says so in no form of ours."""
+    """Map the files inside the run to the sha256 that DONE vouches for; None if it says so in no form of ours."""
     files = done.get("files")
     if not isinstance(files, dict) or not all(isinstance(digest, str) for digest in files.values()):
         return None
@@ -127,13 +127,13 @@ def vouched(done: dict[str, Any]) -> dict[str, str] | None:
 
 
 def attempt_numbers(folder: Path) -> list[int]:
-    """Numbers of the attempts of a run that left a record, ascending."""
+    """List the numbers of the attempts of a run that left a record, ascending."""
     names = [path.stem for path in (folder / ATTEMPTS).glob("*.json")]
     return sorted(int(name) for name in names if name.isdecimal() and name.isascii() and len(name) < 9)
 
 
 def refuse_odd(folder: Path) -> None:
-    """Raises OddFile if a name of ours is, in a run's folder, another kind of thing: a directory, a fifo, a dead link.
+    """Raise OddFile if a name of ours is, in a run's folder, another kind of thing: a directory, a fifo, a dead link.
 
     What has other names is nobody's business.
     """
@@ -158,11 +158,11 @@ def _entries(folder: Path) -> list["os.DirEntry[str]"]:
 
 
 def is_run_id(name: str) -> bool:
-    """Whether a folder's name is one that a run can have."""
+    """Say whether a folder's name is one that a run can have."""
     return len(name) == 12 and set(name) <= set("0123456789abcdef")
 
 
 def sha256(path: Path) -> str:
-    """Hex digest of a file's bytes."""
+    """Hash a file's bytes; hex digest."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

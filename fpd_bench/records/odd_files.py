@@ -24,7 +24,7 @@ _Yaml = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's is ten times 
 
 
 def content(path: Path, most: int = 2**31) -> bytes:
-    """The file's bytes. Raises FileNotFoundError if it is not there, OddFile if it is no file, or of more than `most`.
+    """Read the file's bytes. Raises FileNotFoundError if it is not there, OddFile if it is no file or beyond `most`.
 
     Opened without waiting: a fifo would block for ever, a device may give bytes without end.
     """
@@ -50,7 +50,7 @@ def content(path: Path, most: int = 2**31) -> bytes:
 
 
 def text(path: Path) -> str | None:
-    """The text of a small file such as a configuration; None if it is not there. Raises OddFile."""
+    """Read the text of a small file such as a configuration; None if it is not there. Raises OddFile."""
     try:
         return content(path, MOST_TEXT).decode("utf-8")
     except FileNotFoundError:
@@ -60,7 +60,7 @@ def text(path: Path) -> str | None:
 
 
 def parsed(data: bytes, name: str) -> Any:
-    """What JSON says. Raises ValueError if it is none, OddFile if it is nested deeper than ours ever is."""
+    """Parse JSON. Raises ValueError if it is none, OddFile if it is nested deeper than ours ever is."""
     try:
         value = json.loads(data)
     except RecursionError:
@@ -71,7 +71,7 @@ def parsed(data: bytes, name: str) -> Any:
 
 
 def parsed_yaml(source: str, name: str) -> dict[str, Any]:
-    """The mapping in a YAML text without anchors. Raises OddFile if it is none.
+    """Parse the mapping in a YAML text without anchors. Raises OddFile if it is none.
 
     libyaml builds nested values by recursion in C, which ends the process, so depth is looked at before.
     """
@@ -87,7 +87,7 @@ def parsed_yaml(source: str, name: str) -> dict[str, Any]:
 
 
 def _is_shallow(source: str) -> bool:
-    """Whether a look at the letters is enough, as it is for all that we write: no anchors, few marks of nesting."""
+    """Say whether a look at the letters is enough, as it is for all that we write: no anchors, few marks of nesting."""
     marks = sum(source.count(mark) for mark in ("[", "{", "- ", "? ", "\t"))
     return marks <= DEEPEST and "&" not in source and "\n" + DEEPEST * " " not in source
 
@@ -103,7 +103,7 @@ def _refuse_deep(source: str, name: str) -> None:
 
 
 def need_types(row: Mapping[str, Any], types: Mapping[str, type | tuple[type, ...]], name: str) -> None:
-    """Raises OddFile if a field of `row` has another type than `types` says; null and missing ones are as good."""
+    """Raise OddFile if a field of `row` has another type than `types` says; null and missing ones are as good."""
     for field, kind in types.items():
         found = row.get(field)
         if found is None:
@@ -121,7 +121,7 @@ def _short(number: int) -> str:
 
 
 def _depth(value: Any) -> int:
-    """Levels of nesting, counted without recursion."""
+    """Count the levels of nesting, without recursion."""
     deepest, level = 0, [value]
     while level and deepest <= DEEPEST:
         parts = [part.values() if isinstance(part, dict) else part for part in level if isinstance(part, dict | list)]
