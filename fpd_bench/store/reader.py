@@ -33,7 +33,7 @@ class Record:
 
 
 def stamp(folder: Path) -> Stamp:
-    """{path inside the run: (bytes, mtime_ns)} of the files the index reads or lists; it changes when they do."""
+    """Map each file that the index reads or lists to (bytes, mtime_ns); the stamp changes when they do."""
     found: Stamp = {}
     for name, entry in _listed(folder):
         try:
@@ -57,7 +57,7 @@ def _listed(folder: Path) -> Iterator[tuple[str, "os.DirEntry[str]"]]:
 
 
 def read(folder: Path) -> Record | None:
-    """The record of the run in `folder`; None if there is no configuration yet.
+    """Read the record of the run in `folder`; None if there is no configuration yet.
 
     One that cannot be read is `corrupt`, with the reason, and has no rows but that: the others go on.
     """
@@ -69,7 +69,7 @@ def read(folder: Path) -> Record | None:
 
 
 def aside(run_id: str, why: str) -> Record:
-    """The record of a run that cannot be read or stored; `why` in letters that every database takes."""
+    """Make the record of a run that cannot be read or stored; `why` in letters that every database takes."""
     message = why.replace("\0", "").encode("ascii", "backslashreplace").decode()
     run: Row = {"run_id": run_id, "status": "corrupt", "config": {}, "message": message, "seconds": 0.0}
     record = Record(run | dict.fromkeys(("config_schema", "method", "track", "seed", "created", "finished")))
@@ -153,13 +153,13 @@ def _status(folder: Path, done: Row, events: list[Row]) -> tuple[str, str | None
 
 
 def _intact(folder: Path, name: str, digest: str) -> bool:
-    """Whether a file is the one DONE vouches for. Only what the tables read is hashed; weights only have to exist."""
+    """Say whether a file is the one DONE vouches for. Only what tables read is hashed; weights only have to exist."""
     path = folder / name
     return _same(path, digest) if name.startswith(f"{layout.EVAL}/") else path.is_file()
 
 
 def damaged(folder: Path) -> list[str]:
-    """Files of a finished run that are not what DONE vouches for, large ones included: student and images."""
+    """List files of a finished run that are not what DONE vouches for, large ones included: student and images."""
     try:
         files = layout.vouched(layout.read_json(folder / layout.DONE) or {}) or {}
         wrong = (name for name, digest in files.items() if not _same(folder / name, digest))
