@@ -28,8 +28,8 @@ TEACHER_STEPS = 16  # the paper's teacher, whose score a student should keep
 
 
 def table_result(sweep: "Sweep", table: "Table", store: Store) -> TableResult:
-    """Everything the report says of one table. Raises ConfigError if a row has two runs for a seed or the metric
-    is unknown."""
+    """Work out everything the report says of one table. Raises ConfigError if a row has two runs for a seed or the
+    metric is unknown."""
     run_ids = list(dict.fromkeys(cell.run_id for cell in table.cells))
     runs = store.runs(run_ids)
     suite = _suite(store, run_ids)
@@ -85,12 +85,12 @@ def file_name(sweep: str, table: str) -> str:
 
 
 def _suite(store: Store, run_ids: list[str]) -> str | None:
-    """The suite the table speaks of: the first by name if the runs have several."""
+    """Name the suite the table speaks of: the first by name if the runs have several."""
     return next(iter(store.suites(run_ids)), None)
 
 
 def _per_run(frame: pd.DataFrame) -> dict[str, tuple[dict[tuple[str, int], float], dict[str, str]]]:
-    """run_id -> ({(item, replicate): score}, {item: task})."""
+    """Map run id to ({(item, replicate): score}, {item: task})."""
     found = {}
     for run_id, part in frame.groupby("run_id"):
         keys = zip(part.item_id, part.replicate, strict=True)
@@ -133,7 +133,7 @@ def _row(row: "Row", cells: dict[int, "Cell"], runs: dict[str, Run], frames: dic
 
 
 def _state(seeds: list[SeedResult]) -> str:
-    """ok, or what is wrong with how many of the row's runs."""
+    """Say ok, or what is wrong with how many of the row's runs."""
     counts = Counter(seed.status for seed in seeds if seed.score is None)
     diverged = counts.pop("diverged", 0)
     parts = [f"diverged ({diverged} of {len(seeds)})"] if diverged else []
@@ -163,13 +163,13 @@ def _measure(table: TableResult, metric: str, store: Store) -> None:
 
 
 def _novel_items(store: Store, run_id: str, suite: str | None) -> set[str]:
-    """The items that the suite itself marked as novel; a run knows it from its detail."""
+    """List the items that the suite itself marked as novel; a run knows it from its detail."""
     items = store.frame("items", [run_id], suite=suite, replicate=0)
     return {item for item, detail in zip(items.item_id, items.detail, strict=True) if (detail or {}).get("novel")}
 
 
 def _novelty(scores: Scores, novel: set[str]) -> Novelty | None:
-    """Novel against known within the tasks that have both: elsewhere there is nothing to compare."""
+    """Compare novel with known within the tasks that have both: elsewhere there is nothing to compare."""
     first = scores.of_prompts(novel)
     rest = scores.of_prompts(set(scores.prompts) - novel)
     tasks = set(first.tasks) & set(rest.tasks)
@@ -185,7 +185,7 @@ def _ordered(tasks: tuple[str, ...]) -> list[str]:
 
 
 def _teachers(store: Store, cells: "Sequence[Cell]") -> list[str]:
-    """Ids of the finished runs of the teacher's own 16-step sampler on the track and split of the table."""
+    """List the finished runs of the teacher's own 16-step sampler on the track and split of the table, by id."""
     if not cells:
         return []
     want = cells[0].config
