@@ -1,4 +1,4 @@
-"""Name every metric: how tables call it, which way is better, how many digits, and which evaluations give it.
+"""Every metric: how tables call it, which way is better, how many digits, and which evaluations give it.
 
 This is the one list of them, for planning, reports and commands; it needs no torch. A metric is a mean over items (a
 task of a suite, or `overall` over its tasks) or one number of all images of a run together (FID and its kin). Packages

@@ -1,6 +1,6 @@
 """Passwords stay out of everything that is written or shown: messages, logs, provenance, `ps`.
 
-`mask` finds what looks like a secret (user:password@ in a URL, token=...) and what `remember` was told.
+`mask` finds what looks like a secret (user:password@ in a URL, token=...) and what `remember` was given.
 """
 
 import ctypes

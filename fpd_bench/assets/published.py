@@ -145,7 +145,7 @@ def from_hub() -> bool:
 
 
 def weights_folder(track: str) -> Path:
-    """Give $FPD_WEIGHTS. Raises AssetError, with what to do next, if it is not set or no folder."""
+    """Give the folder $FPD_WEIGHTS. Raises AssetError, with what to do next, if it is not set or no folder."""
     folder = place()
     if folder is None or not folder.is_dir():
         is_what = f"{VARIABLE}={folder} is not a folder" if folder else f"{VARIABLE} is not set"

@@ -59,7 +59,7 @@ def _pixels(config: RunConfig) -> None:
 
 
 def _features(config: RunConfig) -> None:
-    """Give what is known of the track's own backbone; runs/execute/backbone_check.py looks at one that is named."""
+    """Check fields of a backbone against the track's own; runs/execute/backbone_check.py looks at one that is named."""
     drift, sizes = config.drift, facts(config.track.name, config.track.preset)
     if not drift.blocks:
         raise ConfigError(f"drift.blocks={drift.blocks} are not blocks of a backbone. Name one or more blocks.")

@@ -60,7 +60,7 @@ def text(path: Path) -> str | None:
 
 
 def parsed(data: bytes, name: str) -> Any:
-    """Parse JSON. Raises ValueError if it is none, OddFile if it is nested deeper than ours ever is."""
+    """Parse bytes of JSON. Raises ValueError if it is none, OddFile if it is nested deeper than ours ever is."""
     try:
         value = json.loads(data)
     except RecursionError:

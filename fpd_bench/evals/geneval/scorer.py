@@ -55,7 +55,7 @@ def score_folder(
 ) -> int:
     """Append a line to `out` for every picture that has none yet; returns how many were scored now.
 
-    progress(done, total): after each batch; warn: told once if CLIP judges boxes without masks.
+    progress(done, total): after each batch; warn: called once if CLIP judges boxes without masks.
     Raises ConfigError if `out` was made with other settings or a scored picture has changed since.
     """
     done = {row["filename"]: row for row in results_file.read(out)} if out.exists() else {}

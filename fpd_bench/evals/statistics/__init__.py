@@ -1,7 +1,7 @@
 """How sure a table may be of its numbers: one interval a row, one interval and one p a pair, and what follows.
 
 Door: `score`, `whole_score`, `gap`, `compare`, `compare_wholes`; `p_of_claim`, `holm`, `verdict`, `may_be_best`;
-`constant_level` and `sequential_p` for declared looks; `power`, `floor`, `published`, `probability_of_win`.
+`constant_level` and `sequential_p` for declared looks; `power`, `floor`, `published_worth`, `probability_of_win`.
 It never reads a file and never loads torch. Why these rules, and how often they are wrong: docs/statistics.md.
 """
 

@@ -55,7 +55,7 @@ def parts(values: Floats, weights: Floats, strata: NDArray[np.int64]) -> Parts:
 
 
 def _squares(values: Floats) -> Floats:
-    """Sum of squares around the mean, over the last axis."""
+    """Add the squares around the mean, over the last axis."""
     return np.square(values - values.mean(axis=-1, keepdims=True)).sum(axis=-1)
 
 
