@@ -69,7 +69,7 @@ def _report(options: argparse.Namespace, url: str) -> int:
     if options.profile:
         overrides.append(f"profile={options.profile}")
     overrides = split_executor(overrides)[1]  # a sweep's words: who carried it out changes no table
-    sweeps = [load_sweep(path, overrides, here=False) for path in files]
+    sweeps = [load_sweep(path, overrides) for path in files]
     done = ingest(options.results, url)
     print(f"{done.read} runs read, {done.unchanged} unchanged, {done.dropped} gone.", file=sys.stderr)
     for line in done.told():

@@ -111,7 +111,7 @@ def _looker(asked: argparse.Namespace) -> "Callable[[], SweepPlan]":
         )
     from fpd_bench.config.spec import load_sweep
 
-    sweep = load_sweep(asked.what, split_executor(asked.overrides)[1], here=False)
+    sweep = load_sweep(asked.what, split_executor(asked.overrides)[1])
     return lambda: sweep_plan.plan(sweep, asked.results)
 
 

@@ -10,7 +10,7 @@ from fpd_bench.config.identity import generated, reads, trains
 from fpd_bench.config.schema import RunConfig
 
 
-def required(config: RunConfig) -> Required:
+def required_files(config: RunConfig) -> Required:
     """Say what `missing` is to look for."""
     track, settings = config.track.name, config.generator
     pipeline = config.method == "diffusers"
@@ -32,7 +32,7 @@ def required(config: RunConfig) -> Required:
 
 def require_files(config: RunConfig) -> None:
     """Fetch what FPD_WEIGHTS=hub lets us fetch; raise AssetError, with the command that helps, for what is missing."""
-    provide(missing([required(config)]))
+    provide(missing([required_files(config)]))
 
 
 def _sees_images(config: RunConfig) -> bool:

@@ -30,14 +30,14 @@ Leaf = dataclasses.Field[Any]
 @cache
 def leaves() -> dict[str, Leaf]:
     """List {dotted name: field} in the order of the schema; plugins' own settings are not among them."""
-    return dict(_walk(RunConfig, ""))
+    return dict(_walk_fields(RunConfig, ""))
 
 
-def _walk(node: Any, prefix: str) -> list[tuple[str, Leaf]]:
+def _walk_fields(node: Any, prefix: str) -> list[tuple[str, Leaf]]:
     found = []
     for field in dataclasses.fields(node):
         if dataclasses.is_dataclass(field.type):
-            found += _walk(field.type, f"{prefix}{field.name}.")
+            found += _walk_fields(field.type, f"{prefix}{field.name}.")
         elif field.name != PLUGIN or prefix:
             found.append((prefix + field.name, field))
     return found
@@ -141,7 +141,7 @@ def _number(found: Any) -> Any:
     return float(found) + 0.0 if isinstance(found, int | float) and not isinstance(found, bool) else found
 
 
-def noun(name: str) -> str:
+def type_in_words(name: str) -> str:
     """Name what the leaf `name` holds: 'a whole number', 'a list of numbers'."""
     declared: Any = leaf(name).type
     return NOUNS.get(declared, str(declared))
@@ -152,11 +152,11 @@ def well_typed(name: str, found: Any) -> bool:
     declared: Any = leaf(name).type
     if declared in (list[int], list[float], list[str]):
         item = declared.__args__[0]
-        return isinstance(found, list) and all(_is(item, entry) for entry in found)
-    return _is(declared, found)
+        return isinstance(found, list) and all(_is_of_type(item, entry) for entry in found)
+    return _is_of_type(declared, found)
 
 
-def _is(declared: Any, found: Any) -> bool:
+def _is_of_type(declared: Any, found: Any) -> bool:
     if isinstance(found, bool) or declared is bool:
         return isinstance(found, bool) and declared is bool
     if declared is float:

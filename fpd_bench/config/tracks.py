@@ -58,7 +58,7 @@ PAPER_TRACKS = tuple(published.PUBLISHED)
 EMBEDDED = tuple(name for name in FACTS if name not in PAPER_TRACKS)  # whose assets are in the package
 
 
-def world_of(preset: str) -> str:
+def own_world_name(preset: str) -> str:
     """Give the own name of a preset of track shapes: `default` is another name of one of them (docs/adr/0014)."""
     return DEFAULT_WORLD if preset == "default" else preset
 
@@ -67,15 +67,15 @@ def hashed_preset(name: str, preset: str) -> str:
     """Give what run ids and older records call a preset: the plain world was `default` before it had a name."""
     if name != "shapes":
         return preset
-    return "default" if world_of(preset) == "plain" else world_of(preset)
+    return "default" if own_world_name(preset) == "plain" else own_world_name(preset)
 
 
-def facts(name: str, preset: str) -> TrackFacts | None:
+def track_facts(name: str, preset: str) -> TrackFacts | None:
     """Give the sizes of track `name` at `preset`; None for a track of another package. Raises UnknownName."""
     presets = FACTS.get(name)
     if presets is None:
         return None
-    own = world_of(preset) if name == "shapes" else preset
+    own = own_world_name(preset) if name == "shapes" else preset
     if own not in presets:
         raise UnknownName(f"preset of track {name}", preset, {"default", *presets})
     return presets[own]

@@ -53,7 +53,7 @@ def _add(found: Needs, path: Path, profile: str, overrides: list[str]) -> None:
     chosen = [text for text in overrides if not text.startswith("profile=")]
     for extra in ([], chosen) if chosen else ([],):
         try:
-            configs = load_sweep(path, [f"profile={profile}", *extra], here=False).runs()
+            configs = load_sweep(path, [f"profile={profile}", *extra]).runs()
         except ConfigError as error:
             if profile == DEFAULT_PROFILE:
                 raise
