@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fpd_bench.errors import OddFile
-from fpd_bench.records.odd_files import DEEPEST, content, need_types, parsed
+from fpd_bench.records.odd_files import DEEPEST, parse_json, read_bytes, require_types
 
 RUNS = "runs"  # results/runs/<run_id>/
 INDEX = "index.sqlite"  # results/index.sqlite
@@ -52,17 +52,17 @@ def read_jsonl(path: Path) -> list[dict[str, Any]]:
     next attempt appends after it. Raises OddFile for what no writer of ours leaves, even when it is killed.
     """
     try:
-        lines = [line for line in content(path).split(b"\n") if line.strip(b"\0")]  # zeros: the power failed
+        lines = [line for line in read_bytes(path).split(b"\n") if line.strip(b"\0")]  # zeros: the power failed
     except FileNotFoundError:
         return []
-    return _all_at_once(lines) or _one_by_one(lines, path.name)
+    return _parse_all(lines) or _parse_each(lines, path.name)
 
 
 def read_events(folder: Path) -> list[dict[str, Any]]:
     """Read the events of a run. Raises OddFile also for fields of other types than EVENT_FIELDS says."""
     rows = read_jsonl(folder / EVENTS)
     for row in rows:
-        need_types(row, EVENT_FIELDS, EVENTS)
+        require_types(row, EVENT_FIELDS, EVENTS)
     return rows
 
 
@@ -70,15 +70,15 @@ def read_training(folder: Path) -> list[dict[str, Any]]:
     """Read the lines of the training log. Raises OddFile as `read_events`."""
     rows = read_jsonl(folder / TRAIN)
     for row in rows:
-        need_types(row, {"step": int}, TRAIN)
+        require_types(row, {"step": int}, TRAIN)
     return rows
 
 
-def _one_by_one(lines: list[bytes], name: str) -> list[dict[str, Any]]:
+def _parse_each(lines: list[bytes], name: str) -> list[dict[str, Any]]:
     rows = []
     for line in lines:
         try:
-            row = parsed(line, name)
+            row = parse_json(line, name)
         except ValueError:
             row = None if line.lstrip(b"\0").startswith(b"{") else line  # torn, or garbage
         if row is not None and not isinstance(row, dict):
@@ -87,7 +87,7 @@ def _one_by_one(lines: list[bytes], name: str) -> list[dict[str, Any]]:
     return rows
 
 
-def _all_at_once(lines: list[bytes]) -> list[dict[str, Any]] | None:
+def _parse_all(lines: list[bytes]) -> list[dict[str, Any]] | None:
     """Parse all lines by one call, three times as fast as one by one; None if any is not a plain object."""
     if any(line.count(b"[") + line.count(b"{") > DEEPEST for line in lines):
         return None
@@ -101,13 +101,13 @@ def _all_at_once(lines: list[bytes]) -> list[dict[str, Any]] | None:
 def read_json(path: Path) -> dict[str, Any] | None:
     """Read the object in a JSON file; None if it is missing, torn or not an object. Raises OddFile if it is no file."""
     try:
-        value = parsed(content(path), path.name)
+        value = parse_json(read_bytes(path), path.name)
     except (FileNotFoundError, ValueError):  # torn JSON, or bytes cut inside a UTF-8 character
         return None
     return value if isinstance(value, dict) else None
 
 
-def identity(folder: Path) -> dict[str, Any]:
+def read_identity(folder: Path) -> dict[str, Any]:
     """Read run.json for those who only list or sort runs: {} if it says nothing; its `semantic` is always a dict."""
     try:
         found = read_json(folder / IDENTITY) or {}
@@ -117,7 +117,7 @@ def identity(folder: Path) -> dict[str, Any]:
     return found | {"semantic": meaning if isinstance(meaning, dict) else {}}
 
 
-def vouched(done: dict[str, Any]) -> dict[str, str] | None:
+def vouched_files(done: dict[str, Any]) -> dict[str, str] | None:
     """Map the files inside the run to the sha256 that DONE vouches for; None if it says so in no form of ours."""
     files = done.get("files")
     if not isinstance(files, dict) or not all(isinstance(digest, str) for digest in files.values()):
@@ -137,17 +137,17 @@ def refuse_odd(folder: Path) -> None:
 
     What has other names is nobody's business.
     """
-    for entry in _entries(folder):
+    for entry in _list_entries(folder):
         if entry.name in FILES and not entry.is_file():
             raise OddFile(f"{entry.name} is not a file")
         if entry.name in FOLDERS and not entry.is_dir():
             raise OddFile(f"{entry.name} is not a directory")
-        for inside in _entries(folder / entry.name) if FOLDERS.get(entry.name) else ():
+        for inside in _list_entries(folder / entry.name) if FOLDERS.get(entry.name) else ():
             if inside.name.endswith(FOLDERS[entry.name]) and not (inside.is_file() or inside.name.startswith(".")):
                 raise OddFile(f"{entry.name}/{inside.name} is not a file")
 
 
-def _entries(folder: Path) -> list["os.DirEntry[str]"]:
+def _list_entries(folder: Path) -> list["os.DirEntry[str]"]:
     try:
         with os.scandir(folder) as found:
             return list(found)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from fpd_bench.errors import OddFile
 from fpd_bench.records import layout, odd_files
-from fpd_bench.records.odd_files import need_types
+from fpd_bench.records.odd_files import require_types
 from fpd_bench.records.run_status import ENDINGS, has_result
 from fpd_bench.store.index_rows import Row, attempts, finite, items, measured, metrics, series
 
@@ -78,16 +78,16 @@ def aside(run_id: str, why: str) -> Record:
 
 
 def _read(folder: Path) -> Record | None:
-    source = odd_files.text(folder / layout.CONFIG)
+    source = odd_files.read_text(folder / layout.CONFIG)
     if source is None:
         return None
-    config = odd_files.parsed_yaml(source, layout.CONFIG)
-    need_types(config, {"method": str, "track": dict, "seed": int}, layout.CONFIG)
+    config = odd_files.parse_yaml(source, layout.CONFIG)
+    require_types(config, {"method": str, "track": dict, "seed": int}, layout.CONFIG)
     identity = layout.read_json(folder / layout.IDENTITY) or {}
-    need_types(identity, {"run_id": str, "config_schema": int, "created": str}, layout.IDENTITY)
+    require_types(identity, {"run_id": str, "config_schema": int, "created": str}, layout.IDENTITY)
     events = layout.read_events(folder)
     done = layout.read_json(folder / layout.DONE) or {}
-    need_types(done, {"finished": str}, layout.DONE)
+    require_types(done, {"finished": str}, layout.DONE)
     status, message = _status(folder, done, events)
     if identity.get("run_id") not in (None, folder.name):
         status, message = "corrupt", f"a copy of run {identity['run_id']} under another name"
@@ -108,7 +108,7 @@ def _read(folder: Path) -> Record | None:
     )
     record.children["attempts"] = attempts(folder, events)
     record.children["series"] = series(layout.read_training(folder))
-    record.children["artifacts"] = _artifacts(folder, layout.vouched(done) or {})
+    record.children["artifacts"] = _artifacts(folder, layout.vouched_files(done) or {})
     if status == "done":  # a run that is not done has no metrics, so no table can average it in
         _evaluations(folder, record)
     for rows in record.children.values():
@@ -137,7 +137,7 @@ def _said(error: Exception) -> str:
 
 def _status(folder: Path, done: Row, events: list[Row]) -> tuple[str, str | None]:
     last = next((event for event in reversed(events) if event.get("kind") in (*ENDINGS, "attempt_started")), {})
-    files = layout.vouched(done)
+    files = layout.vouched_files(done)
     if done.get("run_id") == folder.name and has_result(done.get("status", "")) and files is not None:
         wrong = [name for name, digest in files.items() if not _intact(folder, name, digest)]
         if wrong:
@@ -161,7 +161,7 @@ def _intact(folder: Path, name: str, digest: str) -> bool:
 def damaged(folder: Path) -> list[str]:
     """List files of a finished run that are not what DONE vouches for, large ones included: student and images."""
     try:
-        files = layout.vouched(layout.read_json(folder / layout.DONE) or {}) or {}
+        files = layout.vouched_files(layout.read_json(folder / layout.DONE) or {}) or {}
         wrong = (name for name, digest in files.items() if not _same(folder / name, digest))
         return sorted(wrong)
     except OddFile as error:

@@ -99,7 +99,7 @@ def plan(results: Path, sweeps: Sequence[str]) -> CleanupPlan:
 
 def _look_at(folder: Path, wanted: Needs, made: CleanupPlan) -> None:
     run = RunDir(folder)
-    identity = layout.identity(folder)
+    identity = layout.read_identity(folder)
     if folder.is_symlink() or identity.get("run_id") != folder.name:
         made.kept["folders that are no runs of this place"] += 1
     elif _taken(run):
@@ -172,7 +172,7 @@ def _remove_run(run: RunDir, results: Path) -> str:
 
 def _sound(run: RunDir) -> bool:
     """Whether the finished run can do without its checkpoints."""
-    digest = (layout.vouched(run.done() or {}) or {}).get(layout.STUDENT)
+    digest = (layout.vouched_files(run.done() or {}) or {}).get(layout.STUDENT)
     return digest is not None and layout.sha256(run.student) == digest
 
 

@@ -27,7 +27,7 @@ class Needs:
 
     def want(self, folder: Path) -> bool:
         """Whether a table may read this run: it asks for it, or would with one seed more."""
-        identity = layout.identity(folder)
+        identity = layout.read_identity(folder)
         return folder.name in self.runs or _kind(identity["semantic"], identity.get("plugins")) in self.kinds
 
 

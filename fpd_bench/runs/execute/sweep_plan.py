@@ -93,7 +93,7 @@ def plan(sweep: Sweep, results: Path) -> SweepPlan:
 def everything(results: Path) -> SweepPlan:
     """Look at every run there is, whichever sweep asked for it, in the order in which they were made."""
     runs = {path.name: RunDir(path) for path in (results / layout.RUNS).glob("*") if path.is_dir()}
-    made = {name: layout.identity(run.path) for name, run in runs.items()}
+    made = {name: layout.read_identity(run.path) for name, run in runs.items()}
     order = sorted(runs, key=lambda name: (str(made[name].get("created")), name))
     states = with_scheduler({name: state_of(runs[name]) for name in order}, runs)
     return SweepPlan({name: _called(made[name]["semantic"]) for name in order}, states)

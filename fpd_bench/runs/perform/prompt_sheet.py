@@ -58,7 +58,7 @@ def trained(run: RunDir) -> SheetSource:
         raise ConfigError(f"Run {run.run_id} has no student to draw with: its images are of method={config.method}.")
     if not run.student.is_file():
         raise ConfigError(_no_student(run))
-    vouched = (layout.vouched(run.done() or {}) or {}).get(layout.STUDENT) or sealed.digest(run.student)
+    vouched = (layout.vouched_files(run.done() or {}) or {}).get(layout.STUDENT) or sealed.digest(run.student)
     if vouched and layout.sha256(run.student) != vouched:
         raise AssetError(f"{run.student} is no longer what run {run.run_id} wrote. Restore it, or train the run again.")
     track = Bench().track(config)
