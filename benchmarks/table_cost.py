@@ -58,7 +58,7 @@ def main(arguments: list[str] | None = None) -> int:
 def report(options: argparse.Namespace) -> None:
     overrides = [word for word in options.asked if "=" in word]
     files = [Path(word) for word in options.asked if "=" not in word] or [Path(name) for name in SWEEPS]
-    sweeps = [load_sweep(path, overrides, here=False) for path in files]
+    sweeps = [load_sweep(path, overrides) for path in files]
     tables = [(f"{sweep.name}{table.id}", table) for sweep in sweeps for table in sweep.tables]
     costs = read_costs(options.results, {cell.run_id for _, table in tables for cell in table.cells})
     if not costs:

@@ -8,7 +8,7 @@ import tomllib
 from pathlib import Path
 
 from fpd_bench import metrics, registry
-from fpd_bench.config.describe import described, groups
+from fpd_bench.config.describe import describe_fields, field_groups
 
 ROOT = Path(__file__).parent.parent
 NOTE = "<!-- Made by docs/make_pages.py from the code: change it there. -->\n"
@@ -42,10 +42,10 @@ def fields() -> str:
         "([decision 8](adr/0008-a-run-is-named-by-what-it-reads.md)). On a terminal: "
         "`python -m fpd_bench.sweep --fields drift`.",
     ]
-    for group, about in groups().items():
+    for group, about in field_groups().items():
         lines += ["", f"## {group or 'run'}", "", _first_paragraph(about), ""]
         lines += ["| field | default | values | meaning |", "|---|---|---|---|"]
-        for one in described(group):
+        for one in describe_fields(group):
             says = one.says + (f" (read where {one.when})" if one.when else "")
             lines.append(f"| `{one.name}` | `{one.default}` | {_cell(one.holds)} | {_cell(says)} |")
     return "\n".join(lines) + "\n"

@@ -28,11 +28,11 @@ class Tokenizer(Protocol):
     codebook: Tensor  # [K, d]
 
     def encode(self, images: Tensor) -> Tensor:
-        """[B, 3, H, W] in [0, 1] -> codes [B, L]."""
+        """Encode images [B, 3, H, W] in [0, 1] as codes [B, L]."""
         ...
 
     def decode(self, embeddings: Tensor, condition: Condition | None = None) -> Tensor:
-        """[B, L, d] -> images [B, 3, H, W] in [0, 1] for codebook rows; differentiable, not clamped for mixtures."""
+        """Decode [B, L, d] to [B, 3, H, W], in [0, 1] for codebook rows; differentiable, not clamped for mixtures."""
         ...
 
 
@@ -85,33 +85,33 @@ class Track(Protocol):
         ...
 
     def new_student(self) -> nn.Module:
-        """A trainable copy of the teacher."""
+        """Copy the teacher, trainable."""
         ...
 
     def condition(self, texts: Sequence[str]) -> Condition:
-        """The condition of prompts in the track's language. Raises ConfigError for what it cannot say."""
+        """Express prompts in the track's language. Raises ConfigError for what it cannot say."""
         ...
 
     def null_condition(self, n: int) -> Condition:
-        """n empty conditions, for classifier-free guidance."""
+        """Make n empty conditions, for classifier-free guidance."""
         ...
 
     def draw_conditions(self, n: int, generator: torch.Generator) -> Condition:
-        """n training conditions."""
+        """Draw n training conditions."""
         ...
 
     def real_images(self, n: int, generator: torch.Generator) -> Tensor:
-        """[n, 3, H, W] in [0, 1]: only the discriminator and FID see them."""
+        """Draw real images [n, 3, H, W] in [0, 1]: only the discriminator and FID see them."""
         ...
 
     def pairs(self, n: int, seed: int) -> tuple[Tensor, Condition]:
-        """Codes [n, L] and what they show, for methods that learn from data; of real images where those are known."""
+        """Draw codes [n, L] and what they show, for methods that learn from data; of real images if there are any."""
         ...
 
     def suite(self, split: str) -> Suite:
-        """The evaluation suite of split 'test' or 'validation'."""
+        """Give the evaluation suite of split 'test' or 'validation'."""
         ...
 
     def teacher_sample(self, condition: Condition, steps: int, generators: Sequence[torch.Generator]) -> Tensor:
-        """Codes [B, L] by the teacher's own multi-step sampler; one generator per item, so batching changes nothing."""
+        """Sample codes [B, L] in steps, as the teacher does; one generator per item, so batching changes nothing."""
         ...

@@ -59,7 +59,7 @@ def _clean(asked: argparse.Namespace) -> int:
 
 
 def _agreed(question: str) -> bool:
-    """Raises ConfigError where nobody can be asked."""
+    """Ask the user. Raises ConfigError where nobody can be asked."""
     if not sys.stdin.isatty():
         raise ConfigError("Nobody is there to confirm: give --yes to remove these, or --dry-run to look only.")
     return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")

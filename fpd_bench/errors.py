@@ -41,7 +41,7 @@ class UnknownName(ConfigError):
     """A name that is not among the known ones."""
 
     def __init__(self, kind: str, name: str, known: Iterable[str], where: str = "", listing: str = ""):
-        """listing: how to see or to add more; a sentence without its full stop."""
+        """Suggest the nearest names. listing: how to see or to add more; a sentence without its full stop."""
         names = sorted(known)
         close = difflib.get_close_matches(str(name), names, n=NEAREST)
         hint = f" Did you mean '{close[0]}'?" if close else ""

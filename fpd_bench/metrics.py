@@ -1,4 +1,4 @@
-"""Name every metric: how tables call it, which way is better, how many digits, and which evaluations give it.
+"""Every metric: how tables call it, which way is better, how many digits, and which evaluations give it.
 
 This is the one list of them, for planning, reports and commands; it needs no torch. A metric is a mean over items (a
 task of a suite, or `overall` over its tasks) or one number of all images of a run together (FID and its kin). Packages
@@ -41,12 +41,12 @@ class Metric:
 
     @property
     def sign(self) -> int:
-        """1 if higher is better, -1 if lower is."""
+        """Give 1 if higher is better, -1 if lower is."""
         return -1 if self.lower_is_better else 1
 
     @property
     def heading(self) -> str:
-        """The label, with an arrow to the better side where a reader may not guess it."""
+        """Give the label, with an arrow to the better side where a reader may not guess it."""
         if not (self.of_set or self.lower_is_better):
             return self.label
         return f"{self.label} {'↓' if self.lower_is_better else '↑'}"
@@ -129,7 +129,7 @@ def parts(evaluation: str) -> tuple[str, ...]:
 
 @cache
 def _announced(_path: tuple[str, ...]) -> dict[str, list[EntryPoint]]:
-    """What installed packages announce: looking takes some 50 ms, and a plan asks thousands of times."""
+    """List what installed packages announce: looking takes some 50 ms, and a plan asks thousands of times."""
     found: dict[str, list[EntryPoint]] = {}
     for point in set(entry_points(group=GROUP)):
         found.setdefault(point.name, []).append(point)

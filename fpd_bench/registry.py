@@ -76,7 +76,7 @@ class Registry(Generic[T]):
     """Names -> plugins of one kind; unknown names raise UnknownName with a suggestion and the list."""
 
     def __init__(self, kind: str, declared: Mapping[str, Declaration] | None = None, form: type = Declaration):
-        """declared: the plugins of this tree. form: the class of declaration that plugins of this kind have."""
+        """Take `declared`, the plugins of this tree, and `form`, the class of this kind's declarations."""
         self.kind, self._form = kind, form
         self._declared = dict(declared or {})
         self._entries: dict[str, T] = {}
@@ -109,7 +109,7 @@ class Registry(Generic[T]):
         return self._entries[name]
 
     def declaration(self, name: str) -> Any:
-        """What is declared of `name`; of this tree's plugins without an import. Raises UnknownName, PluginError."""
+        """Give the declaration of `name`; of this tree's plugins without an import. Raises UnknownName, PluginError."""
         if name in self._declared:
             return self._declared[name]
         if name not in self._own:
@@ -118,7 +118,7 @@ class Registry(Generic[T]):
         return self._own[name]
 
     def version(self, name: str) -> int:
-        """The version of the plugin called `name`. Raises UnknownName, PluginError."""
+        """Give the version of the plugin called `name`. Raises UnknownName, PluginError."""
         return int(self.declaration(name).version)
 
     @property
@@ -146,7 +146,7 @@ class Registry(Generic[T]):
         return f"fpd_bench.{self.kind.replace(' ', '_')}s"
 
     def _from_outside(self, name: str) -> Declaration:
-        """A plugin of another package: its entry point is a Declaration, or what registers it."""
+        """Load a plugin of another package: its entry point is a Declaration, or what registers it."""
         if name in self._entries:  # put there by hand, without a declaration
             return self._form()
         points = [*_announced(self._group).select(name=name)]
@@ -179,7 +179,7 @@ def _everything(_path: tuple[str, ...]) -> Any:  # EntryPoints, for which Python
 
 
 def _announced(group: str) -> EntryPoints:
-    """What installed packages announce. Looking takes some 50 ms, and a sweep asks thousands of times."""
+    """List what installed packages announce. Looking takes some 50 ms, and a sweep asks thousands of times."""
     return _everything(tuple(sys.path)).select(group=group)
 
 

@@ -28,7 +28,7 @@ RESULTS = Path("results")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The command's exit code: 0 = written, 2 = wrong usage, 1 = another error."""
+    """Write the report and give the exit code: 0 = written, 2 = wrong usage, 1 = another error."""
     try:
         url, rest = address.take(arguments)
         options = _parser().parse_intermixed_args(rest)  # overrides may follow flags
@@ -69,7 +69,7 @@ def _report(options: argparse.Namespace, url: str) -> int:
     if options.profile:
         overrides.append(f"profile={options.profile}")
     overrides = split_executor(overrides)[1]  # a sweep's words: who carried it out changes no table
-    sweeps = [load_sweep(path, overrides, here=False) for path in files]
+    sweeps = [load_sweep(path, overrides) for path in files]
     done = ingest(options.results, url)
     print(f"{done.read} runs read, {done.unchanged} unchanged, {done.dropped} gone.", file=sys.stderr)
     for line in done.told():
@@ -85,7 +85,7 @@ def _report(options: argparse.Namespace, url: str) -> int:
 
 
 def _need_finished(sweeps: "list[Sweep]", store: "Store", options: argparse.Namespace) -> None:
-    """Raises ConfigError if no run of these tables has a result: a report of nothing would replace one of something."""
+    """Raise ConfigError if no run of these tables has a result: an empty report would replace one with content."""
     wanted = [run_id for sweep in sweeps for run_id in sweep.runs()]
     states = Counter(run.status for run in store.runs(wanted).values())
     if wanted and not states["done"] + states["diverged"]:
@@ -97,7 +97,7 @@ def _need_finished(sweeps: "list[Sweep]", store: "Store", options: argparse.Name
 
 
 def _sweep_command(options: argparse.Namespace) -> str:
-    """The command that makes the runs asked for."""
+    """Write the command that makes the runs asked for."""
     given = options.sweeps or [str(path) for path in _files([])[:1]]
     words = [*given, *([f"profile={options.profile}"] if options.profile else [])]
     words += [] if options.results == RESULTS else ["--results", str(options.results)]
@@ -105,7 +105,7 @@ def _sweep_command(options: argparse.Namespace) -> str:
 
 
 def _files(given: list[Path]) -> list[Path]:
-    """The sweep files asked for, by default all that hold tables. Raises ConfigError for a file that is not there."""
+    """List the sweep files asked for, by default all that hold tables. Raises ConfigError for a missing file."""
     if not given:
         given = [path for path in sorted(Path("sweeps").glob("*.yaml")) if not path.name.startswith("search")]
     if not given:

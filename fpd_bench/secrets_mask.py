@@ -1,6 +1,6 @@
 """Passwords stay out of everything that is written or shown: messages, logs, provenance, `ps`.
 
-`mask` finds what looks like a secret (user:password@ in a URL, token=...) and what `remember` was told.
+`mask` finds what looks like a secret (user:password@ in a URL, token=...) and what `remember` was given.
 """
 
 import ctypes
@@ -39,7 +39,7 @@ _KEY = re.compile(r"(-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----).+?(\n-----END|\Z)"
 
 
 def mask(text: str) -> str:
-    """`text` without passwords in URLs (user:pass@host), values of token=, password= and kin, and known secrets."""
+    """Mask passwords in URLs (user:pass@host), values of token=, password= and the like, and known secrets."""
     text = _KEY.sub(r"\1***\2", _FORMS.sub("***", _IN_URL.sub(r"\1***@", text)))
     text = _QUOTED.sub(lambda found: f"{found[1]}{found[2][0]}***{found[2][0]}", text)
     text = _BARE.sub(r"\1***", _NAMED.sub(r"\1***", text))

@@ -117,7 +117,7 @@ def _plan_maker(asked: argparse.Namespace) -> "Callable[[], SweepPlan]":
         )
     from fpd_bench.config.spec import load_sweep
 
-    sweep = load_sweep(asked.what, split_executor(asked.overrides)[1], here=False)
+    sweep = load_sweep(asked.what, split_executor(asked.overrides)[1])
     return lambda: sweep_plan.plan_sweep(sweep_plan.begun(sweep, asked.results), asked.results)
 
 

@@ -64,9 +64,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _fields(group: str) -> int:
-    from fpd_bench.config.describe import listing
+    from fpd_bench.config.describe import list_fields
 
-    print(listing(group or None))
+    print(list_fields(group or None))
     return 0
 
 
@@ -79,7 +79,7 @@ def _sweep(asked: argparse.Namespace) -> int:
 
     options, overrides = split_executor(asked.overrides)
     priced, asked.overrides = split_plan(overrides)
-    sweep = load_sweep(asked.file, asked.overrides, here=False)
+    sweep = load_sweep(asked.file, asked.overrides)
     executor = choose_executor(options, sweep)
     if asked.cancel:
         print(executor.cancel(sweep, asked.results), file=sys.stderr)

@@ -18,7 +18,7 @@ TYPES = {"set", "list", "dict", "tuple", "frozenset", "bytearray", "bytes", "com
 
 
 def refuse_hostile(path: Path) -> None:
-    """Raises AssetError for a file that would call what only harm needs: fetching it again would not help."""
+    """Raise AssetError for a file that would call what only harm needs: fetching it again would not help."""
     wants = hostile_code(path)
     if wants:
         raise AssetError(
@@ -28,7 +28,7 @@ def refuse_hostile(path: Path) -> None:
 
 
 def hostile_code(path: Path) -> str:
-    """The first such thing that a pickle imports, for example posix.system; '' for none, or for no pickle."""
+    """Name the first such thing that a pickle imports, for example posix.system; '' for none, or for no pickle."""
     words: list[str] = []
     with suppress(Exception):  # as far as it is a pickle
         for name in (found for stream in _streams(path) for found in _imports(stream, words)):
@@ -39,14 +39,14 @@ def hostile_code(path: Path) -> str:
 
 
 def first_words(error: Exception) -> str:
-    """The first line of what a loader says, without torch's advice to run what the file asks for."""
+    """Quote the first line of what a loader says, without torch's advice to run what the file asks for."""
     said = (str(error).strip().splitlines() or [type(error).__name__])[0]
     advises = "weights_only" in said or "Weights only" in said
     return "no file that torch.save wrote, or damaged since" if advises else said[:120]
 
 
 def _imports(stream: IO[bytes] | bytes, words: list[str]) -> Iterator[str]:
-    """What a pickle imports, module.name, in order; its other words go to `words`."""
+    """Name what a pickle imports, module.name, in order; its other words go to `words`."""
     for opcode, argument, _ in pickletools.genops(stream):
         if opcode.name in ("GLOBAL", "INST"):
             yield str(argument).replace(" ", ".")
@@ -57,7 +57,7 @@ def _imports(stream: IO[bytes] | bytes, words: list[str]) -> Iterator[str]:
 
 
 def _streams(path: Path) -> Iterator[IO[bytes] | bytes]:
-    """The pickles in a file, whoever wrote it."""
+    """Open the pickles in a file, whoever wrote it."""
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
             yield from (archive.read(name) for name in archive.namelist() if name.endswith(".pkl"))

@@ -12,7 +12,7 @@ NO_DOWNLOAD = 200  # characters of the hub's reason that are told
 
 
 def fetch(repository: str, names: Iterable[str], role: str, into: Path | None = None) -> Path:
-    """The first of the files; all are fetched. into: a folder; None = the hub's own cache.
+    """Fetch all files, and give the first one's path. into: a folder; None = the hub's own cache.
 
     Raises AssetError: gated (what to accept), or out of reach or not there (the command for another machine).
     """
@@ -39,7 +39,7 @@ def fetch(repository: str, names: Iterable[str], role: str, into: Path | None = 
 
 @contextmanager
 def quiet(name: str = "huggingface_hub") -> Iterator[None]:
-    """Without the library's own warnings, one for each of its retries: what comes of it is told once, by us."""
+    """Silence the library's own warnings, one for each of its retries: we report the outcome once."""
     logger = logging.getLogger(name)
     level = logger.level
     logger.setLevel(logging.ERROR)

@@ -17,7 +17,7 @@ SECONDS = 10  # to wait for the hub
 
 @cache
 def locate(source: str, needed: str = INDEX) -> str:
-    """What diffusers is to open: the local folder of a pipeline if there is one, else the hub's name.
+    """Find what diffusers is to open: the local folder of a pipeline if there is one, else the hub's name.
 
     needed: the file that tells it is there; '' = any. Raises AssetError with the command that fetches it.
     """
@@ -43,7 +43,7 @@ def _local(path: Path, needed: str) -> str:
 
 
 def _on_the_hub(repository: str, file: str) -> None:
-    """Cached or reachable; the answer costs one small request."""
+    """Check that a file is cached or can be reached; the answer costs one small request."""
     from huggingface_hub import HfApi, try_to_load_from_cache
     from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
 

@@ -11,7 +11,7 @@ INCEPTION_URL = f"https://github.com/toshas/torch-fidelity/releases/download/v0.
 
 
 def inception_file(given: Path | None = None, folder: Path | None = None) -> Path:
-    """Looked for at `given`, or in the folder (also in its `torch-fidelity`) and where torch downloads to.
+    """Look at `given`, or in the folder (also in its `torch-fidelity`) and where torch downloads to.
 
     folder: $FPD_WEIGHTS by default.
 

@@ -19,11 +19,11 @@ class Kind:
     ignored: tuple[str, ...] = ()
 
     def matches(self, names: Collection[str]) -> bool:
-        """Whether the tensors' names have this model's marks."""
+        """Say whether the tensors' names have this model's marks."""
         return all(any(name.startswith(mark) for name in names) for mark in self.marks)
 
     def how_to_get(self, path: Path) -> str:
-        """The command that fetches the published file next to `path`."""
+        """Give the command that fetches the published file next to `path`."""
         return f"Get it with: hf download {self.hub} {self.file} --local-dir {path.parent}"
 
 
@@ -74,5 +74,5 @@ KINDS: dict[str, Kind] = {
 
 
 def identify(names: Collection[str]) -> str | None:
-    """The name in KINDS of the model whose tensors have these names; None if no marks fit."""
+    """Name the model in KINDS whose tensors have these names; None if no marks fit."""
     return next((kind for kind, model in KINDS.items() if model.matches(names)), None)

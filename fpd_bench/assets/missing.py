@@ -89,7 +89,7 @@ def _told(one: Required) -> Iterator[str]:
 
 
 def _weights(track: str) -> Iterator[str]:
-    """Every file of the track's networks that is missing, or is not what its name says."""
+    """Yield a message for every file of the track's networks that is missing, or is not what its name says."""
     try:
         folder = published.weights_folder(track)
     except AssetError as error:

@@ -42,14 +42,14 @@ class Kept(dict):
         self.__dict__.update(state if isinstance(state, dict) else {})
 
     def __hash__(self) -> int:  # type: ignore[override]
-        """It may have been a key; a dict has none, which is what the type complains of."""
+        """Hash by identity: it may have been a key; a dict has no hash, which is what the type complains of."""
         return id(self)
 
     def append(self, item: Any) -> None:
-        """It may have been a list; what it held is not needed."""
+        """Accept an item, as a list would; what it held is not needed."""
 
     def add(self, item: Any) -> None:
-        """It may have been a set."""
+        """Accept an item, as a set would."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ class _Reader(pickle.Unpickler):
         self.dtypes: dict[str, str] = {}
 
     def find_class(self, module: str, name: str) -> Any:
-        """Never imports."""
+        """Give a stand-in for a class; never import it."""
         if module == "torch" and name.endswith("Storage"):
             return name
         if (made := _MAKES.get((module, name))) is not None:
@@ -134,7 +134,7 @@ class _Reader(pickle.Unpickler):
         return Kept
 
     def persistent_load(self, pid: Any) -> Any:
-        """Storages are stored beside the pickle: ("storage", class, key, device, how many numbers, ...).
+        """Read where a storage lies beside the pickle: ("storage", class, key, device, how many numbers, ...).
 
         Old files have ("module", class, ...) instead of a class, with its source.
         """

@@ -44,24 +44,24 @@ class Published:
     shards: bool = True
 
     def path(self, folder: Path) -> Path:
-        """Where the file belongs; a .safetensors converted from it, or the index of one in parts, is taken instead."""
+        """Say where the file belongs; a .safetensors converted from it, or the index of one in parts, goes first."""
         path = self.home(folder) / self.file
         whole = path.with_suffix(".safetensors")
         places = [whole, *map(path.with_name, self.others), *([index_of(whole)] if self.shards else [])]
         return next((place for place in places if place.is_file()), path)
 
     def absent(self, folder: Path) -> Path | None:
-        """What is missing of it: the file itself, or an extra that it needs."""
+        """Give what is missing of it: the file itself, or an extra that it needs; None if nothing is."""
         path = self.path(folder)
         beside = [self.home(folder) / name for name in self.extras if self.needed]
         return next((place for place in (path, *beside) if not place.is_file()), None)
 
     def home(self, folder: Path) -> Path:
-        """The subfolder of its repository."""
+        """Give the subfolder of its repository."""
         return folder / self.repository.partition("/")[2]
 
     def fetch(self, folder: Path) -> str:
-        """The command that gets it."""
+        """Give the command that gets it."""
         return f"hf download {self.repository} {' '.join((self.file, *self.extras))} --local-dir {self.home(folder)}"
 
     def bring(self, folder: Path) -> None:
@@ -130,7 +130,7 @@ OPTIONAL = (DEIT,)  # some runs read them only, and ask for them themselves
 
 
 def place() -> Path | None:
-    """Where $FPD_WEIGHTS points, there or not; None if it is not set."""
+    """Give the folder that $FPD_WEIGHTS names, there or not; None if it is not set."""
     named = os.environ.get(VARIABLE, "")
     if not from_hub():
         return Path(named) if named else None
@@ -140,12 +140,12 @@ def place() -> Path | None:
 
 
 def from_hub() -> bool:
-    """Whether what is missing is to be fetched."""
+    """Say whether what is missing is to be fetched."""
     return os.environ.get(VARIABLE) == hub.HUB and not Path(hub.HUB).is_dir()
 
 
 def weights_folder(track: str) -> Path:
-    """$FPD_WEIGHTS. Raises AssetError, with what to do next, if it is not set or no folder."""
+    """Give the folder $FPD_WEIGHTS. Raises AssetError, with what to do next, if it is not set or no folder."""
     folder = place()
     if folder is None or not folder.is_dir():
         is_what = f"{VARIABLE}={folder} is not a folder" if folder else f"{VARIABLE} is not set"
@@ -161,12 +161,12 @@ def _repositories(files: tuple[Published, ...]) -> str:
 
 
 def data_folder(weights: Path) -> Path:
-    """Where captions and pictures lie."""
+    """Give the folder of captions and pictures."""
     return Path(os.environ.get(DATA_VARIABLE) or weights / "data")
 
 
 def discriminator_file() -> Path:
-    """DeiT-B distilled for the projected discriminator. Raises AssetError with where it is published."""
+    """Find DeiT-B distilled for the projected discriminator. Raises AssetError with where it is published."""
     folder = place() or Path("WEIGHTS")
     if missing((DEIT,), folder):
         told = f"{DEIT.path(folder)} is missing" if place() else f"{VARIABLE} is not set"
@@ -178,7 +178,7 @@ def discriminator_file() -> Path:
 
 
 def require_scorers(track: str, asked: str) -> None:
-    """What scores images that were made elsewhere. Raises AssetError with the commands that fetch it.
+    """Check for what scores images that were made elsewhere. Raises AssetError with the commands that fetch it.
 
     asked: what is scored, the message's first words.
     """
@@ -194,13 +194,13 @@ def require_scorers(track: str, asked: str) -> None:
 
 
 def caption_files(data: Path) -> list[Path]:
-    """The files with training captions: the first of CAPTION_FILES that is there."""
+    """List the files with training captions: the first of CAPTION_FILES that is there."""
     found = (sorted(data.glob(pattern)) for pattern in CAPTION_FILES)
     return next((paths for paths in found if paths), [])
 
 
 def no_captions(data: Path) -> str:
-    """What to say without captions."""
+    """Say what to say without captions."""
     return (
         f"Training captions are missing: put one of {', '.join(CAPTION_FILES)} into '{data}', or name another folder "
         f"with {DATA_VARIABLE}."
@@ -208,7 +208,7 @@ def no_captions(data: Path) -> str:
 
 
 def no_images(data: Path) -> str:
-    """What to say without real images."""
+    """Say what to say without real images."""
     return (
         f"The discriminator needs real images: put some ({', '.join(IMAGES)}, or WebDataset shards *.tar) "
         f"below '{data / 'images'}', name another folder with {DATA_VARIABLE}, or train without it (gan.weight=0)."
@@ -216,7 +216,7 @@ def no_images(data: Path) -> str:
 
 
 def require_data(track: str, captions: bool, images: bool, reference: bool) -> None:
-    """Raises AssetError if the data that a run reads are not there; whether they can be read shows later.
+    """Raise AssetError if the data that a run reads are not there; whether they can be read shows later.
 
     reference: its images are compared with ImageNet's published statistics.
     """
@@ -234,7 +234,7 @@ def require_data(track: str, captions: bool, images: bool, reference: bool) -> N
 
 
 def reference_file(weights: Path) -> Path:
-    """ImageNet's statistics. Raises AssetError with the command that fetches them."""
+    """Find ImageNet's statistics. Raises AssetError with the command that fetches them."""
     path = weights / REFERENCE
     if not path.is_file():
         raise AssetError(
@@ -249,17 +249,17 @@ def _get_reference(weights: Path) -> str:
 
 
 def files_of(track: str) -> tuple[Published, ...]:
-    """All files of a track: of its models, then of what scores its images, then those of some runs only."""
+    """List all files of a track: of its models, then of what scores its images, then those of some runs only."""
     return PUBLISHED[track] + SCORERS.get(track, ()) + OPTIONAL
 
 
 def of_every_run(track: str) -> tuple[Published, ...]:
-    """Those files of a track that each of its runs reads."""
+    """List those files of a track that each of its runs reads."""
     return tuple(file for file in files_of(track) if file not in OPTIONAL)
 
 
 def missing(files: tuple[Published, ...], folder: Path) -> list[Published]:
-    """Which of the files are not in the folder; with FPD_WEIGHTS=hub they are fetched first. Raises AssetError."""
+    """List the files that are not in the folder; with FPD_WEIGHTS=hub they are fetched first. Raises AssetError."""
     absent = [file for file in files if file.absent(folder)]
     if not from_hub():
         return absent
@@ -286,7 +286,7 @@ def rehearsal() -> Iterator[dict[Published, Path]]:
 
 
 def require(track: str) -> Path:
-    """The weights folder with the files of every run, each of the model it should be as far as its contents tell.
+    """Check that all files of every run are there and, as far as contents tell, of the right model; give their folder.
 
     Raises AssetError naming the first missing file and its command, or what is wrong with a file.
     """

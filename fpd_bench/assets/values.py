@@ -26,7 +26,7 @@ INFINITE = "mask"  # names that end so may be infinite: attention masks are
 
 
 def check_values(path: Path, ignored: tuple[str, ...] = ()) -> None:
-    """Raises AssetError for damage, NaN and infinite numbers in tensors whose names do not begin as `ignored`."""
+    """Raise AssetError for damage, NaN and infinite numbers in tensors whose names do not begin as `ignored`."""
     for part in parts(path):
         try:
             numbers = _safetensors(part) if part.suffix == ".safetensors" else _saved(part)
@@ -43,7 +43,7 @@ def check_values(path: Path, ignored: tuple[str, ...] = ()) -> None:
 
 
 def check_archive(path: Path) -> None:
-    """Raises AssetError unless all parts of an archive of torch.save have their CRCs; other files pass."""
+    """Raise AssetError unless all parts of an archive of torch.save have their CRCs; other files pass."""
     if not zipfile.is_zipfile(path):
         return
     try:
@@ -56,7 +56,7 @@ def check_archive(path: Path) -> None:
 
 
 def _safetensors(path: Path) -> Iterator[tuple[str, bool]]:
-    """(name, whether it holds numbers that are not finite)."""
+    """Yield (name, whether it holds numbers that are not finite)."""
     with path.open("rb") as stream:
         entries, start = table(stream, path.stat().st_size)
         for name, entry in bare(entries).items():
@@ -66,7 +66,7 @@ def _safetensors(path: Path) -> Iterator[tuple[str, bool]]:
 
 
 def _saved(path: Path) -> Iterator[tuple[str, bool]]:
-    """The same of what torch.save wrote, optimizers and all: damage anywhere tells of more."""
+    """Yield the same of what torch.save wrote, optimizers and all: damage anywhere tells of more."""
     saved = outline(path)
     names: dict[str, list[str]] = {}
     for name, found in unwrapped(saved.content, is_outline).items():
@@ -78,7 +78,7 @@ def _saved(path: Path) -> Iterator[tuple[str, bool]]:
 
 
 def _archived(path: Path) -> Iterator[tuple[str, IO[bytes], int]]:
-    """(key, its numbers, bytes) of all parts; to read one to its end tests its CRC."""
+    """Yield (key, its numbers, bytes) of all parts; to read one to its end tests its CRC."""
     with zipfile.ZipFile(path) as archive:
         for entry in archive.infolist():
             with archive.open(entry) as stream:
@@ -98,7 +98,7 @@ def _legacy(
 
 
 def _reads_infinite(stream: IO[bytes], dtype: str, size: int) -> bool:
-    """Reads `size` bytes; whether there is NaN or an infinite number among them."""
+    """Read `size` bytes; say whether there is NaN or an infinite number among them."""
     kind, exponent = EXPONENTS.get(dtype, ("", 0))
     spoilt = False
     while size > 0:

@@ -38,7 +38,7 @@ class Contents:
 
     @property
     def parameters(self) -> int:
-        """How many numbers."""
+        """Count all numbers of the tensors."""
         return sum(prod(shape) for shape in self.shapes.values())
 
 
@@ -57,7 +57,7 @@ def contents(path: Path) -> Contents:
 
 
 def refuse_foreign(path: Path, kind: str) -> None:
-    """Raises AssetError if the file is damaged, a pickle that wants to run code, without weights, or another model."""
+    """Raise AssetError if the file is damaged, a pickle that wants to run code, without weights, or another model."""
     found = contents(path)
     if found.imports:
         raise AssetError(pickle_refused(path, found.imports[0]))
@@ -72,7 +72,7 @@ def refuse_foreign(path: Path, kind: str) -> None:
 
 
 def refuse_text(path: Path) -> None:
-    """Raises AssetError if the file is what a failed download leaves: a pointer, a web page, the hub's refusal."""
+    """Raise AssetError if the file is what a failed download leaves: a pointer, a web page, the hub's refusal."""
     with path.open("rb") as file:
         start = file.read(SMALL)
     if start.startswith(b"version https://git-lfs"):
@@ -96,7 +96,7 @@ def pickle_refused(path: Path, wants: str) -> str:
 
 
 def refuse_script(path: Path) -> None:
-    """Raises AssetError for TorchScript, whose archives hold code beside the weights."""
+    """Raise AssetError for TorchScript, whose archives hold code beside the weights."""
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
             scripted = any("/code/" in name for name in archive.namelist())
@@ -108,14 +108,14 @@ def refuse_script(path: Path) -> None:
 
 
 def some(names: Iterable[str], shown: int = 3) -> str:
-    """The first few names, in brackets."""
+    """List the first few names, in brackets."""
     ordered = sorted(names)
     return f"({', '.join(ordered[:shown])}{', ...' if len(ordered) > shown else ''})" if ordered else ""
 
 
 @lru_cache(maxsize=64)
 def _contents(path: Path, size: int, modified: int) -> Contents:
-    """size, modified: so that a replaced file is read again."""
+    """Read the contents once for each `size` and `modified`: a replaced file is read again."""
     refuse_text(path)
     if path.suffix != ".safetensors":
         refuse_hostile(path)

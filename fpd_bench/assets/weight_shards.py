@@ -11,7 +11,7 @@ INDEX = ".safetensors.index.json"
 
 
 def index_of(path: Path) -> Path:
-    """Where the index of a .safetensors file lies that was written in parts."""
+    """Say where the index of a .safetensors file lies that was written in parts."""
     return path.with_name(path.name.removesuffix(".safetensors") + INDEX)
 
 
@@ -20,13 +20,13 @@ def is_index(path: Path) -> bool:
 
 
 def digest(path: Path) -> str:
-    """sha256 of a file of weights; of an index, over the hashes of its shards in order. Raises AssetError."""
+    """Hash a file of weights; of an index, the hashes of its shards in order (sha256). Raises AssetError."""
     found = [sha256(part) for part in parts(path)]
     return hashlib.sha256(" ".join(found).encode()).hexdigest() if is_index(path) else found[0]
 
 
 def parts(path: Path) -> list[Path]:
-    """The files with the tensors: the shards of an index, else the file itself. Raises AssetError."""
+    """List the files with the tensors: the shards of an index, else the file itself. Raises AssetError."""
     if not is_index(path):
         return [path]
     try:

@@ -10,7 +10,7 @@ from fpd_bench.config.identity import generated, reads, trains
 from fpd_bench.config.schema import RunConfig
 
 
-def required(config: RunConfig) -> Required:
+def required_files(config: RunConfig) -> Required:
     """Say what `missing` is to look for."""
     track, settings = config.track.name, config.generator
     pipeline = config.method == "diffusers"
@@ -32,19 +32,19 @@ def required(config: RunConfig) -> Required:
 
 def require_files(config: RunConfig) -> None:
     """Fetch what FPD_WEIGHTS=hub lets us fetch; raise AssetError, with the command that helps, for what is missing."""
-    provide(missing([required(config)]))
+    provide(missing([required_files(config)]))
 
 
 def _sees_images(config: RunConfig) -> bool:
-    """Whether the run draws real images of its track: for a discriminator, or to count their codes."""
+    """Say whether the run draws real images of its track: for a discriminator, or to count their codes."""
     return has_adversary(config) or (config.start.codes == "unigram" and "start.codes" in reads(config))
 
 
 def has_adversary(config: RunConfig) -> bool:
-    """Whether the run trains against a discriminator, which sees real images."""
+    """Say whether the run trains against a discriminator, which sees real images."""
     return config.gan.weight > 0 and "gan.weight" in reads(config)
 
 
 def needs_discriminator(config: RunConfig) -> bool:
-    """Whether the discriminator's own published weights are needed."""
+    """Say whether the discriminator's own published weights are needed."""
     return has_adversary(config) and config.gan.discriminator == "projected"

@@ -65,7 +65,7 @@ class Sweep:
         return [cell for table in self.tables for cell in table.cells]
 
     def runs(self) -> dict[str, RunConfig]:
-        """{run id: configuration}: every distinct run once, seed by seed, so that each row soon has a first number."""
+        """Map run ids to configurations: each run once, seed by seed, so that each row soon has a first number."""
         ordered = sorted(self.cells, key=lambda cell: self.seeds.index(cell.seed))
         return {cell.run_id: cell.config for cell in ordered}
 

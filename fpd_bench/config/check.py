@@ -9,11 +9,21 @@ import re
 
 from fpd_bench import registry
 from fpd_bench.config.drift_rules import check_drift
-from fpd_bench.config.fields import PLUGIN, Leaf, leaf, leaves, noun, plugin_leaves, settings_of, value, well_typed
+from fpd_bench.config.fields import (
+    PLUGIN,
+    Leaf,
+    leaf,
+    leaves,
+    plugin_leaves,
+    settings_of,
+    type_in_words,
+    value,
+    well_typed,
+)
 from fpd_bench.config.generator_rules import check_generator
 from fpd_bench.config.identity import generated, reads, trains
 from fpd_bench.config.schema import EvaluationConfig, RunConfig
-from fpd_bench.config.tracks import PAPER_TRACKS, facts
+from fpd_bench.config.tracks import PAPER_TRACKS, track_facts
 from fpd_bench.errors import ConfigError, UnknownName
 
 _DEFAULTS = {name: value(RunConfig(), name) for name in leaves()}
@@ -26,22 +36,22 @@ def check(config: RunConfig) -> None:
         found, default = value(config, name), _DEFAULTS.get(name)
         if type(found) is not type(default) or found != default:  # defaults are right, and most values
             _check_value(name, field, found)
-    _plugins(config)
-    facts(config.track.name, config.track.preset)
+    _check_plugins(config)
+    track_facts(config.track.name, config.track.preset)
     read = reads(config)
     for name in read:
         _check_length(name, leaf(name), value(config, name))
-    _settings_belong(config, read)
-    _device(config)
-    _sampler(config)
+    _check_plugin_settings(config, read)
+    _check_device(config)
+    _check_sampler(config)
     if generated(config):
         check_generator(config)
     if trains(config):
-        _batch(config)
-        _refinement(config, read)
+        _check_batch(config)
+        _check_refinement(config, read)
     if "drift.space" in read:
         check_drift(config)
-    _refusals(config, read)
+    _check_refusals(config, read)
 
 
 def _all_leaves(config: RunConfig) -> dict[str, Leaf]:
@@ -52,7 +62,7 @@ def _all_leaves(config: RunConfig) -> dict[str, Leaf]:
 def _check_value(name: str, field: Leaf, found: object) -> None:
     """Hold a value against what its field declares: type, choices, range."""
     if not well_typed(name, found):
-        raise ConfigError(f"{name} must be {noun(name)}; got {found!r}.")
+        raise ConfigError(f"{name} must be {type_in_words(name)}; got {found!r}.")
     choices, within = field.metadata.get("choices"), field.metadata.get("within")
     if choices and found not in choices:
         raise UnknownName(name, str(found), choices)
@@ -65,10 +75,10 @@ def _check_length(name: str, field: Leaf, found: object) -> None:
     """Hold a list that the run reads against the length that its field declares."""
     length = field.metadata.get("length")
     if length and isinstance(found, list) and not length.holds(len(found)):
-        raise ConfigError(f"{name} must be {noun(name)}, {length.says}; got {found}.")
+        raise ConfigError(f"{name} must be {type_in_words(name)}, {length.says}; got {found}.")
 
 
-def _plugins(config: RunConfig) -> None:
+def _check_plugins(config: RunConfig) -> None:
     registry.tracks.check(config.track.name, "track.name")
     if not generated(config) and config.method not in registry.methods.in_this_tree:
         ways = {*registry.methods.known(), *registry.generators.known()}
@@ -79,16 +89,16 @@ def _plugins(config: RunConfig) -> None:
     registry.spaces.check(config.drift.space, "drift.space")
 
 
-def _settings_belong(config: RunConfig, read: set[str]) -> None:
-    """Settings of a plugin that the run does not use would change nothing."""
+def _check_plugin_settings(config: RunConfig, read: set[str]) -> None:
+    """Refuse settings of a plugin that the run does not use: they would change nothing."""
     used = {value(config, name) for name in registry.AXES if name in read}
     for name in config.plugin:
         if settings_of(name) is None or name not in used:
             raise ConfigError(f"{PLUGIN}.{name}.* are settings of '{name}', which this run does not use.")
 
 
-def _refusals(config: RunConfig, read: set[str]) -> None:
-    """What the run's own plugins say that they cannot do."""
+def _check_refusals(config: RunConfig, read: set[str]) -> None:
+    """Refuse what the run's own plugins say that they cannot do."""
     for field, names in registry.AXES.items():
         if field not in read or (field == "method" and generated(config)):
             continue
@@ -99,12 +109,12 @@ def _refusals(config: RunConfig, read: set[str]) -> None:
                 raise ConfigError(f"{names.kind} '{value(config, field)}' refuses {given}: {refusal.why}.")
 
 
-def _device(config: RunConfig) -> None:
+def _check_device(config: RunConfig) -> None:
     if not re.fullmatch(r"cpu|mps|cuda(:\d+)?", config.execution.device):
         raise ConfigError(f"execution.device must be cpu, cuda, cuda:N or mps; got '{config.execution.device}'.")
 
 
-def _sampler(config: RunConfig) -> None:
+def _check_sampler(config: RunConfig) -> None:
     default = EvaluationConfig()
     changed = [name for name in SAMPLER if getattr(config.evaluation, name) != getattr(default, name)]
     if changed and config.track.name not in PAPER_TRACKS:
@@ -114,7 +124,7 @@ def _sampler(config: RunConfig) -> None:
         )
 
 
-def _batch(config: RunConfig) -> None:
+def _check_batch(config: RunConfig) -> None:
     optim, execution = config.optim, config.execution
     if optim.batch % optim.samples_per_condition:
         raise ConfigError(
@@ -137,8 +147,8 @@ def _batch(config: RunConfig) -> None:
         )
 
 
-def _refinement(config: RunConfig, read: set[str]) -> None:
-    refine, sizes = config.refine, facts(config.track.name, config.track.preset)
+def _check_refinement(config: RunConfig, read: set[str]) -> None:
+    refine, sizes = config.refine, track_facts(config.track.name, config.track.preset)
     if "refine.low" in read and refine.low > refine.high:
         raise ConfigError(f"refine.low={refine.low} is above refine.high={refine.high}.")
     if sizes and "start.r_init" in read and round(config.start.r_init * sizes.tokens) < 1:

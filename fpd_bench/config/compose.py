@@ -15,10 +15,10 @@ from hydra.core.override_parser.types import Glob
 from hydra.core.override_parser.types import Override as HydraOverride
 from hydra.errors import HydraException
 
-from fpd_bench.config.fields import assign, check_name, leaf, noun, well_typed
-from fpd_bench.config.named_settings import PRESETS, spelt_out
+from fpd_bench.config.fields import assign, check_name, leaf, type_in_words, well_typed
+from fpd_bench.config.named_settings import PRESETS, spell_out_presets
 from fpd_bench.config.schema import RunConfig
-from fpd_bench.config.tracks import world_of
+from fpd_bench.config.tracks import own_world_name
 from fpd_bench.errors import ConfigError
 
 NUMBERS = (int, float, list[int], list[float])
@@ -55,31 +55,33 @@ def parse(texts: Sequence[object], where: str) -> list[Override]:
     last = {override.key: text for text, override in parsed.items()}
     return [
         Override(text.partition("=")[0], (text,), False, preset) if preset else parsed[text]
-        for text, preset in spelt_out(last.values(), where)
+        for text, preset in spell_out_presets(last.values(), where)
     ]
 
 
 def compose(overrides: Sequence[str], base: RunConfig | None = None) -> RunConfig:
     """Set `overrides` (key=value) in turn, on the defaults or on a copy of `base`; the last of a key wins over any
     other and over a preset. Raises ConfigError."""
-    config = based(overrides, base)
+    config = compose_base(overrides, base)
     if config.track.name == "shapes":
-        config.track.preset = world_of(config.track.preset)  # records say which world it was, whatever is default later
+        config.track.preset = own_world_name(
+            config.track.preset
+        )  # records say which world it was, whatever is default later
     return config
 
 
-def based(overrides: Sequence[str], base: RunConfig | None = None) -> RunConfig:
+def compose_base(overrides: Sequence[str], base: RunConfig | None = None) -> RunConfig:
     """Do the same with the preset as it is called: another track may still be chosen on top."""
-    config = RunConfig() if base is None else _copied(base)
-    for text, _ in spelt_out(overrides):
+    config = RunConfig() if base is None else _copy(base)
+    for text, _ in spell_out_presets(overrides):
         key = text.partition("=")[0]
         check_name(key)
-        assign(config, key, _fitting(key, text))
+        assign(config, key, _read_value(key, text))
     return config
 
 
-def _copied(config: RunConfig) -> RunConfig:
-    """A configuration whose fields can be set without touching the first; several times faster than deepcopy."""
+def _copy(config: RunConfig) -> RunConfig:
+    """Copy a configuration so that setting its fields leaves the first as it is; several times faster than deepcopy."""
     groups: dict[str, Any] = {name: copy.copy(node) for name, node in vars(config).items() if is_dataclass(node)}
     own = {name: copy.copy(settings) for name, settings in config.plugin.items()}
     return replace(config, **groups, plugin=own)
@@ -90,17 +92,17 @@ def _override(text: object, where: str) -> Override:
         raise ConfigError(f"An override in {where} must be text like key=value; got {text!r}.")
     if "${" in text:
         raise ConfigError(f"'{text}' in {where}: interpolations are not allowed, a run must be spelled out.")
-    found = _parsed(text)
+    found = _parse_override(text)
     if isinstance(found, str):
         raise ConfigError(f"'{text}' in {where} is not key=value. {found}")
     if found.is_add() or found.is_delete() or found.package is not None:
         raise ConfigError(f"'{text}' in {where}: only key=value is allowed, without + or ~ or @.")
-    return Override(found.key_or_group, _texts(found, text, where), found.is_sweep_override())
+    return Override(found.key_or_group, _one_text_a_value(found, text, where), found.is_sweep_override())
 
 
 @lru_cache(maxsize=100_000)
-def _parsed(text: str) -> HydraOverride | str:
-    """What Hydra's parser makes of one override, or a sentence that says what is wrong with it.
+def _parse_override(text: str) -> HydraOverride | str:
+    """Say what Hydra's parser makes of one override, or a sentence that says what is wrong with it.
 
     The parser's own words (token names, positions in a grammar) mean nothing to who has written the override.
     """
@@ -115,7 +117,7 @@ def _parsed(text: str) -> HydraOverride | str:
         return f"The value cannot be read; if it is text, quote it: \"{key}='{rest}'\"."
 
 
-def _texts(override: HydraOverride, text: str, where: str) -> tuple[str, ...]:
+def _one_text_a_value(override: HydraOverride, text: str, where: str) -> tuple[str, ...]:
     if not override.is_sweep_override():
         return (text,)
     if not override.is_discrete_sweep():
@@ -127,19 +129,21 @@ def _texts(override: HydraOverride, text: str, where: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(f"{override.key_or_group}={value}" for value in override.sweep_string_iterator()))
 
 
-def _fitting(key: str, text: str) -> Any:
-    """The value of an override as its field holds it. Raises ConfigError."""
+def _read_value(key: str, text: str) -> Any:
+    """Read the value of an override as its field holds it. Raises ConfigError."""
     override = _override(text, "the overrides")
     if override.is_axis:
-        raise ConfigError(f"'{text}': {key} must be {noun(key)}, one value.")
-    found = _parsed(text)
+        raise ConfigError(f"'{text}': {key} must be {type_in_words(key)}, one value.")
+    found = _parse_override(text)
     assert not isinstance(found, str)
     given, declared, written = found.value(), leaf(key).type, text.partition("=")[2].strip()
     if declared is str:
         return given if isinstance(given, str) else written  # what looks like a number is the text that was written
     words = [one for one in (given if isinstance(given, list) else [given]) if isinstance(one, str)]
     if declared in NUMBERS and words and any(quote in written for quote in "'\""):
-        raise ConfigError(f"'{text}': {key} must be {noun(key)}; '{words[0]}' in quotes is text. Leave out the quotes.")
+        raise ConfigError(
+            f"'{text}': {key} must be {type_in_words(key)}; '{words[0]}' in quotes is text. Leave out the quotes."
+        )
     if not well_typed(key, given):
-        raise ConfigError(f"{key} must be {noun(key)}; got {written or 'nothing'}.")
+        raise ConfigError(f"{key} must be {type_in_words(key)}; got {written or 'nothing'}.")
     return given

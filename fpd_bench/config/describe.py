@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from fpd_bench.config.fields import Leaf, leaves, noun, value
+from fpd_bench.config.fields import Leaf, leaves, type_in_words, value
 from fpd_bench.config.schema import RunConfig
 from fpd_bench.errors import UnknownName
 
@@ -20,8 +20,8 @@ class Described:
     when: str
 
 
-def groups() -> dict[str, str]:
-    """{group: what it is about}; '' holds the fields without a group."""
+def field_groups() -> dict[str, str]:
+    """Map each group of fields to what it is about; '' holds the fields without a group."""
     found = {"": str(RunConfig.__doc__)}
     for field in dataclasses.fields(RunConfig):
         if dataclasses.is_dataclass(field.type):
@@ -29,41 +29,43 @@ def groups() -> dict[str, str]:
     return found
 
 
-def described(group: str | None = None) -> Iterator[Described]:
+def describe_fields(group: str | None = None) -> Iterator[Described]:
     """Describe all fields, or those of a group, in the schema's order. Raises UnknownName for a group."""
-    if group is not None and group not in groups():
-        raise UnknownName("group of fields", group, [name for name in groups() if name])
+    if group is not None and group not in field_groups():
+        raise UnknownName("group of fields", group, [name for name in field_groups() if name])
     for name, field in leaves().items():
         if group is None or name.rpartition(".")[0] == group:
-            default = _written(value(RunConfig(), name))
+            default = _as_override(value(RunConfig(), name))
             when = field.metadata["when"]
-            yield Described(name, default, _holds(name, field), field.metadata["says"], when.says if when else "")
+            yield Described(
+                name, default, _allowed_values(name, field), field.metadata["says"], when.says if when else ""
+            )
 
 
-def listing(group: str | None = None) -> str:
-    """All fields, or those of a group, as lines for a terminal."""
+def list_fields(group: str | None = None) -> str:
+    """List all fields, or those of a group, as lines for a terminal."""
     lines = []
-    for one in described(group):
+    for one in describe_fields(group):
         lines.append(f"{one.name}={one.default}  ({one.holds})")
         lines.append(f"    {one.says}" + (f" [read where {one.when}]" if one.when else ""))
     return "\n".join(lines)
 
 
-def _holds(name: str, field: Leaf) -> str:
+def _allowed_values(name: str, field: Leaf) -> str:
     carried = field.metadata
     if carried["choices"]:
-        return ", ".join(_written(choice) for choice in carried["choices"])
-    parts = [noun(name).removeprefix("a ")]
+        return ", ".join(_as_override(choice) for choice in carried["choices"])
+    parts = [type_in_words(name).removeprefix("a ")]
     parts += [rule.says for rule in (carried["within"], carried["length"]) if rule]
     return ", ".join(parts + ([carried["unit"]] if carried["unit"] else []))
 
 
-def _written(found: object) -> str:
-    """A value as it is written in an override."""
+def _as_override(found: object) -> str:
+    """Write a value as an override gives it."""
     if found == "":
         return "''"
     if isinstance(found, bool):
         return str(found).lower()
     if isinstance(found, list):
-        return "[" + ",".join(map(_written, found)) + "]"
+        return "[" + ",".join(map(_as_override, found)) + "]"
     return f"{found:g}" if isinstance(found, float) else str(found)

@@ -1,7 +1,7 @@
 """Rules between the fields of a drift (Eq. 6-7): who is compared, and on which maps of the backbone. Needs no torch."""
 
 from fpd_bench.config.schema import DriftConfig, RunConfig
-from fpd_bench.config.tracks import facts
+from fpd_bench.config.tracks import track_facts
 from fpd_bench.errors import ConfigError
 
 
@@ -25,11 +25,11 @@ def check_drift(config: RunConfig) -> None:
             f"drift.shifts={drift.shifts} needs drift.negatives=roll (got {drift.negatives}) and fewer shifts than the "
             f"{group} drafts that are compared. 0 = all of them."
         )
-    _space(config)
-    _layer_weights(config)
+    _check_space(config)
+    _check_layer_weights(config)
 
 
-def _layer_weights(config: RunConfig) -> None:
+def _check_layer_weights(config: RunConfig) -> None:
     weights = config.drift.layer_weights
     sets = len(config.drift.blocks) if config.drift.space == "feature" else 1
     if weights and (len(weights) != sets or min(weights) < 0 or max(weights) == 0):
@@ -39,15 +39,15 @@ def _layer_weights(config: RunConfig) -> None:
         )
 
 
-def _space(config: RunConfig) -> None:
+def _check_space(config: RunConfig) -> None:
     if config.drift.space == "pixel":
-        _pixels(config)
+        _check_pixel_space(config)
     if config.drift.space == "feature":
-        _features(config)
+        _check_feature_space(config)
 
 
-def _pixels(config: RunConfig) -> None:
-    drift, default, sizes = config.drift, DriftConfig(), facts(config.track.name, config.track.preset)
+def _check_pixel_space(config: RunConfig) -> None:
+    drift, default, sizes = config.drift, DriftConfig(), track_facts(config.track.name, config.track.preset)
     for name in ("resize", "last_norm", "cls"):
         if getattr(drift, name) != getattr(default, name):
             raise ConfigError(f"drift.{name}={getattr(drift, name)} is of drift.space=feature; pixels have none.")
@@ -58,9 +58,9 @@ def _pixels(config: RunConfig) -> None:
         raise ConfigError(f"drift.grid={drift.grid} does not divide a {side} x {side} image. Choose a divisor, or 0.")
 
 
-def _features(config: RunConfig) -> None:
-    """What is known of the track's own backbone; one that is named is looked at by runs/execute/backbone_check.py."""
-    drift, sizes = config.drift, facts(config.track.name, config.track.preset)
+def _check_feature_space(config: RunConfig) -> None:
+    """Check fields of a backbone against the track's own; runs/execute/backbone_check.py looks at one that is named."""
+    drift, sizes = config.drift, track_facts(config.track.name, config.track.preset)
     if not drift.blocks:
         raise ConfigError(f"drift.blocks={drift.blocks} are not blocks of a backbone. Name one or more blocks.")
     if sizes is None or drift.backbone:
@@ -73,7 +73,7 @@ def _features(config: RunConfig) -> None:
     if sizes.patch and drift.resize % sizes.patch:
         raise ConfigError(f"drift.resize={drift.resize} must be a multiple of {sizes.patch}, the patch of Phi in px.")
     if not sizes.patch:
-        _convolutional(drift)
+        _check_convolutional(drift)
     maps = sizes.maps(drift.blocks, drift.resize)
     uneven = [block for block, side in maps.items() if side % min(drift.grid or 1, side)]
     if uneven and drift.cls != "only":
@@ -85,8 +85,8 @@ def _features(config: RunConfig) -> None:
         )
 
 
-def _convolutional(drift: DriftConfig) -> None:
-    """The embedded tracks' own backbone has neither a class token nor a last norm."""
+def _check_convolutional(drift: DriftConfig) -> None:
+    """Refuse the class token and the last norm, which the embedded tracks' own backbone has not."""
     for name, needed in (("cls", "none"), ("last_norm", False)):
         if getattr(drift, name) != needed:
             raise ConfigError(

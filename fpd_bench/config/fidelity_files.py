@@ -6,5 +6,5 @@ ADM_TRACKS = ("maskgit",)  # scored by preset `adm` unless evaluation.fidelity s
 
 
 def needs_inception(config: RunConfig) -> bool:
-    """Whether the run's images are compared through Inception."""
+    """Say whether the run's images are compared through Inception."""
     return (config.evaluation.fidelity or ("adm" if config.track.name in ADM_TRACKS else "")) == "adm"

@@ -30,14 +30,14 @@ Leaf = dataclasses.Field[Any]
 @cache
 def leaves() -> dict[str, Leaf]:
     """List {dotted name: field} in the order of the schema; plugins' own settings are not among them."""
-    return dict(_walk(RunConfig, ""))
+    return dict(_walk_fields(RunConfig, ""))
 
 
-def _walk(node: Any, prefix: str) -> list[tuple[str, Leaf]]:
+def _walk_fields(node: Any, prefix: str) -> list[tuple[str, Leaf]]:
     found = []
     for field in dataclasses.fields(node):
         if dataclasses.is_dataclass(field.type):
-            found += _walk(field.type, f"{prefix}{field.name}.")
+            found += _walk_fields(field.type, f"{prefix}{field.name}.")
         elif field.name != PLUGIN or prefix:
             found.append((prefix + field.name, field))
     return found
@@ -45,7 +45,7 @@ def _walk(node: Any, prefix: str) -> list[tuple[str, Leaf]]:
 
 @cache
 def settings_of(name: str) -> type | None:
-    """The dataclass of a plugin's own settings; None if it has none. Raises UnknownName, PluginError."""
+    """Give the dataclass of a plugin's own settings; None if it has none. Raises UnknownName, PluginError."""
     kinds = [kind for kind in (*registry.AXES.values(), registry.generators) if name in kind.known()]
     if not kinds:
         everyone = {one for kind in registry.AXES.values() for one in kind.known()}
@@ -62,7 +62,7 @@ def plugin_leaves(name: str) -> dict[str, Leaf]:
 
 
 def leaf(name: str) -> Leaf:
-    """The field called `name`. Raises UnknownName."""
+    """Give the field called `name`. Raises UnknownName."""
     known = leaves()
     if name in known:
         return known[name]
@@ -71,7 +71,7 @@ def leaf(name: str) -> Leaf:
 
 
 def choices(name: str) -> tuple[str, ...]:
-    """The words that the leaf `name` may hold; () if any."""
+    """List the words that the leaf `name` may hold; () if any."""
     found: tuple[str, ...] = leaf(name).metadata["choices"]
     return found
 
@@ -97,13 +97,13 @@ def check_name(name: str, where: str = "") -> None:
 
 
 def own_settings(config: RunConfig, name: str) -> Any:
-    """The settings of a plugin's own in this configuration, with their defaults; None for a plugin without any."""
+    """Give a plugin's own settings in this configuration, with their defaults; None for a plugin without any."""
     settings: Any = settings_of(name)
     return config.plugin.get(name) or (settings() if settings else None)
 
 
 def value(config: RunConfig, name: str) -> Any:
-    """The value of the leaf `name`, in canonical form (see `canonical`)."""
+    """Give the value of the leaf `name`, in canonical form (see `canonical`)."""
     if name.startswith(f"{PLUGIN}."):
         _, plugin, field = name.split(".")
         return canonical(name, getattr(own_settings(config, plugin), field))
@@ -124,7 +124,7 @@ def assign(config: RunConfig, name: str, found: Any) -> None:
 
 
 def canonical(name: str, found: Any) -> Any:
-    """One form for equal values: numbers of float fields as float, -0.0 as 0.0, sets sorted.
+    """Bring equal values into one form: numbers of float fields as float, -0.0 as 0.0, sets sorted.
 
     A value of the wrong type is given back as it is, so that it equals nothing.
     """
@@ -141,22 +141,22 @@ def _number(found: Any) -> Any:
     return float(found) + 0.0 if isinstance(found, int | float) and not isinstance(found, bool) else found
 
 
-def noun(name: str) -> str:
-    """What the leaf `name` holds, in words: 'a whole number', 'a list of numbers'."""
+def type_in_words(name: str) -> str:
+    """Name what the leaf `name` holds: 'a whole number', 'a list of numbers'."""
     declared: Any = leaf(name).type
     return NOUNS.get(declared, str(declared))
 
 
 def well_typed(name: str, found: Any) -> bool:
-    """Whether `found` is of the declared type and, if a number, finite."""
+    """Say whether `found` is of the declared type and, if a number, finite."""
     declared: Any = leaf(name).type
     if declared in (list[int], list[float], list[str]):
         item = declared.__args__[0]
-        return isinstance(found, list) and all(_is(item, entry) for entry in found)
-    return _is(declared, found)
+        return isinstance(found, list) and all(_is_of_type(item, entry) for entry in found)
+    return _is_of_type(declared, found)
 
 
-def _is(declared: Any, found: Any) -> bool:
+def _is_of_type(declared: Any, found: Any) -> bool:
     if isinstance(found, bool) or declared is bool:
         return isinstance(found, bool) and declared is bool
     if declared is float:

@@ -25,12 +25,12 @@ _NEVER = (f"{EXECUTION}.*", "generator.*", "evaluation.teacher_*")
 
 
 def trains(config: RunConfig) -> bool:
-    """Whether the run trains a student: not for a teacher's own sampler, nor for images from elsewhere."""
+    """Say whether the run trains a student: not for a teacher's own sampler, nor for images from elsewhere."""
     return not generated(config) and bool(registry.methods.declaration(config.method).trains)
 
 
 def generated(config: RunConfig) -> bool:
-    """Whether the images come from elsewhere: a folder, a pipeline."""
+    """Say whether the images come from elsewhere: a folder, a pipeline."""
     # First without a look at other packages, which takes a while.
     if config.method in registry.methods.in_this_tree or config.method in registry.generators.in_this_tree:
         return config.method in registry.generators.in_this_tree
@@ -38,10 +38,10 @@ def generated(config: RunConfig) -> bool:
 
 
 def reads(config: RunConfig) -> set[str]:
-    """The names of the fields that can change a number of this run. Raises UnknownName, PluginError."""
-    used = _used(config)
+    """Name the fields that can change a number of this run. Raises UnknownName, PluginError."""
+    used = _plugins_used(config)
     patterns = (*COMMON, *(one for plugin in used.values() for one in plugin.reads))
-    names = {name for name in _matching(patterns) if _applies(config, name)}
+    names = {name for name in _fields_matching(patterns) if _applies_to(config, name)}
     return names.union(*(plugin_leaves(key.partition(":")[2]) for key, plugin in used.items() if plugin.settings))
 
 
@@ -58,7 +58,7 @@ def semantic(config: RunConfig) -> dict[str, Any]:
 def plugins(config: RunConfig) -> dict[str, int]:
     """List {"kind:name": version} of the plugins that the run uses. Raises UnknownName, PluginError."""
     # A method without code is no plugin: the teacher's sampler is the track's own.
-    return {key: plugin.version for key, plugin in _used(config).items() if plugin.module}
+    return {key: plugin.version for key, plugin in _plugins_used(config).items() if plugin.module}
 
 
 def run_id(config: RunConfig) -> str:
@@ -69,14 +69,14 @@ def run_id(config: RunConfig) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def _used(config: RunConfig) -> dict[str, Declaration]:
-    """The declarations of track and method, and of the plugins in fields that the method reads."""
+def _plugins_used(config: RunConfig) -> dict[str, Declaration]:
+    """List the declarations of track and method, and of the plugins in fields that the method reads."""
     way: Registry[Any] = registry.generators if generated(config) else registry.methods
     found = {
         f"track:{config.track.name}": registry.tracks.declaration(config.track.name),
         f"{way.kind}:{config.method}": way.declaration(config.method),
     }
-    read = _matching(found[f"{way.kind}:{config.method}"].reads)
+    read = _fields_matching(found[f"{way.kind}:{config.method}"].reads)
     for field, names in registry.AXES.items():
         if field in read and field != "method":
             name = value(config, field)
@@ -85,8 +85,8 @@ def _used(config: RunConfig) -> dict[str, Declaration]:
 
 
 @cache
-def _matching(patterns: tuple[str, ...]) -> frozenset[str]:
-    """The leaves that any of the patterns names."""
+def _fields_matching(patterns: tuple[str, ...]) -> frozenset[str]:
+    """Name the leaves that any of the patterns fits."""
     return frozenset(name for name in leaves() if any(_matches(name, pattern) for pattern in patterns))
 
 
@@ -96,6 +96,6 @@ def _matches(name: str, pattern: str) -> bool:
     return fnmatchcase(name, pattern)
 
 
-def _applies(config: RunConfig, name: str) -> bool:
+def _applies_to(config: RunConfig, name: str) -> bool:
     when = leaves()[name].metadata.get("when")
     return when is None or bool(when.holds(config))

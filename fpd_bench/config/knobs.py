@@ -34,17 +34,17 @@ DECAY = Range("in [0, 1)", lambda x: 0 <= x < 1)
 
 
 def exactly(count: int) -> Range:
-    """That number and no other."""
+    """Allow that number and no other."""
     return Range(f"exactly {count}", lambda x: x == count)
 
 
 def span(low: float, high: float) -> Range:
-    """The numbers from low to high, both included."""
+    """Allow the numbers from low to high, both included."""
     return Range(f"from {low} to {high}", lambda x: low <= x <= high)
 
 
 def or_minus_one(what: str) -> Range:
-    """0 or more, or -1, which stands for `what`."""
+    """Allow 0 or more, and -1, which stands for `what`."""
     return Range(f"0 or more, or -1 for {what}", lambda x: x >= 0 or x == -1)
 
 

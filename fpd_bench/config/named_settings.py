@@ -50,8 +50,8 @@ PRESETS: dict[str, dict[str, tuple[str, ...]]] = {
 }
 
 
-def spelt_out(texts: Iterable[str], where: str = "") -> list[tuple[str, str]]:
-    """[(override, the preset it comes from or "")] of one list: each preset stands for its settings, but for those of
+def spell_out_presets(texts: Iterable[str], where: str = "") -> list[tuple[str, str]]:
+    """Replace each preset of a list by its settings, as [(override, the preset it comes from or "")], but for those of
     fields that the list sets itself. Raises UnknownName."""
     given = list(texts)
     own = {text.partition("=")[0] for text in given}

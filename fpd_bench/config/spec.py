@@ -10,9 +10,8 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
-from fpd_bench.config.availability import require_files
 from fpd_bench.config.cells import Cell, Row, Sweep, Table
-from fpd_bench.config.compose import Override, based, parse
+from fpd_bench.config.compose import Override, compose_base, parse
 from fpd_bench.config.fields import check_name
 from fpd_bench.config.identity import reads
 from fpd_bench.config.metric_check import check_metric
@@ -24,32 +23,27 @@ from fpd_bench.errors import ConfigError, UnknownName
 __all__ = ["Cell", "Claim", "Row", "Sweep", "Table", "load_sweep"]
 
 
-def load_sweep(path: str | Path, overrides: Sequence[str] = (), here: bool = True) -> Sweep:
-    """Read a sweep file under a profile and overrides.
+def load_sweep(path: str | Path, overrides: Sequence[str] = ()) -> Sweep:
+    """Read a sweep file under a profile and overrides; looks at no other file.
 
-    here: the runs are to be made on this machine, so their weights must be there; a report needs none.
     Raises ConfigError, with the file and what is valid, for everything that can be known to be wrong beforehand.
     """
     file = read_sweep_file(Path(path))
     given = parse(list(overrides), "the command line")
-    profile = _profile(file, _taken(given, "profile"))
-    seeds = _seeds(file, _taken(given, "seeds"))
+    profile = _chosen_profile(file, _override_of(given, "profile"))
+    seeds = _chosen_seeds(file, _override_of(given, "seeds"))
     given = [override for override in given if override.key not in ("profile", "seeds")]
     for override in given:
         check_name(override.key, "the command line")
         refuse_seed(override.key, "the command line", "seeds=[0,1]")
         refuse_execution_axis(override, "the command line")
-    base = based(_base(file, profile))
+    base = compose_base(_profile_overrides(file, profile))
     builders = [TableBuilder(file, spec, profile, base, given, seeds.numbers) for spec in file.tables]
     tables = tuple(table for builder in builders for table in builder.tables())
     sweep = Sweep(file.name, file.title, file.metric, seeds.numbers, profile, tables, file.path, seeds.looks)
     sweep = _without_idle_looks(sweep)
     check_metric(sweep)
     _refuse_unread_axes(sweep, [override.key for override in given if override.is_axis])
-    if here:
-        for cell in sweep.cells:
-            if cell.seed == seeds.numbers[0]:
-                require_files(cell.config)
     return sweep
 
 
@@ -65,17 +59,17 @@ def _without_idle_looks(sweep: Sweep) -> Sweep:
 
 
 def _refuse_unread_axes(sweep: Sweep, keys: list[str]) -> None:
-    """An axis of the command line that changes nothing anywhere was meant for another sweep."""
+    """Refuse an axis of the command line that changes nothing in any table: it was meant for another sweep."""
     for key in keys:
         if not any(key in reads(cell.config) for cell in sweep.cells):
             raise ConfigError(f"No run of {sweep.path} reads '{key}', so its values make no difference. Leave it out.")
 
 
-def _taken(given: list[Override], key: str) -> Override | None:
+def _override_of(given: list[Override], key: str) -> Override | None:
     return next((override for override in given if override.key == key), None)
 
 
-def _profile(file: SweepFile, asked: Override | None) -> str:
+def _chosen_profile(file: SweepFile, asked: Override | None) -> str:
     known = set(file.profiles) or {DEFAULT_PROFILE}
     name = asked.texts[0].partition("=")[2] if asked else DEFAULT_PROFILE
     if asked is None and name not in known:
@@ -91,7 +85,7 @@ def _profile(file: SweepFile, asked: Override | None) -> str:
     return name
 
 
-def _seeds(file: SweepFile, asked: Override | None) -> Seeds:
+def _chosen_seeds(file: SweepFile, asked: Override | None) -> Seeds:
     if asked is None:
         return file.seeds
     words = ",".join(text.partition("=")[2] for text in asked.texts).strip("[]")
@@ -101,7 +95,7 @@ def _seeds(file: SweepFile, asked: Override | None) -> Seeds:
         raise ConfigError(f"seeds must be whole numbers, like seeds=[0,1,2]; got {words!r}.") from None
 
 
-def _base(file: SweepFile, profile: str) -> list[str]:
+def _profile_overrides(file: SweepFile, profile: str) -> list[str]:
     where = f"{file.path}, profile {profile}"
     overrides = parse(file.profiles.get(profile, []), where)
     for override in overrides:

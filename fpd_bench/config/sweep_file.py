@@ -66,7 +66,7 @@ class SweepFile:
 
 
 def read_sweep_file(path: Path) -> SweepFile:
-    """Raises ConfigError, one line, for a missing file, for what is not YAML or not a sweep, and for unknown keys."""
+    """Read a sweep file. Raises ConfigError, one line, for a missing file, one that is no sweep, and unknown keys."""
     top = _Reader(_load(path), str(path))
     metric = top.text("metric", metrics.OVERALL)
     metrics.get(metric, str(path))
@@ -76,10 +76,10 @@ def read_sweep_file(path: Path) -> SweepFile:
             raise ConfigError(f"{path}: a profile's name must be text; got {name!r}. Quote it.")
         if not isinstance(overrides, list):
             raise ConfigError(f"{path}: profile '{name}' must be a list of overrides; got {overrides!r}.")
-    tables = [_table(entry, f"{path}, table {n + 1}", metric) for n, entry in enumerate(top.get("tables", list))]
+    tables = [_read_table(entry, f"{path}, table {n + 1}", metric) for n, entry in enumerate(top.get("tables", list))]
     if not tables:
         raise ConfigError(f"{path} has no tables.")
-    _unique([table.id for table in tables], "table id", str(path))
+    _refuse_repeats([table.id for table in tables], "table id", str(path))
     name = top.text("name", path.stem)
     seeds = read_seeds(top.get("seeds", (list, dict), [0]), str(path))
     read = SweepFile(path, name, top.text("title", name), metric, seeds, profiles, tuple(tables))
@@ -94,13 +94,13 @@ def _load(path: Path) -> Any:
     return read_yaml(path)
 
 
-def _table(entry: Any, where: str, metric: str) -> TableSpec:
+def _read_table(entry: Any, where: str, metric: str) -> TableSpec:
     reader = _Reader(entry, where)
     ident = reader.text("id")
-    rows = tuple(_row(row, f"{where}, row {n + 1}", metric) for n, row in enumerate(reader.get("rows", list, [])))
-    _unique([row.id for row in rows], "row id", where)
-    _unique([row.label for row in rows], "row label", where)
-    claims = tuple(_claim(claim, where) for claim in reader.get("claims", list, []))
+    rows = tuple(_read_row(row, f"{where}, row {n + 1}", metric) for n, row in enumerate(reader.get("rows", list, [])))
+    _refuse_repeats([row.id for row in rows], "row id", where)
+    _refuse_repeats([row.label for row in rows], "row label", where)
+    claims = tuple(_read_claim(claim, where) for claim in reader.get("claims", list, []))
     baseline = reader.text("baseline", "") or None
     known = [row.id for row in rows]
     for name in [*([baseline] if baseline else []), *(row for claim in claims for row in (claim.better, claim.worse))]:
@@ -111,12 +111,16 @@ def _table(entry: Any, where: str, metric: str) -> TableSpec:
     return table
 
 
-def _row(entry: Any, where: str, metric: str) -> RowSpec:
+def _read_row(entry: Any, where: str, metric: str) -> RowSpec:
     reader = _Reader(entry, where)
     ident = reader.text("id")
-    published = _published(reader.get("published", (int, float, dict), {}), where, metric)
-    shown = {as_written(name): _word(word, f"{where}, shown") for name, word in reader.get("shown", dict, {}).items()}
-    taken = sorted({name for name in shown if name in COLUMNS or name.startswith("Δ")} | (set(shown) & _headings()))
+    published = _read_published(reader.get("published", (int, float, dict), {}), where, metric)
+    shown = {
+        as_written(name): _read_word(word, f"{where}, shown") for name, word in reader.get("shown", dict, {}).items()
+    }
+    taken = sorted(
+        {name for name in shown if name in COLUMNS or name.startswith("Δ")} | (set(shown) & _metric_headings())
+    )
     if taken:
         raise ConfigError(f"{where}, shown: '{taken[0]}' is a column of every table. Give yours another name.")
     row = RowSpec(ident, reader.text("label", ident), reader.get("where", dict, None), published, shown)
@@ -126,24 +130,24 @@ def _row(entry: Any, where: str, metric: str) -> RowSpec:
     return row
 
 
-def _headings() -> set[str]:
-    """What tables write over the numbers of a metric."""
+def _metric_headings() -> set[str]:
+    """List what tables write over the numbers of a metric."""
     return {word for name in metrics.known() for word in (metrics.shown(name).label, metrics.shown(name).heading)}
 
 
-def _word(found: Any, where: str) -> str:
+def _read_word(found: Any, where: str) -> str:
     if isinstance(found, str | int | float) and not isinstance(found, bool):
         return as_written(found)
     raise ConfigError(f"{where}: a word must be text; got {found!r}. Quote it.")
 
 
 def as_written(found: Any) -> str:
-    """The text of a YAML scalar as its author wrote it."""
+    """Give the text of a YAML scalar as its author wrote it."""
     return found.written if isinstance(found, Written) else str(found)
 
 
-def _published(given: Any, where: str, metric: str) -> dict[str, float]:
-    """A number is of the sweep's metric; a mapping names the metrics."""
+def _read_published(given: Any, where: str, metric: str) -> dict[str, float]:
+    """Read published numbers: one number is of the sweep's metric; a mapping names the metrics."""
     numbers = given if isinstance(given, dict) else {metric: given}
     for name, number in numbers.items():
         metrics.check(name, f"{where}, published")
@@ -153,7 +157,7 @@ def _published(given: Any, where: str, metric: str) -> dict[str, float]:
     return numbers
 
 
-def _claim(entry: Any, where: str) -> Claim:
+def _read_claim(entry: Any, where: str) -> Claim:
     reader = _Reader(entry, f"{where}, claims")
     better, worse = reader.text("better"), reader.text("worse")
     if better == worse:
@@ -167,7 +171,7 @@ def _claim(entry: Any, where: str) -> Claim:
     return claim
 
 
-def _unique(names: list[str], kind: str, where: str) -> None:
+def _refuse_repeats(names: list[str], kind: str, where: str) -> None:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise ConfigError(f"{where}: {kind} '{twice[0]}' is used twice.")
@@ -195,7 +199,7 @@ class _Reader:
         return found
 
     def text(self, key: str, default: Any = REQUIRED) -> str:
-        """The text as it was written: `010` stays 010."""
+        """Read a text as it was written: `010` stays 010."""
         if isinstance(self._entry.get(key), bool) or (key in self._entry and self._entry[key] is None):
             raise ConfigError(f"{self._where}: '{key}' is read as {self._entry[key]} by YAML. Quote it, to have text.")
         return as_written(self.get(key, (str, int, float), default))

@@ -47,7 +47,7 @@ class _Index:
         self._by: dict[tuple[str, ...], dict[str, list[str]]] = {}
 
     def matching(self, wanted: dict[str, Any]) -> list[str]:
-        """Ids of the configurations that read all of these fields and have these values."""
+        """List the ids of the configurations that read all of these fields and have these values."""
         names = tuple(sorted(wanted))
         if names not in self._by:
             groups: dict[str, list[str]] = {}
@@ -58,7 +58,7 @@ class _Index:
         return self._by[names].get(repr([wanted[name] for name in names]), [])
 
     def reading(self, names: Iterable[str]) -> bool:
-        """Whether any configuration reads all of these fields."""
+        """Say whether any configuration reads all of these fields."""
         return any(one.read.issuperset(names) for one in self.found.values())
 
 
@@ -80,7 +80,7 @@ class TableBuilder:
         self.grids = self._grids()
 
     def tables(self) -> list[Table]:
-        """One table, or one per value of the command line's own axes."""
+        """Build one table, or one per value of the command line's own axes."""
         shared = set.intersection(*({axis.key for axis in grid} for grid in self.grids))
         extra = [override for override in self.given if override.is_axis and override.key not in shared]
         made = [self._table(pinned) for pinned in product(*(override.texts for override in extra))]
@@ -142,7 +142,7 @@ class TableBuilder:
         )
 
     def _configs(self, pinned: tuple[str, ...]) -> dict[str, _Found]:
-        """{run id at the first seed: configuration} of all grids; equal ones once."""
+        """Map the run id at the first seed to its configuration, over all grids; equal ones once."""
         found: dict[str, _Found] = {}
         replaced = {override.key: override for override in self.given}
         for grid in self.grids:
@@ -171,8 +171,8 @@ class TableBuilder:
         return _Found(", ".join(meant) or ", ".join(fixed) or label, config, read)
 
     def _refuse_unread(self, axes: list[Override], here: list[_Found]) -> None:
-        """An axis that none of its own configurations reads compares nothing; one that the command line has made
-        meaningless is passed over."""
+        """Refuse an axis that none of its own configurations reads: it compares nothing. One that the command line has
+        made meaningless is passed over."""
         for axis in axes:
             if axis.is_axis and not self.given and not any(axis.key in one.read for one in here):
                 methods = ", ".join(sorted({one.config.method for one in here}))
@@ -205,7 +205,7 @@ class TableBuilder:
         return self._named(row, where)
 
     def _taken_away(self, where: dict[str, Any], index: _Index) -> bool:
-        """Whether it is the command line that has left the row without cells."""
+        """Say whether it is the command line that has left the row without cells."""
         set_there = {override.key for override in self.given} & set(where)
         return bool(self.given) and (bool(set_there) or not index.reading(where))
 
@@ -223,7 +223,7 @@ class TableBuilder:
         return Row(row.id, row.label, where, number, row.published, row.shown)
 
     def _cell(self, suffix: str, row: Row, seed: int, config: RunConfig, first: str) -> Cell:
-        """first: the run id at the first seed."""
+        """Make the cell of a row at a seed. first: the run id at the first seed."""
         config = replace(config, seed=seed)
         ident = first if seed == self.seeds[0] else run_id(config)
         return Cell(self.spec.id + suffix, row.id, seed, config, ident)

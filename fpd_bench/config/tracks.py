@@ -29,7 +29,7 @@ class TrackFacts:
         return tuple(range(len(self.strides)))
 
     def maps(self, blocks: Iterable[int], side: int = 0) -> dict[int, int]:
-        """{block: side of its feature map} for images of `side` px; 0 = the track's own."""
+        """Map each block to the side of its feature map, for images of `side` px; 0 = the track's own."""
         return {block: -(-(side or self.pixels) // self.strides[block]) for block in blocks}
 
 
@@ -58,24 +58,24 @@ PAPER_TRACKS = tuple(published.PUBLISHED)
 EMBEDDED = tuple(name for name in FACTS if name not in PAPER_TRACKS)  # whose assets are in the package
 
 
-def world_of(preset: str) -> str:
-    """The own name of a preset of track shapes: `default` is another name of one of them (docs/adr/0014)."""
+def own_world_name(preset: str) -> str:
+    """Give the own name of a preset of track shapes: `default` is another name of one of them (docs/adr/0014)."""
     return DEFAULT_WORLD if preset == "default" else preset
 
 
 def hashed_preset(name: str, preset: str) -> str:
-    """What a run id and older records call a preset: the plain world was `default` before it had a name."""
+    """Give what run ids and older records call a preset: the plain world was `default` before it had a name."""
     if name != "shapes":
         return preset
-    return "default" if world_of(preset) == "plain" else world_of(preset)
+    return "default" if own_world_name(preset) == "plain" else own_world_name(preset)
 
 
-def facts(name: str, preset: str) -> TrackFacts | None:
-    """The sizes of track `name` at `preset`; None for a track of another package. Raises UnknownName."""
+def track_facts(name: str, preset: str) -> TrackFacts | None:
+    """Give the sizes of track `name` at `preset`; None for a track of another package. Raises UnknownName."""
     presets = FACTS.get(name)
     if presets is None:
         return None
-    own = world_of(preset) if name == "shapes" else preset
+    own = own_world_name(preset) if name == "shapes" else preset
     if own not in presets:
         raise UnknownName(f"preset of track {name}", preset, {"default", *presets})
     return presets[own]

@@ -13,7 +13,7 @@ from fpd_bench.errors import ConfigError
 
 
 def to_yaml(config: RunConfig) -> str:
-    """All fields, in the schema's order."""
+    """Write all fields as YAML, in the schema's order."""
     return OmegaConf.to_yaml(OmegaConf.create(asdict(config)))
 
 
@@ -35,12 +35,12 @@ def from_yaml(text: str, where: str = "config") -> RunConfig:
     config = RunConfig()
     for name, field in leaves().items():
         if "before" in field.metadata:
-            _set(config, name.split("."), field.metadata["before"])
-    _fill(config, found, where)
+            _set_field(config, name.split("."), field.metadata["before"])
+    _fill_fields(config, found, where)
     return config
 
 
-def _fill(node: Any, found: dict[Any, Any], where: str, prefix: str = "") -> None:
+def _fill_fields(node: Any, found: dict[Any, Any], where: str, prefix: str = "") -> None:
     """Put the values of a mapping into a dataclass of the same shape."""
     fields = {field.name: field for field in dataclasses.fields(node)}
     for key, entry in found.items():
@@ -48,11 +48,13 @@ def _fill(node: Any, found: dict[Any, Any], where: str, prefix: str = "") -> Non
         if key not in fields:
             raise ConfigError(f"{where} is not a run configuration of this version: it has '{name}'.")
         if name == PLUGIN:
-            node.plugin = {one: _settings(one, own, where) for one, own in _mapping(entry, name, where).items()}
+            node.plugin = {
+                one: _read_settings(one, own, where) for one, own in _require_mapping(entry, name, where).items()
+            }
         elif dataclasses.is_dataclass(getattr(node, key)):
-            _fill(getattr(node, key), _mapping(entry, name, where), where, f"{name}.")
+            _fill_fields(getattr(node, key), _require_mapping(entry, name, where), where, f"{name}.")
         else:
-            setattr(node, key, _kept(fields[key].type, entry, name, where))
+            setattr(node, key, _checked_value(fields[key].type, entry, name, where))
     if hasattr(node, "__post_init__"):
         try:
             node.__post_init__()
@@ -60,30 +62,30 @@ def _fill(node: Any, found: dict[Any, Any], where: str, prefix: str = "") -> Non
             raise ConfigError(f"{where} is not a run configuration: {prefix[:-1]} cannot be read: {error}.") from error
 
 
-def _settings(plugin: str, found: Any, where: str) -> Any:
+def _read_settings(plugin: str, found: Any, where: str) -> Any:
     settings: Any = settings_of(plugin)
     if settings is None:
         raise ConfigError(f"{where}: plugin '{plugin}' has no settings of its own in the installed version.")
     made = settings()
-    _fill(made, _mapping(found, f"{PLUGIN}.{plugin}", where), where, f"{PLUGIN}.{plugin}.")
+    _fill_fields(made, _require_mapping(found, f"{PLUGIN}.{plugin}", where), where, f"{PLUGIN}.{plugin}.")
     return made
 
 
-def _mapping(found: Any, name: str, where: str) -> dict[Any, Any]:
+def _require_mapping(found: Any, name: str, where: str) -> dict[Any, Any]:
     if not isinstance(found, dict):
         raise ConfigError(f"{where} is not a run configuration: {name} must be a group of fields; got {found!r}.")
     return found
 
 
-def _kept(declared: Any, found: Any, name: str, where: str) -> Any:
-    """Numbers of float fields may be written whole; anything else must be of the field's own kind."""
+def _checked_value(declared: Any, found: Any, name: str, where: str) -> Any:
+    """Check one value: numbers of float fields may be written whole; anything else must be of the field's own kind."""
     right = {int: int, float: (int, float), str: str, bool: bool}.get(declared, list)
     if not isinstance(found, right) or (isinstance(found, bool) and declared is not bool):  # type: ignore[arg-type]
         raise ConfigError(f"{where} is not a run configuration: {name} cannot be {found!r}.")
     return float(found) if declared is float else found
 
 
-def _set(config: RunConfig, path: list[str], found: Any) -> None:
+def _set_field(config: RunConfig, path: list[str], found: Any) -> None:
     node: Any = config
     for part in path[:-1]:
         node = getattr(node, part)

@@ -33,7 +33,7 @@ class Diversity:
 
 
 def diversity(prompts: Mapping[str, Codes] | Iterable[Codes]) -> Diversity:
-    """Of the codes [n, L] of each prompt, n >= 2 of equal length. Raises ConfigError for fewer, or for no prompt."""
+    """Measure codes [n, L] of each prompt, n >= 2 of equal length. Raises ConfigError for fewer, or for no prompt."""
     groups = list(prompts.values()) if isinstance(prompts, Mapping) else list(prompts)
     for codes in groups:
         if codes.ndim != 2 or len(codes) < 2:
@@ -49,14 +49,14 @@ def diversity(prompts: Mapping[str, Codes] | Iterable[Codes]) -> Diversity:
 
 
 def _pairs(codes: Codes) -> tuple[float, float]:
-    """(share of tokens that differ, share of pairs without a difference) over all pairs of rows."""
+    """Measure over all pairs of rows (share of tokens that differ, share of pairs without a difference)."""
     first, second = np.triu_indices(len(codes), k=1)
     differ = (codes[first] != codes[second]).mean(axis=1)
     return float(differ.mean()), float((differ == 0).mean())
 
 
 def share_of(student: Diversity, teacher: Diversity) -> float:
-    """The student's diversity as a share of the teacher's, by tokens that differ; of layouts, if those were counted.
+    """Divide the student's diversity by the teacher's, by tokens that differ; of layouts, if those were counted.
 
     Raises ConfigError for a teacher without any.
     """
@@ -66,5 +66,5 @@ def share_of(student: Diversity, teacher: Diversity) -> float:
 
 
 def collapsed(student: Diversity, teacher: Diversity) -> bool:
-    """Whether the student keeps less than half of the teacher's diversity."""
+    """Say whether the student keeps less than half of the teacher's diversity."""
     return share_of(student, teacher) < FLOOR

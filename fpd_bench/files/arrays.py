@@ -26,19 +26,19 @@ class Header:
 
 
 def names(path: Path) -> list[str]:
-    """Of all arrays. Raises AssetError."""
+    """Name all arrays of an .npz. Raises AssetError."""
     with _in_one_line(path), zipfile.ZipFile(path) as archive:
         return [name.removesuffix(".npy") for name in archive.namelist()]
 
 
 def header(path: Path, name: str) -> Header:
-    """Raises AssetError if there is no such array, or if it is shorter or longer than it says."""
+    """Read an array's header. Raises AssetError if there is no such array, or if its bytes are more or fewer."""
     with _opened(path, name) as (found, _):
         return found
 
 
 def chunks(path: Path, name: str, size: int) -> Iterator[bytes]:
-    """The array's bytes, `size` at a time. Raises AssetError, at the latest with the last of them, for damage."""
+    """Yield the array's bytes, `size` at a time. Raises AssetError, at the latest with the last of them, for damage."""
     with _opened(path, name) as (found, stream):
         left = math.prod(found.shape) * found.dtype.itemsize
         while left:
@@ -52,7 +52,7 @@ def chunks(path: Path, name: str, size: int) -> Iterator[bytes]:
 
 
 def load(path: Path, name: str) -> NDArray[Any]:
-    """The whole array; look at its header first. Raises AssetError."""
+    """Load the whole array; look at its header first. Raises AssetError."""
     found = header(path, name)
     if found.dtype.hasobject:
         raise AssetError(f"'{name}' in '{path}' holds Python objects, which may run code. They are not loaded.")

@@ -21,7 +21,7 @@ LINK = "a link to nothing"
 
 
 def files_below(root: Path, suffixes: tuple[str, ...], *, deep: bool = True) -> list[Path]:
-    """Files whose names end in one of `suffixes`, sorted; links are followed, hidden names (.x) left out.
+    """List files whose names end in one of `suffixes`, sorted; links are followed, hidden names (.x) left out.
 
     deep: in all folders below `root`, too. Raises AssetError for an image of another kind, for a folder named like an
     image, for anything that cannot be read, and for a folder that is met twice (its images would count twice).
@@ -47,7 +47,7 @@ def files_below(root: Path, suffixes: tuple[str, ...], *, deep: bool = True) -> 
 
 
 def _walk(folder: Path, deep: bool, seen: dict[tuple[int, int], Path]) -> Iterator[tuple[Path, str]]:
-    """(path, "file", "folder", LINK or "no regular file") of all that is not hidden."""
+    """Yield (path, "file", "folder", LINK or "no regular file") of all that is not hidden."""
     try:
         known = folder.stat()
         first = seen.setdefault((known.st_dev, known.st_ino), folder)
@@ -69,7 +69,7 @@ def _walk(folder: Path, deep: bool, seen: dict[tuple[int, int], Path]) -> Iterat
 
 
 def _is_image(path: Path, suffix: str) -> bool:
-    """By its name, else by its first bytes: a half-written 'x.png.part' counts, too."""
+    """Judge by its name, else by its first bytes: a half-written 'x.png.part' counts, too."""
     if suffix in OTHER_IMAGES or suffix in PACKED:
         return True
     if suffix in BESIDE:

@@ -23,7 +23,7 @@ ORIENTATION, DEPTH = 0x0112, 24  # the EXIF tag; the byte of a PNG that says how
 
 
 def read_rgb(path: Path, turn: Turn = "upright") -> NDArray[np.uint8]:
-    """RGB uint8 [H, W, 3]. turn: tools differ in whether they follow an EXIF tag. Raises AssetError."""
+    """Read RGB uint8 [H, W, 3]. turn: tools differ in whether they follow an EXIF tag. Raises AssetError."""
     try:
         mode = path.stat().st_mode
         if not stat.S_ISREG(mode):  # opening a pipe would wait for ever
@@ -35,7 +35,7 @@ def read_rgb(path: Path, turn: Turn = "upright") -> NDArray[np.uint8]:
 
 
 def rgb_of(content: bytes, where: str, turn: Turn = "upright") -> NDArray[np.uint8]:
-    """As `read_rgb`, of a file's bytes; where: its name in messages."""
+    """Decode a file's bytes as `read_rgb` does; where: its name in messages."""
     try:
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
             _refuse_guesses(image, content, where, turn)
@@ -55,7 +55,7 @@ def rgb_of(content: bytes, where: str, turn: Turn = "upright") -> NDArray[np.uin
 
 
 def _refuse_guesses(image: Image.Image, content: bytes, where: str, turn: Turn) -> None:
-    """Raises AssetError where one file may be read as several pictures."""
+    """Raise AssetError where one file may be read as several pictures."""
     deep = image.mode.startswith(("I", "F")) or (image.format == "PNG" and content[DEPTH] > 8)
     if deep:
         raise AssetError(f"'{where}' has more than 8 bits a channel. Convert it: how it is scaled changes the numbers.")

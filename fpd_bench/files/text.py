@@ -12,7 +12,7 @@ SEAL = "seal"
 
 
 def read_bytes(path: Path) -> bytes:
-    """Raises AssetError."""
+    """Read a regular file's bytes. Raises AssetError."""
     try:
         if path.exists() and not path.is_file():  # opening a pipe would wait for ever
             raise AssetError(f"'{path}' is no regular file.")
@@ -22,7 +22,7 @@ def read_bytes(path: Path) -> bytes:
 
 
 def read_text(path: Path) -> str:
-    """UTF-8, with or without a byte order mark. Raises AssetError."""
+    """Read UTF-8 text, with or without a byte order mark. Raises AssetError."""
     try:
         return read_bytes(path).decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
@@ -30,7 +30,7 @@ def read_text(path: Path) -> str:
 
 
 def parse(text: str | bytes, where: str) -> Any:
-    """The JSON document in `text`, UTF-8. Raises AssetError, also for a key that is there twice and for NaN."""
+    """Parse the JSON document in `text`, UTF-8. Raises AssetError, also for a key that is there twice and for NaN."""
     try:
         text = text if isinstance(text, str) else text.decode("utf-8-sig")
         return json.loads(text, object_pairs_hook=_once, parse_constant=_no_number)
@@ -41,7 +41,7 @@ def parse(text: str | bytes, where: str) -> Any:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The one JSON object that a file holds. Raises AssetError."""
+    """Read the one JSON object that a file holds. Raises AssetError."""
     found = parse(read_text(path), f"'{path}'")
     if not isinstance(found, dict):
         raise AssetError(f"'{path}' must hold one JSON object; it holds a {type(found).__name__}.")
@@ -49,13 +49,13 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def sealed(row: Mapping[str, Any]) -> dict[str, Any]:
-    """The row with a checksum of all its other values."""
+    """Add a checksum of all its other values to the row."""
     bare = {key: value for key, value in row.items() if key != SEAL}
     return bare | {SEAL: _seal(bare)}
 
 
 def unsealed(row: dict[str, Any], where: str) -> dict[str, Any]:
-    """The row without its seal; rows without one, as other programs write, pass. Raises AssetError."""
+    """Check a row's seal and take it off; rows without one, as other programs write, pass. Raises AssetError."""
     bare = {key: value for key, value in row.items() if key != SEAL}
     if SEAL in row and row[SEAL] != _seal(bare):
         raise AssetError(f"{where} is no longer what was written: its checksum differs. Restore it, or make it again.")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fpd_bench.errors import OddFile
-from fpd_bench.records.odd_files import DEEPEST, content, need_types, parsed
+from fpd_bench.records.odd_files import DEEPEST, parse_json, read_bytes, require_types
 
 RUNS = "runs"  # results/runs/<run_id>/
 INDEX = "index.sqlite"  # results/index.sqlite
@@ -46,39 +46,39 @@ EVENT_FIELDS: dict[str, type | tuple[type, ...]] = {
 
 
 def read_jsonl(path: Path) -> list[dict[str, Any]]:
-    """The objects of a JSON-lines file; [] if it is not there.
+    """Read the objects of a JSON-lines file; [] if it is not there.
 
     Lines that are the beginning of an object are left out: a killed writer leaves a torn line at the end, and the
     next attempt appends after it. Raises OddFile for what no writer of ours leaves, even when it is killed.
     """
     try:
-        lines = [line for line in content(path).split(b"\n") if line.strip(b"\0")]  # zeros: the power failed
+        lines = [line for line in read_bytes(path).split(b"\n") if line.strip(b"\0")]  # zeros: the power failed
     except FileNotFoundError:
         return []
-    return _all_at_once(lines) or _one_by_one(lines, path.name)
+    return _parse_all(lines) or _parse_each(lines, path.name)
 
 
 def read_events(folder: Path) -> list[dict[str, Any]]:
-    """The events of a run. Raises OddFile also for fields of other types than EVENT_FIELDS says."""
+    """Read the events of a run. Raises OddFile also for fields of other types than EVENT_FIELDS says."""
     rows = read_jsonl(folder / EVENTS)
     for row in rows:
-        need_types(row, EVENT_FIELDS, EVENTS)
+        require_types(row, EVENT_FIELDS, EVENTS)
     return rows
 
 
 def read_training(folder: Path) -> list[dict[str, Any]]:
-    """The lines of the training log. Raises OddFile as `read_events`."""
+    """Read the lines of the training log. Raises OddFile as `read_events`."""
     rows = read_jsonl(folder / TRAIN)
     for row in rows:
-        need_types(row, {"step": int}, TRAIN)
+        require_types(row, {"step": int}, TRAIN)
     return rows
 
 
-def _one_by_one(lines: list[bytes], name: str) -> list[dict[str, Any]]:
+def _parse_each(lines: list[bytes], name: str) -> list[dict[str, Any]]:
     rows = []
     for line in lines:
         try:
-            row = parsed(line, name)
+            row = parse_json(line, name)
         except ValueError:
             row = None if line.lstrip(b"\0").startswith(b"{") else line  # torn, or garbage
         if row is not None and not isinstance(row, dict):
@@ -87,8 +87,8 @@ def _one_by_one(lines: list[bytes], name: str) -> list[dict[str, Any]]:
     return rows
 
 
-def _all_at_once(lines: list[bytes]) -> list[dict[str, Any]] | None:
-    """All lines by one call of the parser, three times as fast as one by one; None if any is not a plain object."""
+def _parse_all(lines: list[bytes]) -> list[dict[str, Any]] | None:
+    """Parse all lines by one call, three times as fast as one by one; None if any is not a plain object."""
     if any(line.count(b"[") + line.count(b"{") > DEEPEST for line in lines):
         return None
     try:
@@ -99,16 +99,16 @@ def _all_at_once(lines: list[bytes]) -> list[dict[str, Any]] | None:
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
-    """The object in a JSON file, or None if it is missing, torn or not an object. Raises OddFile if it is no file."""
+    """Read the object in a JSON file; None if it is missing, torn or not an object. Raises OddFile if it is no file."""
     try:
-        value = parsed(content(path), path.name)
+        value = parse_json(read_bytes(path), path.name)
     except (FileNotFoundError, ValueError):  # torn JSON, or bytes cut inside a UTF-8 character
         return None
     return value if isinstance(value, dict) else None
 
 
-def identity(folder: Path) -> dict[str, Any]:
-    """What run.json says, for those who only list or sort runs: {} for one that says nothing, its `semantic` a dict."""
+def read_identity(folder: Path) -> dict[str, Any]:
+    """Read run.json for those who only list or sort runs: {} if it says nothing; its `semantic` is always a dict."""
     try:
         found = read_json(folder / IDENTITY) or {}
     except OddFile:
@@ -117,8 +117,8 @@ def identity(folder: Path) -> dict[str, Any]:
     return found | {"semantic": meaning if isinstance(meaning, dict) else {}}
 
 
-def vouched(done: dict[str, Any]) -> dict[str, str] | None:
-    """{file inside the run: sha256} that DONE vouches for; None if it says so in no form of ours."""
+def vouched_files(done: dict[str, Any]) -> dict[str, str] | None:
+    """Map the files inside the run to the sha256 that DONE vouches for; None if it says so in no form of ours."""
     files = done.get("files")
     if not isinstance(files, dict) or not all(isinstance(digest, str) for digest in files.values()):
         return None
@@ -127,27 +127,27 @@ def vouched(done: dict[str, Any]) -> dict[str, str] | None:
 
 
 def attempt_numbers(folder: Path) -> list[int]:
-    """Numbers of the attempts of a run that left a record, ascending."""
+    """List the numbers of the attempts of a run that left a record, ascending."""
     names = [path.stem for path in (folder / ATTEMPTS).glob("*.json")]
     return sorted(int(name) for name in names if name.isdecimal() and name.isascii() and len(name) < 9)
 
 
 def refuse_odd(folder: Path) -> None:
-    """Raises OddFile if a name of ours is, in a run's folder, another kind of thing: a directory, a fifo, a dead link.
+    """Raise OddFile if a name of ours is, in a run's folder, another kind of thing: a directory, a fifo, a dead link.
 
     What has other names is nobody's business.
     """
-    for entry in _entries(folder):
+    for entry in _list_entries(folder):
         if entry.name in FILES and not entry.is_file():
             raise OddFile(f"{entry.name} is not a file")
         if entry.name in FOLDERS and not entry.is_dir():
             raise OddFile(f"{entry.name} is not a directory")
-        for inside in _entries(folder / entry.name) if FOLDERS.get(entry.name) else ():
+        for inside in _list_entries(folder / entry.name) if FOLDERS.get(entry.name) else ():
             if inside.name.endswith(FOLDERS[entry.name]) and not (inside.is_file() or inside.name.startswith(".")):
                 raise OddFile(f"{entry.name}/{inside.name} is not a file")
 
 
-def _entries(folder: Path) -> list["os.DirEntry[str]"]:
+def _list_entries(folder: Path) -> list["os.DirEntry[str]"]:
     try:
         with os.scandir(folder) as found:
             return list(found)
@@ -158,11 +158,11 @@ def _entries(folder: Path) -> list["os.DirEntry[str]"]:
 
 
 def is_run_id(name: str) -> bool:
-    """Whether a folder's name is one that a run can have."""
+    """Say whether a folder's name is one that a run can have."""
     return len(name) == 12 and set(name) <= set("0123456789abcdef")
 
 
 def sha256(path: Path) -> str:
-    """Hex digest of a file's bytes."""
+    """Hash a file's bytes; hex digest."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

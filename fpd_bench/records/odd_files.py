@@ -23,8 +23,8 @@ NAMES = {str: "text", int: "a whole number", float: "a number", dict: "a mapping
 _Yaml = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's is ten times as fast; not every build has it
 
 
-def content(path: Path, most: int = 2**31) -> bytes:
-    """The file's bytes. Raises FileNotFoundError if it is not there, OddFile if it is no file, or of more than `most`.
+def read_bytes(path: Path, most: int = 2**31) -> bytes:
+    """Read the file's bytes. Raises FileNotFoundError if it is not there, OddFile if it is no file or beyond `most`.
 
     Opened without waiting: a fifo would block for ever, a device may give bytes without end.
     """
@@ -39,7 +39,7 @@ def content(path: Path, most: int = 2**31) -> bytes:
     try:
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode):
-            raise OddFile(f"{path.name} is {_kind(found.st_mode)}, not a file")
+            raise OddFile(f"{path.name} is {_kind_of_file(found.st_mode)}, not a file")
         if found.st_size > most:
             raise OddFile(f"{path.name} has {found.st_size:,} bytes")
         return b"".join(iter(lambda: os.read(descriptor, 2**24), b""))
@@ -49,18 +49,18 @@ def content(path: Path, most: int = 2**31) -> bytes:
         os.close(descriptor)
 
 
-def text(path: Path) -> str | None:
-    """The text of a small file such as a configuration; None if it is not there. Raises OddFile."""
+def read_text(path: Path) -> str | None:
+    """Read the text of a small file such as a configuration; None if it is not there. Raises OddFile."""
     try:
-        return content(path, MOST_TEXT).decode("utf-8")
+        return read_bytes(path, MOST_TEXT).decode("utf-8")
     except FileNotFoundError:
         return None
     except UnicodeDecodeError:
         raise OddFile(f"{path.name} is not text") from None
 
 
-def parsed(data: bytes, name: str) -> Any:
-    """What JSON says. Raises ValueError if it is none, OddFile if it is nested deeper than ours ever is."""
+def parse_json(data: bytes, name: str) -> Any:
+    """Parse bytes of JSON. Raises ValueError if it is none, OddFile if it is nested deeper than ours ever is."""
     try:
         value = json.loads(data)
     except RecursionError:
@@ -70,8 +70,8 @@ def parsed(data: bytes, name: str) -> Any:
     return value
 
 
-def parsed_yaml(source: str, name: str) -> dict[str, Any]:
-    """The mapping in a YAML text without anchors. Raises OddFile if it is none.
+def parse_yaml(source: str, name: str) -> dict[str, Any]:
+    """Parse the mapping in a YAML text without anchors. Raises OddFile if it is none.
 
     libyaml builds nested values by recursion in C, which ends the process, so depth is looked at before.
     """
@@ -87,7 +87,7 @@ def parsed_yaml(source: str, name: str) -> dict[str, Any]:
 
 
 def _is_shallow(source: str) -> bool:
-    """Whether a look at the letters is enough, as it is for all that we write: no anchors, few marks of nesting."""
+    """Say whether a look at the letters is enough, as it is for all that we write: no anchors, few marks of nesting."""
     marks = sum(source.count(mark) for mark in ("[", "{", "- ", "? ", "\t"))
     return marks <= DEEPEST and "&" not in source and "\n" + DEEPEST * " " not in source
 
@@ -102,8 +102,8 @@ def _refuse_deep(source: str, name: str) -> None:
             raise OddFile(f"{name} has anchors, which no configuration of ours has")
 
 
-def need_types(row: Mapping[str, Any], types: Mapping[str, type | tuple[type, ...]], name: str) -> None:
-    """Raises OddFile if a field of `row` has another type than `types` says; null and missing ones are as good."""
+def require_types(row: Mapping[str, Any], types: Mapping[str, type | tuple[type, ...]], name: str) -> None:
+    """Raise OddFile if a field of `row` has another type than `types` says; null and missing ones are as good."""
     for field, kind in types.items():
         found = row.get(field)
         if found is None:
@@ -112,16 +112,16 @@ def need_types(row: Mapping[str, Any], types: Mapping[str, type | tuple[type, ..
             first = kind if isinstance(kind, type) else kind[-1]
             raise OddFile(f"{name}: {field} is {repr(found)[:40]}, not {NAMES.get(first, first.__name__)}")
         if isinstance(found, int) and not -(2**63) <= found < 2**63:
-            raise OddFile(f"{name}: {field} is {_short(found)}, more than 64 bits")
+            raise OddFile(f"{name}: {field} is {_shortened(found)}, more than 64 bits")
 
 
-def _short(number: int) -> str:
+def _shortened(number: int) -> str:
     text = str(number)
     return text if len(text) <= 40 else f"{text[:20]}... ({len(text)} digits)"
 
 
 def _depth(value: Any) -> int:
-    """Levels of nesting, counted without recursion."""
+    """Count the levels of nesting, without recursion."""
     deepest, level = 0, [value]
     while level and deepest <= DEEPEST:
         parts = [part.values() if isinstance(part, dict) else part for part in level if isinstance(part, dict | list)]
@@ -130,5 +130,5 @@ def _depth(value: Any) -> int:
     return deepest
 
 
-def _kind(mode: int) -> str:
+def _kind_of_file(mode: int) -> str:
     return next((name for is_kind, name in KINDS if is_kind(mode)), "a device")

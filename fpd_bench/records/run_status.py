@@ -1,4 +1,4 @@
-"""Name the states that a run can be in, and which of them mean what: the one list for files, index, views and reports.
+"""The states that a run can be in, and which of them mean what: the one list for files, index, views and reports.
 
 planned (only its configuration is there), queued (a batch job has it), running, interrupted (on request; the same
 command continues), failed, stale (its process is gone), corrupt (its files are not what DONE says), diverged, done.

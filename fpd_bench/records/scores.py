@@ -1,4 +1,4 @@
-"""Say what the scores of a run mean together: the means of its tasks, `overall`, and the protocol behind a number."""
+"""What the scores of a run mean together: the means of its tasks, `overall`, and the protocol behind a number."""
 
 import hashlib
 import json

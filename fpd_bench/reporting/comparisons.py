@@ -21,7 +21,7 @@ class Pairs:
         self._made: dict[tuple[str, str], Comparison | None] = {}
 
     def __call__(self, a: RowResult, b: RowResult) -> Comparison | None:
-        """A minus B; None where they cannot be compared, with a note in the table."""
+        """Compare A minus B; None where they cannot be compared, with a note in the table."""
         if (b.id, a.id) in self._made:
             made = self._made[b.id, a.id]
             return made.turned() if made else None
@@ -82,7 +82,7 @@ def mark_best(table: TableResult, pairs: Pairs) -> None:
 
 
 def _comparable(table: TableResult) -> list[RowResult]:
-    """Rows of the same two or more seeds and the same images or protocol: the baseline's group, else the largest."""
+    """List the rows of the same two or more seeds and the same images or protocol: the baseline's, else the most."""
     groups: dict[Hashable, list[RowResult]] = {}
     for row in table.rows:
         if row.score is not None and len(row.seeds) > 1:
@@ -97,7 +97,7 @@ def _bench(row: RowResult, looks: bool) -> Hashable:
 
 
 def judge(table: TableResult, pairs: Pairs, claims: "Sequence[Claim]") -> list[ClaimResult]:
-    """The verdict on each claim, p adjusted over the claims of the table (Holm)."""
+    """Judge each claim, p adjusted over the claims of the table (Holm)."""
     way = set_metrics.sign(table.metric)
     rows = [(table.row(claim.better), table.row(claim.worse)) for claim in claims]
     ours = [pairs(better, worse) for better, worse in rows]

@@ -50,7 +50,7 @@ sns.set_theme(
 
 
 def scores(table: TableResult, stem: Path) -> Path | None:
-    """One line per row: our mean and 95% interval, the published value, the teacher's score where it was run."""
+    """Draw one line per row: our mean and 95% interval, the published value, the teacher's score where it was run."""
     if not any(row.score for row in table.rows):
         return None
     figure = Figure(figsize=(7.2, 1.5 + 0.42 * len(table.rows)), layout="constrained")
@@ -100,7 +100,7 @@ def _tick(row: RowResult) -> str:
 
 
 def images(table: TableResult, store: Store, stem: Path) -> Path | None:
-    """Rows of the table x prompts: the first image of each prompt, from each row's first finished seed.
+    """Draw rows of the table x prompts: the first image of each prompt, from each row's first finished seed.
 
     All runs draw their noise by (seed, suite, item, replicate), so a column shares prompt and noise. The image files
     listed in the index are the only files of a run directory that a report opens.
@@ -134,7 +134,7 @@ def images(table: TableResult, store: Store, stem: Path) -> Path | None:
 
 
 def _samples(table: TableResult, row_id: str, store: Store) -> tuple[pd.DataFrame, np.ndarray] | None:
-    """The first finished seed's items and images uint8 [items, replicates, H, W, 3]; None if there are none."""
+    """Read the first finished seed's items and images uint8 [items, replicates, H, W, 3]; None if there are none."""
     for seed in table.row(row_id).seeds:
         if seed.score is None:
             continue
@@ -157,7 +157,7 @@ def _images_key(file: Any) -> str:
 
 
 def _columns(frames: list[pd.DataFrame]) -> pd.DataFrame:
-    """Up to GRID_COLUMNS prompts that all rows have, taking the tasks in turn."""
+    """Choose up to GRID_COLUMNS prompts that all rows have, taking the tasks in turn."""
     common = set.intersection(*(set(frame.item_id) for frame in frames))
     first = frames[0].drop_duplicates("item_id")
     first = first[first.item_id.isin(common)].sort_values("position")
@@ -166,7 +166,7 @@ def _columns(frames: list[pd.DataFrame]) -> pd.DataFrame:
 
 
 def curves(table: TableResult, store: Store, stem: Path) -> Path | None:
-    """Training curves by row: mean over seeds, band of one standard deviation."""
+    """Draw training curves by row: mean over seeds, band of one standard deviation."""
     rows = {seed.run_id: str(n) for n, row in enumerate(table.rows) for seed in row.seeds}  # a label may be anything
     frame = _with_drift(store.frame("series", list(rows)))
     names = [name for name in CURVES if name in set(frame.name)]
@@ -196,7 +196,7 @@ def curves(table: TableResult, store: Store, stem: Path) -> Path | None:
 
 
 def _with_drift(series: pd.DataFrame) -> pd.DataFrame:
-    """The series and, as one more, the mean of all drift RMS (`<layer>/rms_<bandwidth>`) of a run at a step."""
+    """Add, as one more series, the mean of all drift RMS (`<layer>/rms_<bandwidth>`) of a run at a step."""
     rms = series[series.name.str.contains(r"(?:^|/)rms_", regex=True)]
     mean = rms.groupby(["run_id", "step"], as_index=False).value.mean().assign(name=DRIFT)
     return pd.concat([series, mean], ignore_index=True)

@@ -10,7 +10,7 @@ NEEDS = "% Needs \\usepackage{booktabs,amssymb}\n"
 
 
 def to_latex(frame: pd.DataFrame, caption: str, label: str, bold: Collection[tuple[int, str]] = ()) -> str:
-    """A table float with booktabs rules. `bold` lists (row number, column) to set in bold."""
+    """Write a table float with booktabs rules. `bold` lists (row number, column) to set in bold."""
     cells = frame.reset_index(drop=True).map(lambda cell: latex(str(cell)))
     for row, column in bold:
         place = list(frame.columns).index(column)

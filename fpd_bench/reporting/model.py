@@ -54,12 +54,12 @@ class RowResult:
 
     @property
     def images(self) -> int:
-        """Images behind the score, all seeds together."""
+        """Count the images behind the score, all seeds together."""
         return self.counted if self.scores is None else self.scores.values.size
 
     @property
     def spread(self) -> float | None:
-        """Standard deviation of the score over seeds; None for fewer than two."""
+        """Give the standard deviation of the score over seeds; None for fewer than two."""
         if self.protocol and len(self.seeds) > 1:
             return stdev(seed.score for seed in self.seeds if seed.score is not None)
         if self.scores is None or len(self.scores.seeds) < 2:
@@ -142,17 +142,17 @@ class TableResult:
 
     @property
     def comparable(self) -> bool:
-        """Whether ours and published come from the same bench, so that their difference means something."""
+        """Say whether ours and published come from the same bench, so that their difference means something."""
         return self.profile == "paper"
 
     @property
     def done(self) -> tuple[int, int]:
-        """Runs that are finished (done or diverged), of how many."""
+        """Count the runs that are finished (done or diverged), and all."""
         runs = {seed.run_id: seed.status for row in self.rows for seed in row.seeds}
         return sum(has_result(status) for status in runs.values()), len(runs)
 
     def row(self, row_id: str) -> RowResult:
-        """The row with this id. Raises UnknownName."""
+        """Find the row with this id. Raises UnknownName."""
         for row in self.rows:
             if row.id == row_id:
                 return row

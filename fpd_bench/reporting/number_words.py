@@ -9,7 +9,7 @@ NONE = "–"
 
 
 def estimate_text(estimate: Estimate, sign: str = "", places: int = 3) -> str:
-    """Mean and interval with three decimals; sign='+' for differences. Without bounds, the mean alone."""
+    """Write mean and interval with three decimals; sign='+' for differences. Without bounds, the mean alone."""
     form = f"{sign}.{places}f"
     if math.isinf(estimate.low):
         return f"{estimate.value:{form}}"
@@ -17,12 +17,12 @@ def estimate_text(estimate: Estimate, sign: str = "", places: int = 3) -> str:
 
 
 def p_text(p: float | None) -> str:
-    """p with three decimals, '<0.001' below, a dash if there is none; one more where rounding would hide the side."""
+    """Write p with three decimals, four next to 0.05, where rounding would hide the side; '<0.001'; a dash for None."""
     if p is None:
         return NONE
     return "<0.001" if p < 0.001 else f"{p:.4f}" if 0.0495 <= p < 0.0505 else f"{p:.3f}"
 
 
 def claim_text(claim: ClaimResult) -> str:
-    """Its words, and its margin if it has one."""
+    """Write a claim's words, and its margin if it has one."""
     return f"{claim.text} (margin {claim.margin:g})" if claim.margin else claim.text

@@ -11,7 +11,7 @@ from fpd_bench.reporting.number_words import NONE, claim_text, estimate_text, p_
 
 
 def outlook_frame(table: TableResult) -> pd.DataFrame:
-    """A line for each claim that has been tested; columns without any entry are left out."""
+    """Make a line for each claim that has been tested; columns without any entry are left out."""
     rows = [_line(claim, claim.outlook) for claim in table.claims if claim.outlook]
     frame = pd.DataFrame(rows, dtype=object)
     return frame[[name for name in frame.columns if (frame[name] != NONE).any()]]
@@ -38,7 +38,7 @@ def _seeds(number: float) -> str:
 
 
 def outlook_notes(table: TableResult) -> list[str]:
-    """How much noise the table has and what it could have decided; how to read `outlook_frame`."""
+    """Say how much noise the table has and what it could have decided; how to read `outlook_frame`."""
     places = metrics.shown(table.metric).digits
     said = [_noise(table.floor, places)] if table.floor and table.floor.seed_sd is not None else []
     if any(claim.outlook for claim in table.claims):
@@ -52,7 +52,7 @@ def outlook_notes(table: TableResult) -> list[str]:
 
 
 def _noise(floor: Floor, places: int) -> str:
-    """SDs, and what they let the table decide."""
+    """Say how large the noise is, and what it lets the table decide."""
     text = f"Noise: the score of a run has an SD of {floor.seed_sd:.{places}f} over seeds"
     if floor.sampling_sd is not None:
         text += f", and of {floor.sampling_sd:.{places}f} if only its images are drawn anew"

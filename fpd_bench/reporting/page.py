@@ -58,7 +58,7 @@ class PageFiles:
 
 
 def write_page(written: list[PageFiles], content: str, folder: Path, statistics_page: str | None = None) -> list[Path]:
-    """index.html and index.md for these tables. content: hash of the store; statistics_page: for the footers."""
+    """Write index.html and index.md. content: hash of the store; statistics_page: for the footers."""
     pages = {"index.html": _html(written, content, statistics_page), "index.md": _markdown(written, content)}
     for name, text in pages.items():
         (folder / name).write_text(text, encoding="utf-8")

@@ -69,7 +69,7 @@ def file_name(sweep: str, table: str) -> str:
 
 
 def _teachers(store: Store, cells: "Sequence[Cell]") -> list[str]:
-    """Ids of the finished runs of the teacher's own 16-step sampler on the track and split of the table."""
+    """List the finished runs of the teacher's own 16-step sampler on the track and split of the table, by id."""
     if not cells:
         return []
     want = cells[0].config

@@ -23,17 +23,17 @@ Numbers = dict[str, dict[str, tuple[float, int, str]]]  # run id -> metric -> (v
 
 
 def of_all_images(metric: str) -> bool:
-    """Whether the metric is one number for all images of a run."""
+    """Say whether the metric is one number for all images of a run."""
     return metrics.shown(metric).of_set
 
 
 def sign(metric: str) -> int:
-    """1 if higher is better, -1 if lower is."""
+    """Give 1 if higher is better, -1 if lower is."""
     return metrics.shown(metric).sign
 
 
 def numbers_of(store: Store, run_ids: Sequence[str], suite: str) -> tuple[Numbers, dict[str, dict[str, Any]]]:
-    """The numbers of the runs, and {protocol's id: protocol}."""
+    """Read the numbers of the runs, and {protocol's id: protocol}."""
     kept: dict[str, dict[str, Any]] = {}
     ids: dict[tuple[str, str], str] = {}
     for line in store.frame("protocols", run_ids, suite=suite).to_dict("records"):
@@ -49,7 +49,7 @@ def numbers_of(store: Store, run_ids: Sequence[str], suite: str) -> tuple[Number
 
 
 def row_result(row: "Row", cells: dict[int, "Cell"], runs: dict[str, Run], numbers: Numbers, metric: str) -> RowResult:
-    """The row's numbers by seed; its mean, if all its seeds have the number under one protocol."""
+    """Fill the row's numbers by seed; its mean, if all its seeds have the number under one protocol."""
     seeds = []
     for seed, cell in sorted(cells.items()):
         status = runs[cell.run_id].status if cell.run_id in runs else "missing"
@@ -92,7 +92,7 @@ def compare(a: RowResult, b: RowResult, metric: str, chosen: Collection[int] | N
 
 
 def protocol_notes(table: TableResult, protocols: dict[str, dict[str, Any]]) -> list[str]:
-    """A line for each protocol of the table: what it is, and whose numbers have it."""
+    """Write a line for each protocol of the table: what it is, and whose numbers have it."""
     notes = []
     for name in sorted({row.protocol for row in table.rows if row.protocol}):
         found = protocols[name]
@@ -104,7 +104,7 @@ def protocol_notes(table: TableResult, protocols: dict[str, dict[str, Any]]) -> 
 
 
 def _in_words(protocol: dict[str, Any]) -> str:
-    """A sentence for FID and its kin, else all that the evaluation says of itself."""
+    """Describe FID and its kin in a sentence, others by all that the evaluation says of itself."""
     if "evaluator" not in protocol:
         return ", ".join(f"{key} {value}" for key, value in sorted(protocol.items()))
     reference = f"{protocol.get('reference')} (sha256 {str(protocol.get('reference_sha256'))[:12]})"

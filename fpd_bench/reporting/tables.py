@@ -34,13 +34,13 @@ HOW_OFTEN = "How often such intervals and verdicts are wrong, and how to quote t
 
 
 def heading(table: TableResult) -> str:
-    """'Table 3a: Gradient routing' for a sweep called table3."""
+    """Write the heading, such as 'Table 3a: Gradient routing' for a sweep called table3."""
     name = re.sub(r"^table(?=\d)", "Table ", table.name).replace("-", ", ", 1)
     return f"{name[:1].upper()}{name[1:]}: {table.caption}"
 
 
 def main_frame(table: TableResult) -> pd.DataFrame:
-    """The table itself: one row per row, text cells. Columns without any entry are left out."""
+    """Make the table itself: one row per row, text cells. Columns without any entry are left out."""
     metric = metrics.shown(table.metric)
     versus = f"Δ to {table.baseline}" if table.baseline else "Δ"
     columns = list(dict.fromkeys(name for row in table.rows for name in row.shown))
@@ -68,7 +68,7 @@ def main_frame(table: TableResult) -> pd.DataFrame:
 
 
 def score_text(row: RowResult, places: int = 3) -> str:
-    """'0.432 [0.410, 0.455]', or why there is no number."""
+    """Write '0.432 [0.410, 0.455]', or why there is no number."""
     return estimate_text(row.score, places=places) if row.score else row.state
 
 
@@ -109,7 +109,7 @@ def claims_frame(table: TableResult) -> pd.DataFrame:
 
 
 def tasks_frame(table: TableResult) -> pd.DataFrame:
-    """Score of each task with its interval; rows without a score are left out."""
+    """Give the score of each task with its interval; rows without a score are left out."""
     rows = [
         {"Row": row.label}
         | {
@@ -123,7 +123,7 @@ def tasks_frame(table: TableResult) -> pd.DataFrame:
 
 
 def published_frame(table: TableResult) -> pd.DataFrame:
-    """All numbers that the paper gives, if they are more than the table's own metric."""
+    """Make a frame of all numbers that the paper gives, if they are more than the table's own metric."""
     given = [metrics.shown(name) for name in dict.fromkeys(name for row in table.rows for name in row.numbers)]
     if len(given) < 2:
         return pd.DataFrame()
@@ -137,7 +137,7 @@ def published_frame(table: TableResult) -> pd.DataFrame:
 
 
 def novelty_frame(table: TableResult) -> pd.DataFrame:
-    """Score on novel compositions and on the known ones of the same tasks; empty where no suite marks them."""
+    """Give the score on novel compositions and on the known ones of the same tasks; empty where no suite marks them."""
     rows = [
         {
             "Row": row.label,
@@ -152,7 +152,7 @@ def novelty_frame(table: TableResult) -> pd.DataFrame:
 
 
 def seeds_frame(table: TableResult) -> pd.DataFrame:
-    """Every run behind the table: row, seed, run id, score or status."""
+    """List every run behind the table: row, seed, run id, score or status."""
     places = metrics.shown(table.metric).digits + 1
     rows = [
         {
@@ -168,7 +168,7 @@ def seeds_frame(table: TableResult) -> pd.DataFrame:
 
 
 def numbers_frame(table: TableResult) -> pd.DataFrame:
-    """The same as numbers, one line per row, for the CSV; empty cells where there is no number."""
+    """Make the table as plain numbers, one line per row, for the CSV; empty cells where there is no number."""
     evaluation = metrics.FIDELITY if set_metrics.of_all_images(table.metric) else metrics.GENEVAL
     parts = metrics.ordered([*metrics.parts(evaluation), *(part for row in table.rows for part in row.tasks)])
     rows = []
@@ -209,13 +209,13 @@ def _columns(name: str, estimate: Estimate | None) -> dict[str, float]:
 
 
 def reading(results: list[TableResult]) -> list[str]:
-    """How to read the tables: said once for all of them."""
+    """Say how to read the tables, once for all of them."""
     of_all = [READING_OF_ALL] if any(set_metrics.of_all_images(table.metric) for table in results) else []
     return [READING] + of_all + ([] if all(table.comparable for table in results) else [OTHER_BENCH])
 
 
 def notes(table: TableResult) -> list[str]:
-    """What a reader must know of this table besides `reading`."""
+    """Say what a reader must know of this table besides `reading`."""
     finished, planned = table.done
     said = []
     if any(len(row.seeds) == 1 and row.scores for row in table.rows):
@@ -250,13 +250,13 @@ def _looks(table: TableResult) -> list[str]:
 
 
 def bold_cells(table: TableResult) -> list[tuple[int, str]]:
-    """(row number, column) of the scores set in bold."""
+    """List the scores set in bold as (row number, column)."""
     heading = metrics.shown(table.metric).heading
     return [(n, heading) for n, row in enumerate(table.rows) if row.best]
 
 
 def to_markdown(table: TableResult, statistics_page: str | None = None) -> str:
-    """The whole report of one table as Markdown. statistics_page: where its footer points to."""
+    """Write the whole report of one table as Markdown. statistics_page: where its footer points to."""
     main = _pipes(main_frame(table), bold_cells(table))
     parts = [f"# {markdown(heading(table))}", markdown(table.title), main]
     for title, extra in sections(table):
@@ -267,7 +267,7 @@ def to_markdown(table: TableResult, statistics_page: str | None = None) -> str:
 
 
 def sections(table: TableResult) -> list[tuple[str, pd.DataFrame]]:
-    """The tables that follow the main one, without the empty ones."""
+    """List the tables that follow the main one, without the empty ones."""
     of_all = set_metrics.of_all_images(table.metric)
     frames = [
         ("Claims", claims_frame(table)),
@@ -281,7 +281,7 @@ def sections(table: TableResult) -> list[tuple[str, pd.DataFrame]]:
 
 
 def table_latex(table: TableResult) -> str:
-    """Main table and claims as two LaTeX floats."""
+    """Write main table and claims as two LaTeX floats."""
     text = to_latex(main_frame(table), table.caption, table.name, bold_cells(table))
     if table.claims:
         text += "\n" + to_latex(claims_frame(table), f"{table.caption}: claims", f"{table.name}-claims")

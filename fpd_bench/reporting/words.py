@@ -11,17 +11,17 @@ LATEX = {"|": r"\textbar{}", "✓": r"$\checkmark$"}  # what pylatexenc leaves, 
 
 
 def one_line(text: str) -> str:
-    """The text without line breaks and tabs, which no cell of a table can hold."""
+    """Replace line breaks and tabs, which no cell of a table can hold, by spaces."""
     return re.sub(r"[\r\n\t\x0b\x0c\x1c-\x1e\x85\u2028\u2029]+", " ", text)
 
 
 def markdown(text: str) -> str:
-    """Text that Markdown shows as it is: what would be markup is escaped."""
+    """Escape what Markdown would take for markup: the text is shown as it is."""
     return MARKDOWN.sub(r"\\\1", one_line(text))
 
 
 def latex(text: str) -> str:
-    """Text that pdflatex sets as it is. A character without a LaTeX form, such as an emoji, is told by its number."""
+    """Escape what pdflatex cannot set. A character without a LaTeX form, such as an emoji, becomes its number."""
     found: str = _latex_encoder().unicode_to_latex(one_line(text))
     for character, command in LATEX.items():
         found = found.replace(character, command)
@@ -31,7 +31,7 @@ def latex(text: str) -> str:
 
 
 def figure(text: str) -> str:
-    """Text of a figure, on one line and shortened. Matplotlib is told not to read it as mathematics."""
+    """Shorten a text for a figure, on one line. Matplotlib is set not to read it as mathematics."""
     line = one_line(text)
     return line if len(line) <= SHORT else f"{line[: SHORT - 1]}…"
 

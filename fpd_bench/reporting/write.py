@@ -74,7 +74,7 @@ def _forget_the_killed(folder: Path) -> None:
 
 
 def made(folder: Path) -> Path:
-    """The folder, which can be written to. Raises ConfigError."""
+    """Make the folder and check that it can be written to. Raises ConfigError."""
     with told(folder):
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
@@ -83,7 +83,7 @@ def made(folder: Path) -> Path:
 
 @contextmanager
 def told(folder: Path) -> Iterator[None]:
-    """What the disk refuses, in one line."""
+    """Raise what the disk refuses as ConfigError, in one line."""
     try:
         yield
     except OSError as error:
@@ -93,7 +93,7 @@ def told(folder: Path) -> Iterator[None]:
 
 
 def _statistics_page(folder: Path) -> str | None:
-    """The link from a report's folder to docs/statistics.md; None for a report outside of the checkout."""
+    """Give the link from a report's folder to docs/statistics.md; None for a report outside of the checkout."""
     root = Path(__file__).parents[2]
     page_file, here = root / "docs/statistics.md", folder.resolve()
     if not page_file.is_file() or not here.is_relative_to(root):
@@ -113,7 +113,7 @@ def _texts(result: TableResult, folder: Path, statistics_page: str | None) -> li
 
 
 def _draw(result: TableResult, store: Store, folder: Path) -> dict[str, str]:
-    """Caption -> PNG inside `folder`, of the pictures for which there are data."""
+    """Draw the pictures for which there are data: {caption: PNG inside `folder`}."""
     from fpd_bench.reporting import figures  # matplotlib and seaborn take longer to import than all the rest
 
     stem = folder / "figures" / result.name

@@ -21,7 +21,7 @@ VALID = "Valid: store.url=sqlite:///FILE or store.url=postgresql+psycopg://HOST/
 
 
 def take(arguments: Sequence[str] | None) -> tuple[str | None, list[str]]:
-    """(URL, the other arguments) of a command line, None = this process's own.
+    """Split a command line, None = this process's own, into the URL and the other arguments.
 
     Raises ConfigError if there are two, or one that no driver could read.
     """
@@ -38,7 +38,7 @@ def take(arguments: Sequence[str] | None) -> tuple[str | None, list[str]]:
 
 
 def default(results: Path) -> str:
-    """FPD_STORE_URL if it is set, else results/index.sqlite."""
+    """Give FPD_STORE_URL if it is set, else results/index.sqlite."""
     found = os.environ.get(VARIABLE)
     if found:
         _keep_secret(found)
@@ -47,7 +47,7 @@ def default(results: Path) -> str:
 
 
 def shown(url: str) -> str:
-    """The URL as messages may say it."""
+    """Give the URL as messages may show it: without its password."""
     return secrets_mask.mask(url)
 
 
@@ -59,7 +59,7 @@ def _keep_secret(text: str) -> None:
 
 
 def _user_info(url: str) -> str:
-    """What stands between :// and the last @; that is more than SQLAlchemy takes where the password holds an @."""
+    """Give what stands between :// and the last @: more than SQLAlchemy takes if the password holds an @."""
     return url.partition("://")[2].rpartition("@")[0]
 
 

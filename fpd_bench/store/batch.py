@@ -37,7 +37,7 @@ class Batch:
             self.write()
 
     def write(self) -> None:
-        """One transaction for all that was added; one each if the database refuses a value in one of them."""
+        """Write all that was added in one transaction; one each if the database refuses a value in one of them."""
         try:
             self._write(self._records)
         except (*REFUSED, sa.exc.StatementError) as error:
@@ -79,7 +79,7 @@ class Batch:
 
 
 def _refused(error: Exception) -> bool:
-    """Whether a value is to blame; a StatementError that is no error of the database comes from preparing one."""
+    """Say whether a value is to blame; a StatementError that is no error of the database comes from preparing one."""
     return isinstance(error, REFUSED) or not isinstance(error, sa.exc.DBAPIError)
 
 

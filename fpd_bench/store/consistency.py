@@ -50,7 +50,7 @@ def check(results: Path, url: str) -> Checked:
 
 
 def fingerprints(url: str) -> dict[str, int]:
-    """{run id: a sum of hashes of all its rows}: rows may come in any order, and databases sort text differently."""
+    """Sum hashes of all rows of each run: rows may come in any order, and databases sort text differently."""
     sums: Counter[str] = Counter()
     engine = index_schema.connect(url)
     try:

@@ -22,7 +22,7 @@ Rows = list[tuple[Any, ...]]
 
 
 def default_format() -> str:
-    """parquet where pyarrow is installed, else csv."""
+    """Choose parquet where pyarrow is installed, else csv."""
     return "parquet" if find_spec("pyarrow") else "csv"
 
 

@@ -17,7 +17,7 @@ Row = dict[str, Any]
 
 
 def attempts(folder: Path, events: list[Row]) -> list[Row]:
-    """One row per attempt: its record and how its events say it began and ended."""
+    """Make one row per attempt: its record and how its events say it began and ended."""
     numbers = layout.attempt_numbers(folder)
     records = {n: layout.read_json(folder / layout.ATTEMPTS / f"{n}.json") or {} for n in numbers}
     by_attempt: dict[int, list[Row]] = defaultdict(list)
@@ -47,12 +47,12 @@ def attempts(folder: Path, events: list[Row]) -> list[Row]:
 
 
 def _text(value: Any) -> str | None:
-    """Text without the one character that PostgreSQL refuses."""
+    """Strip the one character that PostgreSQL refuses in text."""
     return None if value is None else str(value).replace("\0", "")
 
 
 def series(log: list[Row]) -> list[Row]:
-    """At most SERIES_POINTS of each logged number, evenly spaced, first and last kept; a repeated step counts last."""
+    """Take at most SERIES_POINTS of each number, evenly spaced, first and last kept; a repeated step counts last."""
     curves: dict[str, dict[int, float]] = defaultdict(dict)
     for row in log:
         if row.get("step") is None:
@@ -68,7 +68,7 @@ def series(log: list[Row]) -> list[Row]:
 
 
 def _fits(value: float) -> bool:
-    """Whether it is a number that a column of floats can hold; 10**400 is none."""
+    """Say whether it is a number that a column of floats can hold; 10**400 is none."""
     try:
         return math.isfinite(value)
     except OverflowError:
@@ -82,7 +82,7 @@ def _thin(steps: list[int]) -> list[int]:
 
 
 def items(path: Path) -> list[Row]:
-    """One row per image of eval/<suite>.jsonl.
+    """Make one row per image of eval/<suite>.jsonl.
 
     Raises KeyError, TypeError or ValueError for a line that is not of that form, or is there twice.
     """
@@ -113,14 +113,14 @@ def items(path: Path) -> list[Row]:
 
 
 def _number(value: Any) -> float:
-    """A finite number. Raises ValueError: what is none would spoil every mean, and databases take no NaN."""
+    """Give a finite number. Raises ValueError: NaN would spoil every mean, and databases take none."""
     if not math.isfinite(float(value)):
         raise ValueError(f"{value} is no score")
     return float(value)
 
 
 def metrics(suite: str, scored: list[Row]) -> list[Row]:
-    """Each task's mean over images, and `overall`, the plain mean of the task means (GenEval's rule)."""
+    """Average each task over its images, and add `overall`, the plain mean of the task means (GenEval's rule)."""
     means = scores.task_means((item["task"], item["score"]) for item in scored)
     images = Counter(item["task"] for item in scored)
     rows = [{"suite": suite, "metric": task, "value": mean, "n": images[task]} for task, mean in means.items()]
@@ -131,7 +131,7 @@ def metrics(suite: str, scored: list[Row]) -> list[Row]:
 
 
 def measured(path: Path) -> tuple[list[Row], list[Row]]:
-    """Numbers of all images together in eval/<suite>.jsonl: rows of `metrics`, and of `protocols`.
+    """Make rows of `metrics` and `protocols` from the numbers of all images together in eval/<suite>.jsonl.
 
     Raises KeyError or ValueError as `items`.
     """
@@ -143,7 +143,7 @@ def measured(path: Path) -> tuple[list[Row], list[Row]]:
 
 
 def finite(value: Any) -> Any:
-    """NaN and infinities as None: PostgreSQL's JSON has no word for them."""
+    """Turn NaN and infinities into None: PostgreSQL's JSON has no word for them."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, dict):

@@ -126,7 +126,7 @@ CHILDREN = (attempts, metrics, protocols, items, artifacts, series, ingested)
 
 
 def connect(url: str, fresh: bool = False) -> sa.Engine:
-    """An engine for `url`. SQLite gets journal_mode=DELETE (WAL fails on network file systems), a busy timeout and
+    """Open an engine for `url`. SQLite gets journal_mode=DELETE (WAL fails on network file systems), a busy timeout and
     foreign keys. fresh: a file that nobody else knows and that is thrown away if we die, so nothing is synced.
 
     Raises StoreError for other kinds of database or a missing driver.
@@ -165,7 +165,7 @@ def create(engine: sa.Engine, anew: bool = False) -> None:
 
 
 def version(engine: sa.Engine) -> int | None:
-    """The schema version noted in the database; None for an empty one.
+    """Read the schema version noted in the database; None for an empty one.
 
     Raises StoreError for a database that has tables but is not ours: it is never overwritten.
     """
@@ -209,5 +209,5 @@ def insert(connection: sa.Connection, table: sa.Table, rows: list[dict[str, Any]
 
 
 def json_text(value: Any) -> str:
-    """A JSON column's value as one line of text, for exports."""
+    """Write a JSON column's value as one line of text, for exports."""
     return json.dumps(value, sort_keys=True)

@@ -38,7 +38,7 @@ class Ingested:
     aside: dict[str, str] = field(default_factory=dict)
 
     def told(self) -> list[str]:
-        """A line for each run that was set aside."""
+        """Write a line for each run that was set aside."""
         return [f"Set aside: run {run_id}: {why}" for run_id, why in sorted(self.aside.items())]
 
 
@@ -52,7 +52,7 @@ def ingest(results: Path, url: str | None = None) -> Ingested:
 
 
 def _again(write: Callable[[], Ingested], url: str) -> Ingested:
-    """`write`, once more if the server ended it for the sake of another: an older version takes no lock of ours."""
+    """Call `write`, once more if the server ended it to let another go on: older versions take no lock of ours."""
     with told("write", url):
         for last in (False, True):
             try:
@@ -184,13 +184,13 @@ def _update(engine: sa.Engine, results: Path, place: Path | None = None) -> Inge
 
 
 def run_folders(results: Path) -> list[Path]:
-    """The folders of results/runs that a run can be in, sorted. A copy beside them (`<id>.bak`) is none of them."""
+    """List the folders of results/runs that a run can be in, sorted; a copy beside them (`<id>.bak`) is left out."""
     return [path for path in sorted((results / layout.RUNS).glob("*")) if layout.is_run_id(path.name) and path.is_dir()]
 
 
 def _known(engine: sa.Engine, root: str) -> tuple[list[str], dict[str, reader.Stamp], set[str]]:
-    """(ids of all runs of the index, stamps of those taken from `root`, ids that another results folder of a shared
-    index has done)."""
+    """Read (ids of all runs of the index, stamps of those taken from `root`, ids that another results folder of a
+    shared index has done)."""
     known: dict[str, reader.Stamp] = defaultdict(dict)
     present, others = [], set()
     with engine.connect() as connection:
@@ -208,7 +208,7 @@ def _known(engine: sa.Engine, root: str) -> tuple[list[str], dict[str, reader.St
 
 
 def _root(engine: sa.Engine, results: Path, place: Path | None) -> str:
-    """The results folder as noted in `runs.root`: relative to a SQLite file, so that both can move together."""
+    """Give the results folder as `runs.root` notes it: relative to a SQLite file, so that both can move together."""
     target = sqlite_file(str(engine.url))
     if target is None:
         return str(results.resolve())

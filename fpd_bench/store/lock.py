@@ -27,7 +27,7 @@ class Writer:
         return _lock_file(self.target)
 
     def untouched(self) -> bool:
-        """Whether the index is as the last writer left it: then it need not be examined, which reads all of it."""
+        """Say whether the index is as the last writer left it: then it need not be examined, which reads all of it."""
         return self._note.read_text() == _mark(self.target) != ""
 
     def leave(self) -> None:

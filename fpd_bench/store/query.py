@@ -58,13 +58,13 @@ class Store:
             yield connection
 
     def _key(self, table: sa.Table) -> list[Any]:
-        """The table's key to sort by, byte by byte as SQLite does: a server's language would sort text its own way."""
+        """Give the table's key to sort by, byte by byte as SQLite does: a server sorts text by its language."""
         server = self._engine.dialect.name == "postgresql"
         keys = table.primary_key.columns
         return [key.collate("C") if server and isinstance(key.type, sa.String) else key for key in keys]
 
     def runs(self, run_ids: Sequence[str] | None = None) -> dict[str, Run]:
-        """Runs by id, sorted; all of them by default. Ids that the index does not know are left out."""
+        """Read runs by id, sorted; all of them by default. Ids that the index does not know are left out."""
         table = index_schema.runs
         query = sa.select(table).order_by(table.c.run_id)
         with self._connect() as connection:
@@ -81,7 +81,7 @@ class Store:
         return Run(row["run_id"], row["status"], row["config"], row["message"], seconds, row["content"], folder)
 
     def frame(self, table: str, run_ids: Sequence[str] | None = None, **equal: Any) -> pd.DataFrame:
-        """Rows of a table of schema.py (`items`, `metrics`, `series`, `artifacts`, `attempts`) in key order.
+        """Read rows of a table of index_schema.py (`items`, `metrics`, `series`, `artifacts`, ...) in key order.
 
         equal: column=value conditions, for example suite="test" or kind="samples".
         """
@@ -95,14 +95,14 @@ class Store:
             return pd.DataFrame(connection.execute(query).all(), columns=list(found.columns.keys()))
 
     def stream(self, table: sa.Table, rows: int) -> Iterator[list[tuple[Any, ...]]]:
-        """All rows of a table in key order, at most so many at a time."""
+        """Read all rows of a table in key order, at most so many at a time."""
         query = sa.select(table).order_by(*self._key(table)).execution_options(yield_per=rows)
         with self._connect() as connection:
             for part in connection.execute(query).partitions():
                 yield [tuple(row) for row in part]
 
     def scores(self, run_ids: Sequence[str], suite: str) -> pd.DataFrame:
-        """run_id, item_id, replicate, position, task, prompt, score of the done runs among `run_ids`."""
+        """Read run_id, item_id, replicate, position, task, prompt, score of the done runs among `run_ids`."""
         found = index_schema.items
         columns = [found.c[name] for name in ("run_id", "item_id", "replicate", "position", "task", "prompt", "score")]
         query = sa.select(*columns).where(found.c.run_id.in_(sorted(set(run_ids))), found.c.suite == suite)
@@ -111,14 +111,14 @@ class Store:
         return pd.DataFrame(rows, columns=[column.name for column in columns])
 
     def suites(self, run_ids: Sequence[str]) -> list[str]:
-        """Names of the suites that any of the runs has metrics of, sorted."""
+        """Name the suites that any of the runs has metrics of, sorted."""
         table = index_schema.metrics
         query = sa.select(table.c.suite).distinct().where(table.c.run_id.in_(sorted(set(run_ids))))
         with self._connect() as connection:
             return sorted(connection.execute(query).scalars())
 
     def results_hash(self, run_ids: Sequence[str]) -> str:
-        """12 hex digits over what tables read of these runs: status, scores, numbers.
+        """Hash what tables read of these runs (status, scores, numbers) to 12 hex digits.
 
         Attempts and times are not in it, so runs that were interrupted give the tables of those that were not.
         """
@@ -132,6 +132,6 @@ class Store:
         return digest.hexdigest()[:12]
 
     def content_hash(self, run_ids: Sequence[str] | None = None) -> str:
-        """12 hex digits over the content of the runs (all by default), whatever the order they were ingested in."""
+        """Hash the content of the runs (all by default) to 12 hex digits, whatever the order they were ingested in."""
         lines = [f"{run.run_id} {run.content}\n" for run in self.runs(run_ids).values()]
         return hashlib.sha256("".join(lines).encode()).hexdigest()[:12]

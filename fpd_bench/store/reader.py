@@ -15,7 +15,7 @@ from pathlib import Path
 
 from fpd_bench.errors import OddFile
 from fpd_bench.records import layout, odd_files
-from fpd_bench.records.odd_files import need_types
+from fpd_bench.records.odd_files import require_types
 from fpd_bench.records.run_status import ENDINGS, has_result
 from fpd_bench.store.index_rows import Row, attempts, finite, items, measured, metrics, series
 
@@ -33,7 +33,7 @@ class Record:
 
 
 def stamp(folder: Path) -> Stamp:
-    """{path inside the run: (bytes, mtime_ns)} of the files the index reads or lists; it changes when they do."""
+    """Map each file that the index reads or lists to (bytes, mtime_ns); the stamp changes when they do."""
     found: Stamp = {}
     for name, entry in _listed(folder):
         try:
@@ -57,7 +57,7 @@ def _listed(folder: Path) -> Iterator[tuple[str, "os.DirEntry[str]"]]:
 
 
 def read(folder: Path) -> Record | None:
-    """The record of the run in `folder`; None if there is no configuration yet.
+    """Read the record of the run in `folder`; None if there is no configuration yet.
 
     One that cannot be read is `corrupt`, with the reason, and has no rows but that: the others go on.
     """
@@ -69,7 +69,7 @@ def read(folder: Path) -> Record | None:
 
 
 def aside(run_id: str, why: str) -> Record:
-    """The record of a run that cannot be read or stored; `why` in letters that every database takes."""
+    """Make the record of a run that cannot be read or stored; `why` in letters that every database takes."""
     message = why.replace("\0", "").encode("ascii", "backslashreplace").decode()
     run: Row = {"run_id": run_id, "status": "corrupt", "config": {}, "message": message, "seconds": 0.0}
     record = Record(run | dict.fromkeys(("config_schema", "method", "track", "seed", "created", "finished")))
@@ -78,16 +78,16 @@ def aside(run_id: str, why: str) -> Record:
 
 
 def _read(folder: Path) -> Record | None:
-    source = odd_files.text(folder / layout.CONFIG)
+    source = odd_files.read_text(folder / layout.CONFIG)
     if source is None:
         return None
-    config = odd_files.parsed_yaml(source, layout.CONFIG)
-    need_types(config, {"method": str, "track": dict, "seed": int}, layout.CONFIG)
+    config = odd_files.parse_yaml(source, layout.CONFIG)
+    require_types(config, {"method": str, "track": dict, "seed": int}, layout.CONFIG)
     identity = layout.read_json(folder / layout.IDENTITY) or {}
-    need_types(identity, {"run_id": str, "config_schema": int, "created": str}, layout.IDENTITY)
+    require_types(identity, {"run_id": str, "config_schema": int, "created": str}, layout.IDENTITY)
     events = layout.read_events(folder)
     done = layout.read_json(folder / layout.DONE) or {}
-    need_types(done, {"finished": str}, layout.DONE)
+    require_types(done, {"finished": str}, layout.DONE)
     status, message = _status(folder, done, events)
     if identity.get("run_id") not in (None, folder.name):
         status, message = "corrupt", f"a copy of run {identity['run_id']} under another name"
@@ -108,7 +108,7 @@ def _read(folder: Path) -> Record | None:
     )
     record.children["attempts"] = attempts(folder, events)
     record.children["series"] = series(layout.read_training(folder))
-    record.children["artifacts"] = _artifacts(folder, layout.vouched(done) or {})
+    record.children["artifacts"] = _artifacts(folder, layout.vouched_files(done) or {})
     if status == "done":  # a run that is not done has no metrics, so no table can average it in
         _evaluations(folder, record)
     for rows in record.children.values():
@@ -137,7 +137,7 @@ def _said(error: Exception) -> str:
 
 def _status(folder: Path, done: Row, events: list[Row]) -> tuple[str, str | None]:
     last = next((event for event in reversed(events) if event.get("kind") in (*ENDINGS, "attempt_started")), {})
-    files = layout.vouched(done)
+    files = layout.vouched_files(done)
     if done.get("run_id") == folder.name and has_result(done.get("status", "")) and files is not None:
         wrong = [name for name, digest in files.items() if not _intact(folder, name, digest)]
         if wrong:
@@ -153,15 +153,15 @@ def _status(folder: Path, done: Row, events: list[Row]) -> tuple[str, str | None
 
 
 def _intact(folder: Path, name: str, digest: str) -> bool:
-    """Whether a file is the one DONE vouches for. Only what the tables read is hashed; weights only have to exist."""
+    """Say whether a file is the one DONE vouches for. Only what tables read is hashed; weights only have to exist."""
     path = folder / name
     return _same(path, digest) if name.startswith(f"{layout.EVAL}/") else path.is_file()
 
 
 def damaged(folder: Path) -> list[str]:
-    """Files of a finished run that are not what DONE vouches for, large ones included: student and images."""
+    """List files of a finished run that are not what DONE vouches for, large ones included: student and images."""
     try:
-        files = layout.vouched(layout.read_json(folder / layout.DONE) or {}) or {}
+        files = layout.vouched_files(layout.read_json(folder / layout.DONE) or {}) or {}
         wrong = (name for name, digest in files.items() if not _same(folder / name, digest))
         return sorted(wrong)
     except OddFile as error:

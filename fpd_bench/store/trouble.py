@@ -29,7 +29,7 @@ PLACES = ("unable to open", "readonly")
 
 @contextmanager
 def told(doing: str, url: str) -> Iterator[None]:
-    """Errors of the database or the disk as StoreError: 'Cannot <doing> the index at <url>: <why>. <what to do>'.
+    """Raise errors of the database or the disk as StoreError: 'Cannot <doing> the index at <url>: <why>. <what to do>'.
 
     ConfigError if it is a place that cannot be written to at all: another one is to be named.
     """
@@ -52,7 +52,7 @@ def _sentence(doing: str, url: str, said: str) -> str:
 
 
 def sqlite_file(url: str) -> Path | None:
-    """The file of an SQLite URL; None for a server, or for a database in memory."""
+    """Give the file of an SQLite URL; None for a server, or for a database in memory."""
     try:
         parsed = sa.make_url(url)
     except sa.exc.ArgumentError:

@@ -23,7 +23,7 @@ from pathlib import Path
 
 from fpd_bench.assets.hub import HUB
 from fpd_bench.cli import Parser, leave
-from fpd_bench.config.tracks import EMBEDDED, facts
+from fpd_bench.config.tracks import EMBEDDED, track_facts
 from fpd_bench.errors import AssetError, ConfigError, FpdError, UnknownName
 from fpd_bench.tracks.building import PARTS
 
@@ -150,7 +150,7 @@ def _build(options: argparse.Namespace) -> int:
         value = getattr(options, name)
         if value is not None and value < 1:
             raise ConfigError(f"--{name} must be 1 or more; got {value}.")
-    facts(options.track, options.preset)  # an unknown preset is refused before torch is loaded
+    track_facts(options.track, options.preset)  # an unknown preset is refused before torch is loaded
     import torch
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from fpd_bench.config.tracks import world_of
+from fpd_bench.config.tracks import own_world_name
 
 Progress = Callable[[str, int, int, float], None]  # (network, step, steps, loss)
 
@@ -34,7 +34,7 @@ def build(
 def _shapes(preset: str, work: Path, out: Path | None, steps: int | None, progress: Progress) -> Path:
     from fpd_bench.tracks.shapes import build, files
 
-    recipe = build.RECIPES[world_of(preset)]
+    recipe = build.RECIPES[own_world_name(preset)]
     if steps:
         recipe = replace(recipe, steps=steps)
     return build.build(preset, work, out or files.FOLDER, recipe, lambda *state: progress("teacher", *state))

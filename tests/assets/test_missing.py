@@ -3,7 +3,7 @@
 import pytest
 
 from fpd_bench.assets.missing import Required, missing, provide, refuse
-from fpd_bench.config.availability import required
+from fpd_bench.config.availability import required_files
 from fpd_bench.config.compose import compose
 from fpd_bench.errors import AssetError
 
@@ -12,18 +12,18 @@ PAPER = Required("maskgen", models=True, who="method=fpd on track 'maskgen'")
 
 def test_an_embedded_track_needs_nothing(monkeypatch):
     monkeypatch.delenv("FPD_WEIGHTS", raising=False)
-    assert missing([required(compose([])), required(compose(["method=teacher"]))]) == []
+    assert missing([required_files(compose([])), required_files(compose(["method=teacher"]))]) == []
     provide([])
 
 
 def test_without_a_folder_the_repositories_are_named_once_for_all_runs(monkeypatch):
     monkeypatch.delenv("FPD_WEIGHTS", raising=False)
     configs = [compose(["track.name=maskgen", f"seed={seed}", "drift.blocks=[2]"]) for seed in range(3)]
-    found = [one.message for one in missing(map(required, configs))]
+    found = [one.message for one in missing(map(required_files, configs))]
     assert found[0].startswith("Track 'maskgen' needs its published weights: FPD_WEIGHTS is not set. Fetch turkeyju/")
     assert len(found) == len(set(found)) == 2 and all("FPD_WEIGHTS" in message for message in found)
     with pytest.raises(AssetError, match=r"FPD_WEIGHTS is not set.*\(1 more are missing; --dry-run lists them\)"):
-        provide(missing(map(required, configs)))
+        provide(missing(map(required_files, configs)))
 
 
 def test_in_an_empty_folder_every_file_has_its_command(monkeypatch, tmp_path):
@@ -53,7 +53,7 @@ def test_in_an_empty_folder_every_file_has_its_command(monkeypatch, tmp_path):
 def test_each_kind_of_file_is_looked_for(words, told, monkeypatch, tmp_path):
     monkeypatch.setenv("FPD_WEIGHTS", str(tmp_path))
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    found = [one.message for one in missing([required(compose(words))])]
+    found = [one.message for one in missing([required_files(compose(words))])]
     assert any(message.startswith(told) for message in found), found
 
 

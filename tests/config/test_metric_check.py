@@ -65,7 +65,7 @@ def test_a_metric_that_the_suite_lacks_is_refused_in_one_line(written, tmp_path,
     ],
 )
 def test_a_metric_that_the_suite_has_is_planned(written, metric, profile):
-    assert len(load_sweep(written(metric, *profile), here=False).cells) == 2
+    assert len(load_sweep(written(metric, *profile)).cells) == 2
 
 
 def test_one_table_of_an_axis_without_the_metric_is_enough(written, tmp_path, capsys):

@@ -4,11 +4,18 @@ from pathlib import Path
 
 import pytest
 
+from fpd_bench.assets.missing import provide
 from fpd_bench.config.identity import trains
 from fpd_bench.config.spec import load_sweep
 from fpd_bench.errors import ConfigError
+from fpd_bench.runs.execute.preflight import missing_files
 
 SWEEPS = Path(__file__).parents[2] / "sweeps"
+
+
+def require(path, *overrides):
+    """Ask for the files of a sweep's runs, as `python -m fpd_bench.sweep` does before its first run."""
+    provide(missing_files(load_sweep(path, overrides).runs().values()))
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +67,7 @@ def test_the_paper_profile_says_what_it_lacks(monkeypatch):
     monkeypatch.delenv("FPD_WEIGHTS", raising=False)
     lacking = "Track 'maskgen' needs its published weights: FPD_WEIGHTS is not set. Fetch turkeyju"
     with pytest.raises(ConfigError, match=lacking):
-        load_sweep(SWEEPS / "table3.yaml", ["profile=paper"])
+        require(SWEEPS / "table3.yaml", "profile=paper")
 
 
 def test_table_1_has_the_papers_fourteen_systems():
@@ -79,7 +86,7 @@ def test_table_1_has_the_papers_fourteen_systems():
 
 
 def test_table_1_on_paper_measures_every_system_with_public_weights():
-    table = load_sweep(SWEEPS / "table1.yaml", ["profile=paper", "seeds=[0]"], here=False).tables[0]
+    table = load_sweep(SWEEPS / "table1.yaml", ["profile=paper", "seeds=[0]"]).tables[0]
     pipelines = {cell.row_id: cell.config.generator for cell in table.cells if cell.config.method == "diffusers"}
     opened = "ldm sdxl instaflow sid_lsg rg_lcm_hps tdm sdxl_lcm_1 sdxl_lcm_4 sdxl_turbo sdxl_dmd2"
     assert set(pipelines) == set(opened.split())
@@ -89,7 +96,7 @@ def test_table_1_on_paper_measures_every_system_with_public_weights():
 
 
 def test_table_2_has_the_papers_thirteen_rows():
-    table = load_sweep(SWEEPS / "table2.yaml", ["profile=paper", "seeds=[0]"], here=False).tables[0]
+    table = load_sweep(SWEEPS / "table2.yaml", ["profile=paper", "seeds=[0]"]).tables[0]
     fid = [6.6, 6.66, 10.73, 91.35, 8.97, 90.4, 6.79, 6.57, 7.58, 7.86, 11.68, 6.91, 6.9]
     assert [row.published for row in table.rows] == fid
     assert {row.id: row.numbers for row in table.rows}["fpd"] == {
@@ -105,18 +112,18 @@ def test_table_2_has_the_papers_thirteen_rows():
 @pytest.mark.parametrize("number", [1, 2, 3, 4])
 def test_the_paper_profile_is_made_for_a_gpu_and_says_which_length_is_ours(number):
     path, asked = SWEEPS / f"table{number}.yaml", ["profile=paper", "seeds=[0]"]
-    found = load_sweep(path, asked, here=False).runs()
+    found = load_sweep(path, asked).runs()
     assert all(one.execution.device == "cuda" and one.execution.activation_checkpointing for one in found.values())
     trained = [config for config in found.values() if trains(config)]
     assert trained and {(config.optim.steps, config.refine.sampling) for config in trained} == {(1000, "categorical")}
     assert "- optim.steps=1000 # ours: the paper does not say" in path.read_text()
-    assert set(load_sweep(path, [*asked, "execution.device=cpu"], here=False).runs()) == set(found)
+    assert set(load_sweep(path, [*asked, "execution.device=cpu"]).runs()) == set(found)
 
 
 @pytest.mark.parametrize("number", [1, 2])
 def test_dimo_has_its_own_published_settings_and_fpd_its_own(number):
     """A row of Di[M]O at FPD's settings would be no fair comparison."""
-    found = load_sweep(SWEEPS / f"table{number}.yaml", ["profile=paper", "seeds=[0]"], here=False).runs().values()
+    found = load_sweep(SWEEPS / f"table{number}.yaml", ["profile=paper", "seeds=[0]"]).runs().values()
     (dimo,), (fpd,) = ([one for one in found if one.method == method] for method in ("dimo", "fpd"))
     assert (dimo.dimo.aux_lr, dimo.optim.lr, dimo.optim.betas, dimo.optim.ema) == (1e-5, 1e-5, [0.9, 0.999], 0.9999)
     assert (dimo.optim.schedule, dimo.optim.warmup, dimo.dimo.fixed_embeddings) == ("constant", 100, True)
@@ -144,10 +151,10 @@ def test_images_from_elsewhere_need_the_scorers_weights_only(tmp_path, monkeypat
         (tmp_path / file).touch()
     monkeypatch.setenv("FPD_WEIGHTS", str(weights))
     (tmp_path / "mine.yaml").write_text(MINE.replace("FOLDER", str(images)))
-    assert len(load_sweep(tmp_path / "mine.yaml").cells) == 1
+    require(tmp_path / "mine.yaml")
     (weights / SCORER[0]).unlink()
     with pytest.raises(ConfigError) as told:
-        load_sweep(tmp_path / "mine.yaml")
+        require(tmp_path / "mine.yaml")
     assert str(told.value).startswith("method=folder on track 'maskgen' is scored with facebook/mask2former-swin-small")
     assert f"{weights / SCORER[0]} is missing. Run: hf download facebook/mask2former" in str(told.value)
 
@@ -170,7 +177,7 @@ def test_without_weights_images_from_elsewhere_name_their_scorers_only(
     monkeypatch.delenv("FPD_WEIGHTS", raising=False)
     (tmp_path / "mine.yaml").write_text(MINE.replace("FOLDER", str(tmp_path)).replace("overall", metric))
     with pytest.raises(ConfigError) as told:
-        load_sweep(tmp_path / "mine.yaml", [f"track.name={track}"])
+        require(tmp_path / "mine.yaml", f"track.name={track}")
     message = str(told.value)
     assert message.startswith(f"method=folder on track '{track}' is scored with {scorer}")
     assert "FPD_WEIGHTS is not set. Run: " + get in message and " ; then export FPD_WEIGHTS=WEIGHTS" in message

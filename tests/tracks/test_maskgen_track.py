@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 import torch
 
+from fpd_bench.assets.missing import provide
 from fpd_bench.config.spec import load_sweep
 from fpd_bench.errors import AssetError, ConfigError
 from fpd_bench.evals.geneval.detectors import Seen
 from fpd_bench.evals.geneval.prompt_grammar import CLASSES
 from fpd_bench.registry import tracks
+from fpd_bench.runs.execute.preflight import missing_files
 from fpd_bench.tracks.geneval import GenEvalSuites
 from fpd_bench.tracks.maskgen import MaskGenTrack
 
@@ -98,7 +100,7 @@ def test_the_paper_profile_asks_for_the_published_discriminator_too(published, t
     shutil.rmtree(tmp_path / "w/deit_base_distilled_patch16_224.fb_in1k")
     monkeypatch.setenv("FPD_WEIGHTS", str(tmp_path / "w"))
     with pytest.raises(AssetError, match="gan.discriminator=projected needs DeiT-B distilled"):
-        load_sweep(SWEEPS / "table3.yaml", PAPER)
+        provide(missing_files(load_sweep(SWEEPS / "table3.yaml", PAPER).runs().values()))
     assert load_sweep(SWEEPS / "table4.yaml", PAPER).runs()  # no row of it uses L_gan
 
 
@@ -114,7 +116,7 @@ def test_the_paper_profile_names_the_first_missing_file(published, tmp_path, mon
     (tmp_path / "w/tokenizer_tatitok_bl128_vq/model.safetensors").unlink()
     monkeypatch.setenv("FPD_WEIGHTS", str(tmp_path / "w"))
     with pytest.raises(AssetError) as caught:
-        load_sweep(SWEEPS / "table3.yaml", PAPER)
+        provide(missing_files(load_sweep(SWEEPS / "table3.yaml", PAPER).runs().values()))
     for words in ("tokenizer", "hf download turkeyju/tokenizer_tatitok_bl128_vq"):
         assert words in str(caught.value)
 
@@ -123,11 +125,11 @@ def test_the_paper_profile_asks_for_captions_and_images_before_anything_runs(pub
     monkeypatch.setenv("FPD_WEIGHTS", str(published.weights))
     monkeypatch.setenv("FPD_DATA", str(tmp_path))
     with pytest.raises(AssetError, match="Training captions are missing"):
-        load_sweep(SWEEPS / "table3.yaml", PAPER)
+        provide(missing_files(load_sweep(SWEEPS / "table3.yaml", PAPER).runs().values()))
     (tmp_path / "captions.txt").write_text("a cat\n")
     with pytest.raises(AssetError, match="discriminator needs real images"):
-        load_sweep(SWEEPS / "table3.yaml", PAPER)
-    assert load_sweep(SWEEPS / "table3.yaml", ["profile=paper", "gan.weight=0"]).runs()
+        provide(missing_files(load_sweep(SWEEPS / "table3.yaml", PAPER).runs().values()))
+    provide(missing_files(load_sweep(SWEEPS / "table3.yaml", ["profile=paper", "gan.weight=0"]).runs().values()))
 
 
 def test_files_that_do_not_belong_together(published, tmp_path):

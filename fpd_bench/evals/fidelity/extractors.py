@@ -50,7 +50,7 @@ class Lite0(FeatureExtractorBase):
         return False
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        """uint8 [B, 3, H, W] -> the features asked for."""
+        """Compute the features asked for of uint8 [B, 3, H, W]."""
         sized = functional.interpolate(images.float() / 255, (LITE0_SIDE,) * 2, mode="bilinear", antialias=True)
         pooled = self.net.forward_head(
             self.net.forward_features((sized - self.mean.to(sized)) / self.std.to(sized)), pre_logits=True
@@ -64,12 +64,12 @@ if LITE0.extractor not in FEATURE_EXTRACTORS_REGISTRY:
 
 
 def weights_file(preset: FidelityPreset, given: Path | None = None) -> Path | None:
-    """The file the preset's network is read from; None if it needs none. Raises AssetError if it is missing."""
+    """Find the file the preset's network is read from; None if it needs none. Raises AssetError if it is missing."""
     return inception_file(given) if preset.needs_weights else given
 
 
 def open_extractor(preset: FidelityPreset, weights: Path | None, device: str) -> nn.Module:
-    """The network, frozen, on `device`. Raises AssetError for a file that is not the preset's."""
+    """Open the network, frozen, on `device`. Raises AssetError for a file that is not the preset's."""
     options: dict[str, Any] = {"verbose": False}
     if weights is not None:
         if preset.needs_weights:
@@ -85,14 +85,14 @@ def open_extractor(preset: FidelityPreset, weights: Path | None, device: str) ->
 
 
 def weights_hash(preset: FidelityPreset, weights: Path | None) -> str:
-    """sha256 of the weights behind the preset; '' for an extractor that brings its own unnamed ones."""
+    """Give the sha256 of the weights behind the preset; '' for an extractor that brings its own unnamed ones."""
     if weights is not None:
         return sha256(weights)
     return LITE0_SHA256 if preset.extractor == LITE0.extractor else ""
 
 
 def _refuse_foreign(weights: Path) -> None:
-    """torch-fidelity unpickles the file; so it must be one that needs no code, and whole if it has the known name."""
+    """Refuse a file that needs code, since torch-fidelity unpickles it, and one of the known name that is not whole."""
     wanted = INCEPTION_FILE.removesuffix(".pth").rpartition("-")[2]
     found = sha256(weights)
     if weights.name == INCEPTION_FILE and not found.startswith(wanted):

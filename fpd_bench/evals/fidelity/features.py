@@ -34,7 +34,7 @@ class Features:
 
 
 def default_cache() -> Path:
-    """$XDG_CACHE_HOME/fpd-bench/fidelity."""
+    """Give the folder $XDG_CACHE_HOME/fpd-bench/fidelity."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fpd-bench" / "fidelity"
 
 
@@ -47,7 +47,7 @@ def extract(
     cache: Path | None,
     progress: Progress,
 ) -> Features:
-    """Of every image, in order. network: opens the extractor, only asked for if the cache has no answer.
+    """Compute features of every image, in order. network: opens the extractor, only asked if the cache has no answer.
 
     cache: folder; None = do not keep. Nothing but tensors is read from it, and only as they were written.
     Raises AssetError for features that are no numbers.
@@ -99,7 +99,7 @@ def _refuse_no_numbers(vectors: Tensor, logits: Tensor, preset: FidelityPreset) 
 
 
 def _kept(path: Path | None) -> dict[str, Tensor] | None:
-    """What an earlier call kept; None if it did not, or if the file is not what it wrote: then it is made again."""
+    """Read what an earlier call kept; None if there is none, or if the file is damaged: then it is made again."""
     if path is None or not path.is_file():
         return None
     try:

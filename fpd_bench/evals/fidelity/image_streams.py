@@ -22,16 +22,16 @@ class Images(Protocol):
 
     @property
     def digest(self) -> str:
-        """sha256 of the content, in order."""
+        """Hash the content, in order (sha256)."""
         ...
 
     def batches(self, size: int) -> Iterator[NDArray[np.uint8]]:
-        """uint8 [b, H, W, 3], b <= size. Raises ConfigError for images of several sizes, AssetError if unreadable."""
+        """Yield uint8 [b, H, W, 3], b <= size. Raises ConfigError for several sizes, AssetError if unreadable."""
         ...
 
 
 def open_images(path: Path) -> Images:
-    """The images below a folder, or in one .npz, or in a folder of .npz files.
+    """Open the images below a folder, or in one .npz, or in a folder of .npz files.
 
     Links are followed, hidden names left out. Raises ConfigError if there are none, and AssetError for files that may
     hold images and are not read.
@@ -53,7 +53,7 @@ def open_images(path: Path) -> Images:
 
 
 def colours_first(images: NDArray[np.uint8]) -> bytes:
-    """What a digest of images [n, H, W, 3] is taken of: numbers that were measured before name such digests."""
+    """Bring images [n, H, W, 3] into the order that digests are taken of: stored numbers name such digests."""
     return images.transpose(0, 3, 1, 2).tobytes()
 
 

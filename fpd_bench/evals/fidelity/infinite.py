@@ -16,7 +16,7 @@ SEED = 0
 
 
 def at_infinity(made: Tensor, fid: Callable[[Tensor], float]) -> float:
-    """made [N, D]; fid: of such features against the reference. nan if N is too small for subsets of full rank."""
+    """Extrapolate FID of made [N, D]; fid: of such features against the reference. nan if N is too small for it."""
     n, dimensions = made.shape
     least = max(n // SMALLEST, dimensions + 1)
     if least * 2 > n:

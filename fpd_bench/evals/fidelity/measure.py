@@ -40,11 +40,11 @@ class Fidelity:
 
     @property
     def id(self) -> str:
-        """12 hex digits of the protocol: numbers of different ids must not be ranked together."""
+        """Hash the protocol to 12 hex digits: numbers of different ids must not be ranked together."""
         return protocol_id(self.protocol)
 
     def rows(self) -> list[dict[str, Any]]:
-        """One line per number, as an evaluation stores it."""
+        """Make one line per number, as an evaluation stores it."""
         n = self.protocol["images"]
         return [{"metric": m, "value": v, "n": n, "protocol": self.protocol} for m, v in self.values.items()]
 
@@ -58,7 +58,7 @@ def measure(
     cache: Path | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Fidelity:
-    """weights: of the preset's network, else looked for; cache: folder of features, None = none.
+    """Measure images. weights: of the preset's network, else looked for; cache: folder of features, None = none.
 
     Raises ConfigError for too few images or a wrong size, AssetError for missing weights or a foreign reference.
     """
@@ -91,7 +91,7 @@ def measure(
 
 
 def _enough(images: Images, reference: Reference, preset: FidelityPreset) -> None:
-    """Raises ConfigError where a number would not be defined."""
+    """Raise ConfigError where a number would not be defined."""
     if len(images) < preset.least:
         raise ConfigError(
             f"{len(images)} images are too few: preset '{preset.name}' needs {preset.least} or more, for the splits of "
@@ -148,7 +148,7 @@ def _values(
 
 
 def _besides(made: Features, real: Features, statistics: Statistics, preset: FidelityPreset) -> dict[str, float]:
-    """The numbers of `preset.also`."""
+    """Compute the numbers of `preset.also`."""
     found = density_and_coverage(made.vectors, real.vectors) if {"density", "coverage"} & set(preset.also) else {}
     if "fid_inf" in preset.also:
         found["fid_inf"] = at_infinity(made.vectors, lambda part: frechet(_moments(part), statistics))
@@ -156,7 +156,7 @@ def _besides(made: Features, real: Features, statistics: Statistics, preset: Fid
 
 
 def inception_score(logits: Tensor, preset: FidelityPreset) -> float:
-    """exp of the mean divergence of p(y|x) from p(y), averaged over splits of the shuffled images; logits [N, C]."""
+    """Exponentiate the mean divergence of p(y|x) from p(y), averaged over splits of shuffled images; logits [N, C]."""
     order = np.random.RandomState(SHUFFLE_SEED).permutation(len(logits))
     scores = [
         isc_features_to_metric(part, 1, False)[KEY_METRIC_ISC_MEAN]
@@ -166,7 +166,7 @@ def inception_score(logits: Tensor, preset: FidelityPreset) -> float:
 
 
 def _sampling_sd(vectors: Tensor, real: Statistics) -> float:
-    """SD of FID if the images were drawn again from the same network, from two halves, every second image in each.
+    """Estimate the SD of FID if the same network drew the images again, from two halves, every second image in each.
 
     Half the images have twice the variance, and the halves share their bias, so it is |FID_1 - FID_2| / 2: one draw of
     it, to be averaged in squares over runs.
@@ -186,7 +186,7 @@ def _moments(vectors: Tensor) -> Statistics:
 
 
 def frechet(made: Statistics, real: Statistics) -> float:
-    """||mu1 - mu2||^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2)). Raises AssetError for statistics of other features."""
+    """Compute ||mu1 - mu2||^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2)). Raises AssetError for statistics of other features."""
     if made[0].shape != real[0].shape:
         raise AssetError(
             f"The reference's statistics have {len(real[0])} dimensions, these features {len(made[0])}: it belongs to "

@@ -13,7 +13,7 @@ ROWS = 1000  # real images at once
 
 
 def density_and_coverage(made: Tensor, real: Tensor, k: int = NEIGHBOURS) -> dict[str, float]:
-    """made [M, D], real [N, D], N > k -> {"density", "coverage"}."""
+    """Compute {"density", "coverage"} of made [M, D] and real [N, D], N > k."""
     inside, covered = 0, 0
     for part in real.double().split(ROWS):
         among = torch.cdist(part, real.double())

@@ -35,7 +35,7 @@ class Batches:
         return whole.hexdigest()
 
     def batches(self, size: int) -> Iterator[NDArray[np.uint8]]:
-        """See Images."""
+        """Yield batches as `Images.batches`."""
         for path, (key, _, shape) in zip(self.files, self._held, strict=True):
             expected = self._held[0][2]
             if shape != expected:
@@ -46,7 +46,7 @@ class Batches:
 
 
 def _held(path: Path) -> tuple[str, int, tuple[int, int]]:
-    """(array's name, number of images, (H, W)). Raises AssetError."""
+    """Read (array's name, number of images, (H, W)) of a file. Raises AssetError."""
     names = arrays.names(path)
     keys = [key for key in KEYS if key in names]
     if len(keys) != 1:

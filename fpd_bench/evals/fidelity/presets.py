@@ -33,14 +33,14 @@ class FidelityPreset:
     papers: int = 0  # images that the preset's published numbers are of; 0 = it has none
 
     def split_sizes(self, n: int) -> list[int]:
-        """How many of n images each split of the Inception Score holds."""
+        """Say how many of n images each split of the Inception Score holds."""
         if self.split_images:
             return [min(self.split_images, n - first) for first in range(0, n, self.split_images)]
         return [n * (i + 1) // self.splits - n * i // self.splits for i in range(self.splits)]
 
     @property
     def least(self) -> int:
-        """The fewest images that it can measure."""
+        """Give the fewest images that it can measure."""
         return max(2 if self.split_images else 2 * self.splits, self.neighbours + 1)
 
 
@@ -66,7 +66,7 @@ PRESETS = {preset.name: preset for preset in (ADM, LITE0)}
 
 
 def preset(name: str) -> FidelityPreset:
-    """The preset of this name. Raises UnknownName."""
+    """Give the preset of this name. Raises UnknownName."""
     if name not in PRESETS:
         raise UnknownName("preset", name, PRESETS)
     return PRESETS[name]

@@ -34,7 +34,7 @@ class Reference:
 
 
 def open_reference(path: Path) -> Reference:
-    """A folder of images or an .npz. Raises AssetError for a file without either, ConfigError for an empty folder."""
+    """Open a folder of images or an .npz. Raises AssetError for a file of neither, ConfigError for an empty folder."""
     if path.suffix.lower() != ".npz" or path.is_dir():
         folder = open_images(path)
         return Reference(path.name, folder.digest, None, folder)
@@ -54,7 +54,7 @@ def open_reference(path: Path) -> Reference:
 
 
 def _statistics(path: Path) -> Statistics:
-    """Raises AssetError for what cannot be a mean and a covariance."""
+    """Read mu and sigma. Raises AssetError for what cannot be a mean and a covariance."""
     of_mu, of_sigma = (arrays.header(path, name) for name in ("mu", "sigma"))
     sizes = f"mu {of_mu.dtype} {list(of_mu.shape)} and sigma {of_sigma.dtype} {list(of_sigma.shape)}"
     d = of_mu.shape[0] if len(of_mu.shape) == 1 else 0
@@ -72,5 +72,5 @@ def _statistics(path: Path) -> Statistics:
 
 
 def features_of(reference: Reference, extract: Callable[[Images], Features]) -> Features | None:
-    """Features of the reference's images, if it has any."""
+    """Extract features of the reference's images, if it has any."""
     return None if reference.images is None else extract(reference.images)

@@ -39,7 +39,7 @@ class Drawn:
         return whole.hexdigest()
 
     def batches(self, size: int) -> Iterator[NDArray[np.uint8]]:
-        """uint8 [b, H, W, 3]."""
+        """Yield uint8 [b, H, W, 3]."""
         generator = torch.Generator().manual_seed(REAL_SEED)
         for first in range(0, self._n, 64):  # drawn in equal parts whatever the caller's size, so always the same
             part = self._draw(min(64, self._n - first), generator).cpu()
@@ -48,7 +48,7 @@ class Drawn:
 
 
 def against_file(path: Path, chosen: FidelityPreset, weights: Path | None = None) -> Measure:
-    """Against a published reference. weights: of the preset's network, else looked for when images are measured."""
+    """Measure against a published reference. weights: of the preset's network, else looked for when it measures."""
 
     def measured(samples: Path, device: str, progress: Callable[[int, int], None]) -> list[dict[str, Any]]:
         return _rows(samples, open_reference(path), chosen, device, progress, weights)
@@ -57,7 +57,7 @@ def against_file(path: Path, chosen: FidelityPreset, weights: Path | None = None
 
 
 def against_real_images(name: str, track: Any) -> Measure:
-    """Against REAL real images of the track, with the preset of this name. Raises UnknownName, ConfigError."""
+    """Measure against REAL real images of the track, by the preset of this name. Raises UnknownName, ConfigError."""
     chosen = preset(name)
     if not hasattr(track, "real_images"):
         raise ConfigError(f"evaluation.fidelity={name}: track '{track.name}' has no real images to compare with.")

@@ -119,7 +119,7 @@ def _detector(args: argparse.Namespace, floor: float = FLOOR) -> Backend:
 
 
 def _colours(args: argparse.Namespace) -> Colours | None:
-    """CLIP, except for backends that bring their colours."""
+    """Open CLIP, except for backends that bring their colours."""
     if args.detector in ("shapes", "precomputed") and not args.clip:
         return None
     from fpd_bench.evals.geneval.clip import ClipColours

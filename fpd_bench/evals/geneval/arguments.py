@@ -35,7 +35,7 @@ The same command again continues where it stopped.""",
 
 
 def parser(commands_of: Mapping[str, Callable[[argparse.Namespace], None]]) -> argparse.ArgumentParser:
-    """The parser; each command sets `command` to its function in `commands_of`."""
+    """Make the parser; each command sets `command` to its function in `commands_of`."""
     top = Parser(prog=RUN, description="GenEval: prompts, scoring and summary, without mmcv.")
     commands = top.add_subparsers(required=True, metavar="{prompts,score,rescore,summary,selftest}")
 

@@ -28,7 +28,7 @@ zeroshot.tqdm = lambda items, **_: items  # a bar per crop would drown everythin
 
 
 def templates(name: str) -> list[str]:
-    """What is said of an object of class `name`; {c} stands for the colour."""
+    """List what is said of an object of class `name`; {c} stands for the colour."""
     return [f"a photo of a {{c}} {name}", f"a photo of a {{c}}-colored {name}", "a photo of a {c} object"]
 
 
@@ -66,7 +66,7 @@ class ClipColours:
         }
 
     def for_image(self, image: Image) -> ColourClassifier:
-        """The classifier of one image's detections."""
+        """Make the classifier of one image's detections."""
         picture = Pillow.fromarray(image)
 
         def classify(detections: Sequence[Detection], name: str) -> list[str]:
@@ -78,7 +78,7 @@ class ClipColours:
         return object_crop(picture, box, mask, background=self._background, crop=self._crop)
 
     def name_colours(self, crops: Sequence[Pillow.Image], name: str) -> list[str]:
-        """The most likely colour of each crop of a `name`."""
+        """Name the most likely colour of each crop of a `name`."""
         if not crops:
             return []
         pixels = torch.stack([self._transform(crop) for crop in crops])
@@ -89,7 +89,7 @@ class ClipColours:
         return [COLOURS[i] for i in logits.argmax(dim=1).tolist()]
 
     def _classifier(self, name: str) -> torch.Tensor:
-        """Text weights [D, 10], made once per class name."""
+        """Give the text weights [D, 10] of a class, made once."""
         if name not in self._classifiers:
             self._classifiers[name] = zeroshot.zero_shot_classifier(
                 self._network, self._tokenizer, list(COLOURS), templates(name), self._device, amp=self._amp

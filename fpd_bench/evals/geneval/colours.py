@@ -19,7 +19,7 @@ def object_crop(
     background: str = GREY,
     crop: bool = True,
 ) -> Image.Image:
-    """The object in RGB on a plain canvas, cut to its box.
+    """Cut the object to its box, in RGB on a plain canvas.
 
     mask: bool [H, W]; None keeps the whole picture. background: any Pillow colour, or "original" to keep what is
     there. Box coordinates are rounded half to even, and parts outside the image are black, both as Pillow does.

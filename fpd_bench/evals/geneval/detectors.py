@@ -31,7 +31,7 @@ class Seen:
     floor: float = 0.0
 
     def answers(self) -> "Answers":
-        """The known colours, each of the detection it belongs to."""
+        """Give the known colours, each of the detection it belongs to."""
         return {
             key_of(name, detection): colour
             for name, named in (self.colours or {}).items()
@@ -44,7 +44,7 @@ Answers = dict[tuple[str, int], str]
 
 
 def key_of(name: str, detection: Detection) -> tuple[str, int]:
-    """What a colour belongs to: this detection of this class. Another one may have the same box."""
+    """Give the key of what a colour belongs to, this detection of this class: another may have the same box."""
     return name, id(detection)
 
 
@@ -54,7 +54,7 @@ class Backend(Protocol):
     identity: dict[str, str]
 
     def see(self, images: Sequence[Image], keys: Sequence[str]) -> list[Seen]:
-        """Detections of each image; keys are the images' names, for backends that look results up."""
+        """Detect objects in each image; keys are the images' names, for backends that look results up."""
         ...
 
 
@@ -64,12 +64,12 @@ class Colours(Protocol):
     identity: dict[str, str]
 
     def for_image(self, image: Image) -> ColourClassifier:
-        """The classifier of this image's detections."""
+        """Make the classifier of this image's detections."""
         ...
 
 
 def known_colours(answers: Answers) -> ColourClassifier:
-    """A classifier that looks colours up. Raises ConfigError for a detection without one."""
+    """Make a classifier that looks colours up. Raises ConfigError for a detection without one."""
 
     def classify(detections: Sequence[Detection], name: str) -> list[str]:
         missing = [detection for detection in detections if key_of(name, detection) not in answers]
@@ -96,7 +96,7 @@ BACKENDS = {
 
 
 def backend(name: str, **options: Any) -> Backend:
-    """The backend called `name`, made with its options. Raises UnknownName, and AssetError for missing parts."""
+    """Make the backend called `name`, with its options. Raises UnknownName, and AssetError for missing parts."""
     if name not in BACKENDS:
         raise UnknownName("GenEval detector", name, BACKENDS)
     module, attribute = BACKENDS[name]

@@ -31,7 +31,7 @@ class Picture:
     row: Row
 
     def pixels(self) -> NDArray[np.uint8]:
-        """RGB uint8 [H, W, 3], turned upright as its EXIF tag says. Raises AssetError for an unreadable file."""
+        """Read RGB uint8 [H, W, 3], turned upright as its EXIF tag says. Raises AssetError for an unreadable file."""
         return read_rgb(self.path)
 
 
@@ -45,7 +45,7 @@ def write_prompt(root: Path, index: int, row: Row, images: NDArray[np.uint8]) ->
 
 
 def read_folder(root: Path, rows: Sequence[Row], images_per_prompt: int, *, partial: bool = False) -> list[Picture]:
-    """All pictures, ordered by folder and image number, each with the suite's own row.
+    """List all pictures, ordered by folder and image number, each with the suite's own row.
 
     rows: the suite; images_per_prompt: how many each must have; partial: accept missing prompts and images.
     Raises ConfigError for an incomplete folder or a prompt that is foreign or repeated, AssetError if unreadable.
@@ -72,7 +72,7 @@ def read_folder(root: Path, rows: Sequence[Row], images_per_prompt: int, *, part
 
 
 def _samples(folder: Path) -> list[Path]:
-    """What GenEval reads as an image: digits and '.png', whatever follows. Raises AssetError for numbered others."""
+    """List what GenEval reads as images: digits and '.png', whatever follows. Raises AssetError for numbered others."""
     found = sorted((folder / "samples").glob("*"), key=_number)
     for path in found:
         if path.stem.isdigit() and path.suffix.lower() in (*IMAGES, *OTHER_IMAGES) and path.suffix != ".png":

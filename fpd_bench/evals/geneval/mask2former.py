@@ -56,7 +56,7 @@ class Mask2FormerBackend:
         }
 
     def see(self, images: Sequence[Image], keys: Sequence[str]) -> list[Seen]:
-        """See Backend. Images of one size go through the network together."""
+        """Detect as `Backend.see`. Images of one size go through the network together."""
         seen: list[Seen | None] = [None] * len(images)
         for shape in sorted({image.shape for image in images}):
             members = [i for i, image in enumerate(images) if image.shape == shape]
@@ -77,7 +77,7 @@ class Mask2FormerBackend:
 
 
 def prepare(images: Tensor, short: int, long: int) -> tuple[Tensor, tuple[int, int]]:
-    """uint8 [B, 3, H, W] -> normalised, padded float [B, 3, H', W'] and the size (h, w) of the picture inside it."""
+    """Turn uint8 [B, 3, H, W] into normalised, padded float [B, 3, H', W'] and the picture's size (h, w) inside it."""
     height, width = images.shape[-2:]
     scale = min(long / max(height, width), short / min(height, width))
     inner = (int(height * scale + 0.5), int(width * scale + 0.5))
@@ -95,7 +95,7 @@ def instances(
     original: tuple[int, ...],
     floor: float = 0.0,
 ) -> Seen:
-    """Detections of one image from class_logits [Q, C + 1] (last = nothing) and mask_logits [Q, h, w].
+    """Find one image's detections in class_logits [Q, C + 1] (last = nothing) and mask_logits [Q, h, w].
 
     padded, inner, original: (height, width) of the network's input, of the picture inside it, of the image.
     """
@@ -118,7 +118,7 @@ def instances(
 
 
 def _resize(masks: Tensor, size: tuple[int, ...]) -> Tensor:
-    """[n, h, w] -> [n, *size], bilinearly."""
+    """Resize [n, h, w] to [n, *size], bilinearly."""
     if not len(masks):
         return masks.new_zeros((0, *size))
     return F.interpolate(masks[None], size=size, mode="bilinear", align_corners=False)[0]
@@ -132,7 +132,7 @@ def _box(mask: np.ndarray) -> tuple[int, int, int, int]:
 
 
 def _load(weights: str) -> Mask2FormerForUniversalSegmentation:
-    """Raises AssetError for weights that cannot be read or are not all there: what lacks would be random numbers."""
+    """Load the network. Raises AssetError for weights that cannot be read or lack some, which would be random."""
     try:
         with quiet(), quiet("transformers"):
             both: Any = Mask2FormerForUniversalSegmentation.from_pretrained(weights, output_loading_info=True)

@@ -37,12 +37,12 @@ class MmdetBackend:
         self.identity = {"backend": "mmdet", "mmdet": version, "weights_sha256": sha256(Path(weights))}
 
     def see(self, images: Sequence[Image], keys: Sequence[str]) -> list[Seen]:
-        """See Backend. mmdet takes BGR."""
+        """Detect as `Backend.see`. mmdet takes BGR."""
         return [from_mmdet(self._infer(self._model, image[..., ::-1].copy())) for image in images]
 
 
 def from_mmdet(result: Any) -> Seen:
-    """mmdet 2.x's (boxes per class [n, 5], masks per class) or boxes alone -> Seen; classes by index."""
+    """Turn mmdet 2.x's (boxes per class [n, 5], masks per class), or boxes alone, into Seen; classes by index."""
     boxes, masks = result if isinstance(result, tuple) else (result, None)
     if len(boxes) != len(CLASSES):
         raise ConfigError(f"The mmdet model answers for {len(boxes)} classes; GenEval needs COCO's {len(CLASSES)}.")

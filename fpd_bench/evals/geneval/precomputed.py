@@ -38,7 +38,7 @@ class PrecomputedBackend:
         self.identity = {"backend": "precomputed", "file_sha256": results_file.sha256(path), "masks": "none"}
 
     def see(self, images: Sequence[Image], keys: Sequence[str]) -> list[Seen]:
-        """See Backend. Raises ConfigError for an image that the file does not have."""
+        """Look up as `Backend.see`. Raises ConfigError for an image that the file does not have."""
         missing = [name for name in keys if name_of(name) not in self._seen]
         if missing:
             example = next(iter(self._seen), "none")
@@ -49,7 +49,7 @@ class PrecomputedBackend:
         return [self._seen[name_of(name)] for name in keys]
 
     def require(self, pictures: Sequence[Picture], options: Options) -> None:
-        """Raises ConfigError or AssetError unless it has all that scoring these pictures takes, of these pictures."""
+        """Check that it has all that scoring needs, of exactly these pictures. Raises ConfigError, AssetError."""
         for picture, seen in zip(pictures, self.see([], [picture.name for picture in pictures]), strict=True):
             require_floor(picture.name, picture.row["tag"], options, seen.floor)
             row = self._rows.get(name_of(picture.name))
@@ -66,7 +66,7 @@ class PrecomputedBackend:
 
 
 def _by_name(found: Iterable[tuple[str, Any]], path: Path) -> dict[str, Any]:
-    """Raises AssetError for two images of one name."""
+    """Map images' names to what was found. Raises AssetError for two images of one name."""
     named: dict[str, Any] = {}
     for filename, value in found:
         if name_of(filename) in named:
@@ -76,7 +76,7 @@ def _by_name(found: Iterable[tuple[str, Any]], path: Path) -> dict[str, Any]:
 
 
 def _seen(found: Any, where: str) -> Seen:
-    """Of one image in the JSON object."""
+    """Read what the JSON object says of one image."""
     if not isinstance(found, dict) or not all(isinstance(boxes, list) for boxes in found.values()):
         raise AssetError(f"{where} must be {{class: [{BOX}, ...]}} with perhaps a colour behind each score.")
     detections, colours = {}, {}

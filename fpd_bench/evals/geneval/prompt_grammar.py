@@ -35,44 +35,44 @@ _PER_TASK, _SEED, _WITHOUT_PERSON = 100, 43, 79
 
 
 def article(words: str) -> str:
-    """`words` with its article: "an" exactly before a, e, i, o, u."""
+    """Put the article before `words`: "an" exactly before a, e, i, o, u."""
     return f"{'an' if words[0] in 'aeiou' else 'a'} {words}"
 
 
 def plural(name: str) -> str:
-    """+es after s, else +s, as GenEval does (buses, sheeps, toothbrushs)."""
+    """Add es after s, else s, as GenEval does (buses, sheeps, toothbrushs)."""
     return name + ("es" if name.endswith("s") else "s")
 
 
 def single_object(name: str) -> Row:
-    """A photo of an A."""
+    """Ask for a photo of an A."""
     return _row("single_object", [_one(name)], article(name))
 
 
 def two_object(first: str, second: str) -> Row:
-    """A photo of an A and a B."""
+    """Ask for a photo of an A and a B."""
     return _row("two_object", [_one(first), _one(second)], f"{article(first)} and {article(second)}")
 
 
 def counting(name: str, count: int) -> Row:
-    """A photo of two As: at least `count`, and fewer than one more."""
+    """Ask for a photo of two As: at least `count`, and fewer than one more."""
     exclude = [{"class": name, "count": count + 1}]
     return _row("counting", [{"class": name, "count": count}], f"{NUMBERS[count]} {plural(name)}", exclude)
 
 
 def colors(name: str, colour: str) -> Row:
-    """A photo of a red A."""
+    """Ask for a photo of a red A."""
     return _row("colors", [{**_one(name), "color": colour}], f"{article(colour)} {name}")
 
 
 def position(name: str, relation: str, reference: str) -> Row:
-    """A photo of an A left of a B; the reference B comes first in `include`."""
+    """Ask for a photo of an A left of a B; the reference B comes first in `include`."""
     include = [_one(reference), {**_one(name), "position": [relation, 0]}]
     return _row("position", include, f"{article(name)} {relation} {article(reference)}")
 
 
 def color_attr(first: str, first_colour: str, second: str, second_colour: str) -> Row:
-    """A photo of a red A and a blue B."""
+    """Ask for a photo of a red A and a blue B."""
     include = [{**_one(first), "color": first_colour}, {**_one(second), "color": second_colour}]
     return _row("color_attr", include, f"{article(first_colour)} {first} and {article(second_colour)} {second}")
 
@@ -88,19 +88,19 @@ _BUILDERS: dict[str, Callable[..., Row]] = {
 
 
 def row(task: str, *words: Any) -> Row:
-    """The metadata row of `task`; words as its builder takes them: row("counting", "star", 3). Raises UnknownName."""
+    """Build the row of `task`; words as its builder takes them: row("counting", "star", 3). Raises UnknownName."""
     if task not in _BUILDERS:
         raise UnknownName("GenEval task", task, TASKS)
     return _BUILDERS[task](*words)
 
 
 def caption(task: str, *words: Any) -> str:
-    """The prompt alone: caption("position", "star", "left of", "bar") -> "a photo of a star left of a bar"."""
+    """Write the prompt alone: caption("position", "star", "left of", "bar") -> "a photo of a star left of a bar"."""
     return row(task, *words)["prompt"]
 
 
 def every_row(task: str, classes: Sequence[str], colours: Sequence[str]) -> list[Row]:
-    """All distinct rows of `task` in a world: every class, ordered pair, n = 2-4, relation and distinct colour pair."""
+    """Build all distinct rows of `task` in a world: every class, ordered pair, n = 2-4, relation, colour pair."""
     words: Iterable[tuple[Any, ...]]
     if task == "single_object":
         words = [(name,) for name in classes]
@@ -120,7 +120,7 @@ def every_row(task: str, classes: Sequence[str], colours: Sequence[str]) -> list
 
 
 def geneval_rows() -> list[Row]:
-    """The official 553 rows. Raises AssetError if this NumPy's random stream no longer yields them."""
+    """Draw the official 553 rows. Raises AssetError if this NumPy's random stream no longer yields them."""
     drawn = _unique(_draw(np.random.default_rng(_SEED)))
     digest = hashlib.sha256(to_jsonl(drawn).encode()).hexdigest()
     if digest != METADATA_SHA256:
@@ -132,12 +132,12 @@ def geneval_rows() -> list[Row]:
 
 
 def to_jsonl(rows: Iterable[Row]) -> str:
-    """One JSON document a line, as in evaluation_metadata.jsonl."""
+    """Write one JSON document a line, as in evaluation_metadata.jsonl."""
     return "".join(json.dumps(r) + "\n" for r in rows)
 
 
 def _draw(rng: np.random.Generator) -> list[Row]:
-    """The 580 raw rows; the order of the draws is GenEval's and must not change."""
+    """Draw the 580 raw rows; the order of the draws is GenEval's and must not change."""
     n = len(CLASSES)
     rows = [single_object(CLASSES[i]) for i in rng.choice(n, size=n, replace=False)]
     for _ in range(_PER_TASK):

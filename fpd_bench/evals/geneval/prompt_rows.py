@@ -10,7 +10,7 @@ from fpd_bench.files.text import parse, read_text
 
 
 def as_row(found: Any, where: str) -> Row:
-    """The row in GenEval's order of keys, without keys that GenEval does not read. Raises AssetError for no row."""
+    """Bring a row's keys into GenEval's order, without keys that GenEval does not read. Raises AssetError."""
     try:
         if not isinstance(found, dict):
             raise ValueError(f"it is a {type(found).__name__}")
@@ -27,17 +27,17 @@ def as_row(found: Any, where: str) -> Row:
 
 
 def key(row: Row) -> str:
-    """Equal for rows that ask for the same."""
+    """Give a text that is equal for rows that ask for the same."""
     return json.dumps(as_row(row, "This row"))
 
 
 def read_row(path: Path) -> Row:
-    """The one row that a folder's metadata.jsonl holds. Raises AssetError."""
+    """Read the one row that a folder's metadata.jsonl holds. Raises AssetError."""
     return as_row(parse(read_text(path), f"'{path}'"), f"'{path}'")
 
 
 def read_rows(path: Path) -> list[Row]:
-    """The rows of a metadata file, one JSON document a line. Raises AssetError."""
+    """Read the rows of a metadata file, one JSON document a line. Raises AssetError."""
     lines = [(n, line) for n, line in enumerate(read_text(path).split("\n"), 1) if line.strip()]
     if not lines:
         raise AssetError(f"'{path}' holds no prompts.")

@@ -24,12 +24,12 @@ TEXTS = ("filename", "tag", "prompt", "metadata", "details")  # columns that mus
 
 
 def sha256(path: Path) -> str:
-    """Of a file's bytes. Raises AssetError."""
+    """Hash a file's bytes (hex digest). Raises AssetError."""
     return hashlib.sha256(read_bytes(path)).hexdigest()
 
 
 def result(picture: Picture, verdict: ImageVerdict, seen: Seen, colours: Answers, floor: float) -> Result:
-    """The line of one scored picture; boxes that score `floor` or less are not stored."""
+    """Make the line of one scored picture; boxes that score `floor` or less are not stored."""
     stored: dict[str, list[Detection]] = {}
     for name, found in seen.detections.items():
         above = [detection for detection in found if detection[0][4] > floor]
@@ -47,7 +47,7 @@ def result(picture: Picture, verdict: ImageVerdict, seen: Seen, colours: Answers
 
 
 def verdict_columns(name: str, row: Mapping[str, Any], verdict: ImageVerdict) -> Result:
-    """GenEval's seven columns."""
+    """Fill GenEval's seven columns."""
     return {
         "filename": name,
         "tag": row["tag"],
@@ -60,7 +60,7 @@ def verdict_columns(name: str, row: Mapping[str, Any], verdict: ImageVerdict) ->
 
 
 def read(path: Path, *, whole: bool = False) -> list[Result]:
-    """All lines of a results file. A torn last line, as a kill leaves it, is left out.
+    """Read all lines of a results file. A torn last line, as a kill leaves it, is left out.
 
     whole: it is refused, because numbers are made of what is there. Raises AssetError.
     """
@@ -71,7 +71,7 @@ def read(path: Path, *, whole: bool = False) -> list[Result]:
 
 
 def open_to_append(path: Path) -> int:
-    """A file descriptor at the end of `path`, after cutting off a torn last line. The caller closes it."""
+    """Open `path` for appending, after cutting off a torn last line; give its descriptor. The caller closes it."""
     good = _parse(path)[1] if path.exists() else 0
     path.parent.mkdir(parents=True, exist_ok=True)
     handle = os.open(path, os.O_RDWR | os.O_CREAT)
@@ -100,7 +100,7 @@ def _line(row: Result) -> str:
 
 
 def _parse(path: Path) -> tuple[list[Result], int, int]:
-    """(the rows, how many bytes of the file they take, how many it has). Only a line without its end may be torn."""
+    """Read (the rows, the bytes that they take, the bytes of the file). Only a line without its end may be torn."""
     data = read_bytes(path)
     rows: list[Result] = []
     good = 0
@@ -117,7 +117,7 @@ def _parse(path: Path) -> tuple[list[Result], int, int]:
 
 
 def _row(line: bytes, where: str) -> Result:
-    """Raises AssetError for a line that is no result, or is no longer what was written."""
+    """Read one line. Raises AssetError for one that is no result, or is no longer what was written."""
     row = parse(line, where)
     if not isinstance(row, dict):
         raise AssetError(f"{where} is not a GenEval result: it is a {type(row).__name__}.")

@@ -32,17 +32,17 @@ class Manifest:
     format: int = 1
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values, as stored."""
+        """Give plain values, as stored."""
         return asdict(self)
 
 
 def path_of(out: Path) -> Path:
-    """Where the manifest of results file `out` lies."""
+    """Say where the manifest of results file `out` lies."""
     return out.with_name(out.name + ".manifest.json")
 
 
 def read(out: Path) -> dict[str, Any] | None:
-    """The manifest of a results file; None for files that GenEval itself wrote. Raises AssetError if it is damaged."""
+    """Read the manifest of a results file; None for files that GenEval itself wrote. Raises AssetError for damage."""
     path = path_of(out)
     if not path.exists():
         return None

@@ -25,7 +25,7 @@ UNMASKED = (
 
 
 def shard_of(pictures: Sequence[Picture], shard: str) -> list[Picture]:
-    """The share "i/n" (i from 1) of the pictures: whole prompts, dealt out in turn. Raises ConfigError."""
+    """Take the share "i/n" (i from 1) of the pictures: whole prompts, dealt out in turn. Raises ConfigError."""
     part, _, parts = shard.partition("/")
     if not (part.isdigit() and parts.isdigit() and 1 <= int(part) <= int(parts)):
         raise ConfigError(f"A shard is written i/n with 1 <= i <= n, for example 1/4; got '{shard}'.")
@@ -35,7 +35,7 @@ def shard_of(pictures: Sequence[Picture], shard: str) -> list[Picture]:
 
 
 def shard_file(out: Path, shard: str) -> Path:
-    """Where a shard's results go: results.jsonl -> results.2-of-4.jsonl; `out` itself for the whole."""
+    """Say where a shard's results go: results.jsonl -> results.2-of-4.jsonl; `out` itself for the whole."""
     if shard == "1/1":
         return out
     stem = out.name.removesuffix(".jsonl")  # any other ending belongs to the name: a.v1 and a.v2 are two files
@@ -55,7 +55,7 @@ def score_folder(
 ) -> int:
     """Append a line to `out` for every picture that has none yet; returns how many were scored now.
 
-    progress(done, total): after each batch; warn: told once if CLIP judges boxes without masks.
+    progress(done, total): after each batch; warn: called once if CLIP judges boxes without masks.
     Raises ConfigError if `out` was made with other settings or a scored picture has changed since.
     """
     done = {row["filename"]: row for row in results_file.read(out)} if out.exists() else {}
@@ -117,7 +117,7 @@ def rescore(source: Path, out: Path, options: Options) -> list[results_file.Resu
 
 
 def merge(sources: Iterable[Path]) -> list[results_file.Result]:
-    """The rows of one file in its order, or of several shards by image name. Raises ConfigError if they disagree."""
+    """Read the rows of one file in its order, of several shards by image name. Raises ConfigError if they disagree."""
     files = list(sources)
     made = {path: manifests.read(path) for path in files}
     for path in files[1:]:
@@ -155,7 +155,7 @@ def _score(
 
 
 def _remember(classify: ColourClassifier, answers: Answers) -> ColourClassifier:
-    """The same classifier, which also notes its answers."""
+    """Wrap a classifier so that it also notes its answers."""
 
     def noting(detections: Sequence[Detection], name: str) -> Sequence[str]:
         named = classify(detections, name)

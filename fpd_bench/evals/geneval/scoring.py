@@ -34,7 +34,7 @@ class Options:
     position_threshold: float = 0.1  # share of both boxes' sizes that an offset must exceed
 
     def __post_init__(self) -> None:
-        """Raises ConfigError for a setting under which nothing, or something else than asked for, would count."""
+        """Raise ConfigError for a setting under which nothing, or something else than asked for, would count."""
         for name in ("threshold", "counting_threshold", "max_overlap", "position_threshold"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ConfigError(f"{name} must be a number from 0 to 1; got {getattr(self, name)}.")
@@ -52,7 +52,7 @@ class ImageVerdict:
 
 
 def compute_iou(a: Sequence[float] | Box, b: Sequence[float] | Box) -> float:
-    """Intersection over union of two boxes, counting both border pixels (+1 on each side).
+    """Divide intersection by union of two boxes, counting both border pixels (+1 on each side).
 
     In float64, as the original's: in float32 seven tenths are less than --max-overlap 0.7.
     """
@@ -67,7 +67,7 @@ def compute_iou(a: Sequence[float] | Box, b: Sequence[float] | Box) -> float:
 
 
 def relative_position(a: Sequence[float] | Box, b: Sequence[float] | Box, threshold: float = 0.1) -> set[str]:
-    """How box a lies relative to box b: none, one or (on a diagonal) two of GenEval's four relations."""
+    """Say how box a lies relative to box b: none, one or (on a diagonal) two of GenEval's four relations."""
     first, second = (np.asarray(box, dtype=np.float32)[:4].reshape(2, 2) for box in (a, b))
     offset = first.mean(axis=0) - second.mean(axis=0)
     reach = np.abs(first[1] - first[0]) + np.abs(second[1] - second[0])
@@ -80,7 +80,7 @@ def relative_position(a: Sequence[float] | Box, b: Sequence[float] | Box, thresh
 
 
 def filter_detections(detections: Detections, tag: str, options: Options) -> dict[str, list[Detection]]:
-    """The detections GenEval counts: above the task's threshold, best first, at most max_objects per class.
+    """Keep the detections GenEval counts: above the task's threshold, best first, at most max_objects per class.
 
     Classes without a kept detection are absent; the order of the classes is kept.
     """
@@ -97,7 +97,7 @@ def filter_detections(detections: Detections, tag: str, options: Options) -> dic
 
 
 def _suppress(detections: list[Detection], max_overlap: float) -> list[Detection]:
-    """Greedy non-maximum suppression of one class, best first."""
+    """Suppress overlapping boxes of one class greedily, best first (non-maximum suppression)."""
     kept: list[Detection] = []
     for item in detections:
         if all(compute_iou(item[0], other[0]) < max_overlap for other in kept):
@@ -139,7 +139,7 @@ def _include(
     classify: ColourClassifier,
     options: Options,
 ) -> tuple[str, Sequence[Detection]]:
-    """One include clause: (what is wrong or "", the objects that stand for it)."""
+    """Judge one include clause: (what is wrong or "", the objects that stand for it)."""
     name, count = clause["class"], clause["count"]
     found = kept.get(name, ())[:count]
     problem = ""

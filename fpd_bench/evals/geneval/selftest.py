@@ -65,7 +65,7 @@ def check(detector: Backend, expected: Path) -> int:
 
 
 def _wanted(entry: Any, expected: Path) -> list[Any]:
-    """[class, x1, y1, x2, y2, score]. Raises AssetError."""
+    """Read [class, x1, y1, x2, y2, score]. Raises AssetError."""
     if not isinstance(entry, list) or not entry or not isinstance(entry[0], str):
         raise AssetError(f"{expected} is not a self-test: an object is {entry!r:.60}. {RECORD}")
     return [entry[0], *as_box(entry[1:], f"{expected}, {entry[0]}").tolist()]

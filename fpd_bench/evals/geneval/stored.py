@@ -16,12 +16,12 @@ BOX = "[x1, y1, x2, y2, score]"
 
 
 def name_of(filename: str) -> str:
-    """The path inside an image folder, 00000/samples/0000.png, of a path from anywhere, as GenEval writes it."""
+    """Cut a path from anywhere to the one inside an image folder, 00000/samples/0000.png, as GenEval writes it."""
     return "/".join([part for part in filename.replace("\\", "/").split("/") if part][-3:])
 
 
 def seen_in(row: Result, manifest: dict[str, Any] | None = None) -> Seen:
-    """From our lines all that was stored, from GenEval's own only the kept boxes, without colours or masks.
+    """Read all that our lines store, and from GenEval's own the kept boxes only, without colours or masks.
 
     manifest: of the file that the row is from, if it has one. Raises AssetError for what are no boxes or colours.
     """
@@ -42,7 +42,7 @@ def seen_in(row: Result, manifest: dict[str, Any] | None = None) -> Seen:
 
 
 def as_box(found: Any, where: str) -> Box:
-    """float32 [x1, y1, x2, y2, score] of what JSON gave. Raises AssetError."""
+    """Check what JSON gave and make it float32 [x1, y1, x2, y2, score]. Raises AssetError."""
     numbers = isinstance(found, list) and all(isinstance(v, int | float) and not isinstance(v, bool) for v in found)
     if not numbers or len(found) != 5:
         raise AssetError(f"{where}: a box is {BOX}; got {found!r:.80}.")
@@ -55,7 +55,7 @@ def as_box(found: Any, where: str) -> Box:
 
 
 def as_colours(found: Any, count: int, where: str) -> list[str | None]:
-    """Raises AssetError for anything but a colour or null for each box."""
+    """Check that there is a colour or null for each box. Raises AssetError."""
     right = isinstance(found, list) and all(colour is None or isinstance(colour, str) for colour in found)
     if not right or len(found) != count:
         raise AssetError(f"{where}: there must be a colour or null for each of {count} boxes; got {found!r:.80}.")
@@ -63,7 +63,7 @@ def as_colours(found: Any, count: int, where: str) -> list[str | None]:
 
 
 def floor_of(row: Result, manifest: dict[str, Any] | None) -> float:
-    """Up to which score detections are missing in the row."""
+    """Say up to which score detections are missing in the row."""
     if "floor" in row:
         return float(row["floor"])
     if "detections" in row:
@@ -73,7 +73,7 @@ def floor_of(row: Result, manifest: dict[str, Any] | None) -> float:
 
 
 def require_floor(name: str, tag: str, options: Options, floor: float) -> None:
-    """Raises AssetError if `options` would count detections that are not stored."""
+    """Raise AssetError if `options` would count detections that are not stored."""
     wanted = options.counting_threshold if tag == "counting" else options.threshold
     if wanted < floor:
         raise AssetError(

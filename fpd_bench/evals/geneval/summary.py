@@ -23,11 +23,11 @@ class Summary:
 
     @property
     def overall(self) -> float:
-        """The plain mean of the task accuracies, however many images each has."""
+        """Average the task accuracies plainly, however many images each has."""
         return overall([right / n for right, n in self.tasks.values()])
 
     def as_dict(self) -> dict[str, Any]:
-        """{"overall", "tasks": {task: accuracy}, "images", "prompts", "correct_images", "correct_prompts"}."""
+        """Give {"overall", "tasks": {task: accuracy}, "images", "prompts", "correct_images", "correct_prompts"}."""
         return {
             "overall": self.overall,
             "tasks": {task: right / n for task, (right, n) in self.tasks.items()},
@@ -38,7 +38,7 @@ class Summary:
         }
 
     def text(self) -> str:
-        """What GenEval's summary script prints, character for character."""
+        """Write what GenEval's summary script prints, character for character."""
         lines = [
             "Summary",
             "=======",

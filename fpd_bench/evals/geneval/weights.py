@@ -6,7 +6,7 @@ from torch import nn
 
 
 def weights_sha256(network: nn.Module) -> str:
-    """sha256 over the names, types, shapes and bytes of all tensors: the same for any file that holds them."""
+    """Hash the names, types, shapes and bytes of all tensors: the same for any file that holds them (sha256)."""
     digest = hashlib.sha256()
     for name, tensor in sorted(network.state_dict().items()):
         value = tensor.detach().cpu().contiguous()

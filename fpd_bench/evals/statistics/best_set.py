@@ -10,7 +10,7 @@ Row = TypeVar("Row")
 
 
 def may_be_best(rows: Sequence[Row], compare: Callable[[Row, Row], Comparison], way: int) -> list[Row]:
-    """The rows that no other row beats, in the order given.
+    """List the rows that no other row beats, in the order given.
 
     The truly best row meets k - 1 others, so each beats it by mistake with probability .05 / (k - 1), one-sided
     (Bonferroni), and the set holds the best row in 95% of tables. compare(a, b): a minus b, of two or more seeds; it is

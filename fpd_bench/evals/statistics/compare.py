@@ -74,14 +74,14 @@ def over_looks(at_looks: Sequence[Comparison], looks: Sequence[int]) -> Comparis
 
 
 def compare(a: Scores, b: Scores, label: str = "the two rows") -> Comparison:
-    """A minus B on the same seeds, prompts and images. Raises ConfigError if they are not the same."""
+    """Compare A minus B on the same seeds, prompts and images. Raises ConfigError if they are not the same."""
     gap = a.minus(b, label)
     found = crossed.mean(gap.prompt_means, gap.weights, gap.strata)
     return Comparison(found, tuple(gap.per_seed.tolist()))
 
 
 def compare_wholes(a: dict[int, float], b: dict[int, float], label: str = "the two rows") -> Comparison:
-    """A minus B of numbers of whole sets, {seed: number}. Raises ConfigError for other seeds, or fewer than two."""
+    """Compare A minus B of whole sets, {seed: number}. Raises ConfigError for other seeds, or fewer than two."""
     if a.keys() != b.keys() or len(a) < 2:
         raise ConfigError(f"{label}: numbers of whole sets are compared over two or more seeds, the same for both.")
     differences = [a[seed] - b[seed] for seed in sorted(a)]

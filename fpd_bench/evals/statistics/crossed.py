@@ -33,12 +33,12 @@ class Parts:
 
 
 def mean(values: Floats, weights: Floats, strata: NDArray[np.int64]) -> Mean:
-    """values: [..., S, P], means over a prompt's images; weights, strata: [P], of each prompt; strata count from 0."""
+    """Average values [..., S, P], means over a prompt's images; weights, strata: [P], of each prompt, from 0."""
     return combine(parts(values, weights, strata))
 
 
 def parts(values: Floats, weights: Floats, strata: NDArray[np.int64]) -> Parts:
-    """The three variances; arguments as for `mean`. A stratum of one prompt shows no variance and counts as certain."""
+    """Estimate the three variances; arguments as for `mean`. A stratum of one prompt counts as certain."""
     n_seeds, sizes = values.shape[-2], np.bincount(strata)
     by_seed, by_prompt = values @ weights, values.mean(axis=-2)
     rest = values - by_prompt[..., None, :]
@@ -55,12 +55,12 @@ def parts(values: Floats, weights: Floats, strata: NDArray[np.int64]) -> Parts:
 
 
 def _squares(values: Floats) -> Floats:
-    """Sum of squares around the mean, over the last axis."""
+    """Add the squares around the mean, over the last axis."""
     return np.square(values - values.mean(axis=-1, keepdims=True)).sum(axis=-1)
 
 
 def combine(found: Parts) -> Mean:
-    """SEEDS and what PROMPTS add. Degrees of freedom: S - 1, and Satterthwaite's of the strata (each n - 1)."""
+    """Combine SEEDS and what PROMPTS add. Degrees of freedom: S - 1, and Satterthwaite's of the strata (each n - 1)."""
     prompts = found.prompts.sum(axis=-1)
     spread = (np.square(found.prompts) / np.maximum(found.sizes - 1, 1)).sum(axis=-1)
     d_prompts = np.divide(np.square(prompts), spread, out=np.zeros_like(prompts), where=spread > 0)

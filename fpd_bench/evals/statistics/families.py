@@ -9,7 +9,7 @@ REPRODUCED, CONTRADICTED, UNDECIDED, NOT_TESTED = "reproduced", "contradicted", 
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:
-    """Holm's step-down adjustment: the adjusted p of each hypothesis, in the order given. None is not counted."""
+    """Adjust the p of each hypothesis by Holm's step-down rule, in the order given. None is not counted."""
     asked = [n for n, p in enumerate(p_values) if p is not None]
     adjusted, worst = list(p_values), 0.0
     for rank, n in enumerate(sorted(asked, key=lambda n: p_values[n] or 0.0)):
@@ -19,7 +19,7 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
 
 
 def p_of_claim(ours: Comparison | None, way: int, margin: float = 0.0) -> float | None:
-    """Two-sided p against the claim's border: no difference, or `margin` worse where the claim is 'no worse than'.
+    """Test a claim, two-sided, against its border: no difference, or `margin` worse for 'no worse than'.
 
     ours: better minus worse. way: 1 if higher is better, -1 if lower is. margin >= 0, in the metric's units. Only one
     side can speak for a claim, so each verdict is a one-sided test at .025.
@@ -28,7 +28,7 @@ def p_of_claim(ours: Comparison | None, way: int, margin: float = 0.0) -> float 
 
 
 def verdict(ours: Comparison | None, way: int, margin: float, p_adjusted: float | None) -> str:
-    """reproduced, contradicted, undecided or not tested (one seed, or rows that cannot be paired)."""
+    """Judge: reproduced, contradicted, undecided or not tested (one seed, or rows that cannot be paired)."""
     if ours is None or p_adjusted is None:
         return NOT_TESTED
     if p_adjusted >= ALPHA:

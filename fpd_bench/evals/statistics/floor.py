@@ -8,7 +8,7 @@ from fpd_bench.evals.statistics.score_table import Scores
 
 
 def seed_sd(per_seed: Sequence[Sequence[float]]) -> float | None:
-    """SD of a row's score over seeds, pooled over rows with two seeds or more; None if there are none."""
+    """Estimate the SD of a row's score over seeds, pooled over rows with two seeds or more; None if there are none."""
     rows = [np.array(values, dtype=float) for values in per_seed if len(values) > 1]
     if not rows:
         return None
@@ -17,7 +17,7 @@ def seed_sd(per_seed: Sequence[Sequence[float]]) -> float | None:
 
 
 def sampling_sd(rows: Sequence[Scores]) -> float | None:
-    """SD of one run's score if its images were drawn again; None without rows of two images a prompt or more."""
+    """Estimate the SD of one run's score if its images were drawn again; None without two images a prompt or more."""
     found = [row for row in rows if row.values.shape[2] > 1]
     if not found:
         return None
@@ -26,5 +26,5 @@ def sampling_sd(rows: Sequence[Scores]) -> float | None:
 
 
 def pooled(sds: Sequence[float]) -> float | None:
-    """The SD of equally many draws behind each, None without any."""
+    """Pool SDs with equally many draws behind each; None without any."""
     return float(np.sqrt(np.mean(np.square(sds)))) if sds else None

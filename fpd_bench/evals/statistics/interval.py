@@ -14,5 +14,5 @@ class Estimate:
     high: float
 
     def excludes(self, value: float) -> bool:
-        """Whether `value` lies outside the interval."""
+        """Say whether `value` lies outside the interval."""
         return not self.low <= value <= self.high

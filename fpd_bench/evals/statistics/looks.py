@@ -22,7 +22,7 @@ CHUNK = 50_000
 
 
 def constant_level(looks: Sequence[int], alpha: float = ALPHA) -> float:
-    """The level at each look that makes a false verdict at any look as rare as `alpha`; alpha itself for one look.
+    """Find the level at each look that makes a false verdict at any as rare as `alpha`; alpha itself for one look.
 
     Raises ConfigError unless looks grow and begin with two seeds or more.
     """
@@ -30,7 +30,7 @@ def constant_level(looks: Sequence[int], alpha: float = ALPHA) -> float:
 
 
 def sequential_p(p_values: Sequence[float], looks: Sequence[int]) -> float:
-    """The p of a claim after the looks so far: the least overall level at which its path has been decided.
+    """Compute the p of a claim after the looks so far: the least overall level at which its path has been decided.
 
     p_values: of the first looks, in their order. It never grows with more looks, so a claim once decided stays so, and
     goes into Holm's adjustment as any p does. Raises ConfigError as `constant_level`, and for more p than looks.
@@ -43,7 +43,7 @@ def sequential_p(p_values: Sequence[float], looks: Sequence[int]) -> float:
 
 
 def checked(looks: Sequence[int]) -> tuple[int, ...]:
-    """The looks as a tuple. Raises ConfigError unless they are whole numbers that grow from 2 or more."""
+    """Check that the looks are whole numbers that grow from 2 or more; give them as a tuple. Raises ConfigError."""
     found = tuple(looks)
     if not found or found[0] < 2 or any(b <= a for a, b in pairwise(found)):
         raise ConfigError(f"looks must be growing numbers of seeds from 2, like [3, 5, 8]; got {list(found)}.")
@@ -52,7 +52,7 @@ def checked(looks: Sequence[int]) -> tuple[int, ...]:
 
 @lru_cache(maxsize=16)
 def _least(looks: tuple[int, ...]) -> NDArray[np.float64]:
-    """[DRAWS], sorted: the least p over the looks where there is no difference."""
+    """Simulate the least p over the looks where there is no difference: [DRAWS], sorted."""
     rng = np.random.default_rng(SEED)
     drawn = [_chunk(rng, looks) for _ in range(DRAWS // CHUNK)]
     return np.sort(np.concatenate(drawn))

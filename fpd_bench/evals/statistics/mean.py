@@ -24,38 +24,38 @@ class Mean:
 
     @property
     def error(self) -> Floats:
-        """The standard error."""
+        """Give the standard error."""
         return np.sqrt(self.by_seeds + self.by_prompts)
 
     @property
     def share(self) -> Floats:
-        """The seeds' share in the variance, 0 to 1."""
+        """Give the seeds' share in the variance, 0 to 1."""
         total = self.by_seeds + self.by_prompts
         return np.divide(self.by_seeds, total, out=np.ones_like(total), where=total > 0)
 
     def half_width(self, alpha: float = ALPHA) -> Floats:
-        """Half of the interval that misses the truth with probability `alpha`."""
+        """Compute half of the interval that misses the truth with probability `alpha`."""
         return self.critical(alpha) * self.error
 
     def critical(self, alpha: float = ALPHA) -> Floats:
-        """Half of the interval in standard errors."""
+        """Compute half of the interval in standard errors."""
         return quantile.critical(self.share, self.d_seeds, self.d_prompts, alpha)
 
     def rejects(self, value: float = 0.0, alpha: float = ALPHA) -> NDArray[np.bool_]:
-        """Whether the interval excludes `value`, which is when p < `alpha`."""
+        """Say whether the interval excludes `value`, which is when p < `alpha`."""
         return np.abs(self.value - value) > self.half_width(alpha)
 
     def p(self, value: float = 0.0) -> Floats:
-        """Two-sided p of the hypothesis that the truth is `value`. Without any variance, 1 or nearly 0."""
+        """Compute the two-sided p of the hypothesis that the truth is `value`. Without any variance, 1 or nearly 0."""
         away = np.abs(np.asarray(self.value - value, dtype=float))
         t = np.divide(away, self.error, out=np.where(away > 0, np.inf, 0.0), where=self.error > 0)
         return quantile.two_sided(t, self.share, self.d_seeds, self.d_prompts)
 
     def interval(self, alpha: float = ALPHA) -> Estimate:
-        """The estimate of a single mean."""
+        """Estimate a single mean with its interval."""
         centre, half = float(self.value), float(self.half_width(alpha))
         return Estimate(centre, centre - half, centre + half)
 
     def negative(self) -> "Mean":
-        """The mean of the opposite difference, B - A for A - B."""
+        """Turn the difference round: B - A for A - B."""
         return Mean(-self.value, self.by_seeds, self.by_prompts, self.d_seeds, self.d_prompts)

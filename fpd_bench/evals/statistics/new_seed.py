@@ -10,7 +10,7 @@ from fpd_bench.evals.statistics.interval import ALPHA, Estimate
 
 
 def probability_of_win(per_seed: Sequence[float], way: int = 1) -> Estimate | None:
-    """P(A - B > 0) on a new seed and the same prompts; None with fewer than two seeds, or seeds without spread.
+    """Estimate P(A - B > 0) on a new seed, same prompts; None with fewer than two seeds, or seeds without spread.
 
     per_seed: A minus B of each seed, taken as normal: P = Phi(mean / SD), and its interval is that of the
     noncentrality of Student's t. way: -1 where lower is better.

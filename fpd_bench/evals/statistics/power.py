@@ -28,14 +28,14 @@ class Noise:
 
     @classmethod
     def of(cls, gaps: Sequence[Comparison]) -> "Noise":
-        """The mean noise of several differences of two seeds or more: with few seeds one alone says little."""
+        """Average the noise of several differences of two seeds or more: with few seeds one alone says little."""
         seeds = np.mean([float(gap.mean.by_seeds) * len(gap.per_seed) for gap in gaps])
         prompts = np.mean([float(gap.mean.by_prompts) for gap in gaps])
         return cls(float(seeds), float(prompts), float(np.mean([float(gap.mean.d_prompts) for gap in gaps])))
 
 
 def power(gap: float, noise: Noise, n_seeds: int, alpha: float = ALPHA) -> float:
-    """The probability that n_seeds (two or more) decide a true gap, and the right way, at level `alpha`."""
+    """Compute the probability that n_seeds (two or more) decide a true gap, and the right way, at level `alpha`."""
     by_seeds, total = noise.seeds / n_seeds, noise.seeds / n_seeds + noise.prompts
     if total == 0:
         return float(gap != 0)
@@ -46,14 +46,14 @@ def power(gap: float, noise: Noise, n_seeds: int, alpha: float = ALPHA) -> float
 
 
 def observable_gap(noise: Noise, n_seeds: int, alpha: float = ALPHA) -> float:
-    """The smallest observed difference that n_seeds decide: half of the interval at level `alpha`."""
+    """Compute the smallest observed difference that n_seeds decide: half of the interval at level `alpha`."""
     by_seeds, total = noise.seeds / n_seeds, noise.seeds / n_seeds + noise.prompts
     share = by_seeds / total if total else 1.0
     return float(quantile.critical(share, n_seeds - 1, noise.d_prompts, alpha) * np.sqrt(total))
 
 
 def detectable_gap(noise: Noise, n_seeds: int, alpha: float = ALPHA, wanted: float = POWER) -> float:
-    """The smallest true difference that n_seeds decide in 80% of tables. Found by halving an interval."""
+    """Find the smallest true difference that n_seeds decide in 80% of tables, by halving an interval."""
     low, high = 0.0, 4 * observable_gap(noise, n_seeds, alpha)
     for _ in range(40):
         middle = (low + high) / 2
@@ -62,7 +62,7 @@ def detectable_gap(noise: Noise, n_seeds: int, alpha: float = ALPHA, wanted: flo
 
 
 def seeds_needed(gap: float, noise: Noise, alpha: float = ALPHA, wanted: float = POWER) -> int | None:
-    """The fewest seeds that decide a true gap in 80% of tables; None if more than MOST_SEEDS would not do."""
+    """Count the fewest seeds that decide a true gap in 80% of tables; None if more than MOST_SEEDS would not do."""
     for n_seeds in range(2, MOST_SEEDS + 1):
         if power(gap, noise, n_seeds, alpha) >= wanted:
             return n_seeds

@@ -19,7 +19,7 @@ class Worth:
 
 
 def worth_of_single_runs(published: float, per_seed: Sequence[float]) -> Worth | None:
-    """The published difference as one more draw of our per-seed difference around 0, by Student's t with S - 1 degrees.
+    """Test the published difference as one more draw of our per-seed difference around 0: Student's t, S - 1 degrees.
 
     per_seed: our own differences. None with fewer than two seeds, or seeds without spread.
     """

@@ -21,7 +21,7 @@ Floats = NDArray[np.float64]
 
 
 def critical(share: ArrayLike, d1: ArrayLike, d2: ArrayLike, alpha: ArrayLike) -> Floats:
-    """How many standard errors the error exceeds, either way, with probability `alpha`."""
+    """Compute how many standard errors the error exceeds, either way, with probability `alpha`."""
     share = np.asarray(share, dtype=float)
     first, second = _student(d1, alpha), _student(d2, alpha)
     mixed = np.where(share < 1, share**2 * first + (1 - share**2) * second, first)
@@ -33,7 +33,7 @@ def _student(df: ArrayLike, alpha: ArrayLike) -> Floats:
 
 
 def two_sided(t: ArrayLike, share: ArrayLike, d1: ArrayLike, d2: ArrayLike) -> Floats:
-    """p of an error of `t` standard errors: the alpha at which it is critical. Found by halving an interval."""
+    """Compute p of an error of `t` standard errors: the alpha at which it is critical. Found by halving an interval."""
     away, share = np.abs(np.asarray(t, dtype=float)), np.asarray(share, dtype=float)
     shape = np.broadcast(away, share).shape
     low, high = np.full(shape, np.log(LEAST)), np.zeros(shape)

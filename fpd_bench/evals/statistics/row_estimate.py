@@ -16,7 +16,7 @@ Floats = NDArray[np.float64]
 
 
 def score(scores: Scores) -> Estimate:
-    """The row's score over seeds and prompts; if all scores are in [0, 1], so is its interval."""
+    """Estimate the row's score over seeds and prompts; if all scores are in [0, 1], so is its interval."""
     found = crossed.mean(scores.prompt_means, scores.weights, scores.strata)
     if scores.values.min() < 0 or scores.values.max() > 1:
         return found.interval()
@@ -25,7 +25,7 @@ def score(scores: Scores) -> Estimate:
 
 
 def proportion(found: Mean, prompts: int, alpha: float = ALPHA) -> tuple[Floats, Floats]:
-    """Ends of Wilson's interval, for as many independent images as would give the mean's standard error.
+    """Compute the ends of Wilson's interval, for as many independent images as would give the mean's standard error.
 
     Where all images agree the spread says nothing, and the prompts count as that many independent images.
     """
@@ -39,7 +39,7 @@ def proportion(found: Mean, prompts: int, alpha: float = ALPHA) -> tuple[Floats,
 
 
 def gap(a: Scores, b: Scores) -> Estimate:
-    """A minus B of the same runs on two disjoint sets of prompts: seeds are paired, prompts are not."""
+    """Estimate A minus B of the same runs on two disjoint sets of prompts: seeds are paired, prompts are not."""
     values = np.concatenate([a.prompt_means, b.prompt_means], axis=1)
     weights = np.concatenate([a.weights, -b.weights])
     strata = np.concatenate([a.strata, b.strata + a.strata.max() + 1])
@@ -47,7 +47,7 @@ def gap(a: Scores, b: Scores) -> Estimate:
 
 
 def over_seeds(values: ArrayLike) -> Mean:
-    """The mean over the last axis of one number a seed, such as FID: only seeds tell how sure it is (Student's t).
+    """Average one number a seed, such as FID, over the last axis: only seeds tell how sure it is (Student's t).
 
     Two seeds or more.
     """
@@ -58,7 +58,7 @@ def over_seeds(values: ArrayLike) -> Mean:
 
 
 def whole_score(values: Sequence[float]) -> Estimate:
-    """The mean of one number a seed and its interval, which has no bounds with one seed."""
+    """Estimate the mean of one number a seed and its interval, which has no bounds with one seed."""
     if len(values) < 2:
         return Estimate(values[0], -math.inf, math.inf)
     return over_seeds(values).interval()

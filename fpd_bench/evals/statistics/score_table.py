@@ -31,7 +31,7 @@ class Scores:
     def collect(
         cls, runs: dict[int, dict[tuple[str, int], float]], tasks: dict[str, str], label: str = "row"
     ) -> "Scores":
-        """From {seed: {(prompt, replicate): score}} and {prompt: task}. Input order is irrelevant.
+        """Collect {seed: {(prompt, replicate): score}} and {prompt: task} into arrays. Input order is irrelevant.
 
         Raises ConfigError if the seeds were not scored on exactly the same images: no silent smaller n.
         """
@@ -55,23 +55,23 @@ class Scores:
 
     @property
     def prompt_means(self) -> Floats:
-        """[S, P]: mean over the images of a prompt."""
+        """Average over the images of a prompt: [S, P]."""
         return self.values.mean(axis=2)
 
     @property
     def weights(self) -> Floats:
-        """[P]: the weight of each prompt in the overall score, 1 / (T n_task)."""
+        """Weigh each prompt in the overall score, 1 / (T n_task): [P]."""
         names, index, counts = np.unique(np.array(self.tasks), return_inverse=True, return_counts=True)
         return 1.0 / (len(names) * counts[index])
 
     @property
     def strata(self) -> NDArray[np.int64]:
-        """[P]: the number of each prompt's task, from 0 in the order of their names."""
+        """Number each prompt's task, from 0 in the order of their names: [P]."""
         return np.unique(np.array(self.tasks), return_inverse=True)[1]
 
     @property
     def per_seed(self) -> Floats:
-        """[S]: the overall score of each seed."""
+        """Compute the overall score of each seed: [S]."""
         return self.prompt_means @ self.weights
 
     def of_seeds(self, chosen: Collection[int]) -> "Scores":
@@ -80,17 +80,17 @@ class Scores:
         return Scores(self.values[keep], tuple(self.seeds[s] for s in keep), self.prompts, self.tasks)
 
     def of_task(self, task: str) -> "Scores":
-        """The same runs on the prompts of one task."""
+        """Keep the same runs on the prompts of one task."""
         return self.of_prompts({prompt for prompt, name in zip(self.prompts, self.tasks, strict=True) if name == task})
 
     def of_prompts(self, chosen: Collection[str]) -> "Scores":
-        """The same runs on some of the prompts; the tasks that have none of them are gone."""
+        """Keep the same runs on some of the prompts; the tasks that have none of them are gone."""
         keep = [p for p, prompt in enumerate(self.prompts) if prompt in chosen]
         prompts, tasks = tuple(self.prompts[p] for p in keep), tuple(self.tasks[p] for p in keep)
         return Scores(self.values[:, keep], self.seeds, prompts, tasks)
 
     def minus(self, other: "Scores", label: str = "the two rows") -> "Scores":
-        """Image by image difference. Raises ConfigError unless both rows have the same seeds, prompts and images."""
+        """Subtract image by image. Raises ConfigError unless both rows have the same seeds, prompts and images."""
         if self.seeds != other.seeds:
             raise ConfigError(
                 f"{label}: seeds {self.seeds} and {other.seeds}; a paired test needs the same. Run the missing."

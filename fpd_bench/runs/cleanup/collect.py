@@ -103,7 +103,7 @@ def plan_cleanup(results: Path, sweeps: Sequence[str]) -> CleanupPlan:
 
 def _look_at(folder: Path, wanted: WantedRuns, plan: CleanupPlan) -> None:
     run = RunDir(folder)
-    identity = layout.identity(folder)
+    identity = layout.read_identity(folder)
     if folder.is_symlink() or identity.get("run_id") != folder.name:
         plan.kept["folders that hold no run of their own name (links, copies, other folders)"] += 1
     elif _is_taken(run):
@@ -176,7 +176,7 @@ def _remove_run(run: RunDir, results: Path) -> str:
 
 def _student_is_sound(run: RunDir) -> bool:
     """Say whether the finished run can do without its checkpoints."""
-    digest = (layout.vouched(run.done() or {}) or {}).get(layout.STUDENT)
+    digest = (layout.vouched_files(run.done() or {}) or {}).get(layout.STUDENT)
     return digest is not None and layout.sha256(run.student) == digest
 
 

@@ -27,7 +27,7 @@ class WantedRuns:
 
     def is_wanted(self, folder: Path) -> bool:
         """Say whether a table may read this run: it asks for it, or would with one seed more."""
-        identity = layout.identity(folder)
+        identity = layout.read_identity(folder)
         return folder.name in self.runs or _without_seed(identity["semantic"], identity.get("plugins")) in self.kinds
 
 
@@ -53,7 +53,7 @@ def _add_profile(found: WantedRuns, path: Path, profile: str, overrides: list[st
     chosen = [text for text in overrides if not text.startswith("profile=")]
     for extra in ([], chosen) if chosen else ([],):
         try:
-            configs = load_sweep(path, [f"profile={profile}", *extra], here=False).runs()
+            configs = load_sweep(path, [f"profile={profile}", *extra]).runs()
         except ConfigError as error:
             if profile == DEFAULT_PROFILE:
                 raise

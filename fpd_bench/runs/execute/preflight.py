@@ -9,7 +9,7 @@ from pathlib import Path
 
 from fpd_bench.assets.missing import Missing, missing
 from fpd_bench.assets.published import PUBLISHED, weights_folder
-from fpd_bench.config.availability import required
+from fpd_bench.config.availability import required_files
 from fpd_bench.config.identity import generated, reads
 from fpd_bench.config.schema import RunConfig
 from fpd_bench.errors import ConfigError
@@ -20,7 +20,7 @@ GPUS = ("nvidiactl", "kfd", "dxg")  # of CUDA, ROCm and Windows' Linux
 
 def missing_files(configs: Iterable[RunConfig]) -> list[Missing]:
     """Look for the published files of all these runs."""
-    return missing(required(config) for config in configs)
+    return missing(required_files(config) for config in configs)
 
 
 def check_machine(configs: Iterable[RunConfig], here: bool, devices: Path = Path("/dev")) -> None:

@@ -24,7 +24,7 @@ from typing import Any
 
 from fpd_bench.errors import OddFile, RunError
 from fpd_bench.records import layout
-from fpd_bench.records.odd_files import need_types
+from fpd_bench.records.odd_files import require_types
 from fpd_bench.runs.folder.rundir import now
 
 SILENT_MIN = 60  # a claim of another host without a heartbeat for so long is nobody's
@@ -194,7 +194,7 @@ def batch_job() -> str:
 def _read(path: Path) -> RunClaim | None:
     found = layout.read_json(path)
     try:
-        need_types(found or {}, FIELDS, layout.CLAIM)
+        require_types(found or {}, FIELDS, layout.CLAIM)
         return RunClaim(**found) if found else None
     except (TypeError, OddFile):  # not a claim of ours: nobody can hold it
         return None

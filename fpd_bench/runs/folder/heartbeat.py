@@ -15,7 +15,7 @@ from typing import Any
 
 from fpd_bench.errors import OddFile
 from fpd_bench.records import layout
-from fpd_bench.records.odd_files import need_types
+from fpd_bench.records.odd_files import require_types
 from fpd_bench.runs.folder.rundir import RunDir, now
 
 SECONDS = 5.0  # between two beats
@@ -47,7 +47,7 @@ def read(run: RunDir) -> Beat | None:
     """Read the last beat; None if there is none that makes sense: nothing depends on it."""
     try:
         found = layout.read_json(run.path / layout.HEARTBEAT) or {}
-        need_types(found, FIELDS, layout.HEARTBEAT)
+        require_types(found, FIELDS, layout.HEARTBEAT)
         return Beat(**{name: value for name, value in found.items() if name in FIELDS})
     except (TypeError, OddFile):
         return None

@@ -66,10 +66,10 @@ class RunDir:
     def config(self) -> RunConfig:
         """Read the run's configuration. Raises ConfigError if there is none, or none that fits this version."""
         path = self.path / layout.CONFIG
-        text = odd_files.text(path)
+        text = odd_files.read_text(path)
         if text is None:
             raise ConfigError(f"'{self.path}' is not a run directory: it has no {layout.CONFIG}.")
-        odd_files.parsed_yaml(text, str(path))  # what OmegaConf could not survive
+        odd_files.parse_yaml(text, str(path))  # what OmegaConf could not survive
         return from_yaml(text, str(path))
 
     # ---------------------------------------------------------------------------------------------- attempts, events
@@ -169,7 +169,7 @@ class RunDir:
         done = layout.read_json(self.path / layout.DONE)
         if done is None or done.get("run_id") != self.run_id or not has_result(done.get("status", "")):
             return None
-        files = layout.vouched(done)
+        files = layout.vouched_files(done)
         return done if files is not None and all((self.path / name).is_file() for name in files) else None
 
     def is_done(self) -> bool:
@@ -177,7 +177,7 @@ class RunDir:
 
     def damaged(self) -> list[str]:
         """List the files that tables read and that are no longer what DONE vouches for."""
-        files = (layout.vouched(self.done() or {}) or {}).items()
+        files = (layout.vouched_files(self.done() or {}) or {}).items()
         scored = [(name, digest) for name, digest in files if name.startswith(f"{layout.EVAL}/")]
         return [name for name, digest in scored if layout.sha256(self.path / name) != digest]
 
@@ -215,7 +215,7 @@ def _read_text(path: Path) -> str | None:
     again.
     """
     try:
-        return odd_files.text(path)
+        return odd_files.read_text(path)
     except OddFile:
         return None
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from fpd_bench.errors import OddFile
 from fpd_bench.records.layout import sha256
-from fpd_bench.records.odd_files import content
+from fpd_bench.records.odd_files import read_bytes
 from fpd_bench.runs.folder.whole_files import whole_file, write_text
 
 HEX = 64  # digits of a SHA-256
@@ -30,7 +30,7 @@ def hash_path(path: Path) -> Path:
 def noted_hash(path: Path) -> str | None:
     """Read the hash that was noted when `path` was written; None without one that makes sense."""
     try:
-        text = content(hash_path(path), most=1024).decode("ascii", "replace").strip()
+        text = read_bytes(hash_path(path), most=1024).decode("ascii", "replace").strip()
     except (FileNotFoundError, OddFile):
         return None
     return text if len(text) == HEX and set(text) <= set("0123456789abcdef") else None

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from fpd_bench.errors import OddFile
 from fpd_bench.records import layout, odd_files
-from fpd_bench.records.odd_files import need_types
+from fpd_bench.records.odd_files import require_types
 from fpd_bench.runs.folder.claims import process_start, user_name
 from fpd_bench.runs.folder.rundir import RunDir, now
 from fpd_bench.runs.folder.whole_files import write_text
@@ -51,7 +51,7 @@ class Submission:
 
     def __post_init__(self) -> None:
         """Refuse what this program never writes: these words become file names and options of SLURM."""
-        need_types(asdict(self), FIELDS, layout.SUBMISSION)
+        require_types(asdict(self), FIELDS, layout.SUBMISSION)
         for name, form in FORMS.items():
             if not re.fullmatch(form, getattr(self, name), re.ASCII):
                 word = repr(getattr(self, name)[:40])
@@ -173,7 +173,7 @@ def job_output(run: RunDir, job_id: str, stream: str) -> str:
 def read_log(path: Path) -> str:
     """Read the text of a log; '' if there is none that can be read."""
     try:
-        return odd_files.content(path).decode("utf-8", "replace")
+        return odd_files.read_bytes(path).decode("utf-8", "replace")
     except (FileNotFoundError, OddFile):
         return ""
 

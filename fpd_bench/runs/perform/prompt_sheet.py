@@ -58,7 +58,7 @@ def open_student(run: RunDir) -> SheetSource:
         raise ConfigError(f"Run {run.run_id} trained no student: its images come from method={config.method}.")
     if not run.student.is_file():
         raise ConfigError(_no_student_message(run))
-    vouched = (layout.vouched(run.done() or {}) or {}).get(layout.STUDENT) or sealed.noted_hash(run.student)
+    vouched = (layout.vouched_files(run.done() or {}) or {}).get(layout.STUDENT) or sealed.noted_hash(run.student)
     if vouched and layout.sha256(run.student) != vouched:
         raise AssetError(f"{run.student} is no longer what run {run.run_id} wrote. Restore it, or train the run again.")
     track = Bench().track(config)

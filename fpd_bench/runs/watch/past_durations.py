@@ -92,7 +92,7 @@ def _time_spent(run: RunDir) -> tuple[Kind, float, float] | None:
 def _read_times(run: RunDir) -> tuple[Kind, float, float] | None:
     if (run.done() or {}).get("status") != "done" or run.attempts() != [1]:
         return None
-    meaning = layout.identity(run.path)["semantic"]
+    meaning = layout.read_identity(run.path)["semantic"]
     finished = [event for event in run.events() if event.get("kind") == "stage_finished"]
     by_stage = {event.get("stage"): float(event.get("seconds") or 0.0) for event in finished}
     training = by_stage.pop("train", 0.0)
