@@ -103,7 +103,7 @@ def _sweep(asked: argparse.Namespace) -> int:
 
 
 def _asked_by_now(asked: argparse.Namespace, sweep: "Sweep") -> "Sweep":
-    """Leave out the seeds that no open claim has asked for, in a sweep with looks."""
+    """Drop the seeds that no open claim has asked for, in a sweep with looks."""
     if not sweep.looks:
         return sweep
     from fpd_bench.reporting import open_claims
@@ -198,7 +198,7 @@ def _say(text: str) -> None:
 
 
 def _bring_up_to_date(asked: argparse.Namespace, sweep: "Sweep") -> None:
-    """Ingest the results, if the command line or FPD_STORE_URL names an index, or if the seeds depend on it; the
+    """Read the results into the index, if the command line or FPD_STORE_URL names an index, or if the seeds depend on it; the
     report does so in any case."""
     if asked.url or (sweep.looks and (asked.results / layout.RUNS).is_dir()):
         from fpd_bench.store.ingest import ingest

@@ -45,7 +45,7 @@ class Pairs:
             return None
 
     def _of_seeds(self, a: RowResult, b: RowResult, chosen: frozenset[int] | None) -> Comparison:
-        """A minus B of the chosen seeds, or of all."""
+        """Compare A minus B on the chosen seeds, or on all."""
         if set_metrics.of_all_images(self._table.metric):
             return set_metrics.compare(a, b, self._table.metric, chosen)
         assert a.scores is not None and b.scores is not None  # a row with a score of items has them

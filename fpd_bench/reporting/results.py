@@ -20,7 +20,7 @@ TEACHER_STEPS = 16  # the paper's teacher, whose score a student should keep
 
 
 def table_result(sweep: "Sweep", table: "Table", store: Store) -> TableResult:
-    """Everything the report says of one table. Raises ConfigError if a row has two runs for a seed or the metric
+    """Compute everything the report says of one table. Raises ConfigError if a row has two runs for a seed or the metric
     is unknown."""
     make = RowMaker(table, sweep.metric, store)
     seen = open_claims.replay(sweep, table, make, open_claims.blank(sweep, table))

@@ -90,7 +90,7 @@ def _difference(row: RowResult, places: int) -> str:
 
 
 def claims_frame(table: TableResult) -> pd.DataFrame:
-    """The paper's claims: published difference, ours, test and verdict."""
+    """Make a line for each of the paper's claims: published difference, ours, test and verdict."""
     metric, most = metrics.shown(table.metric), max(table.looks, default=0)
     return pd.DataFrame(
         [

@@ -91,7 +91,7 @@ def plan_sweep(sweep: Sweep, results: Path) -> SweepPlan:
 
 
 def begun(sweep: Sweep, results: Path) -> Sweep:
-    """Leave out the later looks' runs that nobody has asked for yet."""
+    """Drop the later looks' runs that nobody has asked for yet."""
     if not sweep.looks:
         return sweep
     first = set(sweep.seeds[: sweep.looks[0]])
