@@ -4,14 +4,19 @@
   python -m fpd_bench.report sweeps/table3.yaml       one sweep
   python -m fpd_bench.report sweeps/table3.yaml profile=paper
   python -m fpd_bench.report store.url=postgresql+psycopg://me@host/bench
+  python -m fpd_bench.report --out reports --evidence  tables to keep, with what they stand on
+  python -m fpd_bench.report --from reports/evidence   the same tables again, in a clone without results
+  python -m fpd_bench.report --check                   are the committed tables what their evidence gives?
 
 Brings the index up to date with results/runs, prints the tables, and writes Markdown, LaTeX, CSV, figures and one
-page to reports/. Running it again without new results gives the same bytes. It never trains and never loads torch.
+page to results/report/. Running it again without new results gives the same bytes. It never trains and never loads
+torch. Exit code: 0 written or checked, 1 --check found differences, 2 the request is wrong.
 """
 
 import argparse
 import shlex
 import sys
+import tempfile
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,9 +27,11 @@ from fpd_bench.store import address
 
 if TYPE_CHECKING:
     from fpd_bench.config.spec import Sweep
+    from fpd_bench.reporting.model import TableResult
     from fpd_bench.store.query import Store
 
 RESULTS = Path("results")
+COMMITTED = Path("reports")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -32,6 +39,10 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         url, rest = address.take(arguments)
         options = _parser().parse_intermixed_args(rest)  # overrides may follow flags
+        if options.from_evidence or options.check:
+            options.out = options.out or COMMITTED
+            return _from_evidence(options)
+        options.out = options.out or options.results / "report"
         return _report(options, url or address.default(options.results))
     except FpdError as error:
         print(error, file=sys.stderr)
@@ -44,15 +55,21 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("sweeps", nargs="*", help="sweep files and overrides key=value (default: sweeps/*.yaml)")
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder with runs/ (default: results)")
-    parser.add_argument("--out", type=Path, default=Path("reports"), help="folder to write to (default: reports)")
+    parser.add_argument("--out", type=Path, help="folder to write to (default: RESULTS/report)")
     parser.add_argument("--profile", help="the sweep's profile to report on, the same as profile=NAME")
     parser.add_argument("--no-figures", action="store_true", help="tables and page only")
+    parser.add_argument("--evidence", action="store_true", help="write what the tables stand on, too: OUT/evidence/")
+    parser.add_argument(
+        "--from", type=Path, dest="from_evidence", metavar="DIR", help="render from such evidence, without any results"
+    )
+    parser.add_argument(
+        "--check", action="store_true", help="are the files of OUT (default: reports) what evidence gives?"
+    )
     return parser
 
 
 def _report(options: argparse.Namespace, url: str) -> int:
     from fpd_bench.config.spec import load_sweep
-    from fpd_bench.reporting.console import show
     from fpd_bench.reporting.write import made, write_report
     from fpd_bench.runs.execute.options import split_executor
     from fpd_bench.store.ingest import ingest, run_folders
@@ -77,11 +94,40 @@ def _report(options: argparse.Namespace, url: str) -> int:
     with Store(options.results, url) as store:
         _need_finished(sweeps, store, options)
         made(options.out)
-        results, paths = write_report(sweeps, store, options.out, pictures=not options.no_figures)
+        sources = [(sweep, store) for sweep in sweeps]
+        words = overrides if options.evidence else None
+        _print(*write_report(sources, options.out, pictures=not options.no_figures, overrides=words))
+    return 0
+
+
+def _from_evidence(options: argparse.Namespace) -> int:
+    """Render a report again from the evidence of its tables, without any results; with --check, change nothing."""
+    from fpd_bench.reporting import evidence
+    from fpd_bench.reporting.write import write_report
+
+    folder = options.from_evidence or options.out / evidence.FOLDER
+    if options.sweeps or options.evidence or options.profile:
+        raise ConfigError("Evidence says itself what it is of: give neither sweeps nor --profile nor --evidence.")
+    with evidence.opened(folder) as sources:
+        if not options.check:
+            _print(*write_report(sources, options.out, pictures=not options.no_figures))
+            return 0
+        with tempfile.TemporaryDirectory() as scratch:
+            anew = Path(scratch)
+            write_report(sources, anew, not options.no_figures, linked_from=options.out)
+            wrong, of = evidence.differences(anew, options.out)
+    for line in wrong:
+        print(f"{options.out}/{line}")
+    print(f"{of - len(wrong)} of {of} files in '{options.out}' are what evidence and code give.", file=sys.stderr)
+    return int(bool(wrong))
+
+
+def _print(results: "list[TableResult]", paths: list[Path]) -> None:
+    from fpd_bench.reporting.console import show
+
     for result in results:
         show(result)
     print("\n".join(str(path) for path in paths))
-    return 0
 
 
 def _need_finished(sweeps: "list[Sweep]", store: "Store", options: argparse.Namespace) -> None:

@@ -198,8 +198,10 @@ def _say(text: str) -> None:
 
 
 def _bring_up_to_date(asked: argparse.Namespace, sweep: "Sweep") -> None:
-    """Read the results into the index, if the command line or FPD_STORE_URL names an index, or if the seeds depend on it; the
-    report does so in any case."""
+    """Read the results into the index, if the command line or FPD_STORE_URL names one or the seeds depend on it.
+
+    The report does so in any case.
+    """
     if asked.url or (sweep.looks and (asked.results / layout.RUNS).is_dir()):
         from fpd_bench.store.ingest import ingest
 

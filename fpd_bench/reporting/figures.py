@@ -6,6 +6,8 @@ path, or None when there is nothing to draw yet.
 
 import sys
 import textwrap
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -99,33 +101,52 @@ def _tick(row: RowResult) -> str:
     return label if row.score else f"{label}\n{row.state}"
 
 
+@dataclass(frozen=True)
+class Sample:
+    """Images of a run that a figure shows. path: of their file in the run directory; frame: their items; pictures:
+    uint8 [items, replicates, H, W, 3]."""
+
+    label: str
+    run_id: str
+    path: str
+    frame: pd.DataFrame
+    pictures: np.ndarray
+
+    def positions(self, items: Iterable[str]) -> list[int]:
+        """List where the first image of each item lies in `pictures`."""
+        found = self.frame.drop_duplicates("item_id").set_index("item_id").position
+        return [int(found[item]) for item in items]
+
+
+def shown_images(table: TableResult, store: Store) -> tuple[list[Sample], pd.DataFrame]:
+    """Choose the rows that have images, each row's first finished seed, and the prompts that all of them have."""
+    shown = [found for row in table.rows if (found := _sample(table, row, store)) is not None]
+    return shown, _columns([one.frame for one in shown]) if shown else pd.DataFrame()
+
+
 def images(table: TableResult, store: Store, stem: Path) -> Path | None:
     """Draw rows of the table x prompts: the first image of each prompt, from each row's first finished seed.
 
     All runs draw their noise by (seed, suite, item, replicate), so a column shares prompt and noise. The image files
     listed in the index are the only files of a run directory that a report opens.
     """
-    shown = [(row.label, found) for row in table.rows if (found := _samples(table, row.id, store)) is not None]
-    if not shown:
-        return None
-    prompts = _columns([frame for _, (frame, _) in shown])
+    shown, prompts = shown_images(table, store)
     if prompts.empty:
         return None
     height, width = 1.06 * len(shown) + 0.6, 1.06 * len(prompts) + 1.9
     figure = Figure(figsize=(width, height))
     grid = figure.subplots(len(shown), len(prompts), squeeze=False)
-    for line, (label, (frame, pictures)) in enumerate(shown):
-        positions = frame.drop_duplicates("item_id").set_index("item_id").position
-        for column, item in enumerate(prompts.item_id):
+    for line, sample in enumerate(shown):
+        for column, position in enumerate(sample.positions(prompts.item_id)):
             axes = grid[line, column]
-            axes.imshow(pictures[positions[item], 0], interpolation="nearest")
+            axes.imshow(sample.pictures[position, 0], interpolation="nearest")
             axes.set(xticks=[], yticks=[])
             for spine in axes.spines.values():
                 spine.set_visible(False)
             if line == 0:
                 prompt = words.figure(prompts.prompt.iloc[column].removeprefix("a photo of "))
                 axes.set_title(textwrap.fill(prompt, 15), fontsize=6.5, pad=3)
-        name = textwrap.fill(words.figure(label), 20)
+        name = textwrap.fill(words.figure(sample.label), 20)
         grid[line, 0].set_ylabel(name, rotation=0, ha="right", va="center", labelpad=6, fontsize=8)
     figure.subplots_adjust(
         left=1.75 / width, right=1 - 0.05 / width, top=1 - 0.5 / height, bottom=0.05 / height, wspace=0.05, hspace=0.05
@@ -133,9 +154,9 @@ def images(table: TableResult, store: Store, stem: Path) -> Path | None:
     return _save(figure, stem)
 
 
-def _samples(table: TableResult, row_id: str, store: Store) -> tuple[pd.DataFrame, np.ndarray] | None:
-    """Read the first finished seed's items and images uint8 [items, replicates, H, W, 3]; None if there are none."""
-    for seed in table.row(row_id).seeds:
+def _sample(table: TableResult, row: RowResult, store: Store) -> Sample | None:
+    """Read the images of the row's first finished seed that has some; None if none has."""
+    for seed in row.seeds:
         if seed.score is None:
             continue
         run = store.runs([seed.run_id])[seed.run_id]
@@ -148,7 +169,8 @@ def _samples(table: TableResult, row_id: str, store: Store) -> tuple[pd.DataFram
                 print(f"Not shown, since it is not as it was written: {run.folder / path}", file=sys.stderr)
                 continue
             with np.load(run.folder / path) as file:
-                return store.scores([seed.run_id], Path(path).stem), file[_images_key(file)]
+                pictures = file[_images_key(file)]
+            return Sample(row.label, seed.run_id, path, store.scores([seed.run_id], Path(path).stem), pictures)
     return None
 
 

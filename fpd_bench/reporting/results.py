@@ -20,8 +20,10 @@ TEACHER_STEPS = 16  # the paper's teacher, whose score a student should keep
 
 
 def table_result(sweep: "Sweep", table: "Table", store: Store) -> TableResult:
-    """Compute everything the report says of one table. Raises ConfigError if a row has two runs for a seed or the metric
-    is unknown."""
+    """Compute everything the report says of one table.
+
+    Raises ConfigError if a row has two runs for a seed or the metric is unknown.
+    """
     make = RowMaker(table, sweep.metric, store)
     seen = open_claims.replay(sweep, table, make, open_claims.blank(sweep, table))
     teachers = _teachers(store, table.cells)
@@ -54,6 +56,11 @@ def table_result(sweep: "Sweep", table: "Table", store: Store) -> TableResult:
         if row.state == "unequal images":
             result.notes.append(f"{row.label}: its seeds were scored on different images.")
     return result
+
+
+def runs_behind(table: "Table", store: Store) -> list[str]:
+    """List the ids of all runs that the table reads: its cells', and the teachers that it is measured by."""
+    return list(dict.fromkeys([*(cell.run_id for cell in table.cells), *_teachers(store, table.cells)]))
 
 
 def file_name(sweep: str, table: str) -> str:

@@ -4,13 +4,13 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fpd_bench.errors import ConfigError
-from fpd_bench.reporting import page, tables
+from fpd_bench.reporting import evidence, page, tables
 from fpd_bench.reporting.model import TableResult
 from fpd_bench.reporting.results import file_name, table_result
 from fpd_bench.store.query import Store
@@ -23,24 +23,33 @@ DEAD_SECONDS = 3600
 
 
 def write_report(
-    sweeps: "list[Sweep]", store: Store, folder: Path, pictures: bool = True
+    sources: "Sequence[tuple[Sweep, Store]]",
+    folder: Path,
+    pictures: bool = True,
+    overrides: Sequence[str] | None = None,
+    linked_from: Path | None = None,
 ) -> tuple[list[TableResult], list[Path]]:
     """Write <table>.md, .tex and .csv, figures/ and the page; return the tables and the paths written.
 
+    sources: sweeps, each with the index of its runs. overrides: the words that the sweeps were read with, if their
+    evidence is wanted as well. linked_from: where the files will lie in the end, for their links; default: folder.
     All of it, or none: files take their places when the last one is made. Raises ConfigError if they cannot.
     """
-    _refuse_equal_names(sweeps)
+    _refuse_equal_names([sweep for sweep, _ in sources])
     with told(folder), tempfile.TemporaryDirectory(prefix=PART, dir=made(folder)) as name:
         _forget_the_killed(folder)
         part = Path(name)
-        written, paths, statistics_page = [], [], _statistics_page(folder)
-        for sweep in sweeps:
-            for table in sweep.tables:
-                result = table_result(sweep, table, store)
+        written, paths, statistics_page = [], [], _statistics_page(linked_from or folder)
+        for sweep, store in sources:
+            results = [table_result(sweep, table, store) for table in sweep.tables]
+            for result in results:
                 paths += _texts(result, part, statistics_page)
                 drawn = _draw(result, store, part) if pictures else {}
                 paths += [part / path for path in drawn.values()]
                 written.append(page.PageFiles(result, drawn))
+            if overrides is not None:
+                evidence.write(sweep, results, store, part / evidence.FOLDER, overrides)
+                shutil.rmtree(folder / evidence.FOLDER / sweep.name, ignore_errors=True)
         paths += page.write_page(written, page.overall_hash(written), part, statistics_page)
         for path in sorted(part.rglob("*")):
             target = folder / path.relative_to(part)
@@ -51,7 +60,7 @@ def write_report(
     return [one.table for one in written], [folder / path.relative_to(part) for path in paths]
 
 
-def _refuse_equal_names(sweeps: "list[Sweep]") -> None:
+def _refuse_equal_names(sweeps: "Sequence[Sweep]") -> None:
     """Raise ConfigError if two tables would write the same files: names that differ in letters no file name holds."""
     taken: dict[str, str] = {}
     for sweep in sweeps:

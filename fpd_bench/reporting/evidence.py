@@ -1,0 +1,92 @@
+"""The evidence behind a report: written beside its tables, rendered again without any results, held against them."""
+
+import csv
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from itertools import zip_longest
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fpd_bench.errors import ConfigError
+from fpd_bench.reporting.model import TableResult
+from fpd_bench.reporting.results import runs_behind
+from fpd_bench.store import evidence
+from fpd_bench.store.query import Store
+
+if TYPE_CHECKING:
+    from fpd_bench.config.spec import Sweep
+
+FOLDER = "evidence"  # beside the tables
+
+
+def write(sweep: "Sweep", tables: Sequence[TableResult], store: Store, folder: Path, overrides: Sequence[str]) -> None:
+    """Write what the tables of a sweep stand on to folder/<sweep>: rows of the index, and the images that are shown."""
+    from fpd_bench.reporting import figures
+
+    images: dict[tuple[str, str], np.ndarray] = {}
+    for table in tables:
+        shown, prompts = figures.shown_images(table, store)
+        for sample in shown:
+            blank = np.zeros_like(sample.pictures)
+            kept = images.setdefault((sample.run_id, sample.path), blank)
+            for position in sample.positions(prompts.item_id):
+                kept[position, 0] = sample.pictures[position, 0]
+    run_ids = list(dict.fromkeys(run_id for table in sweep.tables for run_id in runs_behind(table, store)))
+    evidence.write(folder / sweep.name, store, run_ids, images, sweep.path.as_posix(), overrides)
+
+
+@contextmanager
+def opened(folder: Path) -> Iterator[list[tuple["Sweep", Store]]]:
+    """Open the sweeps of an evidence folder, each with an index of its own, as they were reported.
+
+    Raises ConfigError if there are none, StoreError for evidence that is damaged.
+    """
+    from fpd_bench.config.spec import load_sweep
+
+    parts = sorted(path.parent for path in folder.glob(f"*/{evidence.INDEX}"))
+    if not parts:
+        raise ConfigError(f"'{folder}' holds no evidence (*/{evidence.INDEX}). A report writes it with --evidence.")
+    with ExitStack() as stack:
+        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        found = []
+        for part in parts:
+            one = evidence.read(part)
+            sweep = load_sweep(one.file, one.overrides)
+            found.append((sweep, stack.enter_context(evidence.open_store(one, scratch / f"{part.name}.sqlite"))))
+        yield found
+
+
+def differences(made: Path, committed: Path) -> tuple[list[str], int]:
+    """Hold every file of a report that was made anew against the committed one.
+
+    Return a line for each that differs, and how many there are.
+    """
+    found, files = [], sorted(path for path in made.rglob("*") if path.is_file())
+    for path in files:
+        name = path.relative_to(made)
+        if not (committed / name).is_file():
+            found.append(f"{name}: is not there.")
+        elif path.read_bytes() != (committed / name).read_bytes():
+            found.append(f"{name}: {_first_difference(path, committed / name)}")
+    return found, len(files)
+
+
+def _first_difference(made: Path, committed: Path) -> str:
+    """Name the cell of a CSV, or the line of another text, that differs first."""
+    try:
+        new, old = (path.read_text(encoding="utf-8") for path in (made, committed))
+    except UnicodeDecodeError:
+        return "the picture differs from what evidence and code give."
+    if made.suffix == ".csv":
+        rows = [list(csv.DictReader(text.splitlines())) for text in (new, old)]
+        for one, other in zip(*rows, strict=False):
+            for column in [*one, *other]:
+                if one.get(column) != other.get(column):
+                    found, given = other.get(column), one.get(column)
+                    return f"row {one.get('row')}, {column}: {found}; evidence and code give {given}."
+    lines = enumerate(zip_longest(new.splitlines(), old.splitlines(), fillvalue=""), 1)
+    number, one, other = next(((n, a, b) for n, (a, b) in lines if a != b), (0, "", ""))
+    return f"line {number}: {other[:120]!r}; evidence and code give {one[:120]!r}."
