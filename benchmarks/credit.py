@@ -15,9 +15,8 @@ from rich.console import Console
 from rich.table import Table
 
 from fpd_bench.config.schema import DriftConfig, RefineConfig
-from fpd_bench.distill.refinement import refine
+from fpd_bench.distill.refinement import draw_codes, refine
 from fpd_bench.models.backbones import FeatureBackbone
-from fpd_bench.models.sampling import categorical
 from fpd_bench.registry import spaces
 from fpd_bench.tracks.shapes.tokenizer import PatchTokenizer, draw_codebook
 from fpd_bench.tracks.shapes.track import ShapesTrack
@@ -33,7 +32,7 @@ def drafts(track: ShapesTrack) -> tuple[torch.Tensor, torch.Tensor]:
     generator = torch.Generator().manual_seed(0)
     condition = track.suite("validation").condition
     masked = torch.full((len(condition), track.n_tokens), track.n_codes)
-    codes = categorical(track.teacher(masked, condition), generator)
+    codes = draw_codes(track.teacher(masked, condition), generator)
     half = RefineConfig("uniform", low=0.5, high=0.5, guidance=2.0, temperature=0.0)
     return codes, refine(track, codes, condition, half, generator).codes
 

@@ -168,7 +168,7 @@ def test_the_noise_of_a_step_is_what_a_step_draws(shapes, monkeypatch, overrides
         return torch.empty(*shape).exponential_(generator=generator)
 
     for module in (drafting, refinement):
-        monkeypatch.setattr(module, "arrivals", arrivals)
+        monkeypatch.setattr(module, "waiting_times", arrivals)
     Training(config, shapes).advance()
     codes, tokens = 16 * shapes.n_tokens * shapes.n_codes, 16 * shapes.n_tokens
     found = estimate(config, H100, PlanRequest())

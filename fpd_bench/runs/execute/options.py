@@ -24,7 +24,7 @@ class ExecutorOptions:
     workers, gpus: None = as the runs need, see `fit_to_runs`. gpus, cpus, mem_gb: of one job (mem_gb 0: the site's
     own). cells_per_job: runs that one job does in turn. max_parallel: jobs at once. array_size: jobs of one array;
     never more than the site allows. signal_s: seconds of warning before a time limit. grace_min: how long a job that
-    the scheduler does not know counts as alive. setup, teardown: a shell line before and after the job, such as
+    the scheduler does not know counts as running. setup, teardown: a shell line before and after the job, such as
     `module load cuda`. srun_args: arguments of srun. python: what runs a job, such as `singularity exec image.sif
     python`. sbatch: any other option of sbatch. as_needed: gpus is the most that a run needs; a job asks for what its
     own do.

@@ -45,7 +45,7 @@ class Submission:
     time: str
     tries: int = 1  # submissions in a row that ended without the run's own doing
     exclude: str = ""  # nodes to keep away from
-    grace_min: int = 10  # how long the job counts as alive while nobody knows it
+    grace_min: int = 10  # how long the job counts as running while nobody knows it
     most_alike: int = 0  # identical failures in the batch after which its jobs start no more runs; 0 = never
     job_id: str = ""
 

@@ -1,6 +1,6 @@
 """What SLURM says about jobs: squeue first, sacct for what squeue has forgotten. An answer may be late, or missing.
 
-A job that SLURM does not know, or that nobody answers about, counts as alive until a grace period ends.
+A job that SLURM does not know, or that nobody answers about, counts as running until a grace period ends.
 """
 
 import contextlib
@@ -28,7 +28,7 @@ REST_SECONDS = 60  # before sacct is asked again after it gave no answer
 class Answer:
     """state: SLURM's word, UNKNOWN without one. over: the job will not run any more.
 
-    unknown_s: for how long nobody has known the job; left_s: for how long it still counts as alive.
+    unknown_s: for how long nobody has known the job; left_s: for how long it still counts as running.
     """
 
     job_id: str
@@ -48,7 +48,7 @@ class Answer:
 class Scheduler:
     """Asks about submissions, and notes since when a job is unknown, so that whoever asks next goes on counting.
 
-    grace_min: how long an unknown job counts as alive; None = as its submission says. notes: folder of the batches.
+    grace_min: how long an unknown job counts as running; None = as its submission says. notes: folder of the batches.
     """
 
     def __init__(self, grace_min: float | None = None, notes: Path | None = None):
