@@ -118,7 +118,7 @@ def _plan_maker(asked: argparse.Namespace) -> "Callable[[], SweepPlan]":
     from fpd_bench.config.spec import load_sweep
 
     sweep = load_sweep(asked.what, split_executor(asked.overrides)[1])
-    return lambda: sweep_plan.plan_sweep(sweep_plan.begun(sweep, asked.results), asked.results)
+    return lambda: sweep_plan.plan_sweep(sweep_plan.drop_later_looks(sweep, asked.results), asked.results)
 
 
 def _seconds(text: str) -> float:

@@ -90,7 +90,7 @@ def plan_sweep(sweep: Sweep, results: Path) -> SweepPlan:
     return SweepPlan(labels, states, len(sweep.cells))
 
 
-def begun(sweep: Sweep, results: Path) -> Sweep:
+def drop_later_looks(sweep: Sweep, results: Path) -> Sweep:
     """Drop the later looks' runs that nobody has asked for yet."""
     if not sweep.looks:
         return sweep
