@@ -6,17 +6,17 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "fpd_bench"
-ROOMS = (
-    "assets", "bench.py", "clean.py", "cli.py", "config", "errors.py", "evals", "files", "metrics.py", "records",
-    "registry.py", "report.py", "reporting", "secrets_mask.py", "store",
-)  # fmt: skip
+ROOMS = sorted({path.name for path in PACKAGE.iterdir() if path.suffix == ".py" or (path / "__init__.py").is_file()})
 VERBS = frozenset("""
-Accept Add Adjust Allow Append Ask Average Bring Build Call Check Choose Collect Combine Compare Compute Copy
-Count Cut Declare Decode Decorate Describe Detect Divide Do Draw Encode Escape Estimate Exit Exponentiate
-Express Extract Extrapolate Fetch Fill Find Give Hash Hold Import Insert Judge Keep List Load Look Make Map Mark
-Mask Measure Move Name Note Number Open Overwrite Parse Pool Print Put Quote Raise Read Refuse Remove Replace
-Resize Sample Say Set Shorten Silence Simulate Sort Split Strip Subtract Suggest Sum Suppress Take Tell Test
-Turn Weigh Work Wrap Write Yield
+Accept Add Adjust Advise Allow Append Ask Augment Average Begin Blur Bring Build Call Cancel Carry Change
+Check Choose Classify Collect Combine Compare Compute Continue Convert Copy Count Cut Deal Decide Declare
+Decode Decorate Describe Detect Divide Do Draft Draw Drop Embed Encode End Escape Estimate Exit Exponentiate
+Express Extract Extrapolate Fetch Fill Find Follow Gather Give Go Group Guide Hand Hash Hide Hold Import
+Insert Join Judge Keep Label Lay Learn Let Lift List Load Look Make Map Mark Mask Match Measure Meet Merge Mix
+Move Name Note Number Open Overwrite Parse Perform Perturb Pool Print Pull Put Quote Raise Rank Read Rearrange
+Refuse Release Remove Render Repeat Replace Report Requeue Resize Return Run Sample Say Score See Select Send
+Separate Set Share Shift Shorten Silence Simulate Sort Split Start Strip Submit Subtract Suggest Sum Suppress
+Take Tell Test Train Turn Wait Weigh Work Wrap Write Yield Zero
 """.split())  # fmt: skip
 
 

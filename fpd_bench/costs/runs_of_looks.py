@@ -26,7 +26,7 @@ class LookRuns:
     expected: int
 
     def sentence(self, sweep: "Sweep") -> str:
-        """Say it in a line."""
+        """Say in one line how many runs the looks may take."""
         looks = ", ".join(map(str, sweep.looks))
         return (
             f"Looks at {looks} seeds: {self.least} runs if the first decides every claim, {self.most} if none does, "

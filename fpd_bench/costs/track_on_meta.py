@@ -55,7 +55,9 @@ class Blueprint:
 
 
 def blueprint(name: str, preset: str, weights: Path | None = None) -> Blueprint:
-    """weights: the folder with the published configurations; None = the published sizes. Raises AssetError."""
+    """Build a track's networks on the meta device. weights: the folder with the published configurations; None =
+    the published sizes. Raises AssetError.
+    """
     if name in BUILDERS:
         folder = weights or Path("/nonexistent")  # every reader gives the published sizes for an absent file
         paths = {file.role: file.path(folder) for file in PUBLISHED[name]}
@@ -73,7 +75,7 @@ def blueprint(name: str, preset: str, weights: Path | None = None) -> Blueprint:
 
 
 def parameters(*modules: nn.Module) -> int:
-    """How many numbers the modules hold, buffers included, shared ones once."""
+    """Count how many numbers the modules hold, buffers included, shared ones once."""
     tensors = {id(t): t for module in modules for t in [*module.parameters(), *module.buffers()]}
     return sum(t.numel() for t in tensors.values())
 

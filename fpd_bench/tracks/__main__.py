@@ -29,7 +29,7 @@ from fpd_bench.tracks.building import PARTS
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Returns the exit code: 0 built or all well, 2 wrong usage, or files that a run cannot use."""
+    """Run the command; return the exit code: 0 built or all well, 2 wrong usage, or files that a run cannot use."""
     options = _parser().parse_args(arguments)
     try:
         return options.run(options)
@@ -94,7 +94,7 @@ def _fetch(options: argparse.Namespace) -> int:
 
 
 def _folder(options: argparse.Namespace) -> Path:
-    """The weights folder of a published track. Raises UnknownName, AssetError."""
+    """Find the weights folder of a published track. Raises UnknownName, AssetError."""
     from fpd_bench.assets.published import PUBLISHED, VARIABLE, weights_folder
 
     if options.track not in PUBLISHED:
@@ -122,11 +122,11 @@ def _check(options: argparse.Namespace) -> int:
     said: list[checking.Finding] = []
 
     def say(findings: Iterable[checking.Finding]) -> bool:
-        """Prints each as it comes; whether all is well."""
+        """Print each finding as it comes; say whether all is well so far."""
         for finding in findings:
             print(finding, flush=True)
             said.append(finding)
-        return not checking.wrong(said)
+        return not checking.any_wrong(said)
 
     well = say(checking.check_files(options.track, folder))
     if well:
@@ -139,7 +139,7 @@ def _check(options: argparse.Namespace) -> int:
     if well and not options.quick:
         picture = options.out or Path(f"check_{options.track}.png")
         well = say(checking.check_models(options.track, folder, data, picture))
-    print(f"Track '{options.track}' {checking.verdict(said)}.", file=sys.stderr)
+    print(f"Track '{options.track}' {checking.readiness(said)}.", file=sys.stderr)
     return 0 if well else 2
 
 

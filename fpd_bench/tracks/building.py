@@ -22,7 +22,7 @@ def build(
     progress: Progress,
     part: str = PARTS[0],
 ) -> Path:
-    """Train what the preset needs, with checkpoints in `work`, and write its assets; returns what was written.
+    """Train what the preset needs, with checkpoints in `work`, and write its assets; return what was written.
 
     out: None = the package's own folder. steps: of each network; None = the recipe's.
     """

@@ -48,14 +48,14 @@ class Finding:
         return f"{self.state:<5} {self.subject:<13} {self.text}"
 
 
-def wrong(findings: Iterable[Finding]) -> bool:
-    """Whether a run of any kind would fail."""
+def any_wrong(findings: Iterable[Finding]) -> bool:
+    """Say whether a run of any kind would fail."""
     return any(finding.state == "wrong" for finding in findings)
 
 
-def verdict(findings: list[Finding]) -> str:
-    """What the track is ready for, and what else would need files that are not there."""
-    if wrong(findings):
+def readiness(findings: list[Finding]) -> str:
+    """Say what the track is ready for, and which uses need files that are missing."""
+    if any_wrong(findings):
         return "is not ready: see the lines marked wrong"
     lacking: dict[str, list[str]] = {}
     for finding in findings:
@@ -67,7 +67,9 @@ def verdict(findings: list[Finding]) -> str:
 
 
 def check_files(track: str, folder: Path) -> Iterator[Finding]:
-    """Every published file: there, whole to its last byte, all numbers finite, the right model, as the hub sent it."""
+    """Check every published file: there, whole to its last byte, all numbers finite, the right model, as the hub
+    sent it.
+    """
     for file in files_of(track):
         absent = file.absent(folder)
         if absent:
@@ -84,7 +86,7 @@ def check_files(track: str, folder: Path) -> Iterator[Finding]:
 
 
 def check_shapes(track: str, folder: Path) -> Iterator[Finding]:
-    """Settings, and the names and shapes of all tensors, against the models that read them; nothing is loaded."""
+    """Check settings, and the names and shapes of all tensors, against the models that read them; nothing is loaded."""
     from fpd_bench.tracks.fitting import misfits
 
     found = list(misfits(track, folder))
@@ -94,7 +96,7 @@ def check_shapes(track: str, folder: Path) -> Iterator[Finding]:
 
 
 def check_data(track: str, data: Path) -> Iterator[Finding]:
-    """Captions and real images; each is needed by some runs only."""
+    """Check captions and real images; each is needed by some runs only."""
     from fpd_bench.tracks.captions import open_captions
     from fpd_bench.tracks.pictures import open_images
 
@@ -110,7 +112,7 @@ def check_data(track: str, data: Path) -> Iterator[Finding]:
 
 
 def check_fidelity(track: str, folder: Path) -> Iterator[Finding]:
-    """What FID is computed with, on a track whose images are scored together."""
+    """Check the files that FID is computed with, on a track whose images are scored together."""
     files = {"reference": reference_file, "inception": lambda folder: inception_file(folder=folder)}
     for subject, find in files.items() if track in ADM_TRACKS else ():
         try:
@@ -120,7 +122,7 @@ def check_fidelity(track: str, folder: Path) -> Iterator[Finding]:
 
 
 def check_memory(track: str, folder: Path) -> Finding:
-    """Whether the models fit into this machine's memory, in single precision."""
+    """Check whether the models fit into this machine's memory, in single precision."""
     files = [file.path(folder) for file in PUBLISHED[track] + OPTIONAL if not file.absent(folder)]
     needed = TORCH_BYTES + sum(4 * contents(path).parameters for path in files)
     free = available_bytes()
@@ -154,7 +156,7 @@ def check_models(track_name: str, folder: Path, data: Path | None, picture: Path
         if not (torch.isfinite(logits).all() and spread > 0):
             yield Finding("wrong", "forward", "the teacher's logits are not finite or ignore the condition")
             return
-        yield Finding("ok", "forward", f"logits {list(logits.shape)}, finite, conditional ({_since(began)})")
+        yield Finding("ok", "forward", f"logits {list(logits.shape)}, finite, conditional ({_seconds_since(began)})")
         began = time.monotonic()
         noise = [torch.Generator().manual_seed(i) for i in range(len(condition))]
         with torch.no_grad():
@@ -166,39 +168,39 @@ def check_models(track_name: str, folder: Path, data: Path | None, picture: Path
         yield Finding("ok" if finite else "wrong", "backbone", words)
         _save(images, picture)
         said = f"{', '.join(condition.texts)}; {STEPS} steps"
-        yield Finding("ok", "picture", f"{picture}: {said} ({_since(began)}). Look at it")
+        yield Finding("ok", "picture", f"{picture}: {said} ({_seconds_since(began)}). Look at it")
         if not DEIT.absent(folder):
-            yield _judged(images, DEIT.path(folder))
+            yield _run_discriminator(images, DEIT.path(folder))
         if track_name == "maskgen":
-            yield _scored(track, images)
+            yield _run_scorer(track, images)
     except MemoryError:
         yield Finding("wrong", "memory", "ran out while loading. Use a larger machine, or --quick (files only).")
     except FpdError as error:
         yield Finding("wrong", "models", str(error))
 
 
-def _judged(images, weights: Path) -> Finding:
-    """The pictures through the projected discriminator's frozen networks and its untrained heads."""
+def _run_discriminator(images, weights: Path) -> Finding:
+    """Run the pictures through the projected discriminator's frozen networks and its untrained heads."""
     from fpd_bench.models.projected_gan import ProjectedDiscriminator
 
     began = time.monotonic()
     logits = ProjectedDiscriminator(weights=weights).eval()(images)
     finite = all(bool(each.isfinite().all()) for each in logits)
-    words = f"{len(logits)} feature networks, {'' if finite else 'not '}finite ({_since(began)})"
+    words = f"{len(logits)} feature networks, {'' if finite else 'not '}finite ({_seconds_since(began)})"
     return Finding("ok" if finite else "wrong", DEIT.role, words)
 
 
-def _scored(track, images) -> Finding:
-    """One picture through GenEval's detector and colours."""
+def _run_scorer(track, images) -> Finding:
+    """Score one picture with GenEval's detector and colours."""
     began, suite = time.monotonic(), track.suite("validation")
     item = next(item for item in suite.items if item.metadata["tag"] == "colors")
     detail = suite.score((images[:1] * 255).byte().permute(0, 2, 3, 1).numpy(), [item])[0]["detail"]
     weights = detail["detector"].get("weights_sha256", "")[:12]
-    return Finding("ok", "scorer", f"{detail['detector']['backend']}, weights {weights} ({_since(began)})")
+    return Finding("ok", "scorer", f"{detail['detector']['backend']}, weights {weights} ({_seconds_since(began)})")
 
 
 def _hashes(file: Published, folder: Path) -> str:
-    """Size and sha256 of a file, or of each of its shards, held against what the hub said when it was downloaded."""
+    """Compare size and sha256 of a file, or of each of its shards, with what the hub said at the download."""
     return "; ".join(_hash(part, file, folder) for part in parts(file.path(folder)))
 
 
@@ -226,5 +228,5 @@ def _save(images, picture: Path) -> None:
     Image.fromarray(row).save(picture)
 
 
-def _since(began: float) -> str:
+def _seconds_since(began: float) -> str:
     return f"{time.monotonic() - began:.1f} s"

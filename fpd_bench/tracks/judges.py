@@ -23,7 +23,7 @@ class Judge:
 
 
 def judge_of(name: str, preset: str) -> Judge | Track:
-    """Raises UnknownName, or AssetError for a scorer's missing files."""
+    """Open what scores a track's images. Raises UnknownName, or AssetError for a scorer's missing files."""
     if name in JUDGES:
         return Judge(name, preset, {}, JUDGES[name]())
     track: Track = registry.tracks.get(name)(preset)
@@ -43,7 +43,7 @@ def _geneval() -> Callable[[str], Suite]:
 
 
 def _imagenet() -> Callable[[str], Suite]:
-    """Items as MaskGitTrack has them."""
+    """Make the suites of MaskGitTrack, without its networks."""
     from timm.data.imagenet_info import ImageNetInfo
 
     from fpd_bench.evals.fidelity.presets import ADM

@@ -9,6 +9,6 @@ VERIFY: dict[str, Callable[[str], None]] = {"shapes": shapes.verify, "digits": d
 
 
 def verify(track: str, preset: str) -> None:
-    """Raises AssetError for a missing or foreign file; nothing is asked of tracks that ship none."""
+    """Check the files that an embedded track ships; other tracks ship none. Raises AssetError."""
     if track in VERIFY:
         VERIFY[track](preset)
