@@ -43,7 +43,7 @@ def check(results: Path, url: str) -> Checked:
     for run_id in runs.keys() - corrupt.keys():
         damaged = reader.damaged(results / layout.RUNS / run_id)
         if damaged:
-            corrupt[run_id] = f"not as DONE says: {', '.join(damaged)}"
+            corrupt[run_id] = f"changed or missing since DONE was written: {', '.join(damaged)}"
     wrong = sorted(run_id for run_id in expected if found.get(run_id) != expected[run_id])
     folders = {path.name for path in (results / layout.RUNS).glob("*") if path.is_dir()}
     return Checked(len(expected), wrong, dict(sorted(corrupt.items())), sorted(folders - expected.keys()))

@@ -141,7 +141,7 @@ def _status(folder: Path, done: Row, events: list[Row]) -> tuple[str, str | None
     if done.get("run_id") == folder.name and has_result(done.get("status", "")) and files is not None:
         wrong = [name for name, digest in files.items() if not _intact(folder, name, digest)]
         if wrong:
-            return "corrupt", f"not as DONE says: {', '.join(sorted(wrong))}"
+            return "corrupt", f"changed or missing since DONE was written: {', '.join(sorted(wrong))}"
         diverged = next((event for event in reversed(events) if event.get("kind") == "diverged"), {})
         return done["status"], _sentence(diverged) if done["status"] == "diverged" else None
     kind = last.get("kind")

@@ -137,7 +137,7 @@ def test_scores_that_are_not_those_done_vouches_for_are_corrupt_and_give_no_metr
     ingest.ingest(results)
     with Store(results) as store:
         run = store.runs()[f"{0:012x}"]
-        assert (run.status, run.message) == ("corrupt", "not as DONE says: eval/test.jsonl")
+        assert (run.status, run.message) == ("corrupt", "changed or missing since DONE was written: eval/test.jsonl")
         assert store.frame("metrics").empty
     assert main(["check", "--results", str(results)]) == 1
 

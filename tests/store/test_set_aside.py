@@ -89,7 +89,7 @@ def test_check_finds_damage_in_every_file_of_a_finished_run(results, capsys):
         data[len(data) // 2] ^= 1
         path.write_bytes(bytes(data))
         assert main(["check", "--results", str(results)]) == 1
-        assert f"{BAD} is corrupt: not as DONE says: {name}" in capsys.readouterr().out
+        assert f"{BAD} is corrupt: changed or missing since DONE was written: {name}" in capsys.readouterr().out
         data[len(data) // 2] ^= 1
         path.write_bytes(bytes(data))
         assert main(["check", "--results", str(results)]) == 0
