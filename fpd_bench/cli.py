@@ -22,6 +22,17 @@ class Parser(argparse.ArgumentParser):
         super()._print_message(mask(message), file)
 
 
+def seconds(text: str) -> float:
+    """Read the seconds between two looks of --watch. Raises ArgumentTypeError, which argparse says in its own words."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0.1 <= value <= 3600:
+        raise argparse.ArgumentTypeError(f"must be 0.1 to 3600 seconds; got {text}")
+    return value
+
+
 def leave(main: Callable[[], int]) -> NoReturn:
     """Exit with main's code. A reader that has seen enough (`| head`) is no error: the rest is not printed.
 

@@ -4,6 +4,7 @@
   python -m fpd_bench.report sweeps/table3.yaml       one sweep
   python -m fpd_bench.report sweeps/table3.yaml profile=paper
   python -m fpd_bench.report store.url=postgresql+psycopg://me@host/bench
+  python -m fpd_bench.report sweeps/table3.yaml --watch   follow a sweep that is running
   python -m fpd_bench.report --out reports --evidence  tables to keep, with what they stand on
   python -m fpd_bench.report --from reports/evidence   the same tables again, in a clone without results
   python -m fpd_bench.report --check                   are the committed tables what their evidence gives?
@@ -21,7 +22,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fpd_bench.cli import Parser, leave
+from fpd_bench.cli import Parser, leave, seconds
 from fpd_bench.errors import ConfigError, FpdError
 from fpd_bench.store import address
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 RESULTS = Path("results")
 COMMITTED = Path("reports")
+WATCH_SECONDS = 10
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -58,6 +60,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--out", type=Path, help="folder to write to (default: RESULTS/report)")
     parser.add_argument("--profile", help="the sweep's profile to report on, the same as profile=NAME")
     parser.add_argument("--no-figures", action="store_true", help="tables and page only")
+    parser.add_argument(
+        "--watch",
+        nargs="?",
+        type=seconds,
+        const=WATCH_SECONDS,
+        metavar="SECONDS",
+        help=f"write it again whenever a run has ended, until all have (looks every {WATCH_SECONDS} seconds)",
+    )
     parser.add_argument("--evidence", action="store_true", help="write what the tables stand on, too: OUT/evidence/")
     parser.add_argument(
         "--from", type=Path, dest="from_evidence", metavar="DIR", help="render from such evidence, without any results"
@@ -70,9 +80,10 @@ def _parser() -> argparse.ArgumentParser:
 
 def _report(options: argparse.Namespace, url: str) -> int:
     from fpd_bench.config.spec import load_sweep
+    from fpd_bench.reporting.follow import follow
     from fpd_bench.reporting.write import made, write_report
     from fpd_bench.runs.execute.options import split_executor
-    from fpd_bench.store.ingest import ingest, run_folders
+    from fpd_bench.store.ingest import run_folders
     from fpd_bench.store.query import Store
 
     overrides = [word for word in options.sweeps if "=" in word and not Path(word).exists()]
@@ -87,17 +98,44 @@ def _report(options: argparse.Namespace, url: str) -> int:
         overrides.append(f"profile={options.profile}")
     overrides = split_executor(overrides)[1]  # a sweep's words: who carried it out changes no table
     sweeps = [load_sweep(path, overrides) for path in files]
-    done = ingest(options.results, url)
-    print(f"{done.read} runs read, {done.unchanged} unchanged, {done.dropped} gone.", file=sys.stderr)
-    for line in done.told():
-        print(line, file=sys.stderr)
+    _ingest(options, url, quiet=False)
     with Store(options.results, url) as store:
-        _need_finished(sweeps, store, options)
+        if not options.watch:
+            _need_finished(sweeps, store, options)
         made(options.out)
-        sources = [(sweep, store) for sweep in sweeps]
-        words = overrides if options.evidence else None
-        _print(*write_report(sources, options.out, pictures=not options.no_figures, overrides=words))
+
+        def write() -> "list[TableResult]":
+            sources, words = [(sweep, store) for sweep in sweeps], overrides if options.evidence else None
+            tables, paths = write_report(sources, options.out, pictures=not options.no_figures, overrides=words)
+            _print(tables, paths)
+            return tables
+
+        if options.watch:
+            follow(lambda: _finished(sweeps, store, options, url), write, options.watch)
+        else:
+            write()
     return 0
+
+
+def _ingest(options: argparse.Namespace, url: str, quiet: bool) -> None:
+    from fpd_bench.store.ingest import ingest
+
+    done = ingest(options.results, url)
+    if not quiet:
+        print(f"{done.read} runs read, {done.unchanged} unchanged, {done.dropped} gone.", file=sys.stderr)
+        for line in done.told():
+            print(line, file=sys.stderr)
+
+
+def _finished(
+    sweeps: "list[Sweep]", store: "Store", options: argparse.Namespace, url: str
+) -> frozenset[tuple[str, str]]:
+    """Bring the index up to date and give the runs of the sweeps that have a result, with what they hold."""
+    from fpd_bench.records.run_status import has_result
+
+    _ingest(options, url, quiet=True)
+    runs = store.runs([run_id for sweep in sweeps for run_id in sweep.runs()])
+    return frozenset((run_id, run.content) for run_id, run in runs.items() if has_result(run.status))
 
 
 def _from_evidence(options: argparse.Namespace) -> int:

@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fpd_bench.cli import Parser, leave
+from fpd_bench.cli import Parser, leave, seconds
 from fpd_bench.errors import ConfigError, FpdError
 from fpd_bench.store import address
 
@@ -49,7 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--watch",
         nargs="?",
-        type=_seconds,
+        type=seconds,
         const=WATCH_SECONDS,
         metavar="SECONDS",
         help="print it again and again",
@@ -119,13 +119,6 @@ def _plan_maker(asked: argparse.Namespace) -> "Callable[[], SweepPlan]":
 
     sweep = load_sweep(asked.what, split_executor(asked.overrides)[1])
     return lambda: sweep_plan.plan_sweep(sweep_plan.drop_later_looks(sweep, asked.results), asked.results)
-
-
-def _seconds(text: str) -> float:
-    value = float(text)
-    if not 0.1 <= value <= 3600:
-        raise argparse.ArgumentTypeError(f"must be 0.1 to 3600 seconds; got {text}")
-    return value
 
 
 def _is_run(what: str | None) -> bool:
