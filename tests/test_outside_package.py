@@ -92,7 +92,7 @@ def test_its_runs_are_made_and_named_by_its_own_settings_and_versions(outside):
 
 def test_its_metric_is_reported_with_its_digits(outside):
     outside.run("report", "outside.yaml", *SMALL, "--no-figures")
-    table = next((outside.folder / "reports").glob("*methods.md")).read_text()
+    table = next((outside.folder / "results/report").glob("*methods.md")).read_text()
     assert "Bright" in table and "Probabilities" in table
     import re
 
@@ -128,8 +128,8 @@ def test_a_second_call_finds_everything_done_and_another_version_makes_new_runs(
 def test_the_copy_for_batch_jobs_holds_its_code_and_remembers_the_original(outside):
     code = (
         "import sys; from pathlib import Path; from fpd_bench.config.compose import compose;"
-        "from fpd_bench.runs.slurm.code_snapshot import take;"
-        "print(take(Path('results'), [compose(['method=imitate', 'track.name=outside'])]))"
+        "from fpd_bench.runs.slurm.code_snapshot import take_snapshot;"
+        "print(take_snapshot(Path('results'), [compose(['method=imitate', 'track.name=outside'])]))"
     )
     path = os.pathsep.join([str(outside.package), str(ROOT)])
     done = subprocess.run(

@@ -184,10 +184,13 @@ def test_a_pipeline_with_a_transformer_needs_its_configuration_files_only(t5, tm
     [
         (
             {"source": "someone/new"},
-            "sizes of 'someone/new' are not known.*hf download someone/new --include '\\*.json'",
+            "configuration files of 'someone/new'.*are not here.*hf download someone/new --include '\\*.json'",
         ),
         ({"source": "no where"}, "'no where' is no folder with a model_index.json"),
-        ({"source": LDM_SOURCE, "unet": "someone/new"}, "sizes of generator.unet=someone/new are not known"),
+        (
+            {"source": LDM_SOURCE, "unet": "someone/new"},
+            "configuration file of generator.unet=someone/new, which gives its sizes, is not here",
+        ),
         ({"source": LDM_SOURCE, "unet": "/nowhere/unet"}, "generator.unet=/nowhere/unet does not exist"),
         (
             {"source": LDM_SOURCE, "unet": "./student.safetensors"},
@@ -279,9 +282,9 @@ def test_a_plan_of_folders_needs_no_torch():
     lines = (
         "import sys",
         "from fpd_bench.config.compose import compose",
-        "from fpd_bench.costs.gpu_choice import Asked; from fpd_bench.costs.plan_report import report",
+        "from fpd_bench.costs.gpu_choice import PlanRequest; from fpd_bench.costs.plan_report import report",
         "runs = {'a': compose(['track.name=maskgen', 'method=folder', 'generator.source=images'])}",
-        "print(report(runs, {'a': 'mine'}, Asked('H100')))",
+        "print(report(runs, {'a': 'mine'}, PlanRequest('H100')))",
         "assert 'torch' not in sys.modules",
     )
     done = subprocess.run([sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True)

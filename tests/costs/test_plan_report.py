@@ -223,7 +223,9 @@ def test_the_words_of_the_command_line():
         split_plan(["plan.gpu=H10"])
     with pytest.raises(ConfigError, match="plan.gpu=A100 fits more than one card. Choose A100-40GB or A100-80GB."):
         split_plan(["plan.gpu=A100"])
-    with pytest.raises(UnknownName, match="Another card is given by its numbers: plan.memory_gb=48 plan.tflops=90"):
+    with pytest.raises(
+        UnknownName, match="For a card that is not listed, give its numbers: plan.memory_gb=48 plan.tflops=90"
+    ):
         split_plan(["plan.gpu=B300"])
     with pytest.raises(ConfigError, match="plan.memory_gb= and plan.tflops= together; plan.tflops is missing"):
         split_plan(["plan.memory_gb=96"])

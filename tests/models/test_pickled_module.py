@@ -63,5 +63,5 @@ def test_what_is_no_module_is_refused(tmp_path, content):
 def test_a_truncated_file_is_refused(tmp_path):
     whole = pickle.dumps({"ema": nn.Linear(50, 50)})
     (tmp_path / "m.pkl").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(AssetError, match="not whole"):
+    with pytest.raises(AssetError, match="incomplete"):
         pickled_state(tmp_path / "m.pkl")

@@ -91,5 +91,5 @@ def test_weights_of_another_size_and_missing_ones_are_named(published, tmp_path)
         FeatureBackbone(DINO, weights=published[1], model_args={**SMALL, "depth": 2})
     with pytest.raises(AssetError, match="absent.safetensors'"):
         FeatureBackbone(DINO, weights=tmp_path / "absent.safetensors", model_args=SMALL)
-    with pytest.raises(ConfigError, match="no vision transformer"):
+    with pytest.raises(ConfigError, match="not a vision transformer"):
         FeatureBackbone("resnet10t", weights=published[1])

@@ -97,7 +97,7 @@ def test_one_of_several_objects_by_name_and_a_module_that_was_saved_whole(tmp_pa
     ("content", "said"),
     [
         (b"<html>Sign in</html>", "a web page"),
-        (b"", "not whole"),
+        (b"", "incomplete"),
         (pickle.dumps({"steps": 3}), "no tensors inside"),
     ],
 )
