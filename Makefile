@@ -11,7 +11,7 @@ BIN := .venv/bin
 PIP_INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 
-.PHONY: help install demo test test-slow services lint fix bench docs lock clean
+.PHONY: help install demo test test-slow services mutants lint fix bench docs lock clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -51,6 +51,15 @@ services: ## what test-slow needs beside Python: Debian's PostgreSQL and LaTeX (
 	test -z "$$missing" || { as_root=$$(test $$(id -u) = 0 || echo sudo); \
 	  $$as_root apt-get -qq update && $$as_root apt-get -qq install -y $$missing >/dev/null; }
 
+.venv/.mutants: .venv/.installed
+	@$(PIP_INSTALL) -e '.[mutants]'
+	@touch $@
+
+mutants: .venv/.mutants ## which lines of the drift, the statistics and a run's files could be wrong without a test seeing it (hours)
+	@$(ONE_THREAD) $(BIN)/mutmut run --max-children $(JOBS) $(ARGS)
+	@$(BIN)/mutmut results | awk '{count[$$NF]++} END {for (end in count) print count[end], end}'
+	@echo "One of them: .venv/bin/mutmut show NAME; all that survived: .venv/bin/mutmut results"
+
 lint: install ## style, types and the layers of the house
 	@failed=; \
 	$(BIN)/ruff check --output-format concise . || failed+=" ruff-check"; \
@@ -79,5 +88,5 @@ lock: .venv/.docs ## write the versions of this .venv to constraints.txt, as the
 	   $(BIN)/python -m pip freeze --exclude-editable; } > constraints.txt
 
 clean: ## remove caches and built pages; .venv and results/ stay
-	@rm -rf build dist site *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	@rm -rf build dist site mutants *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	@find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
