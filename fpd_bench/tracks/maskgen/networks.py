@@ -14,7 +14,7 @@ def read_score(weights: Path) -> float:
 
 
 def build_teacher(weights: Path) -> MaskGen:
-    """Build the transformer that writes codes. Raises AssetError for a configuration that cannot be read or is not supported."""
+    """Build the transformer that writes codes. Raises AssetError for a configuration that cannot be used."""
     read_score(weights)
     return MaskGen(maskgen_shape(weights.with_name("config.json")))
 

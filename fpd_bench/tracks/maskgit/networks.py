@@ -8,7 +8,7 @@ from fpd_bench.models.vqgan import Vqgan
 
 
 def build_teacher(weights: Path) -> MaskGit:
-    """Build the transformer that writes codes. Raises AssetError for a configuration that cannot be read or is not supported."""
+    """Build the transformer that writes codes. Raises AssetError for a configuration that cannot be used."""
     return MaskGit(maskgit_shape(weights.with_suffix(".json")))
 
 
