@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from fpd_bench.models.backbones import FeatureBackbone
 from fpd_bench.models.condition import Condition
 
-__all__ = ["Condition", "Images", "Item", "Suite", "Tokenizer", "Track"]
+__all__ = ["Blueprint", "Condition", "Images", "Item", "Suite", "Tokenizer", "Track"]
 
 
 Images = NDArray[np.uint8]  # [n, H, W, 3] from the sampler to the scorer, as stored; one image is [H, W, 3]
@@ -115,3 +115,21 @@ class Track(Protocol):
     def teacher_sample(self, condition: Condition, steps: int, generators: Sequence[torch.Generator]) -> Tensor:
         """Sample codes [B, L] in steps, as the teacher does; one generator per item, so batching changes nothing."""
         ...
+
+
+@dataclass(frozen=True)
+class Blueprint:
+    """A track's networks on the meta device, from which a plan counts what runs cost.
+
+    resident: numbers that lie in memory beside teacher, student and backbone (tokenizer, text tower).
+    condition: B -> a condition on the meta device. text: encodes B prompts; None if that costs nothing.
+    """
+
+    n_tokens: int
+    n_codes: int
+    teacher: nn.Module
+    tokenizer: Tokenizer
+    backbone: FeatureBackbone
+    resident: int
+    condition: Callable[[int], Condition]
+    text: Callable[[int], Any] | None = None

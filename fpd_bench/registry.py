@@ -1,82 +1,36 @@
 """Named choices: every axis of a sweep is a Registry, and every plugin stands in one list here or in an entry point.
 
-A declaration says what must be known of a plugin before its code is imported: its version, and which fields of the
-configuration it reads, so that runs are checked and named without torch. The code is imported when the plugin is used
-for the first time, that plugin's alone. Packages outside this tree announce plugins under the entry point group
-`fpd_bench.<kind>s` (for example `fpd_bench.estimators`), as a Declaration or as the module that registers them.
+A declaration (declarations.py) says what must be known of a plugin before its code is imported: its version, and which
+fields of the configuration it reads, so that runs are checked and named without torch. The code is imported when the
+plugin is used for the first time, that plugin's alone. Packages outside this tree announce plugins under the entry
+point group `fpd_bench.<kind>s` (for example `fpd_bench.estimators`), as a Declaration or as the module that registers
+them.
 """
 
 import importlib
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from importlib.metadata import EntryPoint, EntryPoints, entry_points
+from pkgutil import resolve_name
 from typing import Any, Generic, TypeVar
 
+from fpd_bench.declarations import Declaration, GeneratorDeclaration, MethodDeclaration, TrackDeclaration
 from fpd_bench.errors import PluginError, UnknownName
 
 T = TypeVar("T")
 TEACHER = "teacher"  # the method that trains nothing: what every track's teacher draws by itself
-EVERYTHING = ("*",)  # what a plugin reads that does not say
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """Settings that a plugin cannot carry out. where: {field: the values that are refused together}."""
-
-    where: Mapping[str, tuple[Any, ...]]
-    why: str
-
-
-@dataclass(frozen=True)
-class Declaration:
-    """What is known of a plugin before its code is imported.
-
-    module: registers the plugin when it is imported. says: what it is, in one line. version: part of every run id that
-    uses the plugin; raise it when its maths changes. reads: fields of the configuration that can change what it
-    computes, as patterns (`drift.*`); no others name its runs. settings: a dataclass of knobs, which become the fields
-    `plugin.<name>.<field>`.
-    """
-
-    module: str = ""
-    says: str = ""
-    version: int = 1
-    reads: tuple[str, ...] = EVERYTHING
-    refuses: tuple[Refusal, ...] = ()
-    settings: type | None = None
-
-
-@dataclass(frozen=True)
-class TrackDeclaration(Declaration):
-    """A track reads its own fields, track.*, which every run reads; say more only if it does."""
-
-    reads: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class GeneratorDeclaration(Declaration):
-    """Images from elsewhere: nothing is trained, so only these fields can matter. draws: by a pipeline, in the run."""
-
-    reads: tuple[str, ...] = ("generator.*",)
-    draws: bool = True
-
-
-@dataclass(frozen=True)
-class MethodDeclaration(Declaration):
-    """trains: a student; otherwise images come from the teacher or from elsewhere. auxiliary: it trains a second
-    network. data_parallel: several processes can share its batch."""
-
-    trains: bool = True
-    auxiliary: bool = False
-    data_parallel: bool = False
 
 
 class Registry(Generic[T]):
     """Names -> plugins of one kind; unknown names raise UnknownName with a suggestion and the list."""
 
-    def __init__(self, kind: str, declared: Mapping[str, Declaration] | None = None, form: type = Declaration):
-        """Take `declared`, the plugins of this tree, and `form`, the class of this kind's declarations."""
+    def __init__(self, kind: str, declared: Mapping[str, Declaration | str] | None = None, form: type = Declaration):
+        """Take `declared`, the plugins of this tree, and `form`, the class of this kind's declarations.
+
+        A declaration may be named as `module:NAME`, and is then imported when it is asked for.
+        """
         self.kind, self._form = kind, form
         self._declared = dict(declared or {})
         self._entries: dict[str, T] = {}
@@ -91,8 +45,8 @@ class Registry(Generic[T]):
             if name in self._declared and declaration:
                 raise ValueError(f"{self.kind} '{name}' is declared in fpd_bench/registry.py: declare it there only")
             self._entries[name] = plugin
-            if name not in self._declared:
-                self._own[name] = self._form(module=plugin.__module__, **declaration)
+            if name not in self._declared:  # nor declared by an entry point, which has said all already
+                self._own.setdefault(name, self._form(module=plugin.__module__, **declaration))
             return plugin
 
         return add
@@ -109,13 +63,25 @@ class Registry(Generic[T]):
         return self._entries[name]
 
     def declaration(self, name: str) -> Any:
-        """Give the declaration of `name`; of this tree's plugins without an import. Raises UnknownName, PluginError."""
+        """Give the declaration of `name`, without importing the plugin. Raises UnknownName, PluginError."""
         if name in self._declared:
+            found = self._declared[name]
+            if isinstance(found, str):
+                place = found
+                self._declared[name] = _guarded(self.kind, name, lambda: resolve_name(place))
             return self._declared[name]
         if name not in self._own:
             self.check(name)
             self._own[name] = self._from_outside(name)
         return self._own[name]
+
+    def load(self, name: str, part: str) -> Any:
+        """Import what the declaration of `name` names as `part` (`module:function`); None if it names nothing.
+
+        Raises UnknownName, PluginError.
+        """
+        place = getattr(self.declaration(name), part)
+        return _guarded(self.kind, name, lambda: resolve_name(place)) if place else None
 
     def version(self, name: str) -> int:
         """Give the version of the plugin called `name`. Raises UnknownName, PluginError."""
@@ -277,30 +243,10 @@ generators: Registry[Any] = Registry(
 tracks: Registry[Any] = Registry(
     "track",
     {
-        "shapes": TrackDeclaration(
-            "fpd_bench.tracks.shapes.track",
-            "coloured shapes with GenEval's six tasks, on white or woven (presets plain, textured, ...); trains and "
-            "scores on a laptop, offline",
-        ),
-        "digits": TrackDeclaration(
-            "fpd_bench.tracks.digits.track",
-            "class-conditional, on real handwriting (5,000 of MNIST's digits): scored by a classifier, and by FID and "
-            "its kin against held-out images; trains and scores on a laptop, offline",
-            refuses=(
-                Refusal(
-                    {"evaluation.fidelity": ("adm", "lite0")},
-                    "this track compares with held-out images, in features of its own; leave it out",
-                ),
-            ),
-        ),
-        "maskgen": TrackDeclaration(
-            "fpd_bench.tracks.maskgen",
-            "the paper's text-to-image track: MaskGen-L, TA-TiTok, CLIP, DINOv3, GenEval; needs published weights",
-        ),
-        "maskgit": TrackDeclaration(
-            "fpd_bench.tracks.maskgit",
-            "the paper's ImageNet track: MaskGIT-pytorch v1, its VQGAN, DINOv3, scored by FID; needs published weights",
-        ),
+        "shapes": "fpd_bench.tracks.shapes.declaration:SHAPES",
+        "digits": "fpd_bench.tracks.digits.declaration:DIGITS",
+        "maskgen": "fpd_bench.tracks.maskgen.declaration:MASKGEN",
+        "maskgit": "fpd_bench.tracks.maskgit.declaration:MASKGIT",
     },
     TrackDeclaration,
 )

@@ -16,14 +16,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fpd_bench.cli import Parser, leave
+from fpd_bench.config.schema import TrackConfig
 from fpd_bench.errors import ConfigError, FpdError
+from fpd_bench.registry import TEACHER
 from fpd_bench.store import address
 
 if TYPE_CHECKING:
     from fpd_bench.runs.perform.prompt_sheet import SheetSource
 
-TEACHER = "teacher"
-TEACHER_ONLY = {"track": "shapes", "preset": "default", "steps": 16}  # options and their defaults
+_TRACK = TrackConfig()
+TEACHER_ONLY = {"track": _TRACK.name, "preset": _TRACK.preset, "steps": 16}  # options and their defaults
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -37,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, metavar="FILE.png", help="default: DIR/pictures/RUN_seedSEED.png")
     parser.add_argument("--results", type=Path, default=Path("results"), metavar="DIR", help="default: results")
     parser.add_argument("--scale", type=int, default=4, help="screen pixels a side per image pixel (default: 4)")
-    parser.add_argument("--track", help="only if RUN is teacher: its track (default: shapes)")
+    parser.add_argument("--track", help=f"only if RUN is teacher: its track (default: {_TRACK.name})")
     parser.add_argument("--preset", help="only if RUN is teacher: its preset (default: default)")
     parser.add_argument("--steps", type=int, help="only if RUN is teacher: its steps (default: 16)")
     try:

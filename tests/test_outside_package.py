@@ -5,6 +5,7 @@ Only its entry points say that it is there (tests/outside); no file of this tree
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -94,9 +95,23 @@ def test_its_metric_is_reported_with_its_digits(outside):
     outside.run("report", "outside.yaml", *SMALL, "--no-figures")
     table = next((outside.folder / "results/report").glob("*methods.md")).read_text()
     assert "Bright" in table and "Probabilities" in table
-    import re
-
     assert re.search(r"\b0\.\d{4}\b", table), table
+
+
+def test_its_track_is_planned_with_what_it_costs(outside):
+    told = outside.sweep("plan.gpu=H100", "seeds=[1]", "--dry-run")
+    assert re.search(r"GPU-hours", told) and "not estimated" not in told, told
+
+
+def test_a_metric_or_a_preset_that_its_track_has_not_is_refused_before_work(outside):
+    other = outside.folder / "other.yaml"
+    other.write_text(SWEEP.replace("name: outside", "name: other").replace("bright_share", "counting"))
+    told = outside.run("sweep", "other.yaml", *SMALL, "--dry-run", code=2)
+    assert "the suite of track 'outside' has no metric 'counting'; it has bright_share." in told, told
+    told = outside.sweep("track.preset=larger", "--dry-run", code=2)
+    assert "Unknown preset of track outside 'larger'. Available: default." in told, told
+    told = outside.sweep("start.r_init=0.1", "--dry-run", code=2)
+    assert "start.r_init=0.1 masks none of the 4 tokens of track 'outside'" in told, told
 
 
 def test_an_attempt_records_its_package_and_what_is_not_committed(outside):

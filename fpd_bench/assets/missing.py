@@ -17,14 +17,14 @@ from fpd_bench.errors import AssetError, ConfigError
 
 @dataclass(frozen=True)
 class Required:
-    """What a run reads. track: of the paper's own, '' for others, which bring their files.
+    """What a run reads. files: published ones of its track; None for a track that brings its files.
 
     models: the track's networks; without them its scorers only, for images made elsewhere. who: these, in messages.
     captions, real_images: of training; reference: of ImageNet; inception: of FID; discriminator: the projected one's.
     folder: of images made elsewhere. pipeline, added: of diffusers, and what is added to it; lora: whether that is one.
     """
 
-    track: str
+    files: published.PublishedFiles | None
     models: bool
     who: str
     captions: bool = False
@@ -79,8 +79,8 @@ def refuse(lacking: Iterable[Missing]) -> None:
 
 
 def _told(one: Required) -> Iterator[str]:
-    if one.track and one.models:
-        yield from _weights(one.track)
+    if one.files and one.models:
+        yield from _weights(one.files)
     for look in _looks(one):
         try:
             look()
@@ -88,18 +88,18 @@ def _told(one: Required) -> Iterator[str]:
             yield str(error)
 
 
-def _weights(track: str) -> Iterator[str]:
+def _weights(needed: published.PublishedFiles) -> Iterator[str]:
     """Yield a message for every file of the track's networks that is missing, or is not what its name says."""
     try:
-        folder = published.weights_folder(track)
+        folder = published.weights_folder(needed)
     except AssetError as error:
-        yield f"Track '{track}' needs its published weights: {error}"
+        yield f"Track '{needed.track}' needs its published weights: {error}"
         return
-    files = published.of_every_run(track)
-    absent = published.missing(files, folder)
+    absent = published.missing(needed.of_every_run, folder)
     for file in absent:
-        yield f"Track '{track}' needs {file.absent(folder)} ({file.role}), which is missing. Run: {file.fetch(folder)}"
-    for file in files:
+        place = file.absent(folder)
+        yield f"Track '{needed.track}' needs {place} ({file.role}), which is missing. Run: {file.fetch(folder)}"
+    for file in needed.of_every_run:
         if file not in absent and not file.absent(folder):
             try:
                 refuse_foreign(file.path(folder), file.kind)
@@ -108,13 +108,13 @@ def _weights(track: str) -> Iterator[str]:
 
 
 def _looks(one: Required) -> Iterator[Callable[[], object]]:
-    if one.track:
+    if files := one.files:
         if not one.models:
-            yield lambda: published.require_scorers(one.track, one.who)
+            yield lambda: published.require_scorers(files, one.who)
         # one by one, so that each is told
-        yield lambda: published.require_data(one.track, one.captions, False, False)
-        yield lambda: published.require_data(one.track, False, one.real_images, False)
-        yield lambda: published.require_data(one.track, False, False, one.reference)
+        yield lambda: published.require_data(files, one.captions, False, False)
+        yield lambda: published.require_data(files, False, one.real_images, False)
+        yield lambda: published.require_data(files, False, False, one.reference)
     if one.discriminator:
         yield published.discriminator_file
     if one.inception:

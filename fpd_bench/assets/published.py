@@ -1,4 +1,4 @@
-"""Which published files the paper's tracks need, where they lie and where they come from; needs no torch.
+"""Published files that tracks may need, where they lie and where they come from; needs no torch.
 
 $FPD_WEIGHTS is a folder with one subfolder per hub repository, as `hf download REPOSITORY --local-dir` leaves it; `hub`
 is the folder ~/.cache/fpd-bench/weights, into which what is missing is fetched. It is a place, not a setting: it is no
@@ -27,7 +27,9 @@ REFERENCE_URL = "https://openaipublic.blob.core.windows.net/diffusion/jul-2021/r
 
 @dataclass(frozen=True)
 class Published:
-    """One file. kind: its name in assets/kinds.py; extras: published beside it, read where they are there.
+    """One file. kind: its name in assets/kinds.py, if it stands there; extras: published beside it, read where they are
+    there. network: `module:function`, (path) -> the network that the file fills, built from what lies beside it; "" for
+    a network of timm's, or one that nobody holds the file against.
 
     needed: extras without which the file is of no use. others: names under which the same weights are published too.
     shards: whether what reads it also takes an index of .safetensors in several parts.
@@ -42,6 +44,7 @@ class Published:
     needed: bool = False
     others: tuple[str, ...] = ()
     shards: bool = True
+    network: str = ""
 
     def path(self, folder: Path) -> Path:
         """Say where the file belongs; a .safetensors converted from it, or the index of one in parts, goes first."""
@@ -95,38 +98,32 @@ DEIT = Published(
     "discriminator", "", "timm/deit_base_distilled_patch16_224.fb_in1k", "model.safetensors", ("config.json",),
     "for gan.discriminator=projected only; its second network, EfficientNet-Lite0, comes with fpd-bench",
 )  # fmt: skip
-PUBLISHED: dict[str, tuple[Published, ...]] = {
-    "maskgen": (
-        Published("teacher", "maskgen", "turkeyju/generator_maskgen_vq_l", "model.safetensors", ("config.json",)),
-        Published("tokenizer", "tatitok", "turkeyju/tokenizer_tatitok_bl128_vq", "model.safetensors", ("config.json",)),
-        Published(
-            "text",
-            "clip_text",
-            "timm/vit_large_patch14_clip_336.openai",
-            "open_clip_model.safetensors",
-            ("open_clip_config.json",),
-        ),
-        DINO,
-    ),
-    "maskgit": (
-        Published(
-            "teacher", "maskgit", "llvictorll/Maskgit-pytorch", "pretrained_maskgit/MaskGIT/MaskGIT_ImageNet_256.pth"
-        ),
-        Published(
-            "tokenizer",
-            "vqgan",
-            "llvictorll/Maskgit-pytorch",
-            "pretrained_maskgit/VQGAN/last.ckpt",
-            ("pretrained_maskgit/VQGAN/model.yaml",),
-            "an old Lightning pickle: python -m fpd_bench.tracks convert makes it readable",
-        ),
-        DINO,
-    ),
-}
-
-
-SCORERS: dict[str, tuple[Published, ...]] = {"maskgen": (DETECTOR, COLOURS)}  # read when the images are scored
 OPTIONAL = (DEIT,)  # some runs read them only, and ask for them themselves
+
+
+@dataclass(frozen=True)
+class PublishedFiles:
+    """What the runs of one track read of published files.
+
+    models: of every run; scorers: when images are scored. captions: training reads a file of captions. reference: FID
+    is computed against ImageNet's published statistics.
+    """
+
+    track: str
+    models: tuple[Published, ...]
+    scorers: tuple[Published, ...] = ()
+    captions: bool = False
+    reference: bool = False
+
+    @property
+    def of_every_run(self) -> tuple[Published, ...]:
+        """List the files that each run of the track reads."""
+        return self.models + self.scorers
+
+    @property
+    def everything(self) -> tuple[Published, ...]:
+        """List all files: of its models, then of what scores its images, then those of some runs only."""
+        return self.of_every_run + OPTIONAL
 
 
 def place() -> Path | None:
@@ -144,13 +141,19 @@ def from_hub() -> bool:
     return os.environ.get(VARIABLE) == hub.HUB and not Path(hub.HUB).is_dir()
 
 
-def weights_folder(track: str) -> Path:
-    """Give the folder $FPD_WEIGHTS. Raises AssetError, with what to do next, if it is not set or no folder."""
+def folder_if_there() -> Path | None:
+    """Give the folder $FPD_WEIGHTS; None if it is not set, or no folder."""
     folder = place()
-    if folder is None or not folder.is_dir():
-        is_what = f"{VARIABLE}={folder} is not a folder" if folder else f"{VARIABLE} is not set"
+    return folder if folder and folder.is_dir() else None
+
+
+def weights_folder(files: PublishedFiles) -> Path:
+    """Give the folder $FPD_WEIGHTS. Raises AssetError, with what to do next, if it is not set or no folder."""
+    folder = folder_if_there()
+    if folder is None:
+        is_what = f"{VARIABLE}={place()} is not a folder" if place() else f"{VARIABLE} is not set"
         raise AssetError(
-            f"{is_what}. Fetch {_repositories(PUBLISHED[track])} into one folder and export "
+            f"{is_what}. Fetch {_repositories(files.models)} into one folder and export "
             f"{VARIABLE}=FOLDER, or {VARIABLE}={hub.HUB} where there is a network (docs/paper_scale.md)."
         )
     return folder
@@ -177,12 +180,12 @@ def discriminator_file() -> Path:
     return DEIT.path(folder)
 
 
-def require_scorers(track: str, asked: str) -> None:
+def require_scorers(of: PublishedFiles, asked: str) -> None:
     """Check for what scores images that were made elsewhere. Raises AssetError with the commands that fetch it.
 
     asked: what is scored, the message's first words.
     """
-    files, folder = SCORERS.get(track, ()), place() or Path("WEIGHTS")
+    files, folder = of.scorers, place() or Path("WEIGHTS")
     absent = missing(files, folder)
     if not absent and place() and folder.is_dir():
         return
@@ -215,15 +218,15 @@ def no_images(data: Path) -> str:
     )
 
 
-def require_data(track: str, captions: bool, images: bool, reference: bool) -> None:
+def require_data(files: PublishedFiles, captions: bool, images: bool, reference: bool) -> None:
     """Raise AssetError if the data that a run reads are not there; whether they can be read shows later.
 
     reference: its images are compared with ImageNet's published statistics.
     """
-    captions, reference = captions and track == "maskgen", reference and track == "maskgit"
+    captions, reference = captions and files.captions, reference and files.reference
     if not (captions or images or reference):
         return
-    weights = weights_folder(track)
+    weights = weights_folder(files)
     data = data_folder(weights)
     if captions and not caption_files(data):
         raise AssetError(no_captions(data))
@@ -246,16 +249,6 @@ def reference_file(weights: Path) -> Path:
 
 def _get_reference(weights: Path) -> str:
     return f"curl -o {weights / REFERENCE} --create-dirs {REFERENCE_URL}{REFERENCE}"
-
-
-def files_of(track: str) -> tuple[Published, ...]:
-    """List all files of a track: of its models, then of what scores its images, then those of some runs only."""
-    return PUBLISHED[track] + SCORERS.get(track, ()) + OPTIONAL
-
-
-def of_every_run(track: str) -> tuple[Published, ...]:
-    """List those files of a track that each of its runs reads."""
-    return tuple(file for file in files_of(track) if file not in OPTIONAL)
 
 
 def missing(files: tuple[Published, ...], folder: Path) -> list[Published]:
@@ -285,20 +278,19 @@ def rehearsal() -> Iterator[dict[Published, Path]]:
         _rehearsed = None
 
 
-def require(track: str) -> Path:
+def require(files: PublishedFiles) -> Path:
     """Check that all files of every run are there and, as far as contents tell, of the right model; give their folder.
 
     Raises AssetError naming the first missing file and its command, or what is wrong with a file.
     """
-    folder = weights_folder(track)
-    files = of_every_run(track)
-    absent = missing(files, folder)
+    folder = weights_folder(files)
+    absent = missing(files.of_every_run, folder)
     if absent:
         raise AssetError(
-            f"{absent[0].absent(folder)} is missing ({absent[0].role}; {len(absent)} of {len(files)} files)."
-            f" Run: {absent[0].fetch(folder)} . All of it: python -m fpd_bench.tracks check {track}"
+            f"{absent[0].absent(folder)} is missing ({absent[0].role}; {len(absent)} of {len(files.of_every_run)} "
+            f"files). Run: {absent[0].fetch(folder)} . All of it: python -m fpd_bench.tracks check {files.track}"
         )
-    for file in files:
+    for file in files.of_every_run:
         if not file.absent(folder):  # in a rehearsal
             refuse_foreign(file.path(folder), file.kind)
     return folder

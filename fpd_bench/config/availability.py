@@ -3,9 +3,8 @@
 assets/missing.py looks for it; `require_files` asks for one run what a sweep asks once for all.
 """
 
+from fpd_bench import registry
 from fpd_bench.assets.missing import Required, missing, provide
-from fpd_bench.assets.published import PUBLISHED
-from fpd_bench.config.fidelity_files import needs_inception
 from fpd_bench.config.identity import generated, reads, trains
 from fpd_bench.config.schema import RunConfig
 
@@ -13,17 +12,18 @@ from fpd_bench.config.schema import RunConfig
 def required_files(config: RunConfig) -> Required:
     """Say what `missing` is to look for."""
     track, settings = config.track.name, config.generator
-    pipeline = config.method == "diffusers"
+    elsewhere = generated(config)
+    pipeline = elsewhere and registry.generators.declaration(config.method).draws
     return Required(
-        track=track if track in PUBLISHED else "",
-        models=not generated(config),
+        files=registry.tracks.declaration(track).published,
+        models=not elsewhere,
         who=f"method={config.method} on track '{track}'",
         captions=trains(config),
         real_images=_sees_images(config),
         reference=not config.evaluation.fidelity,
         inception=needs_inception(config),
         discriminator=needs_discriminator(config),
-        folder=settings.source if config.method == "folder" else "",
+        folder=settings.source if elsewhere and not pipeline else "",
         pipeline=settings.source if pipeline else "",
         added=tuple(filter(None, (settings.unet, settings.lora))) if pipeline else (),
         lora=bool(settings.lora),
@@ -33,6 +33,11 @@ def required_files(config: RunConfig) -> Required:
 def require_files(config: RunConfig) -> None:
     """Fetch what FPD_WEIGHTS=hub lets us fetch; raise AssetError, with the command that helps, for what is missing."""
     provide(missing([required_files(config)]))
+
+
+def needs_inception(config: RunConfig) -> bool:
+    """Say whether the run's images are compared through Inception."""
+    return (config.evaluation.fidelity or registry.tracks.declaration(config.track.name).fidelity) == "adm"
 
 
 def _sees_images(config: RunConfig) -> bool:

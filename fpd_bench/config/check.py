@@ -23,7 +23,7 @@ from fpd_bench.config.fields import (
 from fpd_bench.config.generator_rules import check_generator
 from fpd_bench.config.identity import generated, reads, trains
 from fpd_bench.config.schema import EvaluationConfig, RunConfig
-from fpd_bench.config.tracks import PAPER_TRACKS, track_facts
+from fpd_bench.config.tracks import track_sizes, tracks_that
 from fpd_bench.errors import ConfigError, UnknownName
 
 _DEFAULTS = {name: value(RunConfig(), name) for name in leaves()}
@@ -37,7 +37,7 @@ def check(config: RunConfig) -> None:
         if type(found) is not type(default) or found != default:  # defaults are right, and most values
             _check_value(name, field, found)
     _check_plugins(config)
-    track_facts(config.track.name, config.track.preset)
+    track_sizes(config.track.name, config.track.preset)
     read = reads(config)
     for name in read:
         _check_length(name, leaf(name), value(config, name))
@@ -117,9 +117,10 @@ def _check_device(config: RunConfig) -> None:
 def _check_sampler(config: RunConfig) -> None:
     default = EvaluationConfig()
     changed = [name for name in SAMPLER if getattr(config.evaluation, name) != getattr(default, name)]
-    if changed and config.track.name not in PAPER_TRACKS:
+    if changed and not registry.tracks.declaration(config.track.name).sampler:
+        others = ", ".join(tracks_that("sampler"))
         raise ConfigError(
-            f"evaluation.{changed[0]} is a setting of the published samplers ({', '.join(PAPER_TRACKS)}); track "
+            f"evaluation.{changed[0]} is a setting of the published samplers ({others}); track "
             f"'{config.track.name}' has its own. Leave it out."
         )
 
@@ -148,7 +149,7 @@ def _check_batch(config: RunConfig) -> None:
 
 
 def _check_refinement(config: RunConfig, read: set[str]) -> None:
-    refine, sizes = config.refine, track_facts(config.track.name, config.track.preset)
+    refine, sizes = config.refine, track_sizes(config.track.name, config.track.preset)
     if "refine.low" in read and refine.low > refine.high:
         raise ConfigError(f"refine.low={refine.low} is above refine.high={refine.high}.")
     if sizes and "start.r_init" in read and round(config.start.r_init * sizes.tokens) < 1:

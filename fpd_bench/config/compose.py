@@ -18,7 +18,7 @@ from hydra.errors import HydraException
 from fpd_bench.config.fields import assign, check_name, leaf, type_in_words, well_typed
 from fpd_bench.config.named_settings import PRESETS, spell_out_presets
 from fpd_bench.config.schema import RunConfig
-from fpd_bench.config.tracks import own_world_name
+from fpd_bench.config.tracks import own_preset
 from fpd_bench.errors import ConfigError
 
 NUMBERS = (int, float, list[int], list[float])
@@ -63,10 +63,8 @@ def compose(overrides: Sequence[str], base: RunConfig | None = None) -> RunConfi
     """Set `overrides` (key=value) in turn, on the defaults or on a copy of `base`; the last of a key wins over any
     other and over a preset. Raises ConfigError."""
     config = compose_base(overrides, base)
-    if config.track.name == "shapes":
-        config.track.preset = own_world_name(
-            config.track.preset
-        )  # records say which world it was, whatever is default later
+    # Records say which preset it was, whatever is default later.
+    config.track.preset = own_preset(config.track.name, config.track.preset)
     return config
 
 

@@ -1,7 +1,7 @@
 """Rules between the fields of a drift (Eq. 6-7): who is compared, and on which maps of the backbone. Needs no torch."""
 
 from fpd_bench.config.schema import DriftConfig, RunConfig
-from fpd_bench.config.tracks import track_facts
+from fpd_bench.config.tracks import track_sizes
 from fpd_bench.errors import ConfigError
 
 
@@ -47,7 +47,7 @@ def _check_space(config: RunConfig) -> None:
 
 
 def _check_pixel_space(config: RunConfig) -> None:
-    drift, default, sizes = config.drift, DriftConfig(), track_facts(config.track.name, config.track.preset)
+    drift, default, sizes = config.drift, DriftConfig(), track_sizes(config.track.name, config.track.preset)
     for name in ("resize", "last_norm", "cls"):
         if getattr(drift, name) != getattr(default, name):
             raise ConfigError(f"drift.{name}={getattr(drift, name)} is of drift.space=feature; pixels have none.")
@@ -60,7 +60,7 @@ def _check_pixel_space(config: RunConfig) -> None:
 
 def _check_feature_space(config: RunConfig) -> None:
     """Check fields of a backbone against the track's own; runs/execute/backbone_check.py looks at one that is named."""
-    drift, sizes = config.drift, track_facts(config.track.name, config.track.preset)
+    drift, sizes = config.drift, track_sizes(config.track.name, config.track.preset)
     if not drift.blocks:
         raise ConfigError(f"drift.blocks={drift.blocks} are not blocks of a backbone. Name one or more blocks.")
     if sizes is None or drift.backbone:

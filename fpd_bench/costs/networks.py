@@ -9,15 +9,17 @@ from typing import Any
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from fpd_bench.bench import Blueprint
 from fpd_bench.config.availability import has_adversary
 from fpd_bench.config.identity import reads, trains
 from fpd_bench.config.schema import RunConfig
 from fpd_bench.costs.meter import PROBE, measure_training_call
-from fpd_bench.costs.track_on_meta import META, Blueprint, blueprint, parameters
+from fpd_bench.costs.track_on_meta import META, blueprint
 from fpd_bench.distill.work import Cost
 from fpd_bench.models import discriminator, projected_gan
 from fpd_bench.models.backbones import FeatureBackbone
 from fpd_bench.models.compute import computing
+from fpd_bench.models.network_size import count_numbers
 
 NONE = Cost()
 
@@ -99,7 +101,7 @@ def measure_drawing(track: MeasuredTrack) -> DrawingCosts:
         network = measure_training_call(lambda: [student(tokens, condition)])
         # the estimator's mixture of codes, and the picture of it
         decoder = measure_training_call(lambda: [plan.tokenizer.decode(weights @ codebook, condition)])
-    size = parameters(plan.teacher)
+    size = count_numbers(plan.teacher)
     return DrawingCosts(network, decoder, _text_cost(plan), size, plan.resident, plan.n_tokens, plan.n_codes)
 
 
@@ -111,7 +113,7 @@ def _measure_backbone(track: MeasuredTrack, blocks: tuple[int, ...], name: str, 
         whole = whole.with_input(side, last_norm=False)
     backbone = whole.select(blocks)
     with computing(recompute=track.recompute):
-        return BackboneCost(measure_training_call(lambda: backbone(images).values()), parameters(backbone))
+        return BackboneCost(measure_training_call(lambda: backbone(images).values()), count_numbers(backbone))
 
 
 @lru_cache(maxsize=8)
@@ -122,12 +124,12 @@ def _measure_discriminator(track: MeasuredTrack, kind: str) -> DiscriminatorCost
     else:
         with META:
             network = projected_gan.ProjectedDiscriminator(pretrained=False)
-    still, heads = drafts.detach(), parameters(network.heads)
+    still, heads = drafts.detach(), count_numbers(network.heads)
     with computing(recompute=track.recompute):
         trained = measure_training_call(lambda: network(still))
         network.heads.requires_grad_(False)
         critic = measure_training_call(lambda: network(drafts))
-    frozen = parameters(network) - heads  # the light one's is Phi
+    frozen = count_numbers(network) - heads  # the light one's is Phi
     return DiscriminatorCosts(trained, critic, frozen, heads)
 
 

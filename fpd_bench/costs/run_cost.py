@@ -7,15 +7,14 @@ float32 tensors, an upper limit for bf16. torch is imported only when something 
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fpd_bench import registry
-from fpd_bench.assets.published import weights_folder
+from fpd_bench.assets.published import folder_if_there
 from fpd_bench.config.identity import generated, trains
 from fpd_bench.config.schema import RunConfig
 from fpd_bench.costs.gpu_choice import Gpu, PlanRequest
-from fpd_bench.errors import AssetError, ConfigError
+from fpd_bench.errors import ConfigError
 
 if TYPE_CHECKING:
     from fpd_bench.costs.meter import Share
@@ -24,11 +23,7 @@ if TYPE_CHECKING:
 
 OVERHEAD_GB = 2.5  # CUDA's context, libraries, workspaces, fragmentation
 NUMBER_SECONDS = 16e-9  # of a core for one exponential number; benchmarks/plan_check.py measures it
-SUITE_ITEMS = {"maskgen": {"test": 553, "validation": 100}, "maskgit": {"test": 1000, "validation": 1000}}
-SCORED = ("maskgen",)  # tracks whose images GenEval's networks look at: Mask2Former Swin-S and CLIP ViT-L/14
-SCORING = 2 * 313e9  # FLOPs of the former for one image (its paper's table: 313 GMAC)
 EVALUATION = "its evaluation takes that much, whatever the micro-batch"
-SCORERS_GB = 4 * (69e6 + 428e6) / 1e9  # parameters of both, float32
 
 
 @dataclass(frozen=True)
@@ -102,7 +97,7 @@ def _cost_of_pipeline(config: RunConfig, gpu: Gpu, asked: PlanRequest) -> RunCos
 def _cost_of_teacher(config: RunConfig, gpu: Gpu, asked: PlanRequest) -> RunCost:
     from fpd_bench.costs.step import step_cost
 
-    cost = step_cost(config, _weights_folder())
+    cost = step_cost(config, folder_if_there())
     memory, hours = _sampling_gb(config, cost), _evaluation_hours(config, cost.shares, gpu, asked)
     fits = memory <= gpu.memory_gb
     return RunCost(memory, evaluation_hours=hours, fits=fits, advice=EVALUATION, shares=cost.shares)
@@ -111,7 +106,7 @@ def _cost_of_teacher(config: RunConfig, gpu: Gpu, asked: PlanRequest) -> RunCost
 def _cost_of_training(config: RunConfig, gpu: Gpu, asked: PlanRequest) -> RunCost:
     from fpd_bench.costs.step import step_cost
 
-    cost, execution = step_cost(config, _weights_folder()), config.execution
+    cost, execution = step_cost(config, folder_if_there()), config.execution
     cards, batch = execution.processes, config.optim.batch // execution.processes  # of one card
     micro, sampling = min(execution.micro_batch or batch, batch), _sampling_gb(config, cost)
 
@@ -120,7 +115,7 @@ def _cost_of_training(config: RunConfig, gpu: Gpu, asked: PlanRequest) -> RunCos
 
     largest = _largest_fitting([n for n in range(micro, 0, -1) if batch % n == 0 or n == micro], memory_of, gpu)
     if 0 < largest < micro:
-        cost = step_cost(replace(config, execution=replace(execution, micro_batch=largest)), _weights_folder())
+        cost = step_cost(replace(config, execution=replace(execution, micro_batch=largest)), folder_if_there())
     noise = cost.noise * NUMBER_SECONDS  # every rank draws all of it
     seconds = cost.total / _flops_per_second(gpu, asked, precision_of(config)) / cards + noise
     return RunCost(
@@ -150,7 +145,8 @@ def _sampling_gb(config: RunConfig, cost: "StepCost") -> float:
 
 
 def _scorers_gb(config: RunConfig) -> float:
-    return SCORERS_GB if config.track.name in SCORED else 0
+    scoring = registry.tracks.declaration(config.track.name).scoring
+    return scoring.size / 1e9 if scoring else 0
 
 
 def _evaluation_hours(config: RunConfig, shares: "Mapping[str, Share]", gpu: Gpu, asked: PlanRequest) -> float:
@@ -158,15 +154,17 @@ def _evaluation_hours(config: RunConfig, shares: "Mapping[str, Share]", gpu: Gpu
     (docs/adr/0007-several-processes.md).
     """
     drawn = sum(share.flops / _flops_per_second(gpu, asked, share.precision) for share in shares.values())
-    scored = SCORING / _flops_per_second(gpu, asked, "fp32") if config.track.name in SCORED else 0
+    scoring = registry.tracks.declaration(config.track.name).scoring
+    scored = scoring.flops / _flops_per_second(gpu, asked, "fp32") if scoring else 0
     images = _count_items(config) * config.evaluation.images_per_prompt
     return config.execution.processes * images * (drawn + scored) / 3600
 
 
 def _count_items(config: RunConfig) -> int:
     track, split = config.track, config.evaluation.split
-    if track.name in SUITE_ITEMS:
-        return SUITE_ITEMS[track.name][split]
+    declared: int | None = registry.tracks.declaration(track.name).items.get(split)
+    if declared is not None:
+        return declared
     from fpd_bench.costs.step import count_items
 
     return count_items(track.name, track.preset, split)
@@ -188,11 +186,3 @@ def _flops_per_second(gpu: Gpu, asked: PlanRequest, precision: str) -> float:
 def _largest_fitting(sizes: Iterable[int], memory_of: Callable[[int], float], gpu: Gpu) -> int:
     """Return the first of the descending sizes that fits; 0 if none does."""
     return next((n for n in sizes if memory_of(n) <= gpu.memory_gb), 0)
-
-
-def _weights_folder() -> Path | None:
-    """Return the weights folder, whose configuration files tell the sizes; None if it is not set."""
-    try:
-        return weights_folder("maskgen")
-    except AssetError:
-        return None

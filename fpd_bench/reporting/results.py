@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fpd_bench.config.tracks import hashed_preset
+from fpd_bench.registry import TEACHER
 from fpd_bench.reporting import comparisons, open_claims, outlook, set_metrics
 from fpd_bench.reporting.model import TableResult
 from fpd_bench.reporting.row_results import RowMaker
@@ -87,7 +88,7 @@ def _teachers(store: Store, cells: "Sequence[Cell]") -> list[str]:
         found = run.config.get("evaluation") or {}
         return (
             run.status == "done"
-            and run.config.get("method") == "teacher"
+            and run.config.get("method") == TEACHER
             and run.config.get("track") in [{"name": want.track.name, "preset": preset} for preset in presets]
             and found.get("teacher_steps", TEACHER_STEPS) == TEACHER_STEPS
             and all(found.get(key) == value for key, value in evaluation.items())

@@ -1,54 +1,35 @@
-"""The recipes of the embedded tracks behind one door: `python -m fpd_bench.tracks build`."""
+"""`python -m fpd_bench.tracks build`: the recipes of the tracks that are trained from nothing, behind one door."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
-from fpd_bench.config.tracks import own_world_name
+from fpd_bench.config.tracks import track_sizes, tracks_that
+from fpd_bench.errors import UnknownName
+from fpd_bench.registry import tracks
 
 Progress = Callable[[str, int, int, float], None]  # (network, step, steps, loss)
 
 
-PHI = "phi"  # of the shapes' domain, the network of drift.backbone=shapes; the other part is the teacher
-PARTS = ("teacher", PHI)
+def check_build(track: str, preset: str, part: str) -> str:
+    """Check names before torch is imported, and give the part to build: the track's first if `part` is empty.
+
+    Raises UnknownName for a track without a recipe, a preset or a part.
+    """
+    if track not in tracks.known() or not tracks.declaration(track).build:
+        raise UnknownName("track that can be built", track, tracks_that("build"))
+    track_sizes(track, preset)
+    parts: tuple[str, ...] = tracks.declaration(track).parts
+    if part and part not in parts:
+        raise UnknownName(f"part of track {track}", part, parts)
+    return part or parts[0]
 
 
 def build(
-    track: str,
-    preset: str,
-    work: Path,
-    out: Path | None,
-    steps: int | None,
-    progress: Progress,
-    part: str = PARTS[0],
+    track: str, preset: str, work: Path, out: Path | None, steps: int | None, progress: Progress, part: str
 ) -> Path:
     """Train what the preset needs, with checkpoints in `work`, and write its assets; return what was written.
 
     out: None = the package's own folder. steps: of each network; None = the recipe's.
     """
-    if part == PHI:
-        return _phi(work, out, steps, progress)
-    return {"shapes": _shapes, "digits": _digits}[track](preset, work, out, steps, progress)
-
-
-def _shapes(preset: str, work: Path, out: Path | None, steps: int | None, progress: Progress) -> Path:
-    from fpd_bench.tracks.shapes import build, files
-
-    recipe = build.RECIPES[own_world_name(preset)]
-    if steps:
-        recipe = replace(recipe, steps=steps)
-    return build.build(preset, work, out or files.FOLDER, recipe, lambda *state: progress("teacher", *state))
-
-
-def _phi(work: Path, out: Path | None, steps: int | None, progress: Progress) -> Path:
-    from fpd_bench.tracks.shapes.backbone_training import BackboneRecipe, build_backbone
-
-    recipe = BackboneRecipe(steps=steps) if steps else BackboneRecipe()
-    return build_backbone(work, out, recipe, lambda *state: progress(PHI, *state))
-
-
-def _digits(preset: str, work: Path, out: Path | None, steps: int | None, progress: Progress) -> Path:
-    from fpd_bench.tracks.digits import build, files
-
-    recipes = build.RECIPES[preset]
-    return build.build(preset, work, out or files.FOLDER, recipes.with_steps(steps) if steps else recipes, progress)
+    written: Path = tracks.load(track, "build")(part, preset, work, out, steps, progress)
+    return written

@@ -11,19 +11,14 @@ from pathlib import Path
 
 from fpd_bench.assets.inception import inception_file
 from fpd_bench.assets.kinds import KINDS
-from fpd_bench.assets.published import DEIT, OPTIONAL, PUBLISHED, Published, caption_files, files_of, reference_file
+from fpd_bench.assets.published import DEIT, OPTIONAL, Published, PublishedFiles, caption_files, reference_file
 from fpd_bench.assets.values import check_values
 from fpd_bench.assets.weight_files import contents, refuse_foreign
 from fpd_bench.assets.weight_shards import parts
-from fpd_bench.config.fidelity_files import ADM_TRACKS
 from fpd_bench.errors import AssetError, FpdError
 from fpd_bench.records.layout import sha256
 from fpd_bench.tracks.free_memory import available_bytes
 
-PROMPTS = {
-    "maskgen": ["a photo of a red apple", "a photo of two dogs", "a bird above a house", "a blue bus"],
-    "maskgit": ["1", "3", "7", "9"],
-}
 STEPS = 8  # of the teacher's sampler, for the picture
 TORCH_BYTES = 10**9  # torch and its libraries, about
 USES = ("training", "sampling", "scoring")
@@ -48,14 +43,14 @@ class Finding:
         return f"{self.state:<5} {self.subject:<13} {self.text}"
 
 
-def any_wrong(findings: Iterable[Finding]) -> bool:
+def wrong(findings: Iterable[Finding]) -> bool:
     """Say whether a run of any kind would fail."""
     return any(finding.state == "wrong" for finding in findings)
 
 
-def readiness(findings: list[Finding]) -> str:
-    """Say what the track is ready for, and which uses need files that are missing."""
-    if any_wrong(findings):
+def verdict(findings: list[Finding]) -> str:
+    """Say what the track is ready for, and what else would need files that are not there."""
+    if wrong(findings):
         return "is not ready: see the lines marked wrong"
     lacking: dict[str, list[str]] = {}
     for finding in findings:
@@ -66,11 +61,9 @@ def readiness(findings: list[Finding]) -> str:
     return "; ".join([*words, *(f"{kind} needs {' and '.join(files)}" for kind, files in lacking.items())])
 
 
-def check_files(track: str, folder: Path) -> Iterator[Finding]:
-    """Check every published file: there, whole to its last byte, all numbers finite, the right model, as the hub
-    sent it.
-    """
-    for file in files_of(track):
+def check_files(files: PublishedFiles, folder: Path) -> Iterator[Finding]:
+    """Check that every published file is there, whole, the right model, as the hub sent it, all numbers finite."""
+    for file in files.everything:
         absent = file.absent(folder)
         if absent:
             note, state = f" ({file.note})" if file.note else "", "note" if file in OPTIONAL else "wrong"
@@ -85,22 +78,22 @@ def check_files(track: str, folder: Path) -> Iterator[Finding]:
             yield Finding("wrong", file.role, str(error))
 
 
-def check_shapes(track: str, folder: Path) -> Iterator[Finding]:
-    """Check settings, and the names and shapes of all tensors, against the models that read them; nothing is loaded."""
+def check_shapes(files: PublishedFiles, folder: Path) -> Iterator[Finding]:
+    """Hold settings, and the names and shapes of all tensors, against the models that read them; load nothing."""
     from fpd_bench.tracks.fitting import misfits
 
-    found = list(misfits(track, folder))
+    found = list(misfits(files, folder))
     yield from (Finding("wrong", file.role, text) for file, text in found)
     if not found:
         yield Finding("ok", "shapes", "settings, names and shapes of all tensors fit")
 
 
-def check_data(track: str, data: Path) -> Iterator[Finding]:
+def check_data(files: PublishedFiles, data: Path) -> Iterator[Finding]:
     """Check captions and real images; each is needed by some runs only."""
     from fpd_bench.tracks.captions import open_captions
     from fpd_bench.tracks.pictures import open_images
 
-    if track == "maskgen":
+    if files.captions:
         try:
             yield Finding("ok", "captions", open_captions(data).describe())
         except AssetError as error:
@@ -111,20 +104,20 @@ def check_data(track: str, data: Path) -> Iterator[Finding]:
         yield Finding("note", "images", str(error))
 
 
-def check_fidelity(track: str, folder: Path) -> Iterator[Finding]:
-    """Check the files that FID is computed with, on a track whose images are scored together."""
-    files = {"reference": reference_file, "inception": lambda folder: inception_file(folder=folder)}
-    for subject, find in files.items() if track in ADM_TRACKS else ():
+def check_fidelity(files: PublishedFiles, folder: Path) -> Iterator[Finding]:
+    """Look for what FID is computed with, on a track whose images are scored together."""
+    looks = {"reference": reference_file, "inception": lambda folder: inception_file(folder=folder)}
+    for subject, find in looks.items() if files.reference else ():
         try:
             yield Finding("ok", subject, str(find(folder)))
         except AssetError as error:
             yield Finding("note", subject, str(error))
 
 
-def check_memory(track: str, folder: Path) -> Finding:
-    """Check whether the models fit into this machine's memory, in single precision."""
-    files = [file.path(folder) for file in PUBLISHED[track] + OPTIONAL if not file.absent(folder)]
-    needed = TORCH_BYTES + sum(4 * contents(path).parameters for path in files)
+def check_memory(files: PublishedFiles, folder: Path) -> Finding:
+    """Say whether the models fit into this machine's memory, in single precision."""
+    paths = [file.path(folder) for file in files.models + OPTIONAL if not file.absent(folder)]
+    needed = TORCH_BYTES + sum(4 * contents(path).parameters for path in paths)
     free = available_bytes()
     words = f"loading needs about {needed / 1e9:.1f} GB"
     if free is None:
@@ -142,13 +135,15 @@ def check_models(track_name: str, folder: Path, data: Path | None, picture: Path
 
     from fpd_bench.registry import tracks
 
+    declared = tracks.declaration(track_name)
+
     try:
         began = time.monotonic()
         track = tracks.get(track_name)("default", weights=folder, data=data)
         backbone = track.backbone
         yield Finding("ok", "loaded", f"all models ({time.monotonic() - began:.0f} s)")
         began = time.monotonic()
-        condition = track.condition(PROMPTS[track_name])
+        condition = track.condition(declared.examples)
         hidden = torch.full((len(condition), track.n_tokens), track.n_codes)
         with torch.no_grad():
             logits, empty = track.teacher(hidden, condition), track.teacher(hidden, track.null_condition(len(hidden)))
@@ -156,7 +151,7 @@ def check_models(track_name: str, folder: Path, data: Path | None, picture: Path
         if not (torch.isfinite(logits).all() and spread > 0):
             yield Finding("wrong", "forward", "the teacher's logits are not finite or ignore the condition")
             return
-        yield Finding("ok", "forward", f"logits {list(logits.shape)}, finite, conditional ({_seconds_since(began)})")
+        yield Finding("ok", "forward", f"logits {list(logits.shape)}, finite, conditional ({_since(began)})")
         began = time.monotonic()
         noise = [torch.Generator().manual_seed(i) for i in range(len(condition))]
         with torch.no_grad():
@@ -168,39 +163,39 @@ def check_models(track_name: str, folder: Path, data: Path | None, picture: Path
         yield Finding("ok" if finite else "wrong", "backbone", words)
         _save(images, picture)
         said = f"{', '.join(condition.texts)}; {STEPS} steps"
-        yield Finding("ok", "picture", f"{picture}: {said} ({_seconds_since(began)}). Look at it")
+        yield Finding("ok", "picture", f"{picture}: {said} ({_since(began)}). Look at it")
         if not DEIT.absent(folder):
-            yield _run_discriminator(images, DEIT.path(folder))
-        if track_name == "maskgen":
-            yield _run_scorer(track, images)
+            yield _judged(images, DEIT.path(folder))
+        if declared.published.scorers:
+            yield _scored(track, images)
     except MemoryError:
         yield Finding("wrong", "memory", "ran out while loading. Use a larger machine, or --quick (files only).")
     except FpdError as error:
         yield Finding("wrong", "models", str(error))
 
 
-def _run_discriminator(images, weights: Path) -> Finding:
-    """Run the pictures through the projected discriminator's frozen networks and its untrained heads."""
+def _judged(images, weights: Path) -> Finding:
+    """Put the pictures through the projected discriminator's frozen networks and its untrained heads."""
     from fpd_bench.models.projected_gan import ProjectedDiscriminator
 
     began = time.monotonic()
     logits = ProjectedDiscriminator(weights=weights).eval()(images)
     finite = all(bool(each.isfinite().all()) for each in logits)
-    words = f"{len(logits)} feature networks, {'' if finite else 'not '}finite ({_seconds_since(began)})"
+    words = f"{len(logits)} feature networks, {'' if finite else 'not '}finite ({_since(began)})"
     return Finding("ok" if finite else "wrong", DEIT.role, words)
 
 
-def _run_scorer(track, images) -> Finding:
-    """Score one picture with GenEval's detector and colours."""
+def _scored(track, images) -> Finding:
+    """Put one picture through GenEval's detector and colours."""
     began, suite = time.monotonic(), track.suite("validation")
     item = next(item for item in suite.items if item.metadata["tag"] == "colors")
     detail = suite.score((images[:1] * 255).byte().permute(0, 2, 3, 1).numpy(), [item])[0]["detail"]
     weights = detail["detector"].get("weights_sha256", "")[:12]
-    return Finding("ok", "scorer", f"{detail['detector']['backend']}, weights {weights} ({_seconds_since(began)})")
+    return Finding("ok", "scorer", f"{detail['detector']['backend']}, weights {weights} ({_since(began)})")
 
 
 def _hashes(file: Published, folder: Path) -> str:
-    """Compare size and sha256 of a file, or of each of its shards, with what the hub said at the download."""
+    """Give size and sha256 of a file, or of each of its shards, held against what the hub said at the download."""
     return "; ".join(_hash(part, file, folder) for part in parts(file.path(folder)))
 
 
@@ -228,5 +223,5 @@ def _save(images, picture: Path) -> None:
     Image.fromarray(row).save(picture)
 
 
-def _seconds_since(began: float) -> str:
+def _since(began: float) -> str:
     return f"{time.monotonic() - began:.1f} s"

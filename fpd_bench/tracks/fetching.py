@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from fpd_bench.assets.published import files_of
+from fpd_bench.assets.published import PublishedFiles
 
 
-def fetch(track: str, folder: Path) -> Iterator[str]:
+def fetch(files: PublishedFiles, folder: Path) -> Iterator[str]:
     """Fetch what is missing, file by file, and say what came. Raises AssetError for the first that cannot be had."""
-    for file in files_of(track):
+    for file in files.everything:
         if not file.absent(folder):
             yield f"{file.role}: {file.path(folder)} is there"
             continue

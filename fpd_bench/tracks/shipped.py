@@ -1,14 +1,10 @@
-"""Whether an embedded track's shipped files are there and whole; needs no torch."""
+"""Whether a track's shipped files are there and whole; needs no torch."""
 
-from collections.abc import Callable
-
-from fpd_bench.tracks.digits import files as digits
-from fpd_bench.tracks.shapes import files as shapes
-
-VERIFY: dict[str, Callable[[str], None]] = {"shapes": shapes.verify, "digits": digits.verify}
+from fpd_bench.registry import tracks
 
 
 def verify(track: str, preset: str) -> None:
-    """Check the files that an embedded track ships; other tracks ship none. Raises AssetError."""
-    if track in VERIFY:
-        VERIFY[track](preset)
+    """Check a preset's shipped files. Raises AssetError for a missing or foreign one; many tracks ship none."""
+    check = tracks.load(track, "verify")
+    if check is not None:
+        check(preset)

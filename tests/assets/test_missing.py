@@ -6,8 +6,9 @@ from fpd_bench.assets.missing import Required, missing, provide, refuse
 from fpd_bench.config.availability import required_files
 from fpd_bench.config.compose import compose
 from fpd_bench.errors import AssetError
+from fpd_bench.registry import tracks
 
-PAPER = Required("maskgen", models=True, who="method=fpd on track 'maskgen'")
+PAPER = Required(tracks.declaration("maskgen").published, models=True, who="method=fpd on track 'maskgen'")
 
 
 def test_an_embedded_track_needs_nothing(monkeypatch):

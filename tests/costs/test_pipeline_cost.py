@@ -20,11 +20,14 @@ from fpd_bench.config.schema import ExecutionConfig, GeneratorConfig, RunConfig
 from fpd_bench.costs.gpu_choice import GPUS, PlanRequest
 from fpd_bench.costs.pipeline_cost import pipeline_cost
 from fpd_bench.costs.pipeline_on_meta import pipeline_on_meta
-from fpd_bench.costs.run_cost import SCORERS_GB, estimate
+from fpd_bench.costs.run_cost import estimate
 from fpd_bench.errors import ConfigError
 from fpd_bench.generators.pipeline_configs import LAYOUTS, LDM, SD15, SD21, SDXL, SOURCES, TURBO
 from fpd_bench.generators.pipelines import DiffusersGenerator, open_pipeline
 from fpd_bench.models.condition import Condition
+from fpd_bench.registry import tracks
+
+SCORERS_GB = tracks.declaration("maskgen").scoring.size / 1e9
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # of diffusers
 SWEEPS = Path(__file__).parents[2] / "sweeps"

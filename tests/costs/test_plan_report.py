@@ -15,7 +15,7 @@ from fpd_bench.config.compose import compose
 from fpd_bench.costs.gpu_choice import GPUS, Gpu, PlanRequest, split_plan
 from fpd_bench.costs.meter import measure_inference_call
 from fpd_bench.costs.plan_report import refuse_too_big, report, rounded
-from fpd_bench.costs.run_cost import NUMBER_SECONDS, SCORERS_GB, SUITE_ITEMS, estimate
+from fpd_bench.costs.run_cost import NUMBER_SECONDS, estimate
 from fpd_bench.costs.step import TrainingMemory, step_cost
 from fpd_bench.distill import drafting, refinement
 from fpd_bench.distill.trainer import Training
@@ -23,6 +23,8 @@ from fpd_bench.errors import ConfigError, UnknownName
 from fpd_bench.evals.geneval.prompt_grammar import geneval_rows
 from fpd_bench.registry import tracks
 from fpd_bench.tracks.geneval import validation_rows
+
+SCORERS_GB = tracks.declaration("maskgen").scoring.size / 1e9
 
 SWEEPS = Path(__file__).parents[2] / "sweeps"
 PAPER = ["track.name=maskgen", "optim.batch=64", "drift.blocks=[2,5,8,11]"]
@@ -178,7 +180,10 @@ def test_the_noise_of_a_step_is_what_a_step_draws(shapes, monkeypatch, overrides
 
 
 def test_evaluation_counts_the_items_of_the_suite(shapes):
-    assert SUITE_ITEMS["maskgen"] == {"test": len(geneval_rows()), "validation": len(validation_rows())}
+    assert dict(tracks.declaration("maskgen").items) == {
+        "test": len(geneval_rows()),
+        "validation": len(validation_rows()),
+    }
     test, other = (
         estimate(compose([*PAPER, f"evaluation.split={s}"]), H100, PlanRequest()) for s in ("test", "validation")
     )

@@ -9,7 +9,7 @@ from fpd_bench.config.compose import compose
 from fpd_bench.distill.peers.dimo import DiMO
 from fpd_bench.distill.trainer import Training
 from fpd_bench.models.streams import Streams
-from fpd_bench.tracks.maskgit import MaskGitTrack
+from fpd_bench.tracks.maskgit.track import MaskGitTrack
 
 SMALL = ["method=dimo", "track.name=maskgit", "optim.batch=64", "start.temperature=1", "dimo.aux_lr=0.02"]
 

@@ -16,7 +16,7 @@ from fpd_bench.evals.geneval.prompt_grammar import CLASSES
 from fpd_bench.registry import tracks
 from fpd_bench.runs.execute.preflight import missing_files
 from fpd_bench.tracks.geneval import GenEvalSuites
-from fpd_bench.tracks.maskgen import MaskGenTrack
+from fpd_bench.tracks.maskgen.track import MaskGenTrack
 
 spec = importlib.util.spec_from_file_location("paper_contract", Path(__file__).with_name("paper_contract.py"))
 contract = importlib.util.module_from_spec(spec)

@@ -11,7 +11,7 @@ import torch
 from fpd_bench.config.availability import require_files
 from fpd_bench.config.compose import compose
 from fpd_bench.errors import AssetError, ConfigError
-from fpd_bench.tracks.maskgit import MaskGitTrack
+from fpd_bench.tracks.maskgit.track import MaskGitTrack
 
 spec = importlib.util.spec_from_file_location("paper_contract", Path(__file__).with_name("paper_contract.py"))
 contract = importlib.util.module_from_spec(spec)

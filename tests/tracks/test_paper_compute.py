@@ -5,8 +5,8 @@ import torch
 
 from fpd_bench.models.compute import computing
 from fpd_bench.models.projected_gan import VitFeatures
-from fpd_bench.tracks.maskgen import MaskGenTrack
-from fpd_bench.tracks.maskgit import MaskGitTrack
+from fpd_bench.tracks.maskgen.track import MaskGenTrack
+from fpd_bench.tracks.maskgit.track import MaskGitTrack
 
 
 @pytest.fixture(scope="module", params=[MaskGenTrack, MaskGitTrack], ids=["maskgen", "maskgit"])

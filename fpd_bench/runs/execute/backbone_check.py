@@ -3,7 +3,7 @@
 import torch
 
 from fpd_bench.config.schema import RunConfig
-from fpd_bench.config.tracks import track_facts
+from fpd_bench.config.tracks import track_sizes
 from fpd_bench.distill.spaces import FeatureSpace
 from fpd_bench.errors import ConfigError, FpdError
 from fpd_bench.models.backbones import FeatureBackbone
@@ -18,7 +18,7 @@ def check_backbone(config: RunConfig, here: bool) -> None:
 
     here: the run is made on this machine, so the weights are opened, too. Raises AssetError if they cannot be had.
     """
-    drift, sizes = config.drift, track_facts(config.track.name, config.track.preset)
+    drift, sizes = config.drift, track_sizes(config.track.name, config.track.preset)
     pixels = sizes.pixels if sizes else 256
     try:
         with META:

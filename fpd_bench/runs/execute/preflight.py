@@ -7,8 +7,9 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from fpd_bench import registry
 from fpd_bench.assets.missing import Missing, missing
-from fpd_bench.assets.published import PUBLISHED, weights_folder
+from fpd_bench.assets.published import weights_folder
 from fpd_bench.config.availability import required_files
 from fpd_bench.config.identity import generated, reads
 from fpd_bench.config.schema import RunConfig
@@ -39,10 +40,12 @@ def check_machine(configs: Iterable[RunConfig], here: bool, devices: Path = Path
             raise ConfigError(
                 f"execution.device={device}, but this machine has none. Use execution.device=cpu, or executor=slurm."
             )
-    for track in sorted({c.track.name for c in configs if c.track.name in PUBLISHED and not generated(c)}):
-        from fpd_bench.tracks.fitting import require_fitting  # imports torch: for the paper's own tracks only
+    for track in sorted({c.track.name for c in configs if not generated(c)}):
+        files = registry.tracks.declaration(track).published
+        if files:
+            from fpd_bench.tracks.fitting import require_fitting  # imports torch: for published weights only
 
-        require_fitting(track, weights_folder(track))
+            require_fitting(files, weights_folder(files))
     named = {(c.drift.backbone, str(c.drift), c.track.name, c.track.preset): c for c in configs if _names_backbone(c)}
     for config in named.values():
         from fpd_bench.runs.execute.backbone_check import (

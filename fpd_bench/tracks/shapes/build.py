@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
-from fpd_bench.config.tracks import own_world_name
+from fpd_bench.config.tracks import own_preset
 from fpd_bench.models.condition import Condition
 from fpd_bench.models.transformer import MaskedTransformer
 from fpd_bench.tracks.masked_training import Recipe, TeacherTraining
@@ -52,7 +52,7 @@ def start_from_shipped(name: str, world: WorldPreset) -> MaskedTransformer:
 
 def build(name: str, work: Path, out: Path, recipe: Recipe | None = None, progress: Progress | None = None) -> Path:
     """Train preset `name` with checkpoints in `work` and write its assets to `out`; return the assets file."""
-    name, world = own_world_name(name), preset(name)
+    name, world = own_preset("shapes", name), preset(name)
     for folder in (work, out):  # so that a folder that cannot be written to fails now, not after hours of training
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):

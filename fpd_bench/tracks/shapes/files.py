@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from fpd_bench.config.tracks import own_world_name
+from fpd_bench.config.tracks import own_preset
 from fpd_bench.tracks import manifest
 
 FOLDER = Path(__file__).parent / "assets"
@@ -18,4 +18,4 @@ def read_verified(name: str, folder: Path = FOLDER) -> tuple[bytes, dict[str, An
 
 def verify(name: str) -> None:
     """Check that the preset's file is there, as it was built. Raises AssetError."""
-    read_verified(own_world_name(name))
+    read_verified(own_preset("shapes", name))

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from fpd_bench.bench import Images, Item, Suite
-from fpd_bench.config.tracks import own_world_name
+from fpd_bench.config.tracks import own_preset
 from fpd_bench.evals.geneval.detectors import score_images
 from fpd_bench.models.backbones import LITE0_SHA256, FeatureBackbone
 from fpd_bench.models.condition import Condition
@@ -36,7 +36,7 @@ class ShapesTrack:
     def __init__(self, preset_name: str = "default", folder: Path = assets.FOLDER):
         self.preset = preset_name
         self.world = preset(preset_name)
-        codebook, self.teacher, files = assets.load_preset(own_world_name(preset_name), self.world, folder)
+        codebook, self.teacher, files = assets.load_preset(own_preset("shapes", preset_name), self.world, folder)
         # Named before the backbone is loaded: provenance is written before the first step asks for it.
         self.assets = files | {"efficientnet-lite0": LITE0_SHA256}
         self.tokenizer = PatchTokenizer(codebook, self.world.side, self.world.patch)

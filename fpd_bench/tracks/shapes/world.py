@@ -12,7 +12,7 @@ from itertools import product
 
 import numpy as np
 
-from fpd_bench.config.tracks import own_world_name
+from fpd_bench.config.tracks import own_preset
 from fpd_bench.errors import UnknownName
 
 
@@ -77,7 +77,7 @@ PRESETS = {
 
 def preset(name: str) -> WorldPreset:
     """Return the preset called `name`, or by its other name `default`. Raises UnknownName."""
-    name = own_world_name(name)
+    name = own_preset("shapes", name)
     if name not in PRESETS:
         raise UnknownName("preset of track shapes", name, ["default", *PRESETS])
     return PRESETS[name]

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from fpd_bench.config.knobs import POSITIVE, knob
+from fpd_bench.declarations import Declaration, MethodDeclaration, TrackDeclaration, TrackSizes
 from fpd_bench.metrics import Metric
-from fpd_bench.registry import Declaration, MethodDeclaration, TrackDeclaration
 
 
 @dataclass
@@ -25,5 +25,10 @@ IMITATE = MethodDeclaration(
     reads=("start.*", "optim.*", "evaluation.weights", "refine.*"),
     settings=ImitateSettings,
 )
-OUTSIDE = TrackDeclaration("fpd_outside.track", "four tokens, eight greys")
+OUTSIDE = TrackDeclaration(
+    "fpd_outside.track",
+    "four tokens, eight greys",
+    presets={"default": TrackSizes(tokens=4, pixels=8)},
+    evaluations=("outside",),
+)
 BRIGHT_SHARE = Metric("bright_share", "Bright", ("outside",), digits=4)

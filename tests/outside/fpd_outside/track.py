@@ -28,6 +28,11 @@ class OutsideTrack:
         self.backbone = torch.nn.Identity()
         self.assets = {}
 
+    def to(self, device):
+        self.teacher.to(device)
+        self.tokenizer.to(device)
+        return self
+
     def new_student(self):
         student = MaskedTransformer(SHAPE)
         student.load_state_dict(copy.deepcopy(self.teacher.state_dict()))

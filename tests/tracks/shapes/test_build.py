@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from fpd_bench.config.tracks import FACTS
 from fpd_bench.errors import AssetError
+from fpd_bench.registry import tracks
 from fpd_bench.tracks import training
 from fpd_bench.tracks.__main__ import main
 from fpd_bench.tracks.shapes import build
@@ -125,7 +125,7 @@ def test_a_preset_without_assets_is_built_by_its_command_and_opens(name, tmp_pat
         ShapesTrack(name, tmp_path / "out")
     command = ["build", "shapes", "--preset", name, "--work", str(tmp_path / "work"), "--out", str(tmp_path / "out")]
     assert main(command) == 0
-    track, facts = ShapesTrack(name, tmp_path / "out"), FACTS["shapes"][name]
+    track, facts = ShapesTrack(name, tmp_path / "out"), tracks.declaration("shapes").presets[name]
     draw = torch.Generator().manual_seed(0)
     assert (track.n_tokens, track.backbone.valid_blocks) == (facts.tokens, facts.blocks)
     assert track.real_images(2, draw).shape == (2, 3, facts.pixels, facts.pixels)

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from fpd_bench.registry import tracks
 from fpd_bench.tracks.shapes.tokenizer import PatchTokenizer, draw_codebook
 from fpd_bench.tracks.shapes.world import PRESETS, Thing, codes_of
 
@@ -57,3 +58,18 @@ def test_decoding_is_linear(tokenizer, world):
     a, b = torch.rand(2, 1, world.tokens, tokenizer.codebook.shape[1], generator=torch.Generator().manual_seed(0))
     mixed = tokenizer.decode(0.3 * a + 0.7 * b)
     torch.testing.assert_close(mixed, 0.3 * tokenizer.decode(a) + 0.7 * tokenizer.decode(b))
+
+
+def test_codes_survive_decoding_and_encoding(small_track):
+    track, draw = small_track, torch.Generator().manual_seed(0)
+    codes = torch.randint(track.n_codes, (6, track.n_tokens), generator=draw)
+    images = track.tokenizer.decode(track.tokenizer.codebook[codes], track.null_condition(6))
+    assert torch.equal(track.tokenizer.encode(images), codes)
+
+
+@pytest.mark.parametrize("preset", tracks.declaration("shapes").shipped)
+def test_images_of_the_world_are_made_of_its_codes(preset):
+    track = tracks.get("shapes")(preset)
+    images = track.real_images(6, torch.Generator().manual_seed(0))
+    again = track.tokenizer.codebook[track.tokenizer.encode(images)]
+    torch.testing.assert_close(track.tokenizer.decode(again), images)

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from fpd_bench.config import tracks
 from fpd_bench.config.check import check
 from fpd_bench.config.compose import compose
 from fpd_bench.config.identity import run_id
 from fpd_bench.evals.geneval.detectors import score_images
+from fpd_bench.registry import tracks
 from fpd_bench.tracks.shapes.geneval_backend import ShapesBackend
 from fpd_bench.tracks.shapes.language import draw_scenes, draw_things
 from fpd_bench.tracks.shapes.prompts import scene_of, splits
@@ -109,6 +109,7 @@ def test_default_is_another_name_of_one_world(monkeypatch):
     assert run_id(compose([])) == plain_id != woven
     assert compose([]).track.preset == "plain"
     check(compose(["track.preset=textured"]))
-    monkeypatch.setattr(tracks, "DEFAULT_WORLD", "textured")
+    declared = replace(tracks.declaration("shapes"), default="textured")
+    monkeypatch.setattr(tracks, "declaration", lambda name: declared)
     assert run_id(compose([])) == woven and run_id(compose(["track.preset=plain"])) == plain_id
     assert preset("default") is WORLD

@@ -22,12 +22,13 @@ from fpd_bench.models.condition import Condition
 from fpd_bench.models.maskgen_network import MaskGen
 from fpd_bench.models.maskgen_sampler import MaskGenSampling, TextCondition, item_uniform, sample
 from fpd_bench.models.perturbation import Perturbation
-from fpd_bench.models.published_sizes import clip_shape, maskgen_score, maskgen_shape, tatitok_shape
 from fpd_bench.models.tatitok import TaTiTok
 from fpd_bench.models.weight_loading import load_weights
 from fpd_bench.registry import tracks
 from fpd_bench.tracks.captions import open_captions
 from fpd_bench.tracks.geneval import GenEvalSuites
+from fpd_bench.tracks.maskgen.declaration import FILES
+from fpd_bench.tracks.maskgen.networks import build_teacher, build_text, build_tokenizer, read_score
 from fpd_bench.tracks.pairs import teacher_pairs
 from fpd_bench.tracks.paper import load_backbone, paths_of
 from fpd_bench.tracks.pictures import RealImages
@@ -118,17 +119,16 @@ class MaskGenTrack:
         suites: GenEvalSuites | None = None,
     ):
         self.preset = preset_name
-        folder = weights or require(self.name)
-        self._paths = paths_of(self.name, folder)
-        config = self._paths["teacher"].with_name("config.json")
-        network = MaskGen(maskgen_shape(config))
-        tatitok = TaTiTok(tatitok_shape(self._paths["tokenizer"].with_name("config.json")))
-        clip = ClipText(clip_shape(self._paths["text"].with_name("open_clip_config.json")))
+        folder = weights or require(FILES)
+        self._paths = paths_of(FILES, folder)
+        network = build_teacher(self._paths["teacher"])
+        tatitok = build_tokenizer(self._paths["tokenizer"])
+        clip = build_text(self._paths["text"])
         _require_match(network, tatitok, clip)
         for model, role, kind in ((network, "teacher", "maskgen"), (tatitok, "tokenizer", "tatitok")):
             load_weights(model, self._paths[role], kind)
         load_weights(clip, self._paths["text"], "clip_text")
-        self.teacher = MaskGenTeacher(network, maskgen_score(config)).eval().requires_grad_(False)
+        self.teacher = MaskGenTeacher(network, read_score(self._paths["teacher"])).eval().requires_grad_(False)
         self.tokenizer = TaTiTokTokenizer(tatitok.eval().requires_grad_(False))
         self._encode = TextEncoder(clip.eval().requires_grad_(False))
         self.n_tokens, self.n_codes = network.shape.tokens, network.shape.codes

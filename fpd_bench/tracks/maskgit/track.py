@@ -24,10 +24,11 @@ from fpd_bench.models.condition import Condition
 from fpd_bench.models.maskgit_networks import MaskGit
 from fpd_bench.models.maskgit_sampler import ItemDraws, MaskGitSampling, sample
 from fpd_bench.models.perturbation import Perturbation
-from fpd_bench.models.published_sizes import maskgit_shape, vqgan_shape
 from fpd_bench.models.vqgan import Vqgan
 from fpd_bench.models.weight_loading import load_weights
 from fpd_bench.registry import tracks
+from fpd_bench.tracks.maskgit.declaration import FILES
+from fpd_bench.tracks.maskgit.networks import build_teacher, build_tokenizer
 from fpd_bench.tracks.pairs import teacher_pairs
 from fpd_bench.tracks.paper import load_backbone, paths_of
 from fpd_bench.tracks.pictures import RealImages
@@ -81,10 +82,10 @@ class MaskGitTrack:
 
     def __init__(self, preset_name: str = "default", weights: Path | None = None, data: Path | None = None):
         self.preset = preset_name
-        folder = weights or require(self.name)
-        self._folder, self._paths = folder, paths_of(self.name, folder)
-        network = MaskGit(maskgit_shape(self._paths["teacher"].with_suffix(".json")))
-        vqgan = Vqgan(vqgan_shape(self._paths["tokenizer"].with_name("model.yaml")))
+        folder = weights or require(FILES)
+        self._folder, self._paths = folder, paths_of(FILES, folder)
+        network = build_teacher(self._paths["teacher"])
+        vqgan = build_tokenizer(self._paths["tokenizer"])
         _require_match(network, vqgan)
         load_weights(network, self._paths["teacher"], "maskgit")
         load_weights(vqgan, self._paths["tokenizer"], "vqgan")

@@ -1,0 +1,22 @@
+"""What is said of track `digits` before its code is imported; needs no torch."""
+
+from fpd_bench.declarations import Refusal, TrackDeclaration, TrackSizes
+from fpd_bench.metrics import CLASSES, FIDELITY, HELDOUT
+
+_HERE = "fpd_bench.tracks.digits"
+DIGITS = TrackDeclaration(
+    f"{_HERE}.track",
+    "class-conditional, on real handwriting (5,000 of MNIST's digits): scored by a classifier, and by FID and its kin "
+    "against held-out images; trains and scores on a laptop, offline",
+    refuses=(
+        Refusal(
+            {"evaluation.fidelity": ("adm", "lite0")},
+            "this track compares with held-out images, in features of its own; leave it out",
+        ),
+    ),
+    presets={"default": TrackSizes(16, 32, strides=(2, 4, 8, 16, 32))},  # of the embedded EfficientNet-Lite0
+    shipped=("default",),
+    evaluations=(CLASSES, FIDELITY, HELDOUT),
+    verify=f"{_HERE}.files:verify",
+    build=f"{_HERE}.command:build",
+)

@@ -1,0 +1,53 @@
+"""What is said of track `maskgen` before its code is imported; needs no torch."""
+
+from fpd_bench.assets.published import COLOURS, DETECTOR, DINO, Published, PublishedFiles
+from fpd_bench.declarations import Scoring, TrackDeclaration, TrackSizes
+from fpd_bench.metrics import GENEVAL
+
+_HERE = "fpd_bench.tracks.maskgen"
+FILES = PublishedFiles(
+    "maskgen",
+    models=(
+        Published(
+            "teacher",
+            "maskgen",
+            "turkeyju/generator_maskgen_vq_l",
+            "model.safetensors",
+            ("config.json",),
+            network=f"{_HERE}.networks:build_teacher",
+        ),
+        Published(
+            "tokenizer",
+            "tatitok",
+            "turkeyju/tokenizer_tatitok_bl128_vq",
+            "model.safetensors",
+            ("config.json",),
+            network=f"{_HERE}.networks:build_tokenizer",
+        ),
+        Published(
+            "text",
+            "clip_text",
+            "timm/vit_large_patch14_clip_336.openai",
+            "open_clip_model.safetensors",
+            ("open_clip_config.json",),
+            network=f"{_HERE}.networks:build_text",
+        ),
+        DINO,
+    ),
+    scorers=(DETECTOR, COLOURS),
+    captions=True,
+)
+MASKGEN = TrackDeclaration(
+    f"{_HERE}.track",
+    "the paper's text-to-image track: MaskGen-L, TA-TiTok, CLIP, DINOv3, GenEval; needs published weights",
+    presets={"default": TrackSizes(tokens=128, pixels=256, strides=(16,) * 12, patch=16)},  # DINOv3 ViT-B/16
+    evaluations=(GENEVAL,),
+    items={"test": 553, "validation": 100},
+    # Mask2Former Swin-S (313 GMAC an image in its paper's table) and CLIP ViT-L/14, in float32.
+    scoring=Scoring(flops=2 * 313e9, size=4 * (69e6 + 428e6)),
+    published=FILES,
+    examples=("a photo of a red apple", "a photo of two dogs", "a bird above a house", "a blue bus"),
+    sampler=True,
+    blueprint=f"{_HERE}.blueprint:draw",
+    judge=f"{_HERE}.judge:open_suites",
+)

@@ -1,0 +1,26 @@
+"""What is said of track `shapes` before its code is imported; needs no torch."""
+
+from fpd_bench.declarations import TrackDeclaration, TrackSizes
+from fpd_bench.metrics import GENEVAL
+
+_HERE = "fpd_bench.tracks.shapes"
+_STAGES = (2, 4, 8, 16, 32)  # of the embedded EfficientNet-Lite0
+SHAPES = TrackDeclaration(
+    f"{_HERE}.track",
+    "coloured shapes with GenEval's six tasks, on white or woven (presets plain, textured, ...); trains and scores on "
+    "a laptop, offline",
+    presets={
+        "plain": TrackSizes(16, 32, _STAGES),
+        "textured": TrackSizes(16, 32, _STAGES),
+        "coarse": TrackSizes(16, 32, _STAGES),
+        "large": TrackSizes(36, 48, _STAGES),
+        "free": TrackSizes(100, 40, _STAGES),
+    },
+    default="plain",
+    hashed_as={"plain": "default"},  # its name before there were other worlds to tell it from (docs/adr/0014)
+    shipped=("plain", "textured"),
+    evaluations=(GENEVAL,),
+    verify=f"{_HERE}.files:verify",
+    build=f"{_HERE}.command:build",
+    parts=("teacher", "phi"),
+)
