@@ -101,7 +101,7 @@ def _search(asked: argparse.Namespace) -> int:
 
 
 def _everything(search: "Search", asked: argparse.Namespace) -> "Sweep":
-    """All runs that the search knows of."""
+    """Give all runs that the search knows of."""
     from fpd_bench.searching.cells import known_sweep
     from fpd_bench.searching.looks import look
 

@@ -46,7 +46,7 @@ def reads(config: RunConfig) -> set[str]:
 
 
 def is_read(config: RunConfig, name: str) -> bool:
-    """Whether this field can change a number of the run: as `reads`, for one name."""
+    """Say whether this field can change a number of the run: as `reads`, for one name."""
     if name not in leaves():
         return name in reads(config)
     patterns = (*COMMON, *(one for plugin in _plugins_used(config).values() for one in plugin.reads))

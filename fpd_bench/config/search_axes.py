@@ -30,16 +30,16 @@ class Interval:
     whole: bool = False
 
     def holds(self, found: Any) -> bool:
-        """Whether a run with this value can be a trial."""
+        """Say whether a run with this value can be a trial."""
         return _number(found) and self.low <= found <= self.high and (not self.whole or isinstance(found, int))
 
     def rounded(self, drawn: float) -> float:
-        """The number drawn with a few significant digits, still inside."""
+        """Give the number drawn with a few significant digits, still inside."""
         return min(max(float(f"{drawn:.{DIGITS}g}"), self.low), self.high)
 
     @property
     def size(self) -> float:
-        """How many values there are."""
+        """Say how many values there are."""
         return self.high - self.low + 1 if self.whole else math.inf
 
     def __str__(self) -> str:
@@ -61,17 +61,17 @@ class Steps:
         return tuple(self.at(n) for n in range(count))
 
     def at(self, place: int) -> float:
-        """The number in this place, without rounding errors of many additions."""
+        """Give the number in this place, without rounding errors of many additions."""
         found = self.low + place * self.step
         return found if isinstance(found, int) else float(f"{found:.12g}")
 
     def holds(self, found: Any) -> bool:
-        """Whether a run with this value can be a trial."""
+        """Say whether a run with this value can be a trial."""
         return _number(found) and found in self.values
 
     @property
     def size(self) -> float:
-        """How many values there are."""
+        """Say how many values there are."""
         return len(self.values)
 
     def __str__(self) -> str:
@@ -85,12 +85,12 @@ class Choice:
     values: tuple[Any, ...]
 
     def holds(self, found: Any) -> bool:
-        """Whether a run with this value can be a trial."""
+        """Say whether a run with this value can be a trial."""
         return any(type(found) is type(one) and found == one for one in self.values)
 
     @property
     def size(self) -> float:
-        """How many values there are."""
+        """Say how many values there are."""
         return len(self.values)
 
     def __str__(self) -> str:
@@ -106,12 +106,12 @@ class Subset:
     most: int
 
     def holds(self, found: Any) -> bool:
-        """Whether a run with this value can be a trial."""
+        """Say whether a run with this value can be a trial."""
         return isinstance(found, list) and self.least <= len(found) <= self.most and set(found) <= set(self.members)
 
     @property
     def size(self) -> float:
-        """How many sets there are."""
+        """Say how many sets there are."""
         return sum(math.comb(len(self.members), count) for count in range(self.least, self.most + 1))
 
     def __str__(self) -> str:
@@ -130,7 +130,7 @@ class Condition:
     value: Any
 
     def holds(self, config: RunConfig) -> bool:
-        """Whether a configuration meets it."""
+        """Say whether a configuration meets it."""
         return SIGNS[self.sign](value(config, self.field), canonical(self.field, self.value))
 
     def __str__(self) -> str:
@@ -150,7 +150,7 @@ class Dimension:
 
 
 def active(one: Dimension, config: RunConfig) -> bool:
-    """Whether a configuration has this dimension: its condition holds, and the run reads the field."""
+    """Say whether a configuration has this dimension: its condition holds, and the run reads the field."""
     return (one.condition is None or one.condition.holds(config)) and is_read(config, one.field)
 
 

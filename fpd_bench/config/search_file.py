@@ -50,7 +50,7 @@ class SearchFile:
 
 
 def is_search(path: Path) -> bool:
-    """Whether a file is a search and no sweep; False for one that cannot be read, whose trouble is told elsewhere."""
+    """Say whether a file is a search and no sweep; False for one that cannot be read, which others tell."""
     try:
         found = load_yaml(path)
     except ConfigError:
@@ -59,7 +59,7 @@ def is_search(path: Path) -> bool:
 
 
 def read_search_file(path: Path) -> SearchFile:
-    """Raises ConfigError, one line, for a missing file, for what is not YAML or no search, and for unknown keys."""
+    """Read a search file. Raises ConfigError, one line, for a missing file, one that is no search, and unknown keys."""
     top = MappingReader(load_yaml(path), str(path))
     name, metric = top.text("name", path.stem), top.text("metric", metrics.OVERALL)
     metrics.get(metric, str(path))
@@ -97,7 +97,7 @@ def check_sampler(name: str, where: str) -> str:
 
 
 def count(found: Any, what: str, where: str) -> int:
-    """A whole number of 1 or more. Raises ConfigError."""
+    """Give a whole number of 1 or more. Raises ConfigError."""
     if isinstance(found, bool) or not isinstance(found, int) or found < 1:
         raise ConfigError(f"{where}: {what} must be a whole number of 1 or more; got {found!r}.")
     return int(found)

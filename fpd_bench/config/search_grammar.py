@@ -17,7 +17,7 @@ FIXED = ("seed", "track.", "execution.", "evaluation.split", "evaluation.images_
 
 
 def is_axis(text: str) -> bool:
-    """Whether the value of `key=value` is one of the words of a space."""
+    """Say whether the value of `key=value` is one of the words of a space."""
     return re.match(rf"\s*({'|'.join(WORDS)})\s*\(", text) is not None
 
 
@@ -94,7 +94,7 @@ def _choice(field: str, found: ChoiceSweep, place: str) -> Choice:
 
 
 def _subset(field: str, text: str, place: str) -> Subset:
-    """subset(a, b, c; min=1, max=2); without min 1, without max all."""
+    """Read subset(a, b, c; min=1, max=2); without min 1, without max all."""
     if not leaf(field).metadata.get("is_set"):
         raise ConfigError(f"{place}: subset() is for fields that are sets, and {field} is {type_in_words(field)}.")
     found = re.fullmatch(r"\s*subset\(([^;()]*)(?:;([^()]*))?\)\s*", text)
@@ -134,7 +134,7 @@ def _may_be_empty(field: str) -> bool:
 
 
 def _condition(text: Any, place: str) -> Condition:
-    """`field > 0`, with any of ==, !=, >=, <=, >, <."""
+    """Give `field > 0`, with any of ==, !=, >=, <=, >, <."""
     found = re.fullmatch(r"\s*([\w.]+)\s*(==|!=|>=|<=|>|<)\s*(.+?)\s*", text) if isinstance(text, str) else None
     if found is None:
         raise ConfigError(f"{place}: a condition is written like 'gan.weight > 0' ({' '.join(SIGNS)}); got {text!r}.")

@@ -27,7 +27,7 @@ def probe(space: tuple[Dimension, ...], base: RunConfig, where: str) -> None:
 
 
 def _parts(axis: Axis) -> tuple[Any, ...]:
-    """What has to be possible for itself: ends, choices, members."""
+    """Say what has to be possible for itself: ends, choices, members."""
     if isinstance(axis, Interval):
         return axis.low, axis.high
     return axis.values if isinstance(axis, Choice | Steps) else axis.members
@@ -41,7 +41,7 @@ def _works(
     part: Any,
     errors: list[ConfigError],
 ) -> bool:
-    """Whether a random configuration with this part can be run and reads it."""
+    """Say whether a random configuration with this part can be run and reads it."""
     if isinstance(one.axis, Subset):
         others = [member for member in one.axis.members if member != part]
         part = sorted([part, *rng.sample(others, rng.randint(max(one.axis.least, 1), one.axis.most) - 1)])

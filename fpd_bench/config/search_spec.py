@@ -46,7 +46,7 @@ class Search:
 
     @property
     def name(self) -> str:
-        """The study's name: another profile is another study."""
+        """Give the study's name: another profile is another study."""
         return f"{self.file.name}@{self.profile}"
 
     @property
@@ -54,7 +54,7 @@ class Search:
         return self.file.race
 
     def config(self, params: dict[str, Any], seed: int) -> RunConfig:
-        """The configuration of a trial on validation prompts. params: {field: value} of its active dimensions."""
+        """Give the configuration of a trial on validation prompts. params: {field: value} of its active dimensions."""
         config = compose([], self.base)
         for name, found in params.items():
             assign(config, name, found)
@@ -132,7 +132,7 @@ def _on_validation(config: RunConfig) -> RunConfig:
 
 
 def _sizes(file: SearchFile, own: list[str]) -> tuple[str, int, int]:
-    """(sampler, trials, parallel), as the command line has them or the file."""
+    """Give (sampler, trials, parallel), as the command line has them or the file."""
     found: dict[str, str] = {}
     for text in own:
         key, _, word = text.partition("=")

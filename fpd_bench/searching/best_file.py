@@ -17,7 +17,7 @@ HEAD = """\
 
 
 def best_yaml(search: Search, best: Trial) -> str:
-    """The file's text. Its runs at the confirmation's seeds are those of the confirmation."""
+    """Give the file's text. Its runs at the confirmation's seeds are those of the confirmation."""
     winner, base = search.config(best.params, search.seeds[0]), RunConfig()
     fixed = _overrides(search.base, _differing(search.base, base))
     names = list(dict.fromkeys([*_differing(winner, search.base), *_differing(search.baseline, search.base)]))
@@ -44,7 +44,7 @@ def best_yaml(search: Search, best: Trial) -> str:
 
 
 def _differing(config: RunConfig, other: RunConfig) -> list[str]:
-    """The fields in which two configurations differ; prompts and seeds are the sweep's own."""
+    """Give the fields in which two configurations differ; prompts and seeds are the sweep's own."""
     plugins = [name for name in sorted(reads(config)) if name.startswith("plugin.")]
     names = [name for name in [*leaves(), *plugins] if name not in ("seed", "evaluation.split")]
     return [name for name in names if value(config, name) != value(other, name)]
@@ -55,7 +55,7 @@ def _overrides(config: RunConfig, names: list[str]) -> list[str]:
 
 
 def _written(found: Any) -> str:
-    """A value that reads back as the same one."""
+    """Give a value that reads back as the same one."""
     if isinstance(found, list):
         return "[" + ",".join(map(_written, found)) + "]"
     if isinstance(found, float):

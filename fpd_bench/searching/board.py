@@ -33,13 +33,13 @@ class Level:
 
 
 def levels(search: Search) -> list[Level]:
-    """From the cheapest to the dearest: one seed paused at each of race.steps, then whole runs of 1, 2, ... seeds."""
+    """List the levels, cheapest first: one seed paused at each of race.steps, then whole runs of 1, 2, ... seeds."""
     paused = [Level(1, step) for step in search.race.steps]
     return [*paused, *(Level(count) for count in range(1, len(search.seeds) + 1))]
 
 
 def directions(search: Search) -> list[int]:
-    """1 where more is better, -1 where less is, of each objective."""
+    """Give 1 where more is better, -1 where less is, of each objective."""
     return [-1 if name in COSTS else metrics.get(name).sign for name in search.file.objectives]
 
 
@@ -69,12 +69,12 @@ class Board:
         return {str(run_id): float(value) for run_id, value in means.items()}
 
     def suite(self, run: ValidationRun) -> str | None:
-        """The suite that the finished run has answered, the first by name as in tables."""
+        """Give the suite that the finished run has answered, the first by name as in tables."""
         found = self._metrics[self.search.file.metric][run.run_id]
         return next((name for name in sorted(found) if PAUSE not in name), None)
 
     def values(self, trial: Trial, level: Level) -> tuple[float, ...] | None:
-        """The objectives, each a mean over the level's seeds; None unless all of its runs are that far."""
+        """Give the objectives, each a mean over the level's seeds; None unless all of its runs are that far."""
         runs = [trial.runs.get(seed) for seed in self.search.seeds[: level.seeds]]
         found = [self._of_run(run, level.step) if run else None for run in runs]
         numbers = [one for one in found if one is not None]
@@ -89,7 +89,7 @@ class Board:
         return tuple(found) if len(found) == len(numbers) else None
 
     def _number(self, run: ValidationRun, name: str, step: int) -> float | None:
-        """One objective of a run; a run that was never paused has its last value at every step."""
+        """Give one objective of a run; a run that was never paused has its last value at every step."""
         if name in COSTS:
             return self.cost(run, name)
         found = self._metrics[name][run.run_id]
@@ -99,12 +99,12 @@ class Board:
         return next((found[suite] for suite in sorted(found) if PAUSE not in suite), None)
 
     def cost(self, run: ValidationRun, name: str) -> float | None:
-        """What the run has cost; None where it does not say."""
+        """Say what the run has cost; None where it does not say."""
         found = run.run.seconds if name == "run_s" else self._costs[name].get(run.run_id)
         return found if found is not None and math.isfinite(found) else None
 
     def over(self, trial: Trial) -> dict[str, float]:
-        """{limit: by how much the trial exceeds it}, at most 0 where it is kept; a cost that nobody noted is kept."""
+        """Give {limit: by how much the trial exceeds it}; 0 or less is within, and so is a cost nobody noted."""
         found = {}
         for name, most in self.search.file.limits.items():
             costs = [cost for run in trial.runs.values() if (cost := self.cost(run, name)) is not None]
@@ -112,14 +112,14 @@ class Board:
         return found
 
     def feasible(self, trial: Trial) -> bool:
-        """Whether the trial keeps all limits."""
+        """Say whether the trial keeps all limits."""
         return all(excess <= 0 for excess in self.over(trial).values())
 
     def highest(self, trial: Trial) -> Level | None:
-        """The highest level that the trial has reached."""
+        """Give the highest level that the trial has reached."""
         return next((level for level in reversed(self.levels) if self.values(trial, level) is not None), None)
 
     def lost(self, trial: Trial, level: Level) -> bool:
-        """Whether a run of this level has ended without a value: it diverged."""
+        """Say whether a run of this level has ended without a value: it diverged."""
         runs = [trial.runs.get(seed) for seed in self.search.seeds[: level.seeds]]
         return any(run is not None and has_result(run.status) and self._of_run(run, level.step) is None for run in runs)

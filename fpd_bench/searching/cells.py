@@ -17,7 +17,7 @@ CLAIM = "The winner beats the baseline"
 
 
 def sweep_of(search: Search, tables: tuple[Table, ...]) -> Sweep:
-    """These tables under the search's name."""
+    """Give these tables under the search's name."""
     file = search.file
     return Sweep(file.name, file.title, file.metric, _seeds(tables), search.profile, tables, file.path)
 
@@ -27,7 +27,7 @@ def _seeds(tables: tuple[Table, ...]) -> tuple[int, ...]:
 
 
 def trials_sweep(search: Search, trials: list[Trial], level: Level) -> Sweep:
-    """The runs that these trials need to reach a level."""
+    """Give the runs that these trials need to reach a level."""
     rows = tuple(Row(str(trial.number), trial.label, trial.params) for trial in trials)
     cells = tuple(
         _cell(TRIALS, str(trial.number), _paused(search.config(trial.params, seed), level.step))
@@ -43,7 +43,7 @@ def _paused(config: RunConfig, step: int) -> RunConfig:
 
 
 def known_sweep(search: Search, trials: list[Trial], best: Trial | None) -> Sweep:
-    """The runs that the search has: of its trials, and, once there is a winner, of the final comparison."""
+    """Give the runs that the search has: of its trials, and, once there is a winner, of the final comparison."""
     (table,) = trials_sweep(search, trials, Level(len(search.seeds))).tables
     there = {run.run_id for trial in trials for run in trial.runs.values()}
     known = replace(table, cells=tuple(cell for cell in table.cells if cell.run_id in there))
@@ -51,8 +51,8 @@ def known_sweep(search: Search, trials: list[Trial], best: Trial | None) -> Swee
 
 
 def final_sweep(search: Search, best: dict[str, Any]) -> Sweep:
-    """The winner beside the baseline: as it was chosen, on the search's seeds and validation prompts, and confirmed, on
-    fresh seeds and test prompts."""
+    """Put the winner beside the baseline: as it was chosen, on the search's seeds and validation prompts, and
+    confirmed, on fresh seeds and test prompts."""
     promised = _pair(search, best, PROMISED, "As chosen: the search's seeds, validation prompts", search.seeds)
     if not search.file.confirm:
         return sweep_of(search, (promised,))
@@ -77,7 +77,7 @@ def _pair(
 
 
 def _of(cells: list[Cell], claims: tuple[Claim, ...]) -> tuple[Cell, ...]:
-    """All of them, or the winner's, where it is the baseline itself."""
+    """Give all of them, or the winner's, where it is the baseline itself."""
     return tuple(cell for cell in cells if claims or cell.row_id == WINNER)
 
 

@@ -15,7 +15,7 @@ from fpd_bench.config.search_spec import Search
 
 @cache
 def distributions(one: Dimension) -> dict[str, BaseDistribution]:
-    """{name of a parameter: its law} of a dimension."""
+    """Give {name of a parameter: its law} of a dimension."""
     if isinstance(one.axis, Subset):
         return {member_name(one.field, member): CategoricalDistribution([False, True]) for member in one.axis.members}
     return {one.field: _law(one.axis)}
@@ -35,12 +35,12 @@ def _law(axis: Axis) -> BaseDistribution:
 
 
 def member_name(field: str, member: float) -> str:
-    """drift.bandwidths[0.5]: the parameter that says whether a set has this member."""
+    """Name the parameter that says whether a set has this member: drift.bandwidths[0.5]."""
     return f"{field}[{member:g}]"
 
 
 def encoded(search: Search, params: dict[str, Any]) -> tuple[dict[str, Any], dict[str, BaseDistribution]]:
-    """(parameters, their laws) of a trial in Optuna's form."""
+    """Give (parameters, their laws) of a trial in Optuna's form."""
     found: dict[str, Any] = {}
     laws: dict[str, BaseDistribution] = {}
     for one in search.space:
@@ -86,7 +86,7 @@ def _drawn(asked: Asked, name: str, law: BaseDistribution) -> Any:
 
 
 def _within(axis: Subset, chosen: list[float], rng: random.Random) -> list[float]:
-    """The set, with members left out or added at random until it has as many as it may."""
+    """Give the set, with members left out or added at random until it has as many as it may."""
     if len(chosen) > axis.most:
         chosen = rng.sample(chosen, axis.most)
     missing = [member for member in axis.members if member not in chosen]

@@ -31,7 +31,7 @@ class Estimated:
 
 
 def estimated(search: Search, seen: Look) -> list[Estimated]:
-    """All trials that have reached any level, in their order."""
+    """Give all trials that have reached any level, in their order."""
     found = []
     for trial in seen.trials:
         level = seen.board.highest(trial)
@@ -63,10 +63,10 @@ def _score(search: Search, seen: Look, trial: Trial, level: Level, value: float)
 
 
 def _alone(trial: Trial, seed: int, first: int) -> Trial:
-    """The trial as if it had been run at this seed only."""
+    """Give the trial as if it had been run at this seed only."""
     return Trial(trial.number, trial.params, {first: trial.runs[seed]})
 
 
 def seconds_spent(found: Sequence[Trial]) -> float:
-    """Of all runs of the trials, in finished stages."""
+    """Give of all runs of the trials, in finished stages."""
     return sum(run.run.seconds for trial in found for run in trial.runs.values())

@@ -26,12 +26,12 @@ class Trial:
 
     @property
     def label(self) -> str:
-        """The trial in words."""
+        """Give the trial in words."""
         return f"trial {self.number}: " + ", ".join(f"{name}={shown(found)}" for name, found in self.params.items())
 
 
 def shown(found: Any) -> str:
-    """A value as an override has it."""
+    """Give a value as an override has it."""
     if isinstance(found, list):
         return "[" + ",".join(map(shown, found)) + "]"
     if isinstance(found, bool):
@@ -40,7 +40,7 @@ def shown(found: Any) -> str:
 
 
 def history(search: Search, store: Store) -> list[Trial]:
-    """The trials: all configurations of the space with a run at the first seed of the search."""
+    """Give the trials: all configurations of the space with a run at the first seed of the search."""
     first: list[tuple[str, str, dict[str, Any]]] = []
     runs = {name: run for name, run in store.runs().items() if _may_be_one(search, run)}
     for name, run in runs.items():
@@ -57,7 +57,7 @@ def history(search: Search, store: Store) -> list[Trial]:
 
 
 def _may_be_one(search: Search, run: Run) -> bool:
-    """A quick look, before the run's id is worked out."""
+    """Give a quick look, before the run's id is worked out."""
     config = run.config
     return (
         split_of(config) == VALIDATION
@@ -68,8 +68,8 @@ def _may_be_one(search: Search, run: Run) -> bool:
 
 
 def placed(search: Search, found: dict[str, Any]) -> tuple[dict[str, Any], RunConfig] | None:
-    """({field: value} of the active dimensions of a recorded configuration, the trial's own configuration at the first
-    seed, which is to be compared with it); None if it is not in the space."""
+    """Find a recorded configuration's place in the space: ({field: value} of its active dimensions, the configuration
+    that a trial has there at the first seed); None if it has none."""
     config, params = compose([], search.base), {}
     config.seed = search.seeds[0]
     for one in search.space:
@@ -84,7 +84,7 @@ def placed(search: Search, found: dict[str, Any]) -> tuple[dict[str, Any], RunCo
 
 
 def baseline_params(search: Search) -> dict[str, Any] | None:
-    """{field: value} of the baseline, if it is a configuration of the space."""
+    """Give {field: value} of the baseline, if it is a configuration of the space."""
     found = placed(search, asdict(search.baseline))
     mine = run_id(replace(search.baseline, seed=search.seeds[0]))
     return found[0] if found is not None and run_id(found[1]) == mine else None

@@ -15,7 +15,7 @@ FIRST = 5  # trials that are shown
 
 
 def preview(search: Search, seen: Look, results: Path) -> str:
-    """The plan as lines of text."""
+    """Give the plan as lines of text."""
     trials = seen.trials
     lines = [f"Study {search.name}: {len(trials)} of {search.trials} trials are in the index.", "", "Space:"]
     lines += [f"  {one}" for one in search.space]
@@ -27,7 +27,7 @@ def preview(search: Search, seen: Look, results: Path) -> str:
 
 
 def budget(search: Search) -> list[str]:
-    """How many runs the trials can take, level by level."""
+    """Say how many runs the trials can take, level by level."""
     parts, there = [], search.trials
     for n, level in enumerate(levels(search)):
         there = search.trials if n == 0 else max(there // search.race.keep, 1)
@@ -42,7 +42,7 @@ def budget(search: Search) -> list[str]:
 
 
 def most_runs(search: Search) -> int:
-    """How many runs the whole search makes at most; a run that pauses is one."""
+    """Say how many runs the whole search makes at most; a run that pauses is one."""
     there, total = search.trials, search.trials
     for _ in search.race.steps:
         there = max(there // search.race.keep, 1)
@@ -53,7 +53,7 @@ def most_runs(search: Search) -> int:
 
 
 def cost(search: Search, results: Path) -> list[str]:
-    """What one trial takes, and all, as far as runs alike have been made here."""
+    """Say what one trial takes, and all, as far as runs alike have been made here."""
     one = past_durations.expected_time([search.config({}, search.seeds[0])], results)
     runs = most_runs(search)
     if not one.runs:
@@ -65,7 +65,7 @@ def cost(search: Search, results: Path) -> list[str]:
 
 
 def _next(search: Search, trials: list[Trial], board: Board) -> list[str]:
-    """The next trials as they would be asked for now, those of another generation under the condition that they say."""
+    """List the next trials as they would be asked for now; those of another generation say that they may change."""
     found, lines = list(trials), ["Next trials:"]
     end = min(search.trials, len(trials) + max(FIRST, search.parallel))
     sure = len(trials) // search.parallel * search.parallel + search.parallel

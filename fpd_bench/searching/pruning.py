@@ -23,7 +23,7 @@ Answers = dict[tuple[int, str], float]  # {(seed, prompt): mean over its images}
 
 
 def hopeless(search: Search, store: Store, board: Board, trial: Trial, best: Trial, level: Level) -> bool:
-    """Whether the trial is worse than the best one at this level, by a one-sided test at race.p.
+    """Say whether the trial is worse than the best one at this level, by a one-sided test at race.p.
 
     Never for numbers of all images together, such as FID, which no prompt has.
     """
@@ -47,7 +47,7 @@ def _wilcoxon(search: Search, ours: Sequence[float], theirs: Sequence[float]) ->
 
 
 def answers(search: Search, store: Store, board: Board, trial: Trial, level: Level) -> Answers:
-    """The trial's scores at a level, prompt by prompt, of the task that the metric names or of all."""
+    """Give the trial's scores at a level, prompt by prompt, of the task that the metric names or of all."""
     found: Answers = {}
     for seed in search.seeds[: level.seeds]:
         run = trial.runs.get(seed)
@@ -63,7 +63,7 @@ def answers(search: Search, store: Store, board: Board, trial: Trial, level: Lev
 
 
 def suite_of(store: Store, board: Board, run: ValidationRun, level: Level) -> str | None:
-    """The suite that the run has answered at this level: paused there, or in the end."""
+    """Give the suite that the run has answered at this level: paused there, or in the end."""
     found = store.suites([run.run_id])
     if level.step:
         paused = next((name for name in found if name.endswith(f"{PAUSE}{level.step}")), None)

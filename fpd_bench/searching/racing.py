@@ -15,7 +15,7 @@ from fpd_bench.store.query import Store
 
 
 def ranked(search: Search, trials: Sequence[Trial], board: Board, level: Level) -> list[Trial]:
-    """The trials that have reached a level within all limits, the best first by the first objective."""
+    """Give the trials that have reached a level within all limits, the best first by the first objective."""
     way = directions(search)[0]
     found = {
         trial.number: values for trial in trials if (values := board.values(trial, level)) and board.feasible(trial)
@@ -26,7 +26,7 @@ def ranked(search: Search, trials: Sequence[Trial], board: Board, level: Level) 
 def climbers(
     search: Search, store: Store, trials: Sequence[Trial], board: Board, given_up: Collection[int] = (), least: int = 0
 ) -> tuple[Level, list[Trial]] | None:
-    """The trials that may climb next, and to which level; None if nobody may.
+    """Give the trials that may climb next, and to which level; None if nobody may.
 
     given_up: numbers of trials that cannot climb in this call, for their runs have failed. least: how many climb at
     each level however few there are: 1 once no trial is to come, so that the winner has seen all seeds.
@@ -49,12 +49,12 @@ def climbers(
 
 
 def winner(search: Search, trials: Sequence[Trial], board: Board) -> Trial | None:
-    """The best trial of those that have seen all seeds; None as long as there is none."""
+    """Give the best trial of those that have seen all seeds; None as long as there is none."""
     return next(iter(ranked(search, trials, board, board.levels[-1])), None)
 
 
 def pareto_front(search: Search, trials: Sequence[Trial], board: Board) -> list[Trial]:
-    """The trials with whole runs that no other beats in one objective without being worse in another."""
+    """Give the trials with whole runs that no other beats in one objective without being worse in another."""
     ways, whole = directions(search), board.levels[len(search.race.steps) :]
     values = {}
     for trial in trials:

@@ -53,7 +53,7 @@ class Rounds:
                 return code
 
     def _due(self, told: set[str]) -> Sweep | None:
-        """The runs that are due now; None if nothing is."""
+        """Give the runs that are due now; None if nothing is."""
         with look(self.search, self.results, self.url) as seen:
             for line in seen.ingested.told():
                 if line not in told:
@@ -87,12 +87,12 @@ class Rounds:
         return None if final is None or self._over(final) else final
 
     def _over(self, sweep: Sweep) -> bool:
-        """Whether all of its runs have ended, as far as this call can bring them."""
+        """Say whether all of its runs have ended, as far as this call can bring them."""
         states = sweep_plan.plan_sweep(sweep, self.results).states
         return all(run_id in self.failed or state.has_result for run_id, state in states.items())
 
     def _ask(self, trials: list[Trial], board: Board) -> list[Trial]:
-        """The trials and, up to the end of their generation or the budget, new ones, whose folders are made."""
+        """Give the trials and, up to the end of their generation or the budget, new ones, whose folders are made."""
         found, search = list(trials), self.search
         end = min(begin_of_generation(search, len(trials)) + search.parallel, search.trials)
         while len(found) < end:
@@ -131,12 +131,12 @@ class Rounds:
         return None
 
     def _paused(self, sweep: Sweep, run_id: str) -> bool:
-        """Whether the run is not finished, but has come as far as it was to come."""
+        """Say whether the run is not finished, but has come as far as it was to come."""
         step = sweep.runs()[run_id].execution.pause_at
         return bool(step) and sweep_plan.open_run(self.results, run_id).has_paused_at(step)
 
 
 def _planned(run: RunDir, search: Search) -> ValidationRun:
-    """A run that is there and has done nothing yet, as the index will know it."""
+    """Give a run that is there and has done nothing yet, as the index will know it."""
     config = {"evaluation": {"split": search.base.evaluation.split}}
     return ValidationRun(Run(run.run_id, "planned", config, None, 0.0, "", run.path))

@@ -14,13 +14,13 @@ REPLAYED = ("cmaes", "nsga2")  # whose own state lies in the trials they asked f
 
 
 def seed_of(search: Search, number: int, again: int = 0) -> int:
-    """A number in [0, 2**31) from the study's name and the trial's number, and how often it has been asked already."""
+    """Hash the study's name, the trial's number and how often it has been asked for to a number in [0, 2**31)."""
     digest = hashlib.sha256(f"{search.name}/{number}/{again}".encode()).digest()
     return int.from_bytes(digest[:4], "big") >> 1
 
 
 def chosen(search: Search) -> str:
-    """The sampler that `auto` stands for: a Gaussian process for small searches without conditions, TPE for others."""
+    """Name the sampler; `auto` is a Gaussian process for small searches without conditions or pauses, else TPE."""
     if search.sampler != "auto":
         return search.sampler
     small = search.trials <= GP_TRIALS and not search.race.steps
@@ -28,7 +28,7 @@ def chosen(search: Search) -> str:
 
 
 def make(search: Search, seed: int) -> BaseSampler:
-    """The sampler of the search. Raises ConfigError if it cannot search this space."""
+    """Give the sampler of the search. Raises ConfigError if it cannot search this space."""
     makers: dict[str, Callable[[], BaseSampler]] = {
         # `group` learns conditional dimensions together with those that they depend on.
         "tpe": lambda: TPESampler(seed=seed, multivariate=True, group=any(one.condition for one in search.space)),

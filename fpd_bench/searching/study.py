@@ -32,13 +32,13 @@ RUN = "run_id"  # user attribute: its first run
 
 
 def begin_of_generation(search: Search, number: int) -> int:
-    """The first trial of the generation that trial `number` belongs to."""
+    """Give the first trial of the generation that trial `number` belongs to."""
     return number // search.parallel * search.parallel
 
 
 def next_params(search: Search, trials: Sequence[Trial], board: Board) -> dict[str, Any] | None:
-    """{field: value} of the trial after `trials`: the baseline if the space has it, then what the sampler asks for;
-    None if there is nothing new."""
+    """Give {field: value} of the trial after `trials`: the baseline if the space has it, then what the sampler asks
+    for; None if there is nothing new."""
     number = len(trials)
     known = {repr(trial.params) for trial in trials}
     baseline = baseline_params(search)
@@ -60,7 +60,7 @@ def next_params(search: Search, trials: Sequence[Trial], board: Board) -> dict[s
 
 
 def _asked(search: Search, trials: Sequence[Trial], board: Board, seed: int) -> dict[str, Any] | None:
-    """What the sampler asks for; None if that cannot be run."""
+    """Say what the sampler asks for; None if that cannot be run."""
     running_from = begin_of_generation(search, len(trials))
     with quiet():
         study = study_of(search, trials, board, seed, running_from)
@@ -75,7 +75,7 @@ def _asked(search: Search, trials: Sequence[Trial], board: Board, seed: int) -> 
 def study_of(
     search: Search, trials: Sequence[Trial], board: Board, seed: int = 0, running_from: int | None = None
 ) -> optuna.Study:
-    """The study in memory. running_from: trials from this number on count as running, whatever they are."""
+    """Give the study in memory. running_from: trials from this number on count as running, whatever they are."""
     study = optuna.create_study(
         study_name=search.name,
         directions=directions_of(search),
@@ -94,7 +94,7 @@ def study_of(
 
 
 def directions_of(search: Search) -> list[StudyDirection]:
-    """Which way is better, of each objective, in Optuna's words."""
+    """Say which way is better, of each objective, in Optuna's words."""
     return [StudyDirection.MAXIMIZE if way > 0 else StudyDirection.MINIMIZE for way in directions(search)]
 
 
@@ -113,7 +113,7 @@ def _replay(search: Search, study: optuna.Study, trial: Trial, frozen: FrozenTri
 
 
 def frozen_trial(search: Search, trial: Trial, board: Board, running: bool = False) -> FrozenTrial:
-    """A trial in Optuna's form: complete with its value at its highest level, pruned where that is a pause."""
+    """Give a trial in Optuna's form: complete with its value at its highest level, pruned where that is a pause."""
     params, laws = encoded(search, trial.params)
     level = None if running else board.highest(trial)
     values = board.values(trial, level) if level else None
@@ -136,7 +136,7 @@ def frozen_trial(search: Search, trial: Trial, board: Board, running: bool = Fal
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Optuna without its log and its warnings: of experimental parts, of trials that it has not asked for itself."""
+    """Silence Optuna's log and its warnings: of experimental parts, of trials that it has not asked for itself."""
     before = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     try:

@@ -35,7 +35,7 @@ LEAST = 4  # trials that a picture of relations needs
 
 
 def draw(search: Search, found: Sequence[Estimated], folder: Path) -> dict[str, Path | str]:
-    """{caption: PNG, or why there is none}."""
+    """Give {caption: PNG, or why there is none}."""
     whole = [one for one in found if not one.level.step]
     pictures: dict[str, Path | str] = {"History": history(search, found, folder / "history.png")}
     fields = [one.field for one in search.space]
@@ -55,7 +55,7 @@ def draw(search: Search, found: Sequence[Estimated], folder: Path) -> dict[str, 
 
 
 def history(search: Search, found: Sequence[Estimated], path: Path) -> Path:
-    """Each trial's value with its interval, and the best so far of those with most seeds."""
+    """Give each trial's value with its interval, and the best so far of those with most seeds."""
     figure = Figure(figsize=(8.6, 3.6), layout="constrained")
     axes = figure.subplots()
     most = max((one.seeds for one in found), default=1)
@@ -90,7 +90,7 @@ def _importances(search: Search, found: Sequence[Estimated]) -> Any:
 
 
 def _view(search: Search, found: Sequence[Estimated]) -> optuna.Study:
-    """The study with each set as one word, which is how people read it."""
+    """Give the study with each set as one word, which is how people read it."""
     laws: dict[str, Any] = {}
     for one in search.space:
         if isinstance(one.axis, Subset):

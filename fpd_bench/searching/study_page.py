@@ -55,7 +55,7 @@ def _write(path: Path, text: str) -> None:
 
 
 def _all_frame(search: Search, trials: list[Estimated]) -> pd.DataFrame:
-    """Every trial, a line each."""
+    """Give every trial, a line each."""
     rows = []
     for one in trials:
         row = {"trial": one.trial.number, "level": str(one.level), "value": f"{one.score.value:.6g}"}

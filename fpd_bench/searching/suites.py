@@ -52,12 +52,12 @@ class TestRun(SuiteRun):
 
 
 def split_of(config: dict[str, Any]) -> str:
-    """The prompts that a run's own record names; test prompts, where an old one names none."""
+    """Give the prompts that a run's own record names; test prompts, where an old one names none."""
     return str((config.get("evaluation") or {}).get("split", TEST))
 
 
 def need_validation(runs: object) -> None:
-    """Raises TypeError for anything but ValidationRuns: the check behind the types, for code that has none."""
+    """Refuse anything but ValidationRuns with a TypeError: the check behind the types, for code that has none."""
     for one in runs if isinstance(runs, list | tuple) else [runs]:
         if not isinstance(one, ValidationRun):
             raise TypeError(f"a search is steered by ValidationRuns only; got {type(one).__name__}")

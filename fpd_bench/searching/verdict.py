@@ -22,30 +22,30 @@ class Worth:
 
     @property
     def curse(self) -> float | None:
-        """Promised minus confirmed score of the winner, in the metric's direction; None until both are there."""
+        """Subtract the confirmed from the promised score of the winner; None until both are there."""
         both = self.score(self.promised, WINNER), self.score(self.confirmed, WINNER)
         return both[0].value - both[1].value if both[0] and both[1] else None
 
     @property
     def curse_of_gain(self) -> float | None:
-        """The same of the gain over the baseline: what all prompts of a split share has gone."""
+        """Give the same of the gain over the baseline: what all prompts of a split share has gone."""
         both = self.gain(self.promised), self.gain(self.confirmed)
         return both[0].value - both[1].value if both[0] and both[1] else None
 
     @staticmethod
     def score(table: TableResult | None, row: str) -> Estimate | None:
-        """A row's score in a table."""
+        """Give a row's score in a table."""
         return next((one.score for one in table.rows if one.id == row), None) if table else None
 
     @staticmethod
     def gain(table: TableResult | None) -> Estimate | None:
-        """Winner minus baseline in a table."""
+        """Give winner minus baseline in a table."""
         claim = table.claims[0] if table and table.claims else None
         return claim.ours.difference if claim and claim.ours else None
 
     @property
     def verdict(self) -> str:
-        """What the tables' test says of the claim that the winner beats the baseline."""
+        """Say what the tables' test says of the claim that the winner beats the baseline."""
         if self.confirmed is None:
             return "not confirmed: the search names no confirm.seeds"
         if not self.confirmed.claims:
@@ -56,7 +56,7 @@ class Worth:
         return f"{words.get(claim.verdict, f'{claim.verdict}: no difference shown')}{p}"
 
     def lines(self) -> list[str]:
-        """Both values side by side, the curse between them, the verdict."""
+        """Give both values side by side, the curse between them, the verdict."""
         rows: list[tuple[str, ...]] = [("", "winner", "baseline", "winner - baseline")]
         for name, table in (("promised", self.promised), ("confirmed", self.confirmed)):
             if table:
@@ -70,7 +70,7 @@ class Worth:
 
 
 def said(found: Estimate | None, sign: bool = False) -> str:
-    """0.512 [0.480, 0.544]"""
+    """Write an estimate like 0.512 [0.480, 0.544]."""
     if found is None:
         return "-"
     form = "+.3f" if sign else ".3f"
@@ -78,7 +78,7 @@ def said(found: Estimate | None, sign: bool = False) -> str:
 
 
 def worth(search: Search, seen: Look) -> Worth | None:
-    """The winner's worth as far as its runs are there; None without a winner."""
+    """Give the winner's worth as far as its runs are there; None without a winner."""
     if seen.best is None:
         return None
     sweep = final_sweep(search, seen.best.params)
