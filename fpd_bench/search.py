@@ -114,11 +114,11 @@ def _dry_run(search: "Search", asked: argparse.Namespace, priced: "PlanRequest")
     from fpd_bench.costs import plan_report as costs
     from fpd_bench.runs.execute.preflight import check_machine, missing_files
     from fpd_bench.searching.looks import look
-    from fpd_bench.searching.preview import preview
+    from fpd_bench.searching.preview import a_trial, preview
 
     with look(search, asked.results, asked.url) as seen:
         print(preview(search, seen, asked.results))
-    trial = {"trial": search.baseline}
+        trial = {"trial": a_trial(search, seen)}
     if priced.gpu or search.profile == "paper":
         print(costs.report(trial, {"trial": "one trial at one seed"}, priced))
     lacking = missing_files(trial.values())

@@ -3,6 +3,7 @@
 import math
 from pathlib import Path
 
+from fpd_bench.config.schema import RunConfig
 from fpd_bench.config.search_spec import Search
 from fpd_bench.runs.watch import past_durations
 from fpd_bench.searching import samplers
@@ -31,11 +32,11 @@ def budget(search: Search) -> list[str]:
     parts, there = [], search.trials
     for n, level in enumerate(levels(search)):
         there = search.trials if n == 0 else max(there // search.race.keep, 1)
-        parts.append(f"{there} {'reach' if n else 'go to'} {level}")
+        parts.append(f"at most {there} reach {level}" if n else f"all reach {level}")
     pair = 2 * (len(search.seeds) + len(search.file.confirm))
     return [
         f"Budget: {search.trials} trials, {search.parallel} at once, sampler {samplers.chosen(search)}; "
-        f"at most {', '.join(parts)}.",
+        f"{', '.join(parts)}.",
         f"Then the winner and the baseline, {len(search.seeds)} seeds on validation prompts and "
         f"{len(search.file.confirm)} fresh ones on test prompts: at most {pair} runs.",
     ]
@@ -62,6 +63,12 @@ def cost(search: Search, results: Path) -> list[str]:
         f"A trial: about {one.seconds:.0f} s, from {one.seen} finished runs alike. At most {runs} runs: "
         f"{one.seconds * runs / 3600:.1f} hours of one worker."
     ]
+
+
+def a_trial(search: Search, seen: Look) -> RunConfig:
+    """Give the configuration of the next trial, or of the baseline where none is left: what a trial is priced by."""
+    params = next_params(search, seen.trials, seen.board)
+    return search.baseline if params is None else search.config(params, search.seeds[0])
 
 
 def _next(search: Search, trials: list[Trial], board: Board) -> list[str]:

@@ -24,6 +24,7 @@ from fpd_bench.searching.study import begin_of_generation, next_params
 from fpd_bench.searching.suites import ValidationRun
 from fpd_bench.store.query import Run
 
+LOST_ROUNDS = 3  # after which a search ends: what fails every time is not the trial's own fault
 TICK = 0.002  # seconds between two new trials, whose order is that of their birth
 
 
@@ -39,6 +40,7 @@ class Rounds:
     detach: bool = False
     failed: set[str] = field(default_factory=set)
     exhausted: bool = False  # the space has nothing new
+    lost_rounds: int = 0  # one after the other, in which every run has failed
 
     def carry_out(self) -> int | None:
         """Go on until the winner is confirmed. Gives an exit code if that is not the end of it: a signal, or work that
@@ -123,9 +125,11 @@ class Rounds:
             self.say(ending.message)
         if ending.under_way:
             return 0
-        without = {run_id for run_id, state in after.missing.items() if not self._paused(sweep, run_id)}
-        self.failed |= without
-        if ending.message or without == set(after.states):  # too many failed alike, or all of them
+        without = {run_id: state for run_id, state in after.missing.items() if not self._paused(sweep, run_id)}
+        self.failed |= without.keys()
+        self.lost_rounds = self.lost_rounds + 1 if without.keys() == after.states.keys() else 0
+        taken_away = any(state.state != "failed" for state in without.values())  # cancelled, or another process's
+        if ending.message or taken_away or self.lost_rounds >= LOST_ROUNDS:
             self.say(after.missing_text(self.results))
             return 1
         return None

@@ -76,12 +76,11 @@ def study_of(
     search: Search, trials: Sequence[Trial], board: Board, seed: int = 0, running_from: int | None = None
 ) -> optuna.Study:
     """Give the study in memory. running_from: trials from this number on count as running, whatever they are."""
-    study = optuna.create_study(
-        study_name=search.name,
-        directions=directions_of(search),
-        sampler=samplers.make(search, seed),
-    )
-    study.set_metric_names(list(search.file.objectives))
+    with quiet():
+        study = optuna.create_study(
+            study_name=search.name, directions=directions_of(search), sampler=samplers.make(search, seed)
+        )
+        study.set_metric_names(list(search.file.objectives))
     replayed = samplers.chosen(search) in samplers.REPLAYED
     for trial in trials:
         frozen = frozen_trial(search, trial, board, running=running_from is not None and trial.number >= running_from)

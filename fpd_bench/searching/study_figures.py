@@ -114,13 +114,13 @@ def _study(
     search: Search, found: Sequence[Estimated], form: Callable[[Estimated], Any], one_objective: bool
 ) -> optuna.Study:
     ways = directions_of(search)
-    study = optuna.create_study(directions=ways[:1] if one_objective else ways)
+    with quiet():
+        study = optuna.create_study(directions=ways[:1] if one_objective else ways)
+        study.set_metric_names(list(search.file.objectives)[: 1 if one_objective else None])
     for one in found:
         params, laws = form(one)
         values = list(one.values[:1] if one_objective else one.values)
         study.add_trial(create_trial(params=params, distributions=laws, values=values))
-    if one_objective:
-        study.set_metric_names([search.file.metric])
     return study
 
 

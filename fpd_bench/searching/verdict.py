@@ -3,6 +3,7 @@ them the winner's curse. Compared by the tables' own test, from their own result
 
 from dataclasses import dataclass
 
+from fpd_bench import metrics
 from fpd_bench.config.search_spec import Search
 from fpd_bench.evals.statistics import Estimate
 from fpd_bench.reporting.model import TableResult
@@ -22,15 +23,20 @@ class Worth:
 
     @property
     def curse(self) -> float | None:
-        """Subtract the confirmed from the promised score of the winner; None until both are there."""
+        """Say how much worse the winner's confirmed score is than the promised one; None until both are there."""
         both = self.score(self.promised, WINNER), self.score(self.confirmed, WINNER)
-        return both[0].value - both[1].value if both[0] and both[1] else None
+        return self._drop(*both)
 
     @property
     def curse_of_gain(self) -> float | None:
         """Give the same of the gain over the baseline: what all prompts of a split share has gone."""
         both = self.gain(self.promised), self.gain(self.confirmed)
-        return both[0].value - both[1].value if both[0] and both[1] else None
+        return self._drop(*both)
+
+    def _drop(self, promised: Estimate | None, confirmed: Estimate | None) -> float | None:
+        """Say by how much the second is worse than the first, whichever way is better."""
+        way = metrics.get(self.promised.metric).sign
+        return way * (promised.value - confirmed.value) if promised and confirmed else None
 
     @staticmethod
     def score(table: TableResult | None, row: str) -> Estimate | None:

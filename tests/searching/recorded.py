@@ -75,8 +75,8 @@ class Recording:
 
     here = True
 
-    def __init__(self, rng=None, kills=0.0):
-        self.made, self.rng, self.kills = [], rng, kills
+    def __init__(self, rng=None, kills=0.0, failing=lambda config: False):
+        self.made, self.rng, self.kills, self.failing = [], rng, kills, failing
 
     def carry_out(self, sweep, todo, results, tell, detach):
         configs = sweep.runs()
@@ -84,6 +84,11 @@ class Recording:
             if self.rng and self.rng.random() < self.kills:
                 raise Killed
             config, step = configs[run_id], configs[run_id].execution.pause_at
+            if self.failing(configs[run_id]):
+                run = RunDir.create(results, configs[run_id])
+                event = {"failure_class": "code", "message": "an error", "traceback": ""}
+                run.append_event(run.next_event("failed") | event)
+                continue
             if step:
                 share, suite = 0.5 + 0.5 * step / config.optim.steps, f"geneval-validation@{step}"
                 record(results, config, share, suite, end=None)

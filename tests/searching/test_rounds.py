@@ -131,3 +131,35 @@ def test_a_space_of_few_configurations_is_searched_to_its_end(study):
     assert one.run()[0] is None
     with one.look() as seen:
         assert len(seen.trials) == 6 and winner(one.search, seen.trials, seen.board)
+
+
+def test_a_trial_that_fails_is_told_and_the_search_goes_on(study):
+    one = study(trials=8, parallel=1)
+    code, _made = one.run(Recording(failing=lambda config: config.gan.weight > 0.1))
+    assert code is None
+    with one.look() as seen:
+        failed = [trial for trial in seen.trials if trial.params["gan.weight"] > 0.1]
+        assert failed and len(seen.trials) == 8 and seen.best not in failed
+
+
+def test_a_search_whose_runs_all_fail_stops_soon(study):
+    one = study(trials=30, parallel=2)
+    assert one.run(Recording(failing=lambda config: True))[0] == 1
+    with one.look() as seen:
+        assert len(seen.trials) == 6
+    assert "code: an error" in one.said[-1] and "The same command continues." in one.said[-1]
+
+
+@pytest.mark.slow
+def test_fifty_kills_change_nothing(study):
+    whole, broken = (study(name, trials=40, parallel=4, steps=", steps: [100]") for name in ("whole", "broken"))
+    whole.run()
+    rng, kills = random.Random(5), 0
+    while True:
+        try:
+            broken.run(Recording(rng, kills=0.5))
+            break
+        except Killed:
+            kills += 1
+    assert kills >= 50
+    assert broken.told() == whole.told()
