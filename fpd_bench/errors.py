@@ -10,6 +10,7 @@ FpdError
 │   ├── OddFile            a file of a run directory is not what we write: that run is corrupt, others go on
 │   ├── RankDied           one of the processes that train a run together is gone
 │   └── Interrupted        stopped on request after a checkpoint; the same command continues
+│       └── Paused         at the step where it was to pause (execution.pause_at)
 └── StoreError             the index cannot be read or written
 """
 
@@ -83,6 +84,10 @@ class RankDied(RunError):
 
 class Interrupted(RunError):
     """The run was asked to stop and has saved where it stands."""
+
+
+class Paused(Interrupted):
+    """The run has come as far as it was to come for now, and has answered its suite there."""
 
 
 class StoreError(FpdError):

@@ -1,7 +1,7 @@
 """Where runs stand, or the history of one run. Reads files, and asks SLURM about runs in its jobs.
 
     python -m fpd_bench.status                              every run in results/
-    python -m fpd_bench.status sweeps/smoke.yaml            those of a sweep
+    python -m fpd_bench.status sweeps/smoke.yaml            those of a sweep, or of a search
     python -m fpd_bench.status sweeps/table3.yaml --watch   again every 5 seconds, until none is at work
     python -m fpd_bench.status sweeps/table3.yaml seeds=[0,1] --json
     python -m fpd_bench.status sweeps/table3.yaml --failed
@@ -31,7 +31,9 @@ RESULTS = Path("results")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line, call what it asks for and print the answer; return the exit code."""
     try:
-        asked = _parser().parse_intermixed_args(address.take(arguments)[1])  # overrides may follow flags
+        url, rest = address.take(arguments)
+        asked = _parser().parse_intermixed_args(rest)  # overrides may follow flags
+        asked.url = url
         return _show_run(asked) if _is_run(asked.what) else _show_runs(asked)
     except FpdError as error:
         print(error, file=sys.stderr)
@@ -105,6 +107,7 @@ def _show_runs(asked: argparse.Namespace) -> int:
 
 def _plan_maker(asked: argparse.Namespace) -> "Callable[[], SweepPlan]":
     """Return a function that looks at the runs that are asked for, and says where each stands."""
+    from fpd_bench.config.search_file import is_search
     from fpd_bench.runs.execute import sweep_plan
     from fpd_bench.runs.execute.options import split_executor
 
@@ -115,10 +118,29 @@ def _plan_maker(asked: argparse.Namespace) -> "Callable[[], SweepPlan]":
             f"'{asked.what}' is neither a sweep file nor the beginning of a run id, which is hexadecimal. All runs: "
             "python -m fpd_bench.status"
         )
+    overrides = split_executor(asked.overrides)[1]
+    if is_search(Path(asked.what)):
+        return _plan_maker_of_search(asked, overrides)
     from fpd_bench.config.spec import load_sweep
 
-    sweep = load_sweep(asked.what, split_executor(asked.overrides)[1])
+    sweep = load_sweep(asked.what, overrides)
     return lambda: sweep_plan.plan_sweep(sweep_plan.drop_later_looks(sweep, asked.results), asked.results)
+
+
+def _plan_maker_of_search(asked: argparse.Namespace, overrides: list[str]) -> "Callable[[], SweepPlan]":
+    """Return a function that looks at the runs that a search has, which may be more at every look."""
+    from fpd_bench.config.search_spec import load_search
+    from fpd_bench.runs.execute import sweep_plan
+    from fpd_bench.searching.cells import known_sweep
+    from fpd_bench.searching.looks import look
+
+    search = load_search(asked.what, overrides)
+
+    def plan() -> "SweepPlan":
+        with look(search, asked.results, asked.url or address.default(asked.results)) as seen:
+            return sweep_plan.plan_sweep(known_sweep(search, seen.trials, seen.best), asked.results)
+
+    return plan
 
 
 def _is_run(what: str | None) -> bool:

@@ -1,4 +1,5 @@
-"""Overrides in Hydra's grammar -> values -> a RunConfig. Only this file speaks to Hydra, and only to its parser.
+"""Overrides in Hydra's grammar -> values -> a RunConfig. Only this file and search_grammar.py speak to Hydra,
+and only to its parser.
 
 A table of 2,000 rows is 2,000 configurations: each is the schema's defaults with values set in turn, which takes a
 fraction of a millisecond, where Hydra's own composition takes seventy (docs/adr/0002).
@@ -90,7 +91,7 @@ def _override(text: object, where: str) -> Override:
         raise ConfigError(f"An override in {where} must be text like key=value; got {text!r}.")
     if "${" in text:
         raise ConfigError(f"'{text}' in {where}: interpolations are not allowed, a run must be spelled out.")
-    found = _parse_override(text)
+    found = read_override(text)
     if isinstance(found, str):
         raise ConfigError(f"'{text}' in {where} is not key=value. {found}")
     if found.is_add() or found.is_delete() or found.package is not None:
@@ -99,7 +100,7 @@ def _override(text: object, where: str) -> Override:
 
 
 @lru_cache(maxsize=100_000)
-def _parse_override(text: str) -> HydraOverride | str:
+def read_override(text: str) -> HydraOverride | str:
     """Say what Hydra's parser makes of one override, or a sentence that says what is wrong with it.
 
     The parser's own words (token names, positions in a grammar) mean nothing to who has written the override.
@@ -132,7 +133,7 @@ def _read_value(key: str, text: str) -> Any:
     override = _override(text, "the overrides")
     if override.is_axis:
         raise ConfigError(f"'{text}': {key} must be {type_in_words(key)}, one value.")
-    found = _parse_override(text)
+    found = read_override(text)
     assert not isinstance(found, str)
     given, declared, written = found.value(), leaf(key).type, text.partition("=")[2].strip()
     if declared is str:

@@ -46,6 +46,14 @@ def reads(config: RunConfig) -> set[str]:
     return names.union(*(plugin_leaves(key.partition(":")[2]) for key, plugin in used.items() if plugin.settings))
 
 
+def is_read(config: RunConfig, name: str) -> bool:
+    """Say whether this field can change a number of the run: as `reads`, for one name."""
+    if name not in leaves():
+        return name in reads(config)
+    patterns = (*COMMON, *(one for plugin in _plugins_used(config).values() for one in plugin.reads))
+    return name in _fields_matching(patterns) and _applies_to(config, name)
+
+
 def semantic(config: RunConfig) -> dict[str, Any]:
     """List {dotted field: value} of all fields that decide the numbers, in canonical form and in a fixed order."""
     found = {}

@@ -317,6 +317,13 @@ class ExecutionConfig:
     checkpoint_every: int = knob(
         200, "between checkpoints; 0 = only at the end and when stopped", unit="steps", within=NOT_NEGATIVE
     )
+    pause_at: int = knob(
+        0,
+        "step after which a longer training pauses: its student answers the suite as it is then, and the run goes on "
+        "from there when this is raised or 0; a search sets it (race.steps)",
+        unit="steps",
+        within=NOT_NEGATIVE,
+    )
 
 
 @dataclass

@@ -6,13 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from fpd_bench import metrics
+from fpd_bench.config.mapping_reader import MappingReader, as_written
 from fpd_bench.config.seeds import Seeds, read_seeds
-from fpd_bench.config.written import Written, read_yaml
+from fpd_bench.config.written import read_yaml
 from fpd_bench.errors import ConfigError, UnknownName
 
 DEFAULT_PROFILE = "embedded"
-REQUIRED: Any = object()
-NOUNS = {dict: "a mapping of key: value", list: "a list", str: "text", int: "a number", float: "a number"}
 COLUMNS = ("Row", "SD seeds", "Seeds", "Images", "p", "Of teacher", "Published", "Published Δ", "Ours - published")
 
 
@@ -67,15 +66,13 @@ class SweepFile:
 
 def read_sweep_file(path: Path) -> SweepFile:
     """Read a sweep file. Raises ConfigError, one line, for a missing file, one that is no sweep, and unknown keys."""
-    top = _Reader(_load(path), str(path))
+    found = load_yaml(path)
+    if isinstance(found, dict) and "space" in found:
+        raise ConfigError(f"{path} is a search, not a sweep. Run: python -m fpd_bench.search {path}")
+    top = MappingReader(found, str(path))
     metric = top.text("metric", metrics.OVERALL)
     metrics.get(metric, str(path))
-    profiles = top.get("profiles", dict, {})
-    for name, overrides in profiles.items():
-        if not isinstance(name, str):
-            raise ConfigError(f"{path}: a profile's name must be text; got {name!r}. Quote it.")
-        if not isinstance(overrides, list):
-            raise ConfigError(f"{path}: profile '{name}' must be a list of overrides; got {overrides!r}.")
+    profiles = read_profiles(top, path)
     tables = [_read_table(entry, f"{path}, table {n + 1}", metric) for n, entry in enumerate(top.get("tables", list))]
     if not tables:
         raise ConfigError(f"{path} has no tables.")
@@ -87,7 +84,19 @@ def read_sweep_file(path: Path) -> SweepFile:
     return read
 
 
-def _load(path: Path) -> Any:
+def read_profiles(top: MappingReader, path: Path) -> dict[str, list[str]]:
+    """Take {name: overrides} from the top of a file. Raises ConfigError."""
+    profiles: dict[str, list[str]] = top.get("profiles", dict, {})
+    for name, overrides in profiles.items():
+        if not isinstance(name, str):
+            raise ConfigError(f"{path}: a profile's name must be text; got {name!r}. Quote it.")
+        if not isinstance(overrides, list):
+            raise ConfigError(f"{path}: profile '{name}' must be a list of overrides; got {overrides!r}.")
+    return profiles
+
+
+def load_yaml(path: Path) -> Any:
+    """Read a sweep or search file. Raises ConfigError, one line."""
     if not path.is_file():
         near = sorted(map(str, path.parent.glob("*.yaml"))) or sorted(map(str, Path("sweeps").glob("*.yaml")))
         raise ConfigError(f"No sweep file '{path}'. Available: {', '.join(near) or 'none'}.")
@@ -95,7 +104,7 @@ def _load(path: Path) -> Any:
 
 
 def _read_table(entry: Any, where: str, metric: str) -> TableSpec:
-    reader = _Reader(entry, where)
+    reader = MappingReader(entry, where)
     ident = reader.text("id")
     rows = tuple(_read_row(row, f"{where}, row {n + 1}", metric) for n, row in enumerate(reader.get("rows", list, [])))
     _refuse_repeats([row.id for row in rows], "row id", where)
@@ -112,7 +121,7 @@ def _read_table(entry: Any, where: str, metric: str) -> TableSpec:
 
 
 def _read_row(entry: Any, where: str, metric: str) -> RowSpec:
-    reader = _Reader(entry, where)
+    reader = MappingReader(entry, where)
     ident = reader.text("id")
     published = _read_published(reader.get("published", (int, float, dict), {}), where, metric)
     shown = {
@@ -141,11 +150,6 @@ def _read_word(found: Any, where: str) -> str:
     raise ConfigError(f"{where}: a word must be text; got {found!r}. Quote it.")
 
 
-def as_written(found: Any) -> str:
-    """Give the text of a YAML scalar as its author wrote it."""
-    return found.written if isinstance(found, Written) else str(found)
-
-
 def _read_published(given: Any, where: str, metric: str) -> dict[str, float]:
     """Read published numbers: one number is of the sweep's metric; a mapping names the metrics."""
     numbers = given if isinstance(given, dict) else {metric: given}
@@ -158,7 +162,7 @@ def _read_published(given: Any, where: str, metric: str) -> dict[str, float]:
 
 
 def _read_claim(entry: Any, where: str) -> Claim:
-    reader = _Reader(entry, f"{where}, claims")
+    reader = MappingReader(entry, f"{where}, claims")
     better, worse = reader.text("better"), reader.text("worse")
     if better == worse:
         raise ConfigError(f"{where}: a claim compares row '{better}' with itself. Name two rows.")
@@ -175,36 +179,3 @@ def _refuse_repeats(names: list[str], kind: str, where: str) -> None:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise ConfigError(f"{where}: {kind} '{twice[0]}' is used twice.")
-
-
-class _Reader:
-    """Takes keys from a mapping, each with its type; what is left at `finish` is unknown."""
-
-    def __init__(self, entry: Any, where: str):
-        if not isinstance(entry, dict):
-            raise ConfigError(f"{where} must be a mapping of key: value; got {type(entry).__name__} {entry!r:.60}.")
-        self._entry, self._where, self._asked = entry, where, set[str]()
-
-    def get(self, key: str, kind: type | tuple[type, ...], default: Any = REQUIRED) -> Any:
-        self._asked.add(key)
-        found = self._entry.get(key)
-        if found is None:
-            if default is REQUIRED:
-                raise ConfigError(f"{self._where} lacks '{key}'.")
-            return default
-        if not isinstance(found, kind) or (isinstance(found, bool) and kind is not bool):
-            kinds = kind if isinstance(kind, tuple) else (kind,)
-            names = " or ".join(dict.fromkeys(NOUNS[one] for one in kinds))
-            raise ConfigError(f"{self._where}: '{key}' must be {names}; got {found!r}.")
-        return found
-
-    def text(self, key: str, default: Any = REQUIRED) -> str:
-        """Read a text as it was written: `010` stays 010."""
-        if isinstance(self._entry.get(key), bool) or (key in self._entry and self._entry[key] is None):
-            raise ConfigError(f"{self._where}: '{key}' is read as {self._entry[key]} by YAML. Quote it, to have text.")
-        return as_written(self.get(key, (str, int, float), default))
-
-    def finish(self) -> None:
-        for key in self._entry:
-            if key not in self._asked:
-                raise UnknownName("key", key, self._asked, self._where)

@@ -27,6 +27,7 @@ STUDENT = "student.safetensors"
 PICTURES = "pictures"  # step_<n>.png
 SAMPLES = "samples"  # <suite>.npz
 EVAL = "eval"  # <suite>.jsonl
+PAUSE = "@"  # <suite>@<step> are answers of a run that paused there; no table reads them
 DONE = "DONE"
 SUBMISSION = "submission.json"  # which batch job has the run; no table needs it
 

@@ -23,7 +23,7 @@ READ = {  # by tables: column names
 
 @dataclass(frozen=True)
 class Run:
-    """One run as the index knows it. `folder` is where its artifacts lie."""
+    """One run as the index knows it. `folder` is where its artifacts lie; created: UTC ISO, '' if it does not say."""
 
     run_id: str
     status: str
@@ -32,6 +32,7 @@ class Run:
     seconds: float
     content: str
     folder: Path
+    created: str = ""
 
 
 class Store:
@@ -78,7 +79,8 @@ class Store:
         root = Path(database).parent / row["root"] if database else Path(row["root"])
         folder = root / layout.RUNS / row["run_id"]
         seconds = row["seconds"] or 0.0
-        return Run(row["run_id"], row["status"], row["config"], row["message"], seconds, row["content"], folder)
+        status, created = row["status"], row["created"] or ""
+        return Run(row["run_id"], status, row["config"], row["message"], seconds, row["content"], folder, created)
 
     def frame(self, table: str, run_ids: Sequence[str] | None = None, **equal: Any) -> pd.DataFrame:
         """Read rows of a table of index_schema.py (`items`, `metrics`, `series`, `artifacts`, ...) in key order.

@@ -109,8 +109,7 @@ def _read(folder: Path) -> Record | None:
     record.children["attempts"] = attempts(folder, events)
     record.children["series"] = series(layout.read_training(folder))
     record.children["artifacts"] = _artifacts(folder, layout.vouched_files(done) or {})
-    if status == "done":  # a run that is not done has no metrics, so no table can average it in
-        _evaluations(folder, record)
+    _evaluations(folder, record, only_paused=status != "done")
     for rows in record.children.values():
         for row in rows:
             row["run_id"] = folder.name
@@ -118,8 +117,12 @@ def _read(folder: Path) -> Record | None:
     return record
 
 
-def _evaluations(folder: Path, record: Record) -> None:
+def _evaluations(folder: Path, record: Record, only_paused: bool) -> None:
+    """Read what the run has answered. only_paused: where it paused on its way; a run that is not done has no metrics of
+    a suite that tables know, so none can average it in."""
     for path in sorted((folder / layout.EVAL).glob("*.jsonl")):
+        if only_paused and layout.PAUSE not in path.stem:
+            continue
         try:
             rows, (numbers, protocols) = items(path), measured(path)
         except (KeyError, TypeError, ValueError, OverflowError, OddFile) as error:

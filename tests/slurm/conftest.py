@@ -8,6 +8,7 @@ import fcntl
 import os
 import shutil
 import subprocess
+import time
 from collections import Counter
 from contextlib import contextmanager
 from pathlib import Path
@@ -155,3 +156,23 @@ def put_first(tmp_path, monkeypatch):
         return folder / name
 
     return put
+
+
+@pytest.fixture
+def node_down(ask, alone):
+    """Take a node away, as its failure would; it is given back at the end."""
+    taken = []
+
+    def fail(node):
+        taken.append(node)
+        # Drained, too: slurmd is alive, and the lab's ReturnToService=2 would have a node that is only DOWN back soon.
+        for state in ("DRAIN", "DOWN"):
+            ask("scontrol", "update", f"nodename={node}", f"state={state}", "reason=test")
+
+    yield fail
+    for node in taken:
+        end = time.monotonic() + 60
+        while (state := ask("sinfo", "-h", "-n", node, "-o", "%T")) and "idle" not in state and time.monotonic() < end:
+            if "dr" in state or "down" in state:  # drained, draining; SLURM refuses to resume what is not down
+                ask("scontrol", "update", f"nodename={node}", "state=RESUME")
+            time.sleep(0.5)

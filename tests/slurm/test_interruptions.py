@@ -2,7 +2,6 @@
 
 import os
 import signal
-import time
 
 import pytest
 
@@ -75,26 +74,6 @@ def test_a_killed_step_is_submitted_again_and_resumes(bench, begun):
     os.kill(claims.holder(run.claim).pid, signal.SIGKILL)
     bench.finish(*bench.one)
     assert run.attempts() == [1, 2] and len(set(jobs(run))) == 2 and jobs(run)[0] == submission.job_id
-
-
-@pytest.fixture
-def node_down(ask, alone):
-    """Take a node away, as its failure would; it is given back at the end."""
-    taken = []
-
-    def fail(node):
-        taken.append(node)
-        # Drained, too: slurmd is alive, and the lab's ReturnToService=2 would have a node that is only DOWN back soon.
-        for state in ("DRAIN", "DOWN"):
-            ask("scontrol", "update", f"nodename={node}", f"state={state}", "reason=test")
-
-    yield fail
-    for node in taken:
-        end = time.monotonic() + 60
-        while (state := ask("sinfo", "-h", "-n", node, "-o", "%T")) and "idle" not in state and time.monotonic() < end:
-            if "dr" in state or "down" in state:  # drained, draining; SLURM refuses to resume what is not down
-                ask("scontrol", "update", f"nodename={node}", "state=RESUME")
-            time.sleep(0.5)
 
 
 def test_a_job_whose_node_fails_is_requeued_by_slurm_and_resumes_elsewhere(bench, begun, node_down):

@@ -160,8 +160,13 @@ class RunDir:
         return self.path / layout.EVAL / f"{suite}.partial"
 
     def scores(self) -> dict[str, list[Row]]:
-        """Read {suite: rows} of the finished evaluations."""
-        return {path.stem: layout.read_jsonl(path) for path in sorted((self.path / layout.EVAL).glob("*.jsonl"))}
+        """Read {suite: rows} of the finished evaluations; what the run answered when it paused is none of them."""
+        found = sorted((self.path / layout.EVAL).glob("*.jsonl"))
+        return {path.stem: layout.read_jsonl(path) for path in found if layout.PAUSE not in path.stem}
+
+    def has_paused_at(self, step: int) -> bool:
+        """Say whether the run has answered its suite as its student was after so many steps."""
+        return any((self.path / layout.EVAL).glob(f"*{layout.PAUSE}{step}.jsonl"))
 
     # ------------------------------------------------------------------------------------------------------------ DONE
     def done(self) -> Row | None:

@@ -24,6 +24,9 @@ class RunRecorder:
         self._seq = run.next_event("")["seq"]
         self._began = time.monotonic()
         self._last_progress = float("-inf")
+        self._stage = ""
+        self._step = 0
+        self.pause_at = 0  # step at which the training is to pause; 0 = nowhere
         self.heart = Heart(run, attempt, claim)
 
     def event(self, kind: str, **fields: Any) -> None:
@@ -33,7 +36,7 @@ class RunRecorder:
 
     def enter(self, stage: str) -> None:
         """Note that a stage begins."""
-        self._last_progress = float("-inf")
+        self._last_progress, self._stage, self._step = float("-inf"), stage, 0
         self.heart.enter(stage)
         self.event("stage_started", stage=stage)
 
@@ -63,6 +66,7 @@ class RunRecorder:
 
     def progress(self, step: int, steps: int) -> None:
         """Note how far the stage is: every step for the heartbeat, now and then one as an event."""
+        self._step = step
         self.heart.progress(step, steps)
         if step < steps and time.monotonic() - self._last_progress < PROGRESS_SECONDS:
             return
@@ -71,7 +75,11 @@ class RunRecorder:
 
     def should_stop(self) -> bool:
         """Say whether to save and raise Interrupted."""
-        return bool(self._stop)
+        return bool(self._stop) or self.at_pause()
+
+    def at_pause(self) -> bool:
+        """Say whether the training is where it was to pause, and nobody has asked for a real stop."""
+        return not self._stop and self._stage == "train" and 0 < self.pause_at <= self._step
 
     def keep_claim(self) -> None:
         """Check that this process still holds the claim. Raises LostClaim."""

@@ -19,13 +19,14 @@ from torch import nn
 from fpd_bench.bench import Images, Suite, Track
 from fpd_bench.config.identity import trains
 from fpd_bench.config.schema import RunConfig
-from fpd_bench.errors import Diverged, Interrupted, OddFile, RunError
+from fpd_bench.errors import Diverged, Interrupted, OddFile, Paused, RunError
 from fpd_bench.runs.folder import claims, image_shards, provenance, sealed
 from fpd_bench.runs.folder.failures import DiskFull, check_space, failure_class, halved, micro_batch
 from fpd_bench.runs.folder.outcome import Outcome
 from fpd_bench.runs.folder.rundir import Row, RunDir
 from fpd_bench.runs.folder.stop_signals import StopFlag, stop_flag
 from fpd_bench.runs.folder.whole_files import write_text
+from fpd_bench.runs.perform import pauses
 from fpd_bench.runs.perform.loaded_tracks import Bench, ImageSource, assets_of, open_source
 from fpd_bench.runs.perform.recorder import RunRecorder
 
@@ -98,6 +99,9 @@ def _attempt(run: RunDir, bench: Bench, claim: claims.RunClaim, stop: StopFlag) 
         recorder.event("diverged", step=step, message=str(error))
         run.finish("diverged")
         return Outcome(run.run_id, "diverged", str(error))
+    except Paused as error:
+        recorder.event("interrupted", step=_last_step(run), message=f"paused {error}")
+        return Outcome(run.run_id, "paused", str(error))
     except Interrupted as error:
         recorder.event("interrupted", step=_last_step(run), message=str(error))
         return Outcome(run.run_id, "interrupted", str(error))
@@ -123,10 +127,34 @@ def _stages(run: RunDir, config: RunConfig, source: ImageSource, recorder: RunRe
     student = None
     if source.track and trains(config):
         if not _is_usable(run.student, recorder):
-            with _stage(recorder, "train"):
-                _train(run, config, source.track, recorder)
+            _train_or_pause(run, config, source, recorder)
         student = student_of(run, config, source.track)
-    suite = source.judge.suite(config.evaluation.split)
+    _answer(run, config, source, student, source.judge.suite(config.evaluation.split), recorder)
+
+
+def _train_or_pause(run: RunDir, config: RunConfig, source: ImageSource, recorder: RunRecorder) -> None:
+    """Train to the end, or raise Paused where the run is to pause, after it has answered its suite there."""
+    assert source.track
+    recorder.pause_at = pauses.step_to_pause_at(run, config)
+    if not pauses.is_reached(run, config):
+        with _stage(recorder, "train"):
+            try:
+                _train(run, config, source.track, recorder)
+            except Interrupted:
+                if not recorder.at_pause():
+                    raise
+    if pauses.is_reached(run, config):
+        suite = pauses.suite_at(source.judge.suite(config.evaluation.split), config.execution.pause_at)
+        if not _is_usable(run.evaluation(suite.name), recorder):
+            _answer(run, config, source, pauses.student_at(run, config, source.track), suite, recorder)
+        sealed.remove(run.samples(suite.name))
+        raise Paused(f"at step {config.execution.pause_at} of {config.optim.steps}")
+
+
+def _answer(
+    run: RunDir, config: RunConfig, source: ImageSource, student: nn.Module | None, suite: Suite, recorder: RunRecorder
+) -> None:
+    """Draw the suite's images and score them, as far as that is not done."""
     if not _is_usable(run.samples(suite.name), recorder):
         with _stage(recorder, "sample"):
             _sample(run, config, source, student, suite, recorder)

@@ -1,0 +1,96 @@
+"""The trials of a search as the index knows them, in the order in which they were begun.
+
+A run is a trial's if the search would give it that very run id: whoever made it, it counts.
+"""
+
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from fpd_bench.config.compose import compose
+from fpd_bench.config.fields import assign, canonical, well_typed
+from fpd_bench.config.identity import run_id
+from fpd_bench.config.schema import RunConfig
+from fpd_bench.config.search_axes import active
+from fpd_bench.config.search_spec import VALIDATION, Search
+from fpd_bench.searching.suites import ValidationRun, split_of
+from fpd_bench.store.query import Run, Store
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A configuration and its runs so far, by seed. params: {field: value} of its active dimensions."""
+
+    number: int
+    params: dict[str, Any]
+    runs: dict[int, ValidationRun]
+
+    @property
+    def label(self) -> str:
+        """Give the trial in words."""
+        return f"trial {self.number}: " + ", ".join(f"{name}={shown(found)}" for name, found in self.params.items())
+
+
+def shown(found: Any) -> str:
+    """Give a value as an override has it."""
+    if isinstance(found, list):
+        return "[" + ",".join(map(shown, found)) + "]"
+    if isinstance(found, bool):
+        return str(found).lower()
+    return f"{found:.6g}" if isinstance(found, float) else str(found)
+
+
+def history(search: Search, store: Store) -> list[Trial]:
+    """Give the trials: all configurations of the space with a run at the first seed of the search."""
+    first: list[tuple[str, str, dict[str, Any]]] = []
+    runs = {name: run for name, run in store.runs().items() if _may_be_one(search, run)}
+    for name, run in runs.items():
+        if run.config.get("seed") == search.seeds[0]:
+            found = placed(search, run.config)
+            if found is not None and run_id(found[1]) == name:
+                first.append((run.created, name, found[0]))
+    trials = []
+    for number, (_, name, params) in enumerate(sorted(first, key=lambda one: one[:2])):
+        more = {seed: run_id(search.config(params, seed)) for seed in search.seeds[1:] if len(runs) > len(first)}
+        mine = {search.seeds[0]: name} | more
+        trials.append(Trial(number, params, {s: ValidationRun(runs[one]) for s, one in mine.items() if one in runs}))
+    return trials
+
+
+def _may_be_one(search: Search, run: Run) -> bool:
+    """Give a quick look, before the run's id is worked out."""
+    config = run.config
+    return (
+        split_of(config) == VALIDATION
+        and config.get("seed") in search.seeds
+        and config.get("method") is not None
+        and (config.get("track") or {}).get("name") == search.base.track.name
+    )
+
+
+def placed(search: Search, found: dict[str, Any]) -> tuple[dict[str, Any], RunConfig] | None:
+    """Find a recorded configuration's place in the space: ({field: value} of its active dimensions, the configuration
+    that a trial has there at the first seed); None if it has none."""
+    config, params = compose([], search.base), {}
+    config.seed = search.seeds[0]
+    for one in search.space:
+        if not active(one, config):
+            continue
+        value = canonical(one.field, _lookup(found, one.field))
+        if not well_typed(one.field, value) or not one.axis.holds(value):
+            return None
+        params[one.field] = value
+        assign(config, one.field, value)
+    return params, config
+
+
+def baseline_params(search: Search) -> dict[str, Any] | None:
+    """Give {field: value} of the baseline, if it is a configuration of the space."""
+    found = placed(search, asdict(search.baseline))
+    mine = run_id(replace(search.baseline, seed=search.seeds[0]))
+    return found[0] if found is not None and run_id(found[1]) == mine else None
+
+
+def _lookup(found: Any, name: str) -> Any:
+    for part in name.split("."):
+        found = found.get(part) if isinstance(found, dict) else None
+    return found

@@ -1,0 +1,169 @@
+"""A study's page in reports/: what was tried and what it gave, with intervals; best.yaml and trials.csv beside it."""
+
+import tempfile
+from html import escape
+from pathlib import Path
+
+import pandas as pd
+
+from fpd_bench import __version__, metrics
+from fpd_bench.config.search_spec import Search
+from fpd_bench.reporting.page import CSS
+from fpd_bench.reporting.results import file_name
+from fpd_bench.reporting.words import markdown
+from fpd_bench.reporting.write import made, told
+from fpd_bench.searching import samplers
+from fpd_bench.searching.best_file import best_yaml
+from fpd_bench.searching.estimates import Estimated, estimated, seconds_spent
+from fpd_bench.searching.history import shown
+from fpd_bench.searching.looks import Look
+from fpd_bench.searching.racing import pareto_front
+from fpd_bench.searching.verdict import Worth, said
+
+TOP = 10  # trials in the table of the best
+
+
+def write_study(search: Search, seen: Look, found: Worth | None, out: Path) -> list[Path]:
+    """Write index.html, index.md, trials.csv, figures/ and, with a winner, best.yaml into the study's folder of `out`.
+
+    All of it or none, as reports are. Raises ConfigError if it cannot be written.
+    """
+    from fpd_bench.searching.study_figures import draw  # matplotlib takes longer to import than all the rest
+
+    trials = estimated(search, seen)
+    folder = out / file_name(search.file.name, search.profile)
+    with told(out), tempfile.TemporaryDirectory(prefix=".report-", dir=made(out)) as name:
+        part = Path(name)
+        pictures = draw(search, trials, part / "figures")
+        frames = _frames(search, seen, trials)
+        _write(part / "trials.csv", _all_frame(search, trials).to_csv(index=False))
+        _write(part / "index.html", _html(search, seen, trials, found, frames, pictures, part))
+        _write(part / "index.md", _markdown(search, seen, trials, found, frames, pictures, part))
+        if found:
+            _write(part / "best.yaml", best_yaml(search, found.trial))
+        written = []
+        for path in sorted(part.rglob("*.*")):
+            target = folder / path.relative_to(part)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            path.replace(target)
+            written.append(target)
+    return written
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8")
+
+
+def _all_frame(search: Search, trials: list[Estimated]) -> pd.DataFrame:
+    """Give every trial, a line each."""
+    rows = []
+    for one in trials:
+        row = {"trial": one.trial.number, "level": str(one.level), "value": f"{one.score.value:.6g}"}
+        row |= {"low": f"{one.score.low:.6g}", "high": f"{one.score.high:.6g}"}
+        row |= {name: f"{value:.6g}" for name, value in zip(search.file.objectives[1:], one.values[1:], strict=True)}
+        row |= {dim.field: shown(one.trial.params.get(dim.field, "")) for dim in search.space}
+        row |= {"within_limits": one.feasible, "seconds": f"{one.seconds:.1f}"}
+        rows.append(row | {"runs": " ".join(run.run_id for run in one.trial.runs.values())})
+    return pd.DataFrame(rows)
+
+
+def _frames(search: Search, seen: Look, trials: list[Estimated]) -> dict[str, pd.DataFrame]:
+    way = metrics.get(search.file.metric).sign
+    best = sorted(trials, key=lambda one: (-one.seeds, bool(one.level.step), -way * one.score.value, one.trial.number))
+    found = {f"The best {TOP} trials, most seeds first": _short(search, best[:TOP])}
+    if len(search.file.objectives) > 1:
+        front = {trial.number for trial in pareto_front(search, seen.trials, seen.board)}
+        found["Pareto front"] = _short(search, [one for one in trials if one.trial.number in front])
+    return found
+
+
+def _short(search: Search, trials: list[Estimated]) -> pd.DataFrame:
+    rows = []
+    for one in trials:
+        row = {
+            "Trial": str(one.trial.number),
+            **{dim.field: shown(one.trial.params.get(dim.field, "-")) for dim in search.space},
+        }
+        row |= {metrics.shown(search.file.metric).heading: said(one.score), "Level": str(one.level)}
+        row |= {name: f"{value:.4g}" for name, value in zip(search.file.objectives[1:], one.values[1:], strict=True)}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _facts(search: Search, seen: Look, trials: list[Estimated]) -> list[str]:
+    runs = sum(len(trial.runs) for trial in seen.trials)
+    hours = seconds_spent(seen.trials) / 3600
+    limits = [f"{name} at most {most:g}" for name, most in search.file.limits.items()]
+    return [
+        f"Budget spent: {len(seen.trials)} of {search.trials} trials, {runs} runs, {hours:.2f} hours of one worker; "
+        f"{sum(bool(one.level.step) for one in trials)} trials ended at a pause.",
+        f"Sampler {samplers.chosen(search)}, {search.parallel} trials at once; the best 1 / {search.race.keep} of a "
+        f"level climb, unless Wilcoxon's test on paired prompts gives them up at p < {search.race.p:g}.",
+        "Trials see validation prompts and the search's own seeds, so the best value is optimistic; the confirmed one "
+        "is on fresh seeds and test prompts, by the tables' own test.",
+        *([f"Limits: {', '.join(limits)}."] if limits else []),
+        *(f"Searched: {one}" for one in search.space),
+    ]
+
+
+def _worth(found: Worth | None) -> str:
+    return "\n".join(found.lines()) if found else "No trial has seen all seeds yet."
+
+
+def _html(
+    search: Search,
+    seen: Look,
+    trials: list[Estimated],
+    found: Worth | None,
+    frames: dict[str, pd.DataFrame],
+    pictures: dict[str, Path | str],
+    folder: Path,
+) -> str:
+    facts = "".join(f"<li>{escape(line)}</li>" for line in _facts(search, seen, trials))
+    body = [f"<section><h2>What the winner is worth</h2><pre>{escape(_worth(found))}</pre></section>"]
+    for title, frame in frames.items():
+        table = frame.to_html(index=False, border=0, escape=True)
+        body.append(f'<section><h2>{escape(title)}</h2><div class="wide">{table}</div></section>')
+    for caption, picture in pictures.items():
+        inside = (
+            f'<img src="{picture.relative_to(folder).as_posix()}" alt="{escape(caption)}">'
+            if isinstance(picture, Path)
+            else f'<p class="meta">{escape(picture)}</p>'
+        )
+        body.append(f"<section><h2>{escape(caption)}</h2>{inside}</section>")
+    return (
+        f'<!DOCTYPE html>\n<html lang="en">\n<head><meta charset="utf-8"><title>{escape(search.file.title)}</title>'
+        f"<style>{CSS}pre {{ overflow-x: auto; }}</style></head>\n<body>\n<header><h1>{escape(search.file.title)}</h1>"
+        f'<ul class="notes">{facts}</ul><nav><a href="trials.csv">trials.csv</a>'
+        f"{'<a href=best.yaml>best.yaml</a>' if found else ''}</nav></header>\n<main>\n{''.join(body)}\n</main>\n"
+        f"<footer>{escape(_footer(search, seen))}</footer>\n</body>\n</html>\n"
+    )
+
+
+def _markdown(
+    search: Search,
+    seen: Look,
+    trials: list[Estimated],
+    found: Worth | None,
+    frames: dict[str, pd.DataFrame],
+    pictures: dict[str, Path | str],
+    folder: Path,
+) -> str:
+    parts = [
+        f"# {markdown(search.file.title)}",
+        "\n".join(f"- {markdown(line)}" for line in _facts(search, seen, trials)),
+    ]
+    parts += ["## What the winner is worth", f"```text\n{_worth(found)}\n```"]
+    for title, frame in frames.items():
+        plain = frame.map(lambda cell: markdown(str(cell)))
+        parts += [f"## {title}", plain.to_markdown(index=False, disable_numparse=True)]
+    for caption, picture in pictures.items():
+        drawn = f"![{caption}]({picture.relative_to(folder).as_posix()})" if isinstance(picture, Path) else picture
+        parts += [f"## {markdown(caption)}", drawn]
+    return "\n\n".join([*parts, _footer(search, seen)]) + "\n"
+
+
+def _footer(search: Search, seen: Look) -> str:
+    runs = [run.run_id for trial in seen.trials for run in trial.runs.values()]
+    content = seen.store.results_hash(runs)
+    return f"Study {search.name} · data {content} · fpd-bench {__version__} · the same data give the same bytes"
