@@ -8,7 +8,7 @@ import tomllib
 from pathlib import Path
 
 from fpd_bench import metrics, registry
-from fpd_bench.config.describe import describe_fields, field_groups
+from fpd_bench.config.describe import describe_fields, describe_settings, field_groups
 
 ROOT = Path(__file__).parent.parent
 NOTE = "<!-- Made by docs/make_pages.py from the code: change it there. -->\n"
@@ -69,7 +69,23 @@ def plugins() -> str:
             reads = ", ".join(f"`{pattern}`" for pattern in one.reads)
             lines.append(f"| `{name}` | {one.version} | {_cell(one.says)} | {reads} |")
         lines.append("")
-    return "\n".join([*lines, *_metrics(), ""])
+    return "\n".join([*lines, *_metrics(), "", *_own_settings(), ""])
+
+
+def _own_settings() -> list[str]:
+    """The fields `plugin.NAME.FIELD`, with default, values and meaning."""
+    lines = [
+        "## settings",
+        "",
+        "Of one plugin alone, read where a run uses it. What each method does: [Methods](methods.md).",
+        "",
+    ]
+    lines += ["| field | default | values | meaning |", "|---|---|---|---|"]
+    for names in registry.AXES.values():
+        for plugin in names.in_this_tree:
+            for one in describe_settings(plugin):
+                lines.append(f"| `{one.name}` | `{one.default}` | {_cell(one.holds)} | {_cell(one.says)} |")
+    return lines
 
 
 def _metrics() -> list[str]:

@@ -28,8 +28,8 @@ class Declaration:
 
     module: registers the plugin when it is imported. says: what it is, in one line. version: part of every run id that
     uses the plugin; raise it when its maths changes. reads: fields of the configuration that can change what it
-    computes, as patterns (`drift.*`); no others name its runs. settings: a dataclass of knobs, which become the fields
-    `plugin.<name>.<field>`.
+    computes, as patterns (`drift.*`); no others name its runs. settings: a dataclass of knobs, or where it stands
+    (`package.module:Class`), whose fields become `plugin.<name>.<field>`.
     """
 
     module: str = ""
@@ -37,7 +37,7 @@ class Declaration:
     version: int = 1
     reads: tuple[str, ...] = EVERYTHING
     refuses: tuple[Refusal, ...] = ()
-    settings: type | None = None
+    settings: type | str | None = None
 
 
 @dataclass(frozen=True)

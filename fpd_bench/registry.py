@@ -151,6 +151,7 @@ def _announced(group: str) -> EntryPoints:
 
 # What every run reads, and every run that trains a student.
 _TRAINED = ("start.*", "optim.*", "evaluation.weights")
+_PEERS = "fpd_bench.config.peer_settings"
 _DRIFT = (
     "drift.space", "drift.bandwidths", "drift.positives", "drift.negatives", "drift.normalise", "drift.floor",
     "drift.repulsion", "drift.shifts", "drift.scale", "drift.equalise", "drift.layer_weights", "drift.layers",
@@ -215,6 +216,15 @@ methods: Registry[Any] = Registry(
             reads=(*_TRAINED, "refine.*", "dimo.*"),
             auxiliary=True,
             data_parallel=True,
+        ),
+        "d_mmd": MethodDeclaration(
+            "fpd_bench.distill.peers.d_mmd",
+            "D-MMD (Hoogeboom et al. 2026): moment matching against an auxiliary model that the teacher holds; with "
+            "plugin.d_mmd.idlm=true, IDLM",
+            reads=(*_TRAINED, "refine.guidance"),
+            auxiliary=True,
+            data_parallel=True,
+            settings=f"{_PEERS}:DmmdSettings",
         ),
         # The teacher's own sampler, which the stages call directly: it has no code of its own.
         TEACHER: MethodDeclaration(

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from fpd_bench.config.fields import Leaf, leaves, type_in_words, value
+from fpd_bench.config.fields import Leaf, leaves, plugin_leaves, type_in_words, value
 from fpd_bench.config.schema import RunConfig
 from fpd_bench.errors import UnknownName
 
@@ -40,6 +40,14 @@ def describe_fields(group: str | None = None) -> Iterator[Described]:
             yield Described(
                 name, default, _allowed_values(name, field), field.metadata["says"], when.says if when else ""
             )
+
+
+def describe_settings(plugin: str) -> Iterator[Described]:
+    """Describe the settings of a plugin, `plugin.NAME.FIELD`; nothing for one without. Raises UnknownName."""
+    for name, field in plugin_leaves(plugin).items():
+        default = _as_override(value(RunConfig(), name))
+        when = field.metadata["when"]
+        yield Described(name, default, _allowed_values(name, field), field.metadata["says"], when.says if when else "")
 
 
 def list_fields(group: str | None = None) -> str:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import pkgutil
 from functools import cache
 from operator import attrgetter
 from typing import Any
@@ -51,7 +52,8 @@ def settings_of(name: str) -> type | None:
         everyone = {one for kind in registry.AXES.values() for one in kind.known()}
         raise UnknownName("plugin", name, everyone)
     found = (kind.declaration(name).settings for kind in kinds)
-    return next((settings for settings in found if settings is not None), None)
+    settings = next((settings for settings in found if settings is not None), None)
+    return pkgutil.resolve_name(settings) if isinstance(settings, str) else settings
 
 
 @cache
