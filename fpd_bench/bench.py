@@ -16,10 +16,12 @@ from torch import Tensor, nn
 from fpd_bench.models.backbones import FeatureBackbone
 from fpd_bench.models.condition import Condition
 
-__all__ = ["Blueprint", "Condition", "Images", "Item", "Suite", "Tokenizer", "Track"]
+__all__ = ["Blueprint", "Condition", "Images", "Item", "Model", "Suite", "Tokenizer", "Track"]
 
 
 Images = NDArray[np.uint8]  # [n, H, W, 3] from the sampler to the scorer, as stored; one image is [H, W, 3]
+
+Model = Callable[[Tensor, Condition], Tensor]  # (tokens [B, L], condition) -> logits [B, L, K]
 
 
 class Tokenizer(Protocol):
@@ -112,8 +114,21 @@ class Track(Protocol):
         """Give the evaluation suite of split 'test' or 'validation'."""
         ...
 
-    def teacher_sample(self, condition: Condition, steps: int, generators: Sequence[torch.Generator]) -> Tensor:
-        """Sample codes [B, L] in steps, as the teacher does; one generator per item, so batching changes nothing."""
+    def teacher_sample(
+        self,
+        condition: Condition,
+        steps: int,
+        generators: Sequence[torch.Generator],
+        model: Model | None = None,
+        start: Tensor | None = None,
+        guidance: float | None = None,
+    ) -> Tensor:
+        """Sample codes [B, L] in steps, as the teacher does; one generator per item, so batching changes nothing.
+
+        model: another network that is to do so, a student; it may be asked about more rows than B, conditional ones
+        first. start [B, L]: what it sees at first instead of masks, all of it to be written. guidance: the largest
+        weight w of c + w (c - u), None = the teacher's own.
+        """
         ...
 
 

@@ -150,7 +150,7 @@ def _announced(group: str) -> EntryPoints:
 
 
 # What every run reads, and every run that trains a student.
-_TRAINED = ("start.*", "optim.*", "evaluation.weights")
+_TRAINED = ("start.*", "optim.*", "evaluation.weights", "evaluation.student_*")
 _PEERS = "fpd_bench.config.peer_settings"
 _DRIFT = (
     "drift.space", "drift.bandwidths", "drift.positives", "drift.negatives", "drift.normalise", "drift.floor",

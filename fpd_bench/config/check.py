@@ -22,7 +22,7 @@ from fpd_bench.config.fields import (
 )
 from fpd_bench.config.generator_rules import check_generator
 from fpd_bench.config.identity import generated, reads, trains
-from fpd_bench.config.schema import EvaluationConfig, RunConfig
+from fpd_bench.config.schema import EvaluationConfig, RunConfig, StartConfig
 from fpd_bench.config.tracks import track_sizes, tracks_that
 from fpd_bench.errors import ConfigError, UnknownName
 
@@ -49,6 +49,7 @@ def check(config: RunConfig) -> None:
     if trains(config):
         _check_batch(config)
         _check_refinement(config, read)
+        _check_student_steps(config)
     if "drift.space" in read:
         check_drift(config)
     _check_refusals(config, read)
@@ -145,6 +146,17 @@ def _check_batch(config: RunConfig) -> None:
         raise ConfigError(
             f"execution.processes={execution.processes} deal out the GPUs themselves: write execution.device=cuda (or "
             f"cpu); got '{execution.device}'."
+        )
+
+
+def _check_student_steps(config: RunConfig) -> None:
+    """Refuse ways to draw that the teacher's sampler does not have."""
+    steps, start = config.evaluation.student_steps, config.start
+    changed = [name for name in ("sampling", "top_k", "top_p") if getattr(start, name) != getattr(StartConfig(), name)]
+    if steps > 1 and changed:
+        raise ConfigError(
+            f"evaluation.student_steps={steps} draws by the teacher's sampler, which does not know start.{changed[0]}. "
+            "Leave it out, or use evaluation.student_steps=1."
         )
 
 

@@ -59,6 +59,12 @@ class StartConfig:
         choices=LAWS,
         before="uniform",
     )
+    masks: str = knob(
+        "exact",
+        "whether r_init is the share of each start's tokens that are masked, or each token's chance (ReDi)",
+        choices=("exact", "independent"),
+        before="exact",
+    )
     temperature: float = knob(
         0.3, "divides the student's logits, for draft, estimator and one-step sample alike", within=POSITIVE
     )
@@ -251,11 +257,26 @@ class OptimConfig:
 
 @dataclass
 class EvaluationConfig:
-    """One-step samples for every prompt of the split, with noise keyed by (seed, suite, item, replicate)."""
+    """Samples for every prompt of the split, of a student in one step if nothing else is asked for, with noise keyed
+    by (seed, suite, item, replicate).
+    """
 
     split: str = knob("test", "prompts that are scored; tune on `validation` only", choices=("test", "validation"))
     images_per_prompt: int = knob(4, "replicates of each prompt", within=COUNT)
     weights: str = knob("ema", "of the student: averaged, or as after the last step", choices=("ema", "raw"))
+    student_steps: int = knob(
+        1,
+        "steps of the student; in several it draws by the teacher's sampler, begun at z_init with all tokens open, at "
+        "start.temperature",
+        within=COUNT,
+        before=1,
+    )
+    student_guidance: float = knob(
+        0.0,
+        "w of c + w (c - u) for the student; in several steps it grows to that as the teacher's does",
+        within=NOT_NEGATIVE,
+        before=0.0,
+    )
     teacher_steps: int = knob(16, "steps of the teacher's sampler", within=COUNT)
     teacher_guidance: float = knob(
         -1.0, "its guidance, in the repository's own convention", within=or_minus_one("the published value")

@@ -96,7 +96,7 @@ def step_cost(config: RunConfig, weights: Path | None) -> StepCost:
         TrainingMemory(fixed, LOGIT_COPIES * FLOAT * drawn.logits, work.at_once, work.graph),
         work.noise * batch,
         resident + FROZEN * drawn.parameters + _sampling_bytes(drawn, BATCH),
-        _shares("student", 1, drawn),
+        _shares("student", config.evaluation.student_steps * (2 if config.evaluation.student_guidance else 1), drawn),
     )
 
 

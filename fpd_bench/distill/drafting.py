@@ -4,7 +4,7 @@ draft here. All that is random is drawn on the CPU, the same for every device.
 Letters: B batch, L tokens, K codes, W width of the student's embeddings.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -41,7 +41,8 @@ def draw_start(n: int, track: Track, config: StartConfig, generator: torch.Gener
     """Draw z_init of n samples. Raises ConfigError for embedding noise if the track's networks do not take it, and as
     `code_law`."""
     law = code_law(track, config.codes)
-    tokens = start_tokens(n, track.n_tokens, track.n_codes, config.r_init, generator, law)
+    exact = config.masks == "exact"
+    tokens = start_tokens(n, track.n_tokens, track.n_codes, config.r_init, generator, law, exact)
     if not config.embedding_noise:
         return Start(tokens)
     width = getattr(track.teacher, "width", 0)
@@ -63,7 +64,15 @@ def join_starts(starts: Sequence[Start]) -> Start:
     return Start(tokens, Perturbation(torch.cat([one.noise for one in noises]), noises[0].sigma))
 
 
-def draft_logits(student: nn.Module, start: Start, condition: Condition, config: StartConfig) -> Tensor:
+def settle(student: nn.Module, generators: Sequence[torch.Generator]) -> Callable[..., Tensor]:
+    """Return the student as a function of tokens and condition: what it draws for itself (Di4C's latent) comes from
+    each item's own generator.
+    """
+    settled = getattr(student, "settled", None)
+    return student if settled is None else settled(generators)
+
+
+def draft_logits(student: Callable[..., Tensor], start: Start, condition: Condition, config: StartConfig) -> Tensor:
     """Compute logits [B, L, K] over the temperature, by one call of the student."""
     more = () if start.perturbation is None else (start.perturbation,)
     logits: Tensor = student(start.tokens, condition, *more)

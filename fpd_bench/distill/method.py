@@ -8,15 +8,17 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from fpd_bench.bench import Condition
+from fpd_bench.bench import Condition, Track
 from fpd_bench.config.schema import RunConfig
 from fpd_bench.distill.work import Networks, Work
+from fpd_bench.registry import methods
 
 
 class Method(Protocol):
     """Built as method(config, track, streams). What it reads, refuses and needs is declared in fpd_bench/registry.py.
 
-    The trainer owns the student's optimizer; a method owns whatever else it trains.
+    The trainer owns the student's optimizer; a method owns whatever else it trains. One whose student is more than a
+    copy of the teacher also has `new_student(config, track)`, a static method.
     """
 
     def backward(self, student: nn.Module, condition: Condition, progress: float) -> dict[str, float]:
@@ -42,6 +44,12 @@ class Method(Protocol):
         ...
 
     def load_state_dict(self, state: dict[str, Any]) -> None: ...
+
+
+def new_student(config: RunConfig, track: Track) -> nn.Module:
+    """Make what the method trains: a copy of the teacher, or what the method's own `new_student` makes of one."""
+    make = getattr(methods.get(config.method), "new_student", None)
+    return track.new_student() if make is None else make(config, track)
 
 
 def micro_batches(batch: int, size: int) -> list[slice]:

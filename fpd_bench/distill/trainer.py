@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from fpd_bench.bench import Track
 from fpd_bench.config.schema import OptimConfig, RunConfig
 from fpd_bench.distill import parallel
-from fpd_bench.distill.drafting import draft_codes, draft_logits, draw_noise, draw_start
-from fpd_bench.distill.method import Method
+from fpd_bench.distill.drafting import draft_codes, draft_logits, draw_noise, draw_start, settle
+from fpd_bench.distill.method import Method, new_student
 from fpd_bench.errors import ConfigError, Diverged, Interrupted
 from fpd_bench.models.compute import computing
 from fpd_bench.models.devices import peak_memory_gb
@@ -70,7 +70,7 @@ class Training:
         self.config, self.track = config, track
         self.step = 0
         self.streams = Streams(config.seed)
-        self.student = track.new_student()
+        self.student = new_student(config, track)
         self.average = copy.deepcopy(self.student).requires_grad_(False)
         self.method: Method = methods.get(config.method)(config, track, self.streams)
         _check_ranks(config)
@@ -134,7 +134,8 @@ class Training:
         begin, codebook = self.config.start, self.track.tokenizer.codebook
         start = draw_start(len(chosen), self.track, begin, noise).to(codebook.device)
         draws = draw_noise(len(chosen), self.track, begin, noise).to(codebook.device)
-        codes = draft_codes(draft_logits(self.average, start, chosen, begin), draws, begin)
+        look = settle(self.average, [noise] * len(chosen))
+        codes = draft_codes(draft_logits(look, start, chosen, begin), draws, begin)
         return self.track.tokenizer.decode(codebook[codes], chosen).clamp(0, 1)
 
     def state_dict(self) -> dict[str, Any]:

@@ -159,18 +159,27 @@ class MaskGen(nn.Module):
 
     @network_entry
     def forward(
-        self, tokens: Tensor, text: Tensor, pooled: Tensor, score: Tensor, perturbation: Perturbation | None = None
+        self,
+        tokens: Tensor,
+        text: Tensor,
+        pooled: Tensor,
+        score: Tensor,
+        perturbation: Perturbation | None = None,
+        extra: Tensor | None = None,
     ) -> Tensor:
         """Compute logits [B, L, K], without a mask class.
 
         tokens: see `embed`. text [B, T, text_width]: `TextStates.penultimate`. pooled [B, 1, text_width]:
         `TextStates.pooled`. score [B]: aesthetic score, about 4..7; the published sampler uses 6.5.
+        extra [B, E, W]: more tokens, behind those of the image (Di4C).
         """
         micro = sinusoid(score * 100, self.shape.score_width).to(pooled.dtype)
         condition = self.cond_pooled_proj(torch.cat([pooled[:, 0], micro], dim=-1))
         image = perturb(self.embed(tokens), perturbation) + self.pos_embed
+        if extra is not None:
+            image = torch.cat([image, extra], dim=1)
         words = self.text_embed_proj(text)
         for block in self.blocks:
             image, words = run_block(block, image, words, condition)
         scale, shift = self.norm(condition)
-        return modulate(image, scale, shift) @ self.embeddings.weight[: self.shape.codes].T
+        return modulate(image[:, : self.shape.tokens], scale, shift) @ self.embeddings.weight[: self.shape.codes].T

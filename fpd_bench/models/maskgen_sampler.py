@@ -109,13 +109,16 @@ def sample(
     mask_id: int,
     settings: MaskGenSampling,
     uniform: Uniform,
+    masked: Tensor | None = None,
 ) -> Tensor:
     """Sample codes [B, L] in 0..K-1 for the encoded prompts; `empty` encodes "" (the unconditional half).
 
-    start [B, L]: what is visible already; positions with mask_id = K are to be filled. One deviation from the
+    start [B, L]: what is visible already; positions with mask_id = K are to be filled, or those of masked [B, L], and
+    show what `start` does until then. One deviation from the
     published code: each image counts its own masked tokens, where the original takes those of the batch's first.
     """
     ids, batch = start, len(start)
+    masked = start == mask_id if masked is None else masked
     both = TextCondition(
         torch.cat([prompt.text, empty.text.expand(batch, -1, -1)]),
         torch.cat([prompt.pooled, empty.pooled.expand(batch, -1, -1)]),
@@ -125,15 +128,13 @@ def sample(
         noise = settings.temperature * (1 - progress)
         logits = _guided_logits(model, ids, prompt, both, settings, progress) / settings.softmax_temperature(progress)
         drawn = (logits + noise * _gumbel(uniform(logits.shape))).argmax(-1)
-        masked = ids == mask_id
         ids = torch.where(masked, drawn, ids)
         if progress < 1:
             confidence = logits.gather(2, drawn[..., None])[..., 0].masked_fill(~masked, math.inf)
             if settings.noisy_order:
                 confidence = confidence + noise * _gumbel(uniform(confidence.shape))
-            ids = ids.masked_fill(
-                _remask(confidence, masked, _masked_count(ids.shape[1], progress, settings.schedule)), mask_id
-            )
+            masked = _remask(confidence, masked, _masked_count(ids.shape[1], progress, settings.schedule))
+            ids = torch.where(masked, start, ids)
     return ids
 
 

@@ -119,15 +119,19 @@ class MaskGit(nn.Module):
             return tokens @ self.tok_emb.weight[: self.shape.codes + 1]
         return self.tok_emb(tokens.flatten(1))
 
-    def forward_embedded(self, embeddings: Tensor, labels: Tensor, dropped: Tensor | None = None) -> Tensor:
+    def forward_embedded(
+        self, embeddings: Tensor, labels: Tensor, dropped: Tensor | None = None, extra: Tensor | None = None
+    ) -> Tensor:
         """Compute logits as `forward` does, from image embeddings [B, L, W] before the positions are added (Di[M]O
-        perturbs them there).
+        perturbs them there). extra [B, E, W]: more tokens, behind the positions (Di4C).
         """
         shape = self.shape
         rows = labels.flatten() + shape.codes + 1
         if dropped is not None:
             rows = rows.masked_fill(dropped, shape.codes + 1 + shape.classes)
         x = torch.cat([embeddings, self.tok_emb(rows)[:, None]], dim=1) + self.pos_emb
+        if extra is not None:
+            x = torch.cat([x, extra], dim=1)
         x = self.last_layer(self.transformer(self.first_layer(x)))[:, : shape.tokens]
         kept = shape.codes + 1
         return x @ self.tok_emb.weight[:kept].T + self.bias[: shape.tokens, :kept]
@@ -139,9 +143,10 @@ class MaskGit(nn.Module):
         labels: Tensor,
         dropped: Tensor | None = None,
         perturbation: Perturbation | None = None,
+        extra: Tensor | None = None,
     ) -> Tensor:
         """Compute logits. tokens: see `embed`; labels [B] in 0..classes-1; dropped [B] bool, True = unconditional.
 
         Returns logits [B, L, K + 1]: the model can predict the mask id, which the published sampler clamps to K - 1.
         """
-        return self.forward_embedded(perturb(self.embed(tokens), perturbation), labels, dropped)
+        return self.forward_embedded(perturb(self.embed(tokens), perturbation), labels, dropped, extra)

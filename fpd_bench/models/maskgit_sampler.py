@@ -112,13 +112,19 @@ def reveal_counts(tokens: int, steps: int, schedule: str = "arccos") -> list[int
 
 @torch.no_grad()
 def sample(
-    model: Model, labels: Tensor, start: Tensor, mask_id: int, settings: MaskGitSampling, draws: Draws
+    model: Model,
+    labels: Tensor,
+    start: Tensor,
+    mask_id: int,
+    settings: MaskGitSampling,
+    draws: Draws,
+    masked: Tensor | None = None,
 ) -> Tensor:
     """Sample codes [B, L] in 0..K-1 for class labels [B]. The model must be in eval(), or its dropout joins in.
 
-    start [B, L]: what is visible already; positions with mask_id = K are to be filled.
+    start [B, L]: what is visible already; positions with mask_id = K are to be filled, or those of masked [B, L].
     """
-    codes, masked = start.clone(), start == mask_id
+    codes, masked = start.clone(), start == mask_id if masked is None else masked
     counts = reveal_counts(start.shape[1], settings.steps, settings.schedule)
     for step, count in enumerate(counts):
         if not masked.any():

@@ -17,14 +17,25 @@ def draw_masks(counts: Tensor, tokens: int, generator: torch.Generator) -> Tenso
 
 
 def start_tokens(
-    n: int, tokens: int, codes: int, r_init: float, generator: torch.Generator, law: Tensor | None = None
+    n: int,
+    tokens: int,
+    codes: int,
+    r_init: float,
+    generator: torch.Generator,
+    law: Tensor | None = None,
+    exact: bool = True,
 ) -> Tensor:
-    """Draw z_init of Eq. 4 [n, L]: round(r_init L) >= 1 masks, elsewhere random codes, uniform or by `law` [K]."""
+    """Draw z_init of Eq. 4 [n, L]: round(r_init L) >= 1 masks, elsewhere random codes, uniform or by `law` [K].
+
+    exact: False masks each token with chance r_init instead.
+    """
     if law is None:
         noise = torch.randint(codes, (n, tokens), generator=generator)
     else:
         places = torch.rand(n, tokens, generator=generator, dtype=torch.float64)
         noise = torch.searchsorted(law.double().cumsum(0) / law.double().sum(), places, right=True).clamp(max=codes - 1)
+    if not exact:
+        return noise.masked_fill(torch.rand(n, tokens, generator=generator) < r_init, codes)
     count = max(1, round(r_init * tokens))
     return noise.masked_fill(draw_masks(torch.full((n,), count), tokens, generator), codes)
 

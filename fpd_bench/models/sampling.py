@@ -82,15 +82,18 @@ def sample_by_confidence(
     noise: float,
     generators: Sequence[torch.Generator],
     device: torch.device | str = "cpu",
+    start: Tensor | None = None,
 ) -> Tensor:
     """Sample codes [B, L] by iterative decoding: at each step keep the most confident of the sampled tokens.
 
     shape: (B, L, K). guidance ramps linearly from 0 to its full weight, and Gumbel noise on the confidence from
     `noise` to 0, over the steps; a single step is the first of that ramp: unguided. generators: one per item, so that
-    any batching yields the same images. device: of the model; the noise is drawn on the CPU.
+    any batching yields the same images. device: of the model; the noise is drawn on the CPU. start [B, L]: what the
+    model sees at first, None = masks; all its tokens are open, whatever they show, and each is written once.
     """
     batch, length, codes = shape
-    tokens = torch.full((batch, length), codes, device=device)
+    tokens = torch.full((batch, length), codes, device=device) if start is None else start
+    hidden = torch.ones_like(tokens, dtype=torch.bool)
     counts = reveal_counts(length, steps)
     for i, count in enumerate(counts):
         progress = i / (len(counts) - 1) if len(counts) > 1 else 0.0
@@ -102,7 +105,6 @@ def sample_by_confidence(
         drawn = keyed_categorical(logits, uniforms[:, 0])
         gumbel = -torch.log(-torch.log(uniforms[:, 1].clamp(1e-9, 1 - 1e-7)))
         confidence = logits.log_softmax(-1).gather(-1, drawn[..., None]).squeeze(-1) + noise * (1 - progress) * gumbel
-        hidden = tokens == codes
         kept = confidence.masked_fill(~hidden, -torch.inf).topk(count, dim=1).indices
-        tokens = tokens.scatter(1, kept, drawn.gather(1, kept))
+        tokens, hidden = tokens.scatter(1, kept, drawn.gather(1, kept)), hidden.scatter(1, kept, False)
     return tokens

@@ -73,16 +73,32 @@ class MaskedTransformer(nn.Module):
         return [self.token.weight, self.token_place]
 
     @network_entry
-    def forward(self, tokens: Tensor, condition: Condition, perturbation: Perturbation | None = None) -> Tensor:
+    def forward(
+        self,
+        tokens: Tensor,
+        condition: Condition,
+        perturbation: Perturbation | None = None,
+        extra: Tensor | None = None,
+    ) -> Tensor:
         """Compute logits. tokens: ids [B, L] (mask id = K), or weights over codes and mask [B, L, K + 1] -> logits [B,
         L, K].
 
         Weights are mixed in this model's own embedding table: that is how soft drafts reach the teacher.
+        extra [B, E, W]: more tokens, behind the positions (Di4C).
         """
         image = perturb(self.token(tokens) if tokens.dim() == 2 else tokens @ self.token.weight, perturbation)
         words = self.word(condition.tensors["words"])
         words = words + self.phrase(words.mT).mT + self.word_place
-        x = torch.cat([words, image + self.token_place], dim=1)
+        more = [] if extra is None else [extra]
+        x = torch.cat([words, image + self.token_place, *more], dim=1)
         for block in self.blocks:
             x = run_block(block, x)
-        return self.head(self.norm(x[:, words.shape[1] :]))
+        return self.head(self.norm(self.image_part(x)))
+
+    def layers(self) -> list[nn.Module]:
+        """List the blocks of the transformer."""
+        return list(self.blocks)
+
+    def image_part(self, state: Tensor) -> Tensor:
+        """Cut the image's tokens out of what a block gives, [B, L, W]."""
+        return state[:, self.shape.text : self.shape.text + self.shape.tokens]

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from fpd_bench.config.compose import compose
+from fpd_bench.distill.method import new_student
 from fpd_bench.models.streams import Streams
 from fpd_bench.registry import methods
 
@@ -19,7 +20,7 @@ class Setup:
     def __init__(self, track, *overrides):
         self.config, self.track = compose([*SMALL, *overrides]), track
         self.streams = Streams(self.config.seed)
-        self.student = track.new_student()
+        self.student = new_student(self.config, track)
         self.method = methods.get(self.config.method)(self.config, track, self.streams)
         self.optimizer = torch.optim.SGD(self.student.parameters(), lr=1e-2)
 

@@ -190,12 +190,14 @@ def _train(run: RunDir, config: RunConfig, track: Track, recorder: RunRecorder) 
 
 def student_of(run: RunDir, config: RunConfig, track: Track) -> nn.Module:
     """Load the trained student, with the weights that the evaluation asks for."""
+    from fpd_bench.distill.method import new_student
+
     weights = load_file(run.student)
     if config.evaluation.weights == "raw":
         chosen = {name.removeprefix(RAW): tensor for name, tensor in weights.items() if name.startswith(RAW)}
     else:
         chosen = {name: tensor for name, tensor in weights.items() if not name.startswith(RAW)}
-    student = track.new_student()
+    student = new_student(config, track)
     student.load_state_dict(chosen)
     return student.eval()
 

@@ -1,6 +1,6 @@
-"""The images of a run: one-step students and multi-step teachers, with noise keyed by what is sampled, not by whom.
+"""The images of a run: students, in one step if nothing else is asked for, and multi-step teachers.
 
-The key is (seed, suite, item, replicate), never the run: compared runs share prompts and noise, and any batch size,
+Noise is keyed by what is sampled, not by whom: by (seed, suite, item, replicate), never the run. Compared runs share prompts and noise, and any batch size,
 order or restart yields the same images.
 """
 
@@ -13,8 +13,10 @@ from torch import Tensor, nn
 
 from fpd_bench.bench import Images, Suite, Track
 from fpd_bench.config.schema import EvaluationConfig, RunConfig, StartConfig
-from fpd_bench.distill.drafting import draft_codes, draft_logits, draw_noise, draw_start, join_starts
+from fpd_bench.distill.drafting import draft_codes, draft_logits, draw_noise, draw_start, join_starts, settle
+from fpd_bench.distill.several_steps import sample_in_steps
 from fpd_bench.models.condition import Condition
+from fpd_bench.models.sampling import guide
 from fpd_bench.models.streams import generator_of
 
 BATCH = 128  # of one call of the network
@@ -23,15 +25,34 @@ DECODED = 16  # images decoded at once: a VQGAN at 256 px keeps 170 MB of each
 
 @torch.no_grad()
 def sample_one_step(
-    track: Track, student: nn.Module, condition: Condition, start: StartConfig, noise: list[torch.Generator]
+    track: Track,
+    student: nn.Module,
+    condition: Condition,
+    start: StartConfig,
+    noise: list[torch.Generator],
+    guidance: float = 0.0,
 ) -> Tensor:
-    """Sample codes [B, L] by one network call (Eq. 4); one generator per item."""
+    """Sample codes [B, L] by one network call (Eq. 4), with guidance by two; one generator per item."""
     device = track.tokenizer.codebook.device
     begin = join_starts([draw_start(1, track, start, generator) for generator in noise]).to(device)
+    look = settle(student, noise)
     with torch.inference_mode():
-        logits = draft_logits(student, begin, condition, start)
+        logits = draft_logits(look, begin, condition, start)
+        if guidance:
+            null = track.null_condition(len(condition))
+            logits = guide(logits, draft_logits(look, begin, null, start), guidance)
     draws = torch.cat([draw_noise(1, track, start, generator) for generator in noise]).to(device)
     return draft_codes(logits, draws, start)
+
+
+def sample_student(
+    config: RunConfig, track: Track, student: nn.Module, condition: Condition, noise: list[torch.Generator]
+) -> Tensor:
+    """Sample codes [B, L] in the steps that the evaluation asks for."""
+    asked = config.evaluation
+    if asked.student_steps == 1:
+        return sample_one_step(track, student, condition, config.start, noise, asked.student_guidance)
+    return sample_in_steps(track, student, condition, config.start, noise, asked.student_steps, asked.student_guidance)
 
 
 @torch.inference_mode()
@@ -66,7 +87,7 @@ def run_images(
                     condition, config.evaluation.teacher_steps, noise, **_sampler_settings(config.evaluation)
                 )
         else:
-            codes = sample_one_step(track, student, condition, config.start, noise)
+            codes = sample_student(config, track, student, condition, noise)
         for (item, replicate), image in zip(batch, to_pixels(track, codes, condition), strict=True):
             yield item, replicate, image
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from fpd_bench.bench import Images, Item, Suite
+from fpd_bench.bench import Images, Item, Model, Suite
 from fpd_bench.models.backbones import LITE0_SHA256, FeatureBackbone
 from fpd_bench.models.condition import Condition
 from fpd_bench.models.sampling import sample_by_confidence
@@ -103,20 +103,29 @@ class DigitsTrack:
         measured = measure_against(split, files.path_of("classifier", self.preset, self._folder))
         return Suite(f"digits-{split}", items, condition, self._score, measured)
 
-    def teacher_sample(self, condition: Condition, steps: int, generators: Sequence[torch.Generator]) -> Tensor:
-        """Sample codes [B, L] by the confidence sampler with a linear guidance ramp."""
-        null = self.null_condition(len(condition))
+    def teacher_sample(
+        self,
+        condition: Condition,
+        steps: int,
+        generators: Sequence[torch.Generator],
+        model: Model | None = None,
+        start: Tensor | None = None,
+        guidance: float | None = None,
+    ) -> Tensor:
+        """Sample codes [B, L] by the confidence sampler with a linear guidance ramp; model, start: see Track."""
+        null, look = self.null_condition(len(condition)), model or self.teacher
         shape = (len(condition), self.n_tokens, self.n_codes)
         with torch.inference_mode():
             return sample_by_confidence(
-                lambda tokens: self.teacher(tokens, condition),
-                lambda tokens: self.teacher(tokens, null),
+                lambda tokens: look(tokens, condition),
+                lambda tokens: look(tokens, null),
                 shape,
                 steps,
-                GUIDANCE,
+                GUIDANCE if guidance is None else guidance,
                 CONFIDENCE_NOISE,
                 generators,
                 self.device,
+                start,
             ).clone()
 
     def _score(self, images: Images, items: list[Item]) -> list[dict[str, Any]]:

@@ -4,7 +4,7 @@ Weights, captions and pictures come from the user's folders (assets/published.py
 """
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from fpd_bench.assets.published import caption_files, data_folder, require
 from fpd_bench.assets.weight_shards import digest
-from fpd_bench.bench import Suite
+from fpd_bench.bench import Model, Suite
 from fpd_bench.errors import AssetError, ConfigError
 from fpd_bench.models.backbones import FeatureBackbone
 from fpd_bench.models.clip_text import ClipText
@@ -47,10 +47,24 @@ class MaskGenTeacher(nn.Module):
         """List the embeddings of tokens and their places, to which the output layer is tied."""
         return [self.network.embeddings.weight, self.network.pos_embed]
 
-    def forward(self, tokens: Tensor, condition: Condition, perturbation: Perturbation | None = None) -> Tensor:
+    def forward(
+        self,
+        tokens: Tensor,
+        condition: Condition,
+        perturbation: Perturbation | None = None,
+        extra: Tensor | None = None,
+    ) -> Tensor:
         text, pooled = condition.tensors["text"], condition.tensors["pooled"]
         score = torch.full((len(text),), self.score, device=text.device)
-        return self.network(tokens, text, pooled, score, perturbation)
+        return self.network(tokens, text, pooled, score, perturbation, extra)
+
+    def layers(self) -> list[nn.Module]:
+        """List the blocks of the transformer; each gives (image, text)."""
+        return list(self.network.blocks)
+
+    def image_part(self, state: tuple[Tensor, Tensor]) -> Tensor:
+        """Cut the image's tokens out of what a block gives, [B, L, W]."""
+        return state[0][:, : self.network.shape.tokens]
 
 
 class TaTiTokTokenizer:
@@ -193,25 +207,45 @@ class MaskGenTrack:
         return Suite(f"geneval-{split}", self._suites.items(split), self._conditions[split], self._suites.score)
 
     def teacher_sample(
-        self, condition: Condition, steps: int, generators: Sequence[torch.Generator], **changed: Any
+        self,
+        condition: Condition,
+        steps: int,
+        generators: Sequence[torch.Generator],
+        model: Model | None = None,
+        start: Tensor | None = None,
+        **changed: Any,
     ) -> Tensor:
-        """Sample codes [B, L] by the published sampler (guidance up to 12, annealed softmax).
+        """Sample codes [B, L] by the published sampler (guidance up to 12, annealed softmax); model, start: see Track.
 
         changed: guidance, noise (its temperature), schedule, ramp of evaluation.teacher_*.
         """
         given, empty = (TextCondition(c.tensors["text"], c.tensors["pooled"]) for c in (condition, self._empty))
-        start = torch.full((len(condition), self.n_tokens), self.n_codes, device=self.device)
+        if start is None:
+            start = torch.full((len(condition), self.n_tokens), self.n_codes, device=self.device)
+        if changed.get("guidance") == 0:  # the published ramp begins at 1, whatever it goes to
+            changed["decay"] = "none"
         if "noise" in changed:
             changed["temperature"] = changed.pop("noise")
         if not changed.pop("ramp", True):
             changed["decay"] = "none"
         settings = MaskGenSampling(steps=steps, score=self.teacher.score, **changed)
         uniform = item_uniform(list(generators), self.device)
-        return sample(self.teacher.network, given, empty, start, self.n_codes, settings, uniform)
+        network: Any = self.teacher.network if model is None else _as_network(model)
+        everywhere = torch.ones_like(start, dtype=torch.bool)
+        return sample(network, given, empty, start, self.n_codes, settings, uniform, everywhere)
 
     @cached_property
     def _empty(self) -> Condition:
         return self.condition([""])
+
+
+def _as_network(model: Model) -> Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]:
+    """Give a student the signature of the published network; it knows its aesthetic score."""
+
+    def call(tokens: Tensor, text: Tensor, pooled: Tensor, _score: Tensor) -> Tensor:
+        return model(tokens, Condition(("",) * len(tokens), {"text": text, "pooled": pooled}))
+
+    return call
 
 
 def _require_match(network: MaskGen, tatitok: TaTiTok, clip: ClipText) -> None:

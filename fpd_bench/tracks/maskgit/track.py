@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from fpd_bench.assets.published import data_folder, reference_file, require
 from fpd_bench.assets.weight_shards import digest
-from fpd_bench.bench import Item, Suite
+from fpd_bench.bench import Item, Model, Suite
 from fpd_bench.errors import AssetError, ConfigError
 from fpd_bench.evals.fidelity.presets import preset
 from fpd_bench.evals.fidelity.suites import against_file
@@ -48,9 +48,23 @@ class MaskGitTeacher(nn.Module):
         """List the embeddings of tokens and their places, to which the output layer is tied."""
         return [self.network.tok_emb.weight, self.network.pos_emb, self.network.bias]
 
-    def forward(self, tokens: Tensor, condition: Condition, perturbation: Perturbation | None = None) -> Tensor:
+    def forward(
+        self,
+        tokens: Tensor,
+        condition: Condition,
+        perturbation: Perturbation | None = None,
+        extra: Tensor | None = None,
+    ) -> Tensor:
         label, dropped = condition.tensors["label"], condition.tensors["dropped"]
-        return self.network(tokens, label, dropped, perturbation)[..., : self.network.shape.codes]
+        return self.network(tokens, label, dropped, perturbation, extra)[..., : self.network.shape.codes]
+
+    def layers(self) -> list[nn.Module]:
+        """List the blocks of the transformer."""
+        return list(self.network.transformer.layers)
+
+    def image_part(self, state: Tensor) -> Tensor:
+        """Cut the image's tokens out of what a block gives, [B, L, W]."""
+        return state[:, : self.network.shape.tokens]
 
 
 class VqganTokenizer:
@@ -152,17 +166,27 @@ class MaskGitTrack:
         return measured(samples, device, progress)
 
     def teacher_sample(
-        self, condition: Condition, steps: int, generators: Sequence[torch.Generator], **changed: Any
+        self,
+        condition: Condition,
+        steps: int,
+        generators: Sequence[torch.Generator],
+        model: Model | None = None,
+        start: Tensor | None = None,
+        **changed: Any,
     ) -> Tensor:
-        """Sample codes [B, L] by the published sampler (Gumbel confidence, guidance ramp to 3).
+        """Sample codes [B, L] by the published sampler (Gumbel confidence, guidance ramp to 3); model, start: see
+        Track.
 
         changed: guidance, noise (its temperature), schedule, ramp of evaluation.teacher_*.
         """
-        start = torch.full((len(condition), self.n_tokens), self.n_codes, device=self.device)
+        if start is None:
+            start = torch.full((len(condition), self.n_tokens), self.n_codes, device=self.device)
         if "noise" in changed:
             changed["gumbel_temperature"] = changed.pop("noise")
         settings, draws = MaskGitSampling(steps=steps, **changed), ItemDraws(list(generators))
-        return sample(self.teacher.network, condition.tensors["label"], start, self.n_codes, settings, draws)
+        network: Any = self.teacher.network if model is None else _as_network(model)
+        everywhere = torch.ones_like(start, dtype=torch.bool)
+        return sample(network, condition.tensors["label"], start, self.n_codes, settings, draws, everywhere)
 
     def _condition_of(self, labels: Tensor) -> Condition:
         dropped = torch.zeros(len(labels), dtype=torch.bool)
@@ -181,6 +205,15 @@ class MaskGitTrack:
                 f"'{self._words[0].partition(' ')[2]}'."
             )
         return found[0]
+
+
+def _as_network(model: Model) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
+    """Give a student the signature of the published network; it has no logit of the mask id."""
+
+    def call(tokens: Tensor, labels: Tensor, dropped: Tensor) -> Tensor:
+        return model(tokens, Condition(("",) * len(tokens), {"label": labels, "dropped": dropped}))
+
+    return call
 
 
 def _require_match(network: MaskGit, vqgan: Vqgan) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from fpd_bench.bench import Images, Item, Suite
+from fpd_bench.bench import Images, Item, Model, Suite
 from fpd_bench.config.tracks import own_preset
 from fpd_bench.evals.geneval.detectors import score_images
 from fpd_bench.models.backbones import LITE0_SHA256, FeatureBackbone
@@ -99,20 +99,29 @@ class ShapesTrack:
         items = tuple(Item(f"{i:04d}", p.text, {**p.metadata, "novel": p.novel}) for i, p in enumerate(prompts))
         return Suite(f"geneval-{split}", items, self.condition([p.text for p in prompts]), self._score)
 
-    def teacher_sample(self, condition: Condition, steps: int, generators: Sequence[torch.Generator]) -> Tensor:
-        """Sample codes [B, L] by the confidence sampler with a linear guidance ramp."""
-        null = self.null_condition(len(condition))
+    def teacher_sample(
+        self,
+        condition: Condition,
+        steps: int,
+        generators: Sequence[torch.Generator],
+        model: Model | None = None,
+        start: Tensor | None = None,
+        guidance: float | None = None,
+    ) -> Tensor:
+        """Sample codes [B, L] by the confidence sampler with a linear guidance ramp; model, start: see Track."""
+        null, look = self.null_condition(len(condition)), model or self.teacher
         shape = (len(condition), self.n_tokens, self.n_codes)
         with torch.inference_mode():
             return sample_by_confidence(
-                lambda tokens: self.teacher(tokens, condition),
-                lambda tokens: self.teacher(tokens, null),
+                lambda tokens: look(tokens, condition),
+                lambda tokens: look(tokens, null),
                 shape,
                 steps,
-                self.world.guidance,
+                self.world.guidance if guidance is None else guidance,
                 self.world.confidence_noise,
                 generators,
                 self.device,
+                start,
             ).clone()
 
     def _score(self, images: Images, items: list[Item]) -> list[dict[str, Any]]:
