@@ -226,6 +226,42 @@ methods: Registry[Any] = Registry(
             data_parallel=True,
             settings=f"{_PEERS}:DmmdSettings",
         ),
+        "redi": MethodDeclaration(
+            "fpd_bench.distill.peers.redi",
+            "ReDi (Yoo et al. 2025): rectified couplings of start and sample, learnt by cross-entropy, in stages",
+            reads=_TRAINED,
+            data_parallel=True,
+            settings=f"{_PEERS}:RediSettings",
+        ),
+        "soft_dimo": MethodDeclaration(
+            "fpd_bench.distill.peers.soft_dimo",
+            "Soft-Di[M]O (Zhu et al. 2025): Di[M]O and a discriminator on soft embeddings, in the teacher's own features",
+            reads=(*_TRAINED, "refine.*", "dimo.*"),
+            auxiliary=True,
+            data_parallel=True,
+            settings=f"{_PEERS}:SoftDimoSettings",
+        ),
+        "sdtt": MethodDeclaration(
+            "fpd_bench.distill.peers.sdtt",
+            "SDTT (Deschenaux and Gulcehre 2024): each round, the student learns two steps of the last round's student",
+            reads=(*_TRAINED, "refine.guidance"),
+            data_parallel=True,
+            settings=f"{_PEERS}:SdttSettings",
+        ),
+        "di4c": MethodDeclaration(
+            "fpd_bench.distill.peers.di4c",
+            "Di4C (Hayakawa et al. 2024): a mixture over a latent learns the correlations of tokens, by consistency",
+            reads=_TRAINED,
+            data_parallel=True,
+            settings=f"{_PEERS}:Di4CSettings",
+        ),
+        "di4c-d": MethodDeclaration(
+            "fpd_bench.distill.peers.di4c",
+            "Di4C-d: Di4C that also learns the correlations of data",
+            reads=_TRAINED,
+            data_parallel=True,
+            settings=f"{_PEERS}:Di4CSettings",
+        ),
         # The teacher's own sampler, which the stages call directly: it has no code of its own.
         TEACHER: MethodDeclaration(
             says="trains nothing: the teacher's own sampler, as a yardstick",

@@ -82,12 +82,21 @@ class DiMO:
             own = self.network(codes.masked_fill(repaired.hidden, self.track.n_codes), condition)
             gradient = token_gradient(own, repaired.logits, self.config.dimo.jeffreys_beta)
             gradient = gradient * repaired.hidden[..., None] / (len(condition) * parallel.ranks())
+        with clock("discriminator"):
+            gradient = self.with_more(gradient, logits, condition)
         with clock("backward"):
             for rows, part in zip(chunks, parts, strict=True):
                 again = part if len(chunks) == 1 else self._draft(student, start[rows], condition[rows])
                 again.backward(gradient[rows] * self.config.start.temperature)  # `again` is over the temperature
         stats = draft_statistics(logits, codes, repaired.codes, repaired.hidden)
         return stats | clock.seconds | {"loss": float(gradient.abs().sum()) * parallel.ranks()}
+
+    def with_more(self, gradient: Tensor, logits: Tensor, condition: Condition) -> Tensor:
+        """Return the gradient [b, L, K] on the bare logits with what a variant of the method adds to it: nothing.
+
+        logits: those of the draft, over the temperature.
+        """
+        return gradient
 
     def after_step(self, student: nn.Module, condition: Condition) -> dict[str, float]:
         """Train the auxiliary network for one step: masked prediction of fresh drafts (cross-entropy on hidden

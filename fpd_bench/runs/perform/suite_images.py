@@ -1,7 +1,7 @@
 """The images of a run: students, in one step if nothing else is asked for, and multi-step teachers.
 
-Noise is keyed by what is sampled, not by whom: by (seed, suite, item, replicate), never the run. Compared runs share prompts and noise, and any batch size,
-order or restart yields the same images.
+Noise is keyed by what is sampled, not by whom: by (seed, suite, item, replicate), never the run. Compared runs
+share prompts and noise, and any batch size, order or restart yields the same images.
 """
 
 from collections.abc import Iterator
