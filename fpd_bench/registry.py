@@ -235,7 +235,7 @@ methods: Registry[Any] = Registry(
         ),
         "soft_dimo": MethodDeclaration(
             "fpd_bench.distill.peers.soft_dimo",
-            "Soft-Di[M]O (Zhu et al. 2025): Di[M]O and a discriminator on soft embeddings, in the teacher's own features",
+            "Soft-Di[M]O (Zhu et al. 2025): Di[M]O and a discriminator of soft embeddings, on the teacher's features",
             reads=(*_TRAINED, "refine.*", "dimo.*"),
             auxiliary=True,
             data_parallel=True,

@@ -28,7 +28,7 @@ class MixtureStudent(nn.Module):
         self, tokens: Tensor, condition: Condition, perturbation: Perturbation | None = None, *, latent: Tensor
     ) -> Tensor:
         """Compute logits [b, L, K] of the members latent [b] in [0, 1)."""
-        extra = self.latent(sinusoid(1000 * latent, WAVES))[:, None]
+        extra = self.latent(sinusoid(1000 * latent, WAVES, max_period=10_000))[:, None]
         logits: Tensor = self.network(tokens, condition, perturbation, extra)
         return logits
 

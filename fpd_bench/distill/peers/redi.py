@@ -64,9 +64,8 @@ class ReDi:
                 self._couple(student, stage)
         begin, target, given = self._draw(len(condition))
         tokens = self._mix(begin, target)
-        given = leave_out(
-            self.track, given, draw_uniform((len(target),), self.streams["draft"], self.device) < self.own.drop
-        )
+        dropped = draw_uniform((len(target),), self.streams["draft"], self.device) < self.own.drop
+        given = leave_out(self.track, given, dropped)
         loss, everyone = 0.0, target.numel() * parallel.ranks()
         with clock("backward"):
             for rows in micro_batches(len(target), self.config.execution.micro_batch):

@@ -132,7 +132,7 @@ class SoftDiMO(DiMO):
         return {"d_loss": loss.item(), "d_margin": (on_real.mean() - on_fake.mean()).item()}
 
     def _hidden(self, laws: Tensor) -> Tensor:
-        """Draw what the discriminator does not see [b, L]: a share r ~ U[0, .95] of each sample, drafts and real alike."""
+        """Draw what the discriminator does not see [b, L]: a share r ~ U[0, .95] of each sample, real or not."""
         b, length, _ = laws.shape
         noise = draw_uniform((b, length + 1), self.streams["adversary"], self.device)
         return noise[:, 1:] < noise[:, :1] * self.own.hidden
