@@ -70,6 +70,9 @@ def test_the_paper_profile_says_what_it_lacks(monkeypatch):
         require(SWEEPS / "table3.yaml", "profile=paper")
 
 
+PEERS = {"soft_dimo", "d_mmd", "idlm", "sdtt_4", "sdtt_1", "di4c", "di4c_d", "redi1", "redi2", "redi3_distill"}
+
+
 def test_table_1_has_the_papers_fourteen_systems():
     table = load_sweep(SWEEPS / "table1.yaml").tables[0]
     overall = [row.published for row in table.rows if row.published is not None]
@@ -80,7 +83,8 @@ def test_table_1_has_the_papers_fourteen_systems():
         "color_attr": 0.09, "overall": 0.45,
     }  # fmt: skip
     measured = {cell.row_id for cell in table.cells}
-    assert measured == {"maskgen", "teacher_8", "teacher_4", "teacher_2", "teacher_1", "maskgen_dimo", "maskgen_fpd"}
+    teachers = {"maskgen", "teacher_8", "teacher_4", "teacher_2", "teacher_1"}
+    assert measured == {*teachers, "maskgen_dimo", "maskgen_fpd", *PEERS}
     shared = {cell.run_id for cell in load_sweep(SWEEPS / "table3.yaml").cells}
     assert {cell.run_id for cell in table.cells if cell.row_id == "maskgen_fpd"} <= shared
 
@@ -98,14 +102,16 @@ def test_table_1_on_paper_measures_every_system_with_public_weights():
 def test_table_2_has_the_papers_thirteen_rows():
     table = load_sweep(SWEEPS / "table2.yaml", ["profile=paper", "seeds=[0]"]).tables[0]
     fid = [6.6, 6.66, 10.73, 91.35, 8.97, 90.4, 6.79, 6.57, 7.58, 7.86, 11.68, 6.91, 6.9]
-    assert [row.published for row in table.rows] == fid
+    assert [row.published for row in table.rows if row.published is not None] == fid
+    assert all("Numbers from" in row.shown for row in table.rows if row.published is not None)
     assert {row.id: row.numbers for row in table.rows}["fpd"] == {
         "fid": 6.9,
         "is": 215,
         "precision": 0.81,
         "recall": 0.35,
     }
-    assert {cell.row_id for cell in table.cells} == {"maskgit_16", "maskgit_8", "maskgit_4", "maskgit_2", "dimo", "fpd"}
+    teachers = {"maskgit_16", "maskgit_8", "maskgit_4", "maskgit_2"}
+    assert {cell.row_id for cell in table.cells} == {*teachers, "dimo", "fpd", *PEERS}
     assert all(cell.config.evaluation.images_per_prompt == 50 for cell in table.cells)
 
 
@@ -118,6 +124,19 @@ def test_the_paper_profile_is_made_for_a_gpu_and_says_which_length_is_ours(numbe
     assert trained and {(config.optim.steps, config.refine.sampling) for config in trained} == {(1000, "categorical")}
     assert "- optim.steps=1000 # ours: the paper does not say" in path.read_text()
     assert set(load_sweep(path, [*asked, "execution.device=cpu"]).runs()) == set(found)
+
+
+@pytest.mark.parametrize("profile", ["embedded", "paper"])
+def test_table_2_measures_each_published_row_in_its_number_of_steps(profile):
+    table = load_sweep(SWEEPS / "table2.yaml", [f"profile={profile}", "seeds=[0]"]).tables[0]
+    rows = {cell.row_id: cell.config for cell in table.cells}
+    steps = {
+        name: rows[name].evaluation.student_steps for name in ("sdtt_4", "sdtt_1", "di4c", "redi2", "redi3_distill")
+    }
+    assert steps == {"sdtt_4": 4, "sdtt_1": 1, "di4c": 4, "redi2": 4, "redi3_distill": 1}
+    assert rows["redi1"].plugin["redi"].until == "redi1" and rows["idlm"].plugin["d_mmd"].idlm
+    assert all((rows[name].start.r_init, rows[name].start.masks) == (0.3, "independent") for name in ("redi1", "redi2"))
+    assert rows["sdtt_1"].start.r_init == rows["di4c"].start.r_init == 1
 
 
 @pytest.mark.parametrize("number", [1, 2])
