@@ -12,7 +12,9 @@ from fpd_bench.config.written import read_yaml
 from fpd_bench.errors import ConfigError, UnknownName
 
 DEFAULT_PROFILE = "embedded"
-COLUMNS = ("Row", "SD seeds", "Seeds", "Images", "p", "Of teacher", "Published", "Published Δ", "Ours - published")
+COLUMNS = (
+    "Row", "SD seeds", "Seeds", "Images", "p", "Of teacher", "Diversity", "Published", "Published Δ", "Ours - published",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from fpd_bench.bench import Condition
-from fpd_bench.config.schema import RunConfig
+from fpd_bench.bench import Condition, Track
+from fpd_bench.config.schema import OptimConfig, RunConfig
 from fpd_bench.distill.work import Networks, Work
 
 
@@ -73,3 +73,15 @@ def draft_statistics(logits: Tensor, codes: Tensor, refined: Tensor, hidden: Ten
         "agreement": float((codes == refined)[hidden].float().mean()),
         "commonest_code": float(commonest),
     }
+
+
+@torch.no_grad()
+def drafts_differ(track: Track, codes: Tensor, config: OptimConfig) -> dict[str, float]:
+    """{"differ": share of tokens in which two drafts of a prompt show something else}, of one pair after the other.
+
+    {} where a prompt has no pairs, an odd number of drafts in a step.
+    """
+    if config.samples_per_condition % 2 or len(codes) % 2:
+        return {}
+    shown = getattr(track, "layouts", lambda same: same)(codes)
+    return {"differ": float((shown[::2] != shown[1::2]).float().mean())}

@@ -35,6 +35,7 @@ CURVES = {
     DRIFT: "Drift (RMS, mean of layers)",
     "entropy": "Student entropy (nats)",
     "agreement": "Teacher agrees with draft",
+    "differ": "Tokens that differ within a prompt",
 }
 
 sns.set_theme(

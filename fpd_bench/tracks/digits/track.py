@@ -19,6 +19,7 @@ from fpd_bench.tracks.digits.classifier import classify
 from fpd_bench.tracks.digits.fidelity import measure_against
 from fpd_bench.tracks.digits.language import condition_of, condition_of_labels, null_condition
 from fpd_bench.tracks.digits.tokenizer import DigitsTokenizer
+from fpd_bench.tracks.diversity import in_features
 
 ITEMS_PER_CLASS = 25  # of four images each, as evaluation.images_per_prompt has it: a thousand in all
 GUIDANCE, CONFIDENCE_NOISE = 1.0, 4.5  # of the teacher's own sampler, chosen on the validation part
@@ -101,7 +102,8 @@ class DigitsTrack:
         texts = enumerate(condition.texts)
         items = tuple(Item(f"{i:04d}", text, {"label": int(text)}) for i, text in texts)
         measured = measure_against(split, files.path_of("classifier", self.preset, self._folder))
-        return Suite(f"digits-{split}", items, condition, self._score, measured)
+        differing = in_features(lambda: self.backbone, "Lite0")
+        return Suite(f"digits-{split}", items, condition, self._score, measured, differing)
 
     def teacher_sample(self, condition: Condition, steps: int, generators: Sequence[torch.Generator]) -> Tensor:
         """Sample codes [B, L] by the confidence sampler with a linear guidance ramp."""

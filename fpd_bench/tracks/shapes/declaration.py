@@ -1,7 +1,7 @@
 """What is said of track `shapes` before its code is imported; needs no torch."""
 
 from fpd_bench.declarations import TrackDeclaration, TrackSizes
-from fpd_bench.metrics import GENEVAL
+from fpd_bench.metrics import GENEVAL, LAYOUTS
 
 _HERE = "fpd_bench.tracks.shapes"
 _STAGES = (2, 4, 8, 16, 32)  # of the embedded EfficientNet-Lite0
@@ -19,7 +19,7 @@ SHAPES = TrackDeclaration(
     default="plain",
     hashed_as={"plain": "default"},  # its name before there were other worlds to tell it from (docs/adr/0014)
     shipped=("plain", "textured"),
-    evaluations=(GENEVAL,),
+    evaluations=(GENEVAL, LAYOUTS),
     verify=f"{_HERE}.files:verify",
     build=f"{_HERE}.command:build",
     parts=("teacher", "phi"),
