@@ -139,6 +139,7 @@ class TableBuilder:
             self.spec.baseline if self.spec.baseline in kept else None,
             tuple(claim for claim in self.spec.claims if {claim.better, claim.worse} <= kept),
             tuple(cells),
+            self.spec.front,
         )
 
     def _configs(self, pinned: tuple[str, ...]) -> dict[str, _Found]:

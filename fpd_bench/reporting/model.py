@@ -145,6 +145,7 @@ class TableResult:
     content: str  # hash of the runs behind it
     teacher: float | None = None
     teacher_diversity: dict[str, float] = field(default_factory=dict)
+    front: str = ""  # the column of words that names the methods of a quality-diversity front
     floor: Floor | None = None
     notes: list[str] = field(default_factory=list)
     looks: tuple[int, ...] = ()  # numbers of seeds at which the rows are compared, () if once

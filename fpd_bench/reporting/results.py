@@ -42,6 +42,7 @@ def table_result(sweep: "Sweep", table: "Table", store: Store) -> TableResult:
         looks=sweep.looks,
         seeds=sweep.seeds,
         unfinished=seen.unfinished,
+        front=table.front,
     )
     diversity.fill(result, store, teachers)
     pairs = comparisons.Pairs(result)

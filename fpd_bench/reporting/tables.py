@@ -8,7 +8,7 @@ import pandas as pd
 
 from fpd_bench import metrics
 from fpd_bench.evals.statistics import Estimate, constant_level
-from fpd_bench.reporting import diversity, set_metrics
+from fpd_bench.reporting import diversity, front, set_metrics
 from fpd_bench.reporting.latex import to_latex
 from fpd_bench.reporting.model import RowResult, TableResult
 from fpd_bench.reporting.number_words import NONE, claim_text, estimate_text, p_text
@@ -230,7 +230,7 @@ def notes(table: TableResult) -> list[str]:
         )
     if table.teacher is not None:
         said.append(f"Of teacher: share of its 16-step score ({table.teacher:.3f}) on the same suite.")
-    said += diversity.notes(table)
+    said += diversity.notes(table) + front.notes(table)
     if tasks := sorted({task for row in table.rows if row.novelty for task in row.novelty.tasks}):
         said.append(
             "Novel compositions: prompts with a composition (colour on shape, relation) that training withheld, "
@@ -276,6 +276,7 @@ def sections(table: TableResult) -> list[tuple[str, pd.DataFrame]]:
     """List the tables that follow the main one, without the empty ones."""
     of_all = set_metrics.of_all_images(table.metric)
     frames = [
+        ("Quality at kept diversity", front.best_frame(table)),
         ("Claims", claims_frame(table)),
         ("What it takes to decide", outlook_frame(table)),
         ("All metrics" if of_all else "By task", tasks_frame(table)),
