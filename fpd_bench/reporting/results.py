@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 LONGEST_NAME = 80  # letters of a file name, to which kinds of pictures and files are added
 TEACHER_STEPS = 16  # the paper's teacher, whose score a student should keep
+AS_SHIPPED = {"teacher_guidance": -1, "teacher_noise": -1, "teacher_ramp": True, "teacher_schedule": ""}  # its sampler
 
 
 def table_result(sweep: "Sweep", table: "Table", store: Store) -> TableResult:
@@ -94,6 +95,7 @@ def _teachers(store: Store, cells: "Sequence[Cell]") -> list[str]:
             and run.config.get("track") in [{"name": want.track.name, "preset": preset} for preset in presets]
             and found.get("teacher_steps", TEACHER_STEPS) == TEACHER_STEPS
             and all(found.get(key) == value for key, value in evaluation.items())
+            and all(found.get(key, default) == default for key, default in AS_SHIPPED.items())
         )
 
     return [run.run_id for run in store.runs().values() if fits(run)]

@@ -20,13 +20,14 @@ tables:
     caption: Kept
     grid:
       - ["estimator=soft,ste", "gan.weight=0,0.1"]
-      - ["method=teacher"]
+      - ["method=teacher", "evaluation.teacher_guidance=-1,7"]
     rows:
       - {id: soft, label: Soft, where: {estimator: soft, gan.weight: 0}, shown: {Method: Soft}}
       - {id: soft_gan, label: Soft + GAN, where: {estimator: soft, gan.weight: 0.1}, shown: {Method: Soft}}
       - {id: ste, label: STE, where: {estimator: ste, gan.weight: 0}, shown: {Method: STE}}
       - {id: ste_gan, label: STE + GAN, where: {estimator: ste, gan.weight: 0.1}, shown: {Method: STE}}
-      - {id: teacher, label: Teacher, where: {method: teacher}, shown: {Method: Teacher}}
+      - {id: teacher, label: Teacher, where: {evaluation.teacher_guidance: -1}, shown: {Method: Teacher}}
+      - {id: guided, label: Guided, where: {evaluation.teacher_guidance: 7}, shown: {Method: Teacher}}
     baseline: ste
     claims:
       - {better: ste, worse: soft, text: STE beats soft}
@@ -34,8 +35,8 @@ tables:
       - {better: soft, worse: soft_gan, text: The GAN harms soft}
     front: Method
 """
-SKILL = {"soft": 0.3, "soft_gan": 0.6, "ste": 0.5, "ste_gan": 0.8, "teacher": 0.9}
-DIFFER = {"soft": 0.48, "soft_gan": 0.2, "ste": 0.4, "ste_gan": 0.02, "teacher": 0.5}
+SKILL = {"soft": 0.3, "soft_gan": 0.6, "ste": 0.5, "ste_gan": 0.8, "teacher": 0.9, "guided": 0.2}
+DIFFER = {"soft": 0.48, "soft_gan": 0.2, "ste": 0.4, "ste_gan": 0.02, "teacher": 0.5, "guided": 0.1}
 
 
 @pytest.fixture(scope="module")

@@ -16,6 +16,7 @@ DIGITS = TrackDeclaration(
     ),
     presets={"default": TrackSizes(16, 32, strides=(2, 4, 8, 16, 32))},  # of the embedded EfficientNet-Lite0
     shipped=("default",),
+    sampler=("teacher_guidance", "teacher_noise"),
     evaluations=(CLASSES, FIDELITY, HELDOUT, VENDI),
     verify=f"{_HERE}.files:verify",
     build=f"{_HERE}.command:build",

@@ -105,8 +105,10 @@ class DigitsTrack:
         differing = in_features(lambda: self.backbone, "Lite0")
         return Suite(f"digits-{split}", items, condition, self._score, measured, differing)
 
-    def teacher_sample(self, condition: Condition, steps: int, generators: Sequence[torch.Generator]) -> Tensor:
-        """Sample codes [B, L] by the confidence sampler with a linear guidance ramp."""
+    def teacher_sample(
+        self, condition: Condition, steps: int, generators: Sequence[torch.Generator], **changed: float
+    ) -> Tensor:
+        """Sample codes [B, L] by the confidence sampler with a linear guidance ramp. changed: guidance, noise."""
         null = self.null_condition(len(condition))
         shape = (len(condition), self.n_tokens, self.n_codes)
         with torch.inference_mode():
@@ -115,8 +117,8 @@ class DigitsTrack:
                 lambda tokens: self.teacher(tokens, null),
                 shape,
                 steps,
-                GUIDANCE,
-                CONFIDENCE_NOISE,
+                changed.get("guidance", GUIDANCE),
+                changed.get("noise", CONFIDENCE_NOISE),
                 generators,
                 self.device,
             ).clone()

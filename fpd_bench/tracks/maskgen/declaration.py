@@ -47,7 +47,7 @@ MASKGEN = TrackDeclaration(
     scoring=Scoring(flops=2 * 313e9, size=4 * (69e6 + 428e6)),
     published=FILES,
     examples=("a photo of a red apple", "a photo of two dogs", "a bird above a house", "a blue bus"),
-    sampler=True,
+    sampler=("teacher_guidance", "teacher_ramp", "teacher_noise", "teacher_schedule"),
     blueprint=f"{_HERE}.blueprint:draw",
     judge=f"{_HERE}.judge:open_suites",
 )

@@ -19,6 +19,7 @@ SHAPES = TrackDeclaration(
     default="plain",
     hashed_as={"plain": "default"},  # its name before there were other worlds to tell it from (docs/adr/0014)
     shipped=("plain", "textured"),
+    sampler=("teacher_guidance", "teacher_noise"),
     evaluations=(GENEVAL, LAYOUTS),
     verify=f"{_HERE}.files:verify",
     build=f"{_HERE}.command:build",

@@ -106,8 +106,10 @@ class ShapesTrack:
         """What the codes show, whatever their textures: ids of equal shape."""
         return plain(codes, self.world)
 
-    def teacher_sample(self, condition: Condition, steps: int, generators: Sequence[torch.Generator]) -> Tensor:
-        """Sample codes [B, L] by the confidence sampler with a linear guidance ramp."""
+    def teacher_sample(
+        self, condition: Condition, steps: int, generators: Sequence[torch.Generator], **changed: float
+    ) -> Tensor:
+        """Sample codes [B, L] by the confidence sampler with a linear guidance ramp. changed: guidance, noise."""
         null = self.null_condition(len(condition))
         shape = (len(condition), self.n_tokens, self.n_codes)
         with torch.inference_mode():
@@ -116,8 +118,8 @@ class ShapesTrack:
                 lambda tokens: self.teacher(tokens, null),
                 shape,
                 steps,
-                self.world.guidance,
-                self.world.confidence_noise,
+                changed.get("guidance", self.world.guidance),
+                changed.get("noise", self.world.confidence_noise),
                 generators,
                 self.device,
             ).clone()
