@@ -174,7 +174,7 @@ class TableBuilder:
         return _Found(", ".join(meant) or ", ".join(fixed) or label, config, read)
 
     def _checked(self, overrides: list[str], fixed: list[str]) -> RunConfig:
-        """The configuration of these overrides. What the command line fixes for other rows of the table, such as Phi's
+        """Make a configuration and check it. What the command line fixes for other rows of the table, such as Phi's
         backbone, is left out of a cell that refuses it and does not read it: one that drifts in pixels."""
         config = compose(overrides, self.base)
         config.seed = self.seeds[0]

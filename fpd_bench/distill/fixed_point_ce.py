@@ -30,12 +30,12 @@ class FixedPointCrossEntropy:
         self.config, self.track, self.streams = config, track, streams
 
     def backward(self, student: nn.Module, condition: Condition, progress: float) -> dict[str, float]:
-        """One step; see Method. A micro_batch below the batch drafts twice: the same maths in less memory."""
+        """Add one step's gradient; see Method. A micro_batch below the batch drafts twice, in less memory."""
         clock, whole = Clock(), len(condition) * parallel.ranks()
         chunks = micro_batches(len(condition), self.config.execution.micro_batch)
         device, asked = self.track.tokenizer.codebook.device, self.config.start
-        start: Start = parallel.mine(draw_start(whole, self.track, asked, self.streams["start"])).to(device)
-        noise = parallel.mine(draw_noise(whole, self.track, asked, self.streams["draft"])).to(device)
+        start: Start = parallel.own_rows(draw_start(whole, self.track, asked, self.streams["start"])).to(device)
+        noise = parallel.own_rows(draw_noise(whole, self.track, asked, self.streams["draft"])).to(device)
         with clock("draft"), torch.set_grad_enabled(len(chunks) == 1):
             parts = [draft_logits(student, start[rows], condition[rows], asked) for rows in chunks]
         logits = torch.cat([part.detach() for part in parts])
@@ -53,7 +53,7 @@ class FixedPointCrossEntropy:
         return stats | drafts_differ(self.track, codes, self.config.optim) | {"loss": loss}
 
     def after_step(self, student: nn.Module, condition: Condition) -> dict[str, float]:
-        """It has no network of its own."""
+        """Do nothing: it has no network of its own."""
         return {}
 
     @staticmethod
@@ -71,9 +71,9 @@ class FixedPointCrossEntropy:
         return {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """It has no state."""
+        """Take nothing: it has no state."""
 
 
 def _cross_entropy(logits: Tensor, codes: Tensor) -> Tensor:
-    """Of codes [B, L] under logits [B, L, K], summed over tokens."""
+    """Sum the cross-entropy of codes [B, L] under logits [B, L, K] over tokens."""
     return functional.cross_entropy(logits.flatten(0, 1), codes.flatten(), reduction="sum")

@@ -77,7 +77,7 @@ def draft_statistics(logits: Tensor, codes: Tensor, refined: Tensor, hidden: Ten
 
 @torch.no_grad()
 def drafts_differ(track: Track, codes: Tensor, config: OptimConfig) -> dict[str, float]:
-    """{"differ": share of tokens in which two drafts of a prompt show something else}, of one pair after the other.
+    """Compute {"differ": share of tokens in which two drafts of a prompt show something else}, pair by pair.
 
     {} where a prompt has no pairs, an odd number of drafts in a step.
     """

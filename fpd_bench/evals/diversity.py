@@ -57,7 +57,7 @@ def _pairs(codes: Codes) -> tuple[float, float]:
 
 
 def vendi(features: Features) -> float:
-    """How many different pictures n pictures are worth, by features [n, D]: 1 for one picture n times, n if all differ.
+    """Weigh n pictures in different ones, by features [n, D]: 1 for one picture n times, n if all differ.
 
     The exponential of the entropy of the eigenvalues of their cosine similarities over n (Friedman & Dieng 2023).
     Raises ConfigError for fewer than two pictures.

@@ -45,20 +45,20 @@ def _share(student: float, teacher: float, least: float) -> float | None:
 
 
 def verdict(claim: ClaimResult, better: RowResult, worse: RowResult) -> str:
-    """The claim's verdict; `collapsed` where the row that wins has lost more than half of its teacher's diversity."""
+    """Give the claim's verdict; `collapsed` where the row that wins has lost most of its teacher's diversity."""
     winner = {"reproduced": better, "contradicted": worse}.get(claim.verdict)
     return COLLAPSED if winner and winner.collapsed else claim.verdict
 
 
 def words(row: RowResult) -> str:
-    """'84%' of the teacher's diversity, with a word where that is collapse."""
+    """Say the share of the teacher's diversity, as '84%', with a word where that is collapse."""
     if row.variety is None:
         return NONE
     return f"{row.variety:.0%}" + (f" ({COLLAPSED})" if row.collapsed else "")
 
 
 def frame(table: TableResult) -> pd.DataFrame:
-    """All that is known of each row's diversity, with intervals over seeds."""
+    """List all that is known of each row's diversity, with intervals over seeds."""
     shown = [metrics.shown(name) for name in given(table)]
     rows = [
         {"Row": row.label} | {one.heading: _number(row, one) for one in shown} | {"Of teacher's": words(row)}
@@ -69,7 +69,7 @@ def frame(table: TableResult) -> pd.DataFrame:
 
 
 def given(table: TableResult) -> list[str]:
-    """The metrics of diversity that any row has, in the list's order."""
+    """List the metrics of diversity that any row has, in their order."""
     return [name for name in NAMES if any(name in row.diversity for row in table.rows)]
 
 
@@ -79,7 +79,7 @@ def _number(row: RowResult, metric: metrics.Metric) -> str:
 
 
 def notes(table: TableResult) -> list[str]:
-    """What the columns of diversity mean, if the table has any."""
+    """Say what the columns of diversity mean, if the table has any."""
     said = []
     if "differ" in table.teacher_diversity:
         said.append(

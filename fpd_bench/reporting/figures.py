@@ -104,7 +104,7 @@ def _tick(row: RowResult) -> str:
 
 
 def front(table: TableResult, stem: Path) -> Path | None:
-    """Score against the share of the teacher's diversity that is kept, a line for each method; None for other tables.
+    """Draw scores against the share of the teacher's diversity, a line for each method; None for other tables.
 
     Dashed: what methods are compared at (reporting/front.py), and the teacher's score.
     """

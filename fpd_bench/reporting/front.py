@@ -15,7 +15,7 @@ KEPT = 0.7  # of the teacher's diversity
 
 
 def methods(table: TableResult) -> dict[str, list[RowResult]]:
-    """{method: its rows with score and diversity, from least to most diverse}; {} for a table that is no front."""
+    """Sort rows with score and diversity by method, from least to most diverse; {} for a table that is no front."""
     found: dict[str, list[RowResult]] = {}
     for row in table.rows if table.front else []:
         if row.score and row.variety is not None:
@@ -24,14 +24,14 @@ def methods(table: TableResult) -> dict[str, list[RowResult]]:
 
 
 def best(table: TableResult, rows: list[RowResult]) -> RowResult | None:
-    """The row of best score among those that keep enough diversity; None if none does."""
+    """Choose the row of best score among those that keep enough diversity; None if none does."""
     way = set_metrics.sign(table.metric)
     kept = [row for row in rows if row.variety is not None and row.variety >= KEPT]
     return max(kept, key=lambda row: way * row.score.value if row.score else 0.0, default=None)
 
 
 def best_frame(table: TableResult) -> pd.DataFrame:
-    """For each method the row that it is compared by."""
+    """List for each method the row that it is compared by."""
     metric = metrics.shown(table.metric)
     lines = []
     for method, rows in methods(table).items():
@@ -49,7 +49,7 @@ def best_frame(table: TableResult) -> pd.DataFrame:
 
 
 def notes(table: TableResult) -> list[str]:
-    """How to read the front, if the table has one."""
+    """Say how to read the front, if the table has one."""
     if not methods(table):
         return []
     return [

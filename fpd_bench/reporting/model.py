@@ -59,7 +59,7 @@ class RowResult:
 
     @property
     def collapsed(self) -> bool:
-        """Whether it keeps less than half of its teacher's diversity."""
+        """Say whether it keeps less than half of its teacher's diversity."""
         return self.variety is not None and self.variety < FLOOR
 
     @property

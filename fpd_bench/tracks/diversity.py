@@ -16,7 +16,7 @@ from fpd_bench.models.backbones import FeatureBackbone
 
 
 def in_layouts(tokenizer: Tokenizer, layouts: Callable[[Tensor], Tensor], name: str) -> Diversity:
-    """Of tokens, read from the pictures again. layouts: codes [n, L] -> what they show; name: of that, in protocols."""
+    """Measure tokens, read from the pictures. layouts: codes [n, L] -> what they show; name: of that, in protocols."""
 
     def read(images: Images) -> diversity.Codes:
         codes: diversity.Codes = layouts(tokenizer.encode(_batch(images, tokenizer.codebook.device))).cpu().numpy()
@@ -32,7 +32,7 @@ def in_layouts(tokenizer: Tokenizer, layouts: Callable[[Tensor], Tensor], name: 
 
 
 def in_features(backbone: Callable[[], FeatureBackbone], name: str) -> Diversity:
-    """Of the mean features of Phi's deepest block; `backbone` opens it when needed. name: of Phi, in protocols."""
+    """Measure mean features of Phi's deepest block. backbone: opens it when it is needed; name: its, in protocols."""
 
     def read(images: Images) -> diversity.Features:
         phi = backbone()
@@ -56,7 +56,7 @@ def _batch(images: Images, device: torch.device) -> Tensor:
 
 
 def _rows(numbers: dict[str, float], measure: str, counts: list[int]) -> list[dict[str, Any]]:
-    """A row for each number. counts: pictures of each item, which decide how many layouts can be seen."""
+    """Make a row for each number. counts: pictures of each item, which decide how many layouts can be seen."""
     protocol = {"measure": measure, "images_per_prompt": min(counts)}
     return [
         {"metric": metric, "value": value, "n": sum(counts), "protocol": protocol} for metric, value in numbers.items()

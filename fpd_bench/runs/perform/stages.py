@@ -260,15 +260,15 @@ def _measure(run: RunDir, config: RunConfig, source: ImageSource, suite: Suite, 
 
 
 def _diversity(run: RunDir, config: RunConfig, suite: Suite, recorder: RunRecorder) -> list[Row]:
-    """How much the pictures of an item differ; [] for one picture each, and where the suite does not say."""
+    """Measure how much the pictures of an item differ; [] for one picture each, and where the suite does not say."""
     if suite.diversity is None or config.evaluation.images_per_prompt < 2:
         return []
 
     def items() -> Iterator[Images]:
-        for n, images in enumerate(image_shards.by_item(run.samples(suite.name)), 1):
+        for n, images in enumerate(image_shards.images_by_item(run.samples(suite.name)), 1):
             yield images
             recorder.progress(n, len(suite.items))
-            _stop_here(recorder, "evaluation")
+            _stop_if_asked(recorder, "evaluation")
 
     return suite.diversity(items())
 

@@ -21,7 +21,7 @@ from fpd_bench.tracks.shapes import assets
 from fpd_bench.tracks.shapes.geneval_backend import ShapesBackend
 from fpd_bench.tracks.shapes.language import condition_of, draw_prompts, draw_scenes, draw_things, null_condition
 from fpd_bench.tracks.shapes.prompts import splits
-from fpd_bench.tracks.shapes.textures import plain, textures_of
+from fpd_bench.tracks.shapes.textures import plain_codes, textures_of
 from fpd_bench.tracks.shapes.tokenizer import PatchTokenizer, pictures_of
 from fpd_bench.tracks.shapes.world import preset
 
@@ -103,8 +103,8 @@ class ShapesTrack:
         )
 
     def layouts(self, codes: Tensor) -> Tensor:
-        """What the codes show, whatever their textures: ids of equal shape."""
-        return plain(codes, self.world)
+        """Say what the codes show, whatever their textures: ids of equal shape."""
+        return plain_codes(codes, self.world)
 
     def teacher_sample(
         self, condition: Condition, steps: int, generators: Sequence[torch.Generator], **changed: float
