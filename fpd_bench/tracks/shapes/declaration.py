@@ -12,13 +12,14 @@ SHAPES = TrackDeclaration(
     presets={
         "plain": TrackSizes(16, 32, _STAGES),
         "textured": TrackSizes(16, 32, _STAGES),
+        "scattered": TrackSizes(16, 32, _STAGES),
         "coarse": TrackSizes(16, 32, _STAGES),
         "large": TrackSizes(36, 48, _STAGES),
         "free": TrackSizes(100, 40, _STAGES),
     },
     default="plain",
     hashed_as={"plain": "default"},  # its name before there were other worlds to tell it from (docs/adr/0014)
-    shipped=("plain", "textured"),
+    shipped=("plain", "textured", "scattered"),
     sampler=("teacher_guidance", "teacher_noise"),
     evaluations=(GENEVAL, LAYOUTS),
     verify=f"{_HERE}.files:verify",
