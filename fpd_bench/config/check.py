@@ -120,7 +120,9 @@ def _check_sampler(config: RunConfig) -> None:
     taken = registry.tracks.declaration(config.track.name).sampler
     strange = [name for name in changed if name not in taken]
     if strange:
-        others = ", ".join(one for one in tracks_that("sampler") if strange[0] in registry.tracks.declaration(one).sampler)
+        others = ", ".join(
+            one for one in tracks_that("sampler") if strange[0] in registry.tracks.declaration(one).sampler
+        )
         raise ConfigError(
             f"evaluation.{strange[0]} is a setting of the samplers of {others}; track "
             f"'{config.track.name}' has another sampler. Leave it out."

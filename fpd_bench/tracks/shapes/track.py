@@ -137,7 +137,7 @@ class ShapesTrack:
 
     @property
     def _diversity(self) -> Diversity:
-        return in_layouts(self.tokenizer, self.layouts, f"{self.name}/{own_world_name(self.preset)}")
+        return in_layouts(self.tokenizer, self.layouts, f"{self.name}/{own_preset(self.name, self.preset)}")
 
     @cached_property
     def _detector(self) -> ShapesBackend:
