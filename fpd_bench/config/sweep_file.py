@@ -13,7 +13,8 @@ from fpd_bench.errors import ConfigError, UnknownName
 
 DEFAULT_PROFILE = "embedded"
 COLUMNS = (
-    "Row", "SD seeds", "Seeds", "Images", "p", "Of teacher", "Diversity", "Published", "Published Δ", "Ours - published",
+    "Row", "SD seeds", "Seeds", "Images", "p", "Of teacher", "Diversity", "Published", "Published Δ",
+    "Ours - published",
 )  # fmt: skip
 
 
