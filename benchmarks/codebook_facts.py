@@ -29,7 +29,7 @@ from fpd_bench.errors import AssetError
 from fpd_bench.models.masking import draw_damage
 from fpd_bench.models.named_backbone import open_backbone
 
-DEFAULT = ("shapes/plain", "shapes/textured", "maskgit", "maskgen")
+DEFAULT = ("shapes/plain", "shapes/textured", "shapes/scattered", "maskgit", "maskgen")
 CANDIDATES = 64  # codes tried in a place
 STEPS = 16  # of the teacher's sampler
 

@@ -16,14 +16,13 @@ from rich.table import Table
 
 from fpd_bench.config.schema import DriftConfig, RefineConfig
 from fpd_bench.distill.refinement import draw_codes, refine
-from fpd_bench.models.backbones import FeatureBackbone
+from fpd_bench.models.backbones import EMBEDDED, FeatureBackbone
 from fpd_bench.registry import spaces
 from fpd_bench.tracks.shapes.tokenizer import PatchTokenizer, draw_codebook
 from fpd_bench.tracks.shapes.track import ShapesTrack
 
-SPACES = [("pixel", 0, [])] + [
-    ("feature", pixels, blocks) for pixels in (32, 64) for blocks in ([0], [1], [2], [3], [4], [0, 1, 2, 3])
-]
+LITE0 = [(EMBEDDED, pixels, blocks) for pixels in (32, 64) for blocks in ([0], [1], [2], [3], [4], [0, 1, 2, 3])]
+SPACES = [("pixel", 0, []), *LITE0, *(("shapes", 32, blocks) for blocks in ([0], [1], [2], [3], [0, 1, 2, 3]))]
 
 
 @torch.no_grad()
@@ -38,11 +37,12 @@ def drafts(track: ShapesTrack) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def credit(
-    tokenizer: PatchTokenizer, space: str, pixels: int, blocks: list[int], u: torch.Tensor, y: torch.Tensor
+    tokenizer: PatchTokenizer, phi: str, pixels: int, blocks: list[int], u: torch.Tensor, y: torch.Tensor, n: int
 ) -> list[str]:
-    """[top-1 hit, rank of y (objects), rank of y (background), share of y above u] as text."""
-    codebook = tokenizer.codebook
-    surroundings = SimpleNamespace(backbone=FeatureBackbone(input_size=pixels or 32), tokenizer=tokenizer)
+    """[top-1 hit, rank of y (objects), rank of y (background), share of y above u] as text. n: textures of a patch."""
+    codebook, space = tokenizer.codebook, "pixel" if phi == "pixel" else "feature"
+    backbone = None if space == "pixel" else FeatureBackbone(phi, input_size=pixels)
+    surroundings = SimpleNamespace(backbone=backbone, tokenizer=tokenizer)
     lift = spaces.get(space).build(DriftConfig(space=space, blocks=blocks), surroundings)
     embeddings = codebook[u].clone().requires_grad_(True)
     drafted = lift(tokenizer.decode(embeddings))
@@ -55,8 +55,8 @@ def credit(
     of_y = scores.gather(-1, y[..., None])
     rank = (scores > of_y).float().mean(-1)
     better = (of_y > scores.gather(-1, u[..., None])).squeeze(-1)
-    background = changed & (y == 0)
-    objects = changed & (y != 0)
+    background = changed & (y < n)  # the empty patch comes first, in all its textures
+    objects = changed & (y >= n)
     values = ((scores.argmax(-1) == y)[changed].float(), rank[objects], rank[background], better[changed].float())
     return [f"{value.mean():.2f}" for value in values]
 
@@ -74,8 +74,9 @@ def main() -> None:
     table = Table(title=f"Straight-through credit, background {world.background}, {int((u != y).sum())} changed tokens")
     for name in ("space", "px", "blocks", "top-1", "rank, object", "rank, background", "y above u"):
         table.add_column(name)
-    for space, pixels, blocks in SPACES:
-        table.add_row(space, str(pixels or "-"), str(blocks), *credit(tokenizer, space, pixels, blocks, u, y))
+    for phi, pixels, blocks in SPACES:
+        numbers = credit(tokenizer, phi, pixels, blocks, u, y, world.textures)
+        table.add_row(phi, str(pixels or "-"), str(blocks), *numbers)
     Console().print(table)
 
 

@@ -3,7 +3,7 @@
 Letters: B batch, L tokens, K codes (mask id = K), d code dimension, H x W pixels.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -47,6 +47,7 @@ class Item:
     metadata: dict[str, Any]
 
 
+Diversity = Callable[[Iterable[Images]], list[dict[str, Any]]]
 Measure = Callable[[Path, str, Callable[[int, int], None]], list[dict[str, Any]]]
 
 
@@ -58,6 +59,7 @@ class Suite:
     {"score": float, "task": str, "detail": dict}. None: an image by itself has no score.
     measure(file of all images, device, progress) -> numbers of all images together, one record each:
     {"metric": str, "value": float, "n": images, "protocol": dict}; numbers of different protocols are never ranked.
+    diversity(images uint8 [n, H, W, 3] of item after item, n >= 2) -> such records, of how much they differ.
     """
 
     name: str
@@ -65,12 +67,14 @@ class Suite:
     condition: Condition
     score: Callable[[Images, list[Item]], list[dict[str, Any]]] | None
     measure: Measure | None = None
+    diversity: Diversity | None = None
 
 
 class Track(Protocol):
     """A bench: frozen parts, conditions and suites. Built on the CPU; `to` moves all of it.
 
     label_smoothing, where it is not 0: of the cross-entropy that the teacher was trained with.
+    layouts(codes) -> ids of equal shape, where codes have near-synonyms: equal where two codes show the same.
     """
 
     name: str

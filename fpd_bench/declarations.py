@@ -99,8 +99,8 @@ class TrackDeclaration(Declaration):
     evaluations: what gives its suites' metrics (fpd_bench/metrics.py); fidelity: by which preset its images are
     compared with real ones unless evaluation.fidelity says otherwise; items: {split: of its suite}; without them the
     suite is opened and counted; scoring: what looks at the images.
-    published: files that its runs read; examples: prompts for a picture of `tracks check`. sampler: its teacher_sample
-    takes evaluation.teacher_guidance, _ramp, _noise and _schedule.
+    published: files that its runs read; examples: prompts for a picture of `tracks check`. sampler: the fields
+    evaluation.teacher_* that its teacher_sample takes.
 
     blueprint: (preset, weights folder) -> bench.Blueprint, its networks on the meta device; without it the track is
     opened and emptied. judge: () -> (split -> bench.Suite), its suites without its models. verify: (preset) -> None,
@@ -119,7 +119,7 @@ class TrackDeclaration(Declaration):
     scoring: Scoring | None = None
     published: PublishedFiles | None = None
     examples: tuple[str, ...] = ()
-    sampler: bool = False
+    sampler: tuple[str, ...] = ()
     blueprint: str = ""
     judge: str = ""
     verify: str = ""

@@ -19,6 +19,7 @@ from fpd_bench.errors import ConfigError, PluginError, UnknownName
 GROUP = "fpd_bench.metrics"
 OVERALL = "overall"  # the mean of the task means, see records/scores.py
 GENEVAL, FIDELITY = "geneval", "fidelity"  # evaluations: judging each image, comparing all images with real ones
+LAYOUTS, VENDI = "layouts", "vendi"  # how much the pictures of a prompt differ: in tokens, or in features of Phi
 CLASSES, HELDOUT = "classes", "heldout"  # is it of the class asked for; all images and, beside them, real ones
 
 
@@ -69,6 +70,10 @@ METRICS = (
     Metric("density", "Dens.", (HELDOUT,), of_set=True, least=0),
     Metric("coverage", "Cov.", (HELDOUT,), of_set=True, **SHARE),
     Metric("fid_inf", "FID∞", (HELDOUT,), of_set=True, lower_is_better=True, digits=2),
+    Metric("differ", "Differ", (LAYOUTS,), of_set=True, **SHARE),
+    Metric("same", "Same twice", (LAYOUTS,), of_set=True, lower_is_better=True, **SHARE),
+    Metric("distinct", "Layouts", (LAYOUTS,), of_set=True, digits=2, least=1),
+    Metric("vendi", "Vendi", (VENDI,), of_set=True, digits=2, least=1),
     Metric("real_fid", "FID of real", (HELDOUT,), of_set=True, lower_is_better=True, digits=2),
 )
 _OURS = {metric.name: metric for metric in METRICS}

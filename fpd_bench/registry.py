@@ -262,6 +262,12 @@ methods: Registry[Any] = Registry(
             data_parallel=True,
             settings=f"{_PEERS}:Di4CSettings",
         ),
+        "fixed_point_ce": MethodDeclaration(
+            "fpd_bench.distill.fixed_point_ce",
+            "cross-entropy to the draft's own repair: the yardstick of what teacher, repair and z_init allow",
+            reads=(*_TRAINED, "refine.*"),
+            data_parallel=True,
+        ),
         # The teacher's own sampler, which the stages call directly: it has no code of its own.
         TEACHER: MethodDeclaration(
             says="trains nothing: the teacher's own sampler, as a yardstick",

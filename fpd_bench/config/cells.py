@@ -37,7 +37,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows in order, and their cells, row by row and seed by seed."""
+    """Rows in order, and their cells, row by row and seed by seed. front: as in the file (sweep_file.TableSpec)."""
 
     id: str
     caption: str
@@ -45,6 +45,7 @@ class Table:
     baseline: str | None
     claims: tuple[Claim, ...]
     cells: tuple[Cell, ...]
+    front: str = ""
 
 
 @dataclass(frozen=True)

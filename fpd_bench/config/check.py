@@ -118,11 +118,15 @@ def _check_device(config: RunConfig) -> None:
 def _check_sampler(config: RunConfig) -> None:
     default = EvaluationConfig()
     changed = [name for name in SAMPLER if getattr(config.evaluation, name) != getattr(default, name)]
-    if changed and not registry.tracks.declaration(config.track.name).sampler:
-        others = ", ".join(tracks_that("sampler"))
+    taken = registry.tracks.declaration(config.track.name).sampler
+    strange = [name for name in changed if name not in taken]
+    if strange:
+        others = ", ".join(
+            one for one in tracks_that("sampler") if strange[0] in registry.tracks.declaration(one).sampler
+        )
         raise ConfigError(
-            f"evaluation.{changed[0]} is a setting of the published samplers ({others}); track "
-            f"'{config.track.name}' has its own. Leave it out."
+            f"evaluation.{strange[0]} is a setting of the samplers of {others}; track "
+            f"'{config.track.name}' has another sampler. Leave it out."
         )
 
 

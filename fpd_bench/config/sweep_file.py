@@ -12,7 +12,10 @@ from fpd_bench.config.written import read_yaml
 from fpd_bench.errors import ConfigError, UnknownName
 
 DEFAULT_PROFILE = "embedded"
-COLUMNS = ("Row", "SD seeds", "Seeds", "Images", "p", "Of teacher", "Published", "Published Δ", "Ours - published")
+COLUMNS = (
+    "Row", "SD seeds", "Seeds", "Images", "p", "Of teacher", "Diversity", "Published", "Published Δ",
+    "Ours - published",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,10 @@ class RowSpec:
 
 @dataclass(frozen=True)
 class TableSpec:
-    """grid: override lists, a union of products; or {profile: such a list}."""
+    """grid: override lists, a union of products; or {profile: such a list}.
+
+    front: the column of `shown` whose words name the methods of a quality-diversity front; '' = the table is none.
+    """
 
     id: str
     caption: str
@@ -49,6 +55,7 @@ class TableSpec:
     rows: tuple[RowSpec, ...]
     baseline: str | None
     claims: tuple[Claim, ...]
+    front: str = ""
 
 
 @dataclass(frozen=True)
@@ -115,7 +122,15 @@ def _read_table(entry: Any, where: str, metric: str) -> TableSpec:
     for name in [*([baseline] if baseline else []), *(row for claim in claims for row in (claim.better, claim.worse))]:
         if name not in known:
             raise UnknownName("row", name, known, where)
-    table = TableSpec(ident, reader.text("caption", ident), reader.get("grid", (list, dict)), rows, baseline, claims)
+    front = reader.text("front", "")
+    lacking = [row.id for row in rows if front not in row.shown] if front else []
+    if lacking:
+        raise ConfigError(
+            f"{where}: front: {front} groups rows by that word, and row '{lacking[0]}' has none. Write shown: "
+            f"{{{front}: its method}}."
+        )
+    grid = reader.get("grid", (list, dict))
+    table = TableSpec(ident, reader.text("caption", ident), grid, rows, baseline, claims, front)
     reader.finish()
     return table
 

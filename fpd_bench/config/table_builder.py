@@ -77,6 +77,7 @@ class TableBuilder:
         self.spec, self.profile, self.base, self.given, self.seeds = spec, profile, base, given, seeds
         self.profiles, self.metric = {DEFAULT_PROFILE, *file.profiles}, file.metric
         self.where = f"{file.path}, table {spec.id}"
+        self.passed_over: dict[str, ConfigError] = {}  # fields that the command line gives, by why a cell refuses them
         self.grids = self._grids()
 
     def tables(self) -> list[Table]:
@@ -139,6 +140,7 @@ class TableBuilder:
             self.spec.baseline if self.spec.baseline in kept else None,
             tuple(claim for claim in self.spec.claims if {claim.better, claim.worse} <= kept),
             tuple(cells),
+            self.spec.front,
         )
 
     def _configs(self, pinned: tuple[str, ...]) -> dict[str, _Found]:
@@ -155,20 +157,36 @@ class TableBuilder:
                 here.append(self._found([*combination, *fixed, *pinned], words, fixed))
                 found.setdefault(run_id(here[-1].config), here[-1])
             self._refuse_unread(axes, here)
+        for name, error in self.passed_over.items():
+            if not any(name in one.read for one in found.values()):
+                raise error
         return found
 
     def _found(self, overrides: list[str], words: dict[str, str], fixed: list[str]) -> _Found:
         label = ", ".join(dict.fromkeys(words.values()))
         try:
-            config = compose(overrides, self.base)
-            config.seed = self.seeds[0]
-            check(config)
+            config = self._checked(overrides, fixed)
         except ConfigError as error:
             error.args = (f"{error} [{self.where}: {label}]",)
             raise
         read = reads(config)
         meant = dict.fromkeys(text for key, text in words.items() if key in read or key in PRESETS)
         return _Found(", ".join(meant) or ", ".join(fixed) or label, config, read)
+
+    def _checked(self, overrides: list[str], fixed: list[str]) -> RunConfig:
+        """Make a configuration and check it. What the command line fixes for other rows of the table, such as Phi's
+        backbone, is left out of a cell that refuses it and does not read it: one that drifts in pixels."""
+        config = compose(overrides, self.base)
+        config.seed = self.seeds[0]
+        try:
+            check(config)
+        except ConfigError as error:
+            idle = [one for one in fixed if one.partition("=")[0] not in reads(config)]
+            if not idle:
+                raise
+            self.passed_over |= {one.partition("=")[0]: error for one in idle}
+            return self._checked([one for one in overrides if one not in idle], [])
+        return config
 
     def _refuse_unread(self, axes: list[Override], here: list[_Found]) -> None:
         """Refuse an axis that none of its own configurations reads: it compares nothing. One that the command line has

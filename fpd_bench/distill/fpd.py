@@ -17,7 +17,7 @@ from fpd_bench.distill import parallel
 from fpd_bench.distill.adversary import Adversary
 from fpd_bench.distill.drafting import Start, draft_codes, draft_logits, draw_noise, draw_start
 from fpd_bench.distill.drift import DriftField, drift_field
-from fpd_bench.distill.method import Clock, draft_statistics, micro_batches
+from fpd_bench.distill.method import Clock, draft_statistics, drafts_differ, micro_batches
 from fpd_bench.distill.refinement import refine
 from fpd_bench.distill.remembered_drafts import RememberedDrafts
 from fpd_bench.distill.running_means import RunningMeans
@@ -95,6 +95,7 @@ class FixedPointDistillation:
                     part = self._draft(student, start[rows], condition[rows], noise[rows], part.codes)
                 self._pull(part, pulls, towards_real, rows).backward()
         stats |= draft_statistics(logits, codes, repaired.codes, repaired.hidden) | clock.seconds
+        stats |= drafts_differ(self.track, codes, self.config.optim)
         stats["loss"] = sum(float(field.value) for field in fields.values())
         return stats | {f"{layer}/{k}": v for layer, field in fields.items() for k, v in field.stats.items()}
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from fpd_bench.bench import Condition, Track
-from fpd_bench.config.schema import RunConfig
+from fpd_bench.config.schema import OptimConfig, RunConfig
 from fpd_bench.distill.work import Networks, Work
 from fpd_bench.registry import methods
 
@@ -81,3 +81,15 @@ def draft_statistics(logits: Tensor, codes: Tensor, refined: Tensor, hidden: Ten
         "agreement": float((codes == refined)[hidden].float().mean()),
         "commonest_code": float(commonest),
     }
+
+
+@torch.no_grad()
+def drafts_differ(track: Track, codes: Tensor, config: OptimConfig) -> dict[str, float]:
+    """Compute {"differ": share of tokens in which two drafts of a prompt show something else}, pair by pair.
+
+    {} where a prompt has no pairs, an odd number of drafts in a step.
+    """
+    if config.samples_per_condition % 2 or len(codes) % 2:
+        return {}
+    shown = getattr(track, "layouts", lambda same: same)(codes)
+    return {"differ": float((shown[::2] != shown[1::2]).float().mean())}

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from fpd_bench.errors import ConfigError
 
 Codes = NDArray[np.integer[Any]]  # [n, L]
+Features = NDArray[np.floating[Any]]  # [n, D]
 FLOOR = 0.5  # below this share of the teacher's diversity a student has collapsed
 
 
@@ -53,6 +54,23 @@ def _pairs(codes: Codes) -> tuple[float, float]:
     first, second = np.triu_indices(len(codes), k=1)
     differ = (codes[first] != codes[second]).mean(axis=1)
     return float(differ.mean()), float((differ == 0).mean())
+
+
+def vendi(features: Features) -> float:
+    """Weigh n pictures in different ones, by features [n, D]: 1 for one picture n times, n if all differ.
+
+    The exponential of the entropy of the eigenvalues of their cosine similarities over n (Friedman & Dieng 2023).
+    Raises ConfigError for fewer than two pictures.
+    """
+    if features.ndim != 2 or len(features) < 2:
+        raise ConfigError(
+            f"The Vendi score needs features [n, D] of 2 or more pictures; got {list(features.shape)}. Raise "
+            "evaluation.images_per_prompt."
+        )
+    unit = features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), np.finfo(features.dtype).tiny)
+    share = np.linalg.eigvalsh(unit @ unit.T / len(unit))
+    share = share[share > np.finfo(features.dtype).eps]
+    return float(np.exp(-(share * np.log(share)).sum()))
 
 
 def share_of(student: Diversity, teacher: Diversity) -> float:

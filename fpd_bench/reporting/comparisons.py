@@ -1,12 +1,13 @@
 """Rows against each other: the baseline, the rows that may be the best, the paper's claims. Each pair is made once."""
 
 from collections.abc import Hashable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fpd_bench.errors import ConfigError
 from fpd_bench.evals import statistics
 from fpd_bench.evals.statistics import Comparison
-from fpd_bench.reporting import set_metrics
+from fpd_bench.reporting import diversity, set_metrics
 from fpd_bench.reporting.model import ClaimResult, RowResult, TableResult
 
 if TYPE_CHECKING:
@@ -82,10 +83,12 @@ def mark_best(table: TableResult, pairs: Pairs) -> None:
 
 
 def _comparable(table: TableResult) -> list[RowResult]:
-    """List the rows of the same two or more seeds and the same images or protocol: the baseline's, else the most."""
+    """List the rows of the same two or more seeds and the same images or protocol, none of them collapsed: the
+    baseline's, else the most.
+    """
     groups: dict[Hashable, list[RowResult]] = {}
     for row in table.rows:
-        if row.score is not None and len(row.seeds) > 1:
+        if row.score is not None and len(row.seeds) > 1 and not row.collapsed:
             groups.setdefault(_bench(row, bool(table.looks)), []).append(row)
     ranked = sorted(groups.values(), key=len, reverse=True)
     return next((g for g in ranked if table.baseline in [row.label for row in g]), ranked[0] if ranked else [])
@@ -105,17 +108,16 @@ def judge(table: TableResult, pairs: Pairs, claims: "Sequence[Claim]") -> list[C
     results = []
     for claim, (better, worse), gap, alone, adjusted in zip(claims, rows, ours, p, statistics.holm(p), strict=True):
         both = better.published is not None and worse.published is not None
-        results.append(
-            ClaimResult(
-                claim.text,
-                better.label,
-                worse.label,
-                better.published - worse.published if both else None,  # type: ignore[operator]
-                claim.margin,
-                gap,
-                alone,
-                adjusted,
-                statistics.verdict(gap, way, claim.margin, adjusted),
-            )
+        result = ClaimResult(
+            claim.text,
+            better.label,
+            worse.label,
+            better.published - worse.published if both else None,  # type: ignore[operator]
+            claim.margin,
+            gap,
+            alone,
+            adjusted,
+            statistics.verdict(gap, way, claim.margin, adjusted),
         )
+        results.append(replace(result, verdict=diversity.verdict(result, better, worse)))
     return results

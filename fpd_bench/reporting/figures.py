@@ -21,6 +21,7 @@ from matplotlib.figure import Figure
 
 from fpd_bench import metrics
 from fpd_bench.records.layout import sha256
+from fpd_bench.reporting import front as quality
 from fpd_bench.reporting import words
 from fpd_bench.reporting.model import RowResult, TableResult
 from fpd_bench.reporting.tables import heading
@@ -35,6 +36,7 @@ CURVES = {
     DRIFT: "Drift (RMS, mean of layers)",
     "entropy": "Student entropy (nats)",
     "agreement": "Teacher agrees with draft",
+    "differ": "Tokens that differ within a prompt",
 }
 
 sns.set_theme(
@@ -99,6 +101,34 @@ def scores(table: TableResult, stem: Path) -> Path | None:
 def _tick(row: RowResult) -> str:
     label = textwrap.fill(words.figure(row.label), 34)
     return label if row.score else f"{label}\n{row.state}"
+
+
+def front(table: TableResult, stem: Path) -> Path | None:
+    """Draw scores against the share of the teacher's diversity, a line for each method; None for other tables.
+
+    Dashed: what methods are compared at (reporting/front.py), and the teacher's score.
+    """
+    methods = quality.methods(table)
+    if not methods:
+        return None
+    figure = Figure(figsize=(7.2, 4.4), layout="constrained")
+    axes = figure.subplots()
+    for colour, (method, rows) in zip(sns.color_palette("colorblind", len(methods)), methods.items(), strict=True):
+        points = [(row.variety, row.score) for row in rows if row.variety is not None and row.score]
+        x, y = [share for share, _ in points], [score.value for _, score in points]
+        ends = np.array([[score.value - score.low, score.high - score.value] for _, score in points]).T
+        ends = np.where(np.isfinite(ends), ends, 0.0)
+        axes.errorbar(x, y, yerr=ends, fmt="o-", color=colour, capsize=2, linewidth=1, label=words.figure(method))
+    axes.axvline(quality.KEPT, color=QUIET, linestyle="--", linewidth=1)
+    if table.teacher is not None:
+        axes.axhline(table.teacher, color=QUIET, linestyle="--", linewidth=1)
+    axes.set_xlabel("Share of the teacher's diversity")
+    axes.set_ylabel(f"{metrics.shown(table.metric).heading} score")
+    axes.grid(color="#e4e6ea", linewidth=0.8)
+    axes.set_axisbelow(True)
+    figure.suptitle(words.figure(heading(table)), x=0.01, ha="left", fontweight="bold", fontsize=11)
+    figure.legend(loc="outside lower center", ncols=3, frameon=False)
+    return _save(figure, stem)
 
 
 @dataclass(frozen=True)

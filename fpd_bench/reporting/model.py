@@ -4,9 +4,12 @@ from dataclasses import dataclass, field
 from statistics import stdev
 
 from fpd_bench.errors import UnknownName
+from fpd_bench.evals.diversity import FLOOR
 from fpd_bench.evals.statistics import Comparison, Estimate, Scores
 from fpd_bench.evals.statistics.published_worth import Worth
 from fpd_bench.records.run_status import has_result
+
+COLLAPSED = "collapsed"  # a row below FLOOR of its teacher's diversity, and the verdict on a claim that it would win
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,13 @@ class RowResult:
     drawn: list[float] = field(default_factory=list)  # SD of such a number if a run's images were drawn anew, by run
     numbers: dict[str, float] = field(default_factory=dict)  # all that the paper gives, by metric
     shown: dict[str, str] = field(default_factory=dict)  # words for columns of their own
+    diversity: dict[str, Estimate] = field(default_factory=dict)  # how much pictures of a prompt differ, by metric
+    variety: float | None = None  # share of the teacher's diversity
+
+    @property
+    def collapsed(self) -> bool:
+        """Say whether it keeps less than half of its teacher's diversity."""
+        return self.variety is not None and self.variety < FLOOR
 
     @property
     def images(self) -> int:
@@ -103,7 +113,7 @@ class ClaimResult:
     """A claim of the paper, and what our runs say of it.
 
     margin: how much worse 'no worse than' allows; p: against no difference, or against the margin; p_holm: adjusted
-    over the claims of the table. verdict: reproduced | contradicted | undecided | not tested.
+    over the claims of the table. verdict: reproduced | contradicted | undecided | collapsed | not tested.
     """
 
     text: str
@@ -134,6 +144,8 @@ class TableResult:
     claims: list[ClaimResult]
     content: str  # hash of the runs behind it
     teacher: float | None = None
+    teacher_diversity: dict[str, float] = field(default_factory=dict)
+    front: str = ""  # the column of words that names the methods of a quality-diversity front
     floor: Floor | None = None
     notes: list[str] = field(default_factory=list)
     looks: tuple[int, ...] = ()  # numbers of seeds at which the rows are compared, () if once

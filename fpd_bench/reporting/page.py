@@ -39,14 +39,14 @@ th:first-child, td:first-child { text-align: left; white-space: normal;
 tr:last-child td { border-bottom: 2px solid var(--ink); }
 td.best { font-weight: 700; } td.quiet { color: var(--quiet); font-style: italic; }
 td.reproduced { color: #1a7f4b; font-weight: 600; } td.contradicted { color: #b42318; font-weight: 600; }
-td.undecided { color: #9a6700; font-weight: 600; }
+td.undecided, td.collapsed { color: #9a6700; font-weight: 600; }
 img { max-width: 100%; height: auto; display: block; margin: 10px 0; }
 img.scores { width: 720px; }
 details { margin-top: 18px; } summary { cursor: pointer; color: var(--accent); }
 ul.notes { margin: 16px 0 0; padding-left: 18px; font-size: 13px; color: var(--quiet); }
 footer { padding-bottom: 40px; font-size: 13px; } code { font-size: 12px; }
 """
-VERDICTS = ("reproduced", "contradicted", "undecided")
+VERDICTS = ("reproduced", "contradicted", "undecided", "collapsed")
 
 
 @dataclass(frozen=True)

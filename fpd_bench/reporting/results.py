@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from fpd_bench.config.tracks import hashed_preset
 from fpd_bench.registry import TEACHER
-from fpd_bench.reporting import comparisons, open_claims, outlook, set_metrics
+from fpd_bench.reporting import comparisons, diversity, open_claims, outlook, set_metrics
 from fpd_bench.reporting.model import TableResult
 from fpd_bench.reporting.row_results import RowMaker
 from fpd_bench.store.query import Run, Store
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 LONGEST_NAME = 80  # letters of a file name, to which kinds of pictures and files are added
 TEACHER_STEPS = 16  # the paper's teacher, whose score a student should keep
+AS_SHIPPED = {"teacher_guidance": -1, "teacher_noise": -1, "teacher_ramp": True, "teacher_schedule": ""}  # its sampler
 
 
 def table_result(sweep: "Sweep", table: "Table", store: Store) -> TableResult:
@@ -42,7 +43,9 @@ def table_result(sweep: "Sweep", table: "Table", store: Store) -> TableResult:
         looks=sweep.looks,
         seeds=sweep.seeds,
         unfinished=seen.unfinished,
+        front=table.front,
     )
+    diversity.fill(result, store, teachers)
     pairs = comparisons.Pairs(result)
     comparisons.to_baseline(result, pairs, table.baseline)
     comparisons.mark_best(result, pairs)
@@ -92,6 +95,7 @@ def _teachers(store: Store, cells: "Sequence[Cell]") -> list[str]:
             and run.config.get("track") in [{"name": want.track.name, "preset": preset} for preset in presets]
             and found.get("teacher_steps", TEACHER_STEPS) == TEACHER_STEPS
             and all(found.get(key) == value for key, value in evaluation.items())
+            and all(found.get(key, default) == default for key, default in AS_SHIPPED.items())
         )
 
     return [run.run_id for run in store.runs().values() if fits(run)]

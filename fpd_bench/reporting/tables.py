@@ -8,7 +8,7 @@ import pandas as pd
 
 from fpd_bench import metrics
 from fpd_bench.evals.statistics import Estimate, constant_level
-from fpd_bench.reporting import set_metrics
+from fpd_bench.reporting import diversity, front, set_metrics
 from fpd_bench.reporting.latex import to_latex
 from fpd_bench.reporting.model import RowResult, TableResult
 from fpd_bench.reporting.number_words import NONE, claim_text, estimate_text, p_text
@@ -56,6 +56,7 @@ def main_frame(table: TableResult) -> pd.DataFrame:
             versus: _delta(row, table, metric.digits),
             "p": p_text(row.delta.p if row.delta else None),
             "Of teacher": NONE if row.kept is None else f"{row.kept:.0%}",
+            "Diversity": diversity.words(row),
             "Published": _published(row.published, metric.published_digits),
             "Published Δ": _published(row.published_delta, metric.published_digits, "+"),
         }
@@ -194,6 +195,10 @@ def numbers_frame(table: TableResult) -> pd.DataFrame:
             numbers |= {f"published_{name}": value for name, value in row.numbers.items()}
         if set_metrics.of_all_images(table.metric):
             numbers["protocol"] = row.protocol
+        if any(other.diversity for other in table.rows):
+            numbers |= {"diversity_kept": row.variety, "collapsed": row.collapsed}
+            for name in diversity.given(table):
+                numbers |= _columns(name, row.diversity.get(name))
         for task in parts:
             numbers |= _columns(task, row.tasks.get(task))
         if any(other.novelty for other in table.rows):
@@ -225,6 +230,7 @@ def notes(table: TableResult) -> list[str]:
         )
     if table.teacher is not None:
         said.append(f"Of teacher: share of its 16-step score ({table.teacher:.3f}) on the same suite.")
+    said += diversity.notes(table) + front.notes(table)
     if tasks := sorted({task for row in table.rows if row.novelty for task in row.novelty.tasks}):
         said.append(
             "Novel compositions: prompts with a composition (colour on shape, relation) that training withheld, "
@@ -270,9 +276,11 @@ def sections(table: TableResult) -> list[tuple[str, pd.DataFrame]]:
     """List the tables that follow the main one, without the empty ones."""
     of_all = set_metrics.of_all_images(table.metric)
     frames = [
+        ("Quality at kept diversity", front.best_frame(table)),
         ("Claims", claims_frame(table)),
         ("What it takes to decide", outlook_frame(table)),
         ("All metrics" if of_all else "By task", tasks_frame(table)),
+        ("Diversity", diversity.frame(table)),
         ("Novel compositions", novelty_frame(table)),
         ("Published", published_frame(table)),
         ("Every run", seeds_frame(table)),

@@ -128,6 +128,7 @@ def _draw(result: TableResult, store: Store, folder: Path) -> dict[str, str]:
     stem = folder / "figures" / result.name
     found = {
         "Scores": figures.scores(result, stem.with_name(f"{result.name}_scores")),
+        "Quality and diversity": figures.front(result, stem.with_name(f"{result.name}_front")),
         "Same prompts, same noise": figures.images(result, store, stem.with_name(f"{result.name}_images")),
         "Training": figures.curves(result, store, stem.with_name(f"{result.name}_curves")),
     }

@@ -302,3 +302,17 @@ def test_a_word_is_what_was_written_without_its_quotes(text, found):
 def test_a_quoted_number_where_a_number_is_meant_is_told_to_be_text(text):
     with pytest.raises(ConfigError, match="in quotes is text. Leave out the quotes."):
         compose([text])
+
+
+def test_what_one_row_cannot_use_is_left_out_of_it_but_not_of_a_table_that_never_uses_it(tmp_path):
+    path = tmp_path / "spaces.yaml"
+    path.write_text(
+        "name: spaces\ntables: [{id: a, grid: ['drift.space=feature,pixel'], rows: "
+        "[{id: pixel, where: {drift.space: pixel}}, {id: feature, where: {drift.space: feature}}]}]"
+    )
+    cells = {cell.row_id: cell for cell in load_sweep(path, ["drift.backbone=shapes"]).cells}
+    assert {row: cell.config.drift.backbone for row, cell in cells.items()} == {"pixel": "", "feature": "shapes"}
+    plain = {cell.row_id: cell.run_id for cell in load_sweep(path).cells}
+    assert cells["pixel"].run_id == plain["pixel"] and cells["feature"].run_id != plain["feature"]
+    with pytest.raises(ConfigError, match="has no backbone"):
+        load_sweep(path, ["drift.backbone=shapes", "drift.space=pixel"])

@@ -13,10 +13,10 @@ import fpd_bench
 from fpd_bench.bench import Suite
 from fpd_bench.config.schema import StartConfig
 from fpd_bench.distill.starts import LAWS
-from fpd_bench.metrics import CLASSES, FIDELITY, GENEVAL, HELDOUT
+from fpd_bench.metrics import CLASSES, FIDELITY, GENEVAL, HELDOUT, LAYOUTS, VENDI, given_by, shown
 from fpd_bench.models.streams import generator_of
 from fpd_bench.registry import tracks
-from fpd_bench.runs.perform.suite_images import run_images, sample_one_step
+from fpd_bench.runs.perform.suite_images import run_images, sample_one_step, to_pixels
 from fpd_bench.tracks.shipped import verify
 
 DECLARED = {name: tracks.declaration(name) for name in tracks.in_this_tree}
@@ -149,6 +149,16 @@ def test_the_teachers_images_do_not_depend_on_the_batch(track):
     assert torch.equal(sample([3]), whole[[3]])
 
 
+@pytest.mark.parametrize("changed", [{"guidance": 9.0}, {"noise": 0.0}], ids=str)
+def test_guidance_and_noise_change_what_the_teacher_draws(changed, track):
+    condition = track.suite("validation").condition[:4]
+
+    def drawn(**changed):
+        return track.teacher_sample(condition, 4, [generator_of(0, "x", str(i), 0) for i in range(4)], **changed)
+
+    assert torch.equal(drawn(), drawn()) and not torch.equal(drawn(), drawn(**changed))
+
+
 @pytest.mark.parametrize("student", [True, False], ids=["student", "teacher"])
 def test_the_images_of_a_run_do_not_depend_on_shards_or_order(student, track, monkeypatch):
     from fpd_bench.config.compose import compose
@@ -166,6 +176,15 @@ def test_the_images_of_a_run_do_not_depend_on_shards_or_order(student, track, mo
     first, second = images([0, 1, 2, 3], 128), images([3, 1, 0], 2)
     assert all(np.array_equal(image, first[key]) for key, image in second.items())
     assert not np.array_equal(first[0, 0], first[0, 1])
+
+
+def test_a_suite_says_how_much_its_pictures_differ(track):
+    codes, condition = track.pairs(3, 0)
+    two = to_pixels(track, codes[[0, 0, 1, 2]], condition[[0, 0, 1, 2]])
+    rows = track.suite("validation").diversity([two[:2], two[2:]])
+    asked = {LAYOUTS, VENDI} & set(DECLARED[track.name].evaluations)
+    assert [row["metric"] for row in rows] == given_by(*asked)
+    assert all(row["n"] == 4 and shown(row["metric"]).least <= row["value"] < 2 for row in rows)
 
 
 @pytest.mark.parametrize("law", LAWS)

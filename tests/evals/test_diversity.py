@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from fpd_bench.errors import ConfigError
-from fpd_bench.evals.diversity import Diversity, collapsed, diversity, share_of
+from fpd_bench.evals.diversity import Diversity, collapsed, diversity, share_of, vendi
 
 CODES = arrays(np.int64, st.tuples(st.integers(2, 6), st.integers(1, 5)), elements=st.integers(0, 3))
 
@@ -69,3 +69,17 @@ def test_a_single_picture_has_no_diversity(codes):
 def test_it_needs_no_torch():
     code = "import sys, fpd_bench.evals.diversity; print('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
+
+
+def test_the_vendi_score_counts_pictures_that_have_nothing_in_common():
+    one, other = np.array([1.0, 0.0, 0.0]), np.array([0.0, 2.0, 0.0])
+    assert vendi(np.stack([one, 3 * one, one])) == pytest.approx(1)
+    assert vendi(np.stack([one, other])) == pytest.approx(2)
+    assert vendi(np.stack([one, other, other])) == pytest.approx(
+        np.exp(-(1 / 3 * np.log(1 / 3) + 2 / 3 * np.log(2 / 3)))
+    )
+
+
+def test_one_picture_has_no_vendi_score():
+    with pytest.raises(ConfigError, match="images_per_prompt"):
+        vendi(np.ones((1, 3)))

@@ -24,7 +24,7 @@ from fpd_bench.bench import Track
 from fpd_bench.config.schema import RunConfig
 from fpd_bench.distill import parallel
 from fpd_bench.distill.drafting import Start, draft_logits, draw_start
-from fpd_bench.distill.method import Clock, draft_statistics, micro_batches
+from fpd_bench.distill.method import Clock, draft_statistics, drafts_differ, micro_batches
 from fpd_bench.distill.refinement import draw_codes, refine
 from fpd_bench.distill.work import Networks, Work, draft_calls, repair_sampling, teacher_calls
 from fpd_bench.errors import ConfigError
@@ -89,6 +89,7 @@ class DiMO:
                 again = part if len(chunks) == 1 else self._draft(student, start[rows], condition[rows])
                 again.backward(gradient[rows] * self.config.start.temperature)  # `again` is over the temperature
         stats = draft_statistics(logits, codes, repaired.codes, repaired.hidden)
+        stats |= drafts_differ(self.track, codes, self.config.optim)
         return stats | clock.seconds | {"loss": float(gradient.abs().sum()) * parallel.ranks()}
 
     def with_more(self, gradient: Tensor, logits: Tensor, condition: Condition) -> Tensor:

@@ -163,8 +163,9 @@ def _answer(
         with _stage(recorder, "evaluate"):
             scored = _score(run, suite, recorder)
             measured = _measure(run, config, source, suite, recorder)
+            differing = _diversity(run, config, suite, recorder)
             recorder.keep_claim()
-            run.finish_evaluation(suite.name, [*scored, *measured])
+            run.finish_evaluation(suite.name, [*scored, *measured, *differing])
 
 
 def _is_usable(path: Path, recorder: RunRecorder) -> bool:
@@ -258,6 +259,20 @@ def _measure(run: RunDir, config: RunConfig, source: ImageSource, suite: Suite, 
         _stop_if_asked(recorder, "evaluation")
 
     return measure(run.samples(suite.name), config.execution.device, progress) if measure else []
+
+
+def _diversity(run: RunDir, config: RunConfig, suite: Suite, recorder: RunRecorder) -> list[Row]:
+    """Measure how much the pictures of an item differ; [] for one picture each, and where the suite does not say."""
+    if suite.diversity is None or config.evaluation.images_per_prompt < 2:
+        return []
+
+    def items() -> Iterator[Images]:
+        for n, images in enumerate(image_shards.images_by_item(run.samples(suite.name)), 1):
+            yield images
+            recorder.progress(n, len(suite.items))
+            _stop_if_asked(recorder, "evaluation")
+
+    return suite.diversity(items())
 
 
 def _score(run: RunDir, suite: Suite, recorder: RunRecorder) -> list[Row]:

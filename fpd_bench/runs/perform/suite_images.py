@@ -93,9 +93,7 @@ def run_images(
 
 
 def _sampler_settings(asked: EvaluationConfig) -> dict[str, Any]:
-    """Return the sampler settings of a paper's track that are not as published; none for any other track
-    (config/check.py).
-    """
+    """Return what is not as published of the sampler; config/check.py says which of it a track takes."""
     changed: dict[str, Any] = {}
     if asked.teacher_guidance >= 0:
         changed["guidance"] = asked.teacher_guidance

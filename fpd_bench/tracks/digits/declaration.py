@@ -1,7 +1,7 @@
 """What is said of track `digits` before its code is imported; needs no torch."""
 
 from fpd_bench.declarations import Refusal, TrackDeclaration, TrackSizes
-from fpd_bench.metrics import CLASSES, FIDELITY, HELDOUT
+from fpd_bench.metrics import CLASSES, FIDELITY, HELDOUT, VENDI
 
 _HERE = "fpd_bench.tracks.digits"
 DIGITS = TrackDeclaration(
@@ -16,7 +16,8 @@ DIGITS = TrackDeclaration(
     ),
     presets={"default": TrackSizes(16, 32, strides=(2, 4, 8, 16, 32))},  # of the embedded EfficientNet-Lite0
     shipped=("default",),
-    evaluations=(CLASSES, FIDELITY, HELDOUT),
+    sampler=("teacher_guidance", "teacher_noise"),
+    evaluations=(CLASSES, FIDELITY, HELDOUT, VENDI),
     verify=f"{_HERE}.files:verify",
     build=f"{_HERE}.command:build",
 )

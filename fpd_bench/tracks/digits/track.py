@@ -19,6 +19,7 @@ from fpd_bench.tracks.digits.classifier import classify
 from fpd_bench.tracks.digits.fidelity import measure_against
 from fpd_bench.tracks.digits.language import condition_of, condition_of_labels, null_condition
 from fpd_bench.tracks.digits.tokenizer import DigitsTokenizer
+from fpd_bench.tracks.diversity import in_features
 
 ITEMS_PER_CLASS = 25  # of four images each, as evaluation.images_per_prompt has it: a thousand in all
 GUIDANCE, CONFIDENCE_NOISE = 1.0, 4.5  # of the teacher's own sampler, chosen on the validation part
@@ -101,7 +102,8 @@ class DigitsTrack:
         texts = enumerate(condition.texts)
         items = tuple(Item(f"{i:04d}", text, {"label": int(text)}) for i, text in texts)
         measured = measure_against(split, files.path_of("classifier", self.preset, self._folder))
-        return Suite(f"digits-{split}", items, condition, self._score, measured)
+        differing = in_features(lambda: self.backbone, "Lite0")
+        return Suite(f"digits-{split}", items, condition, self._score, measured, differing)
 
     def teacher_sample(
         self,
@@ -111,8 +113,12 @@ class DigitsTrack:
         model: Model | None = None,
         start: Tensor | None = None,
         guidance: float | None = None,
+        noise: float | None = None,
     ) -> Tensor:
-        """Sample codes [B, L] by the confidence sampler with a linear guidance ramp; model, start: see Track."""
+        """Sample codes [B, L] by the confidence sampler with a linear guidance ramp.
+
+        model, start: see Track; guidance, noise: None = the preset's own.
+        """
         null, look = self.null_condition(len(condition)), model or self.teacher
         shape = (len(condition), self.n_tokens, self.n_codes)
         with torch.inference_mode():
@@ -122,7 +128,7 @@ class DigitsTrack:
                 shape,
                 steps,
                 GUIDANCE if guidance is None else guidance,
-                CONFIDENCE_NOISE,
+                CONFIDENCE_NOISE if noise is None else noise,
                 generators,
                 self.device,
                 start,

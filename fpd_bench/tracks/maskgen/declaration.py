@@ -2,7 +2,7 @@
 
 from fpd_bench.assets.published import COLOURS, DETECTOR, DINO, Published, PublishedFiles
 from fpd_bench.declarations import Scoring, TrackDeclaration, TrackSizes
-from fpd_bench.metrics import GENEVAL
+from fpd_bench.metrics import GENEVAL, VENDI
 
 _HERE = "fpd_bench.tracks.maskgen"
 FILES = PublishedFiles(
@@ -41,13 +41,13 @@ MASKGEN = TrackDeclaration(
     f"{_HERE}.track",
     "the paper's text-to-image track: MaskGen-L, TA-TiTok, CLIP, DINOv3, GenEval; needs published weights",
     presets={"default": TrackSizes(tokens=128, pixels=256, strides=(16,) * 12, patch=16)},  # DINOv3 ViT-B/16
-    evaluations=(GENEVAL,),
+    evaluations=(GENEVAL, VENDI),
     items={"test": 553, "validation": 100},
     # Mask2Former Swin-S (313 GMAC an image in its paper's table) and CLIP ViT-L/14, in float32.
     scoring=Scoring(flops=2 * 313e9, size=4 * (69e6 + 428e6)),
     published=FILES,
     examples=("a photo of a red apple", "a photo of two dogs", "a bird above a house", "a blue bus"),
-    sampler=True,
+    sampler=("teacher_guidance", "teacher_ramp", "teacher_noise", "teacher_schedule"),
     blueprint=f"{_HERE}.blueprint:draw",
     judge=f"{_HERE}.judge:open_suites",
 )

@@ -26,6 +26,7 @@ from fpd_bench.models.tatitok import TaTiTok
 from fpd_bench.models.weight_loading import load_weights
 from fpd_bench.registry import tracks
 from fpd_bench.tracks.captions import open_captions
+from fpd_bench.tracks.diversity import in_features
 from fpd_bench.tracks.geneval import GenEvalSuites
 from fpd_bench.tracks.maskgen.declaration import FILES
 from fpd_bench.tracks.maskgen.networks import build_teacher, build_text, build_tokenizer, read_score
@@ -204,7 +205,9 @@ class MaskGenTrack:
         """Make the suite GenEval: 'test' = the 553 prompts, 'validation' = others from the same grammar."""
         if split not in self._conditions:
             self._conditions[split] = self.condition([item.prompt for item in self._suites.items(split)])
-        return Suite(f"geneval-{split}", self._suites.items(split), self._conditions[split], self._suites.score)
+        differing = in_features(lambda: self.backbone, "DINOv3 ViT-B/16")
+        items = self._suites.items(split)
+        return Suite(f"geneval-{split}", items, self._conditions[split], self._suites.score, None, differing)
 
     def teacher_sample(
         self,

@@ -37,7 +37,7 @@ MASKGIT = TrackDeclaration(
     items={"test": 1000, "validation": 1000},
     published=FILES,
     examples=("1", "3", "7", "9"),
-    sampler=True,
+    sampler=("teacher_guidance", "teacher_ramp", "teacher_noise", "teacher_schedule"),
     blueprint=f"{_HERE}.blueprint:draw",
     judge=f"{_HERE}.judge:open_suites",
 )

@@ -28,6 +28,7 @@ RECIPES = {
     "coarse": Recipe(steps=6000),
     "plain": Recipe(steps=3000),
     "textured": Recipe(steps=1000, batch=64, lr=5e-4, begin="plain"),
+    "scattered": Recipe(steps=0, begin="plain"),  # nothing to learn: no token's texture says anything of another's
     "large": LARGER,
     "free": replace(LARGER, batch=64),
 }

@@ -9,18 +9,19 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from fpd_bench.bench import Images, Item, Model, Suite
+from fpd_bench.bench import Diversity, Images, Item, Model, Suite
 from fpd_bench.config.tracks import own_preset
 from fpd_bench.evals.geneval.detectors import score_images
 from fpd_bench.models.backbones import LITE0_SHA256, FeatureBackbone
 from fpd_bench.models.condition import Condition
 from fpd_bench.models.sampling import sample_by_confidence
 from fpd_bench.registry import tracks
+from fpd_bench.tracks.diversity import in_layouts
 from fpd_bench.tracks.shapes import assets
 from fpd_bench.tracks.shapes.geneval_backend import ShapesBackend
 from fpd_bench.tracks.shapes.language import condition_of, draw_prompts, draw_scenes, draw_things, null_condition
 from fpd_bench.tracks.shapes.prompts import splits
-from fpd_bench.tracks.shapes.textures import textures_of
+from fpd_bench.tracks.shapes.textures import plain_codes, textures_of
 from fpd_bench.tracks.shapes.tokenizer import PatchTokenizer, pictures_of
 from fpd_bench.tracks.shapes.world import preset
 
@@ -97,7 +98,13 @@ class ShapesTrack:
         """
         prompts = splits(self.world)[split]
         items = tuple(Item(f"{i:04d}", p.text, {**p.metadata, "novel": p.novel}) for i, p in enumerate(prompts))
-        return Suite(f"geneval-{split}", items, self.condition([p.text for p in prompts]), self._score)
+        return Suite(
+            f"geneval-{split}", items, self.condition([p.text for p in prompts]), self._score, None, self._diversity
+        )
+
+    def layouts(self, codes: Tensor) -> Tensor:
+        """Say what the codes show, whatever their textures: ids of equal shape."""
+        return plain_codes(codes, self.world)
 
     def teacher_sample(
         self,
@@ -107,8 +114,12 @@ class ShapesTrack:
         model: Model | None = None,
         start: Tensor | None = None,
         guidance: float | None = None,
+        noise: float | None = None,
     ) -> Tensor:
-        """Sample codes [B, L] by the confidence sampler with a linear guidance ramp; model, start: see Track."""
+        """Sample codes [B, L] by the confidence sampler with a linear guidance ramp.
+
+        model, start: see Track; guidance, noise: None = the preset's own.
+        """
         null, look = self.null_condition(len(condition)), model or self.teacher
         shape = (len(condition), self.n_tokens, self.n_codes)
         with torch.inference_mode():
@@ -118,7 +129,7 @@ class ShapesTrack:
                 shape,
                 steps,
                 self.world.guidance if guidance is None else guidance,
-                self.world.confidence_noise,
+                self.world.confidence_noise if noise is None else noise,
                 generators,
                 self.device,
                 start,
@@ -134,6 +145,10 @@ class ShapesTrack:
             {**record, "detail": {**record["detail"], "novel": item.metadata["novel"]}}
             for record, item in zip(records, items, strict=True)
         ]
+
+    @property
+    def _diversity(self) -> Diversity:
+        return in_layouts(self.tokenizer, self.layouts, f"{self.name}/{own_preset(self.name, self.preset)}")
 
     @cached_property
     def _detector(self) -> ShapesBackend:

@@ -69,6 +69,7 @@ _PLAIN = WorldPreset(_SHAPES[:6], _COLOURS[:6], side=4, free_colours=False)
 PRESETS = {
     "plain": _PLAIN,
     "textured": replace(_PLAIN, textures=4, amplitude=0.5, guidance=1.0, confidence_noise=2.0),
+    "scattered": replace(_PLAIN, textures=4, amplitude=0.5, agree="token"),
     "coarse": WorldPreset(_SHAPES[:5], _COLOURS[:6], side=4, step=1),
     "large": WorldPreset(_SHAPES, _COLOURS, side=6),
     "free": WorldPreset(_SHAPES[:6], _COLOURS[:6], side=10, patch=4, free_colours=False, learnt=512),

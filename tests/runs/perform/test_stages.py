@@ -198,3 +198,13 @@ def test_a_run_that_cannot_begin_says_why(make, bench):
 def test_raw_weights_can_be_evaluated(make, bench):
     run = make("evaluation.weights=raw")
     assert perform(run, bench).status == "done"
+
+
+def test_a_run_says_how_much_its_pictures_of_a_prompt_differ(tmp_path, bench):
+    asked = ["method=teacher", "track.preset=plain", "evaluation.teacher_steps=1", "evaluation.split=validation"]
+    two, one = (RunDir.create(tmp_path, compose([*asked, f"evaluation.images_per_prompt={n}"])) for n in (2, 1))
+    assert perform(two, bench).status == perform(one, bench).status == "done"
+    found = {row["metric"]: row for rows in two.scores().values() for row in rows if "metric" in row}
+    assert set(found) == {"differ", "same", "distinct"} and 0.3 < found["differ"]["value"] < 0.8
+    assert found["same"]["protocol"] == {"measure": "tokens of shapes/plain", "images_per_prompt": 2}
+    assert not [row for rows in one.scores().values() for row in rows if "metric" in row]

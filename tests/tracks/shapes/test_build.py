@@ -15,7 +15,7 @@ from fpd_bench.registry import tracks
 from fpd_bench.tracks import training
 from fpd_bench.tracks.__main__ import main
 from fpd_bench.tracks.shapes import build
-from fpd_bench.tracks.shapes.assets import load_preset
+from fpd_bench.tracks.shapes.assets import FOLDER, load_preset
 from fpd_bench.tracks.shapes.build import RECIPES, Recipe
 from fpd_bench.tracks.shapes.language import draw_scenes
 from fpd_bench.tracks.shapes.textures import choose_textures
@@ -178,3 +178,16 @@ def test_help_needs_no_torch():
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "False"
+
+
+def test_the_scattered_teacher_is_the_plain_one_with_its_rows_repeated(tmp_path):
+    file = build.build("scattered", tmp_path / "work", tmp_path / "out")
+    assert file.read_bytes() == (FOLDER / "scattered.safetensors").read_bytes()
+    track, plain_track = ShapesTrack("scattered"), ShapesTrack("plain")
+    assert track.world.agree == "token" and torch.equal(
+        track.tokenizer.codebook, ShapesTrack("textured").tokenizer.codebook
+    )
+    condition, masked = track.null_condition(2), torch.full((2, 16), track.n_codes)
+    law = track.teacher(masked, condition).softmax(-1).unflatten(-1, (-1, track.world.textures)).sum(-1)
+    expected = plain_track.teacher(torch.full((2, 16), plain_track.n_codes), condition).softmax(-1)
+    torch.testing.assert_close(law, expected, atol=1e-4, rtol=1e-3)

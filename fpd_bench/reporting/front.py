@@ -1,0 +1,58 @@
+"""The quality-diversity front of a table's methods: a score means little unless the pictures of a prompt still differ.
+
+Fewer drafts of a prompt, colder drafts, milder damage buy score with variety, up to one picture a prompt; so methods
+are compared by the best score among their rows that keep at least KEPT of the teacher's diversity.
+"""
+
+import pandas as pd
+
+from fpd_bench import metrics
+from fpd_bench.reporting import diversity, set_metrics
+from fpd_bench.reporting.model import RowResult, TableResult
+from fpd_bench.reporting.number_words import NONE, estimate_text
+
+KEPT = 0.7  # of the teacher's diversity
+
+
+def methods(table: TableResult) -> dict[str, list[RowResult]]:
+    """Sort rows with score and diversity by method, from least to most diverse; {} for a table that is no front."""
+    found: dict[str, list[RowResult]] = {}
+    for row in table.rows if table.front else []:
+        if row.score and row.variety is not None:
+            found.setdefault(row.shown.get(table.front, row.label), []).append(row)
+    return {method: sorted(rows, key=lambda row: row.variety or 0.0) for method, rows in found.items()}
+
+
+def best(table: TableResult, rows: list[RowResult]) -> RowResult | None:
+    """Choose the row of best score among those that keep enough diversity; None if none does."""
+    way = set_metrics.sign(table.metric)
+    kept = [row for row in rows if row.variety is not None and row.variety >= KEPT]
+    return max(kept, key=lambda row: way * row.score.value if row.score else 0.0, default=None)
+
+
+def best_frame(table: TableResult) -> pd.DataFrame:
+    """List for each method the row that it is compared by."""
+    metric = metrics.shown(table.metric)
+    lines = []
+    for method, rows in methods(table).items():
+        row = best(table, rows)
+        lines.append(
+            {
+                table.front: method,
+                metric.heading: estimate_text(row.score, places=metric.digits) if row and row.score else NONE,
+                "Of teacher": f"{row.kept:.0%}" if row and row.kept is not None else NONE,
+                "Diversity": diversity.words(row) if row else f"none of {len(rows)} keeps {KEPT:.0%}",
+                "Row": row.label if row else NONE,
+            }
+        )
+    return pd.DataFrame(lines, dtype=object)
+
+
+def notes(table: TableResult) -> list[str]:
+    """Say how to read the front, if the table has one."""
+    if not methods(table):
+        return []
+    return [
+        f"Quality at kept diversity: of each method's rows with at least {KEPT:.0%} of the teacher's diversity the "
+        "one of best score. It was chosen by these runs, so its interval is a little too kind: quote new seeds."
+    ]
