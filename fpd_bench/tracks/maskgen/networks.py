@@ -15,8 +15,9 @@ def read_score(weights: Path) -> float:
 
 def build_teacher(weights: Path) -> MaskGen:
     """Build the transformer that writes codes. Raises AssetError for a configuration that cannot be used."""
-    read_score(weights)
-    return MaskGen(maskgen_shape(weights.with_name("config.json")))
+    shape = maskgen_shape(weights.with_name("config.json"))
+    read_score(weights)  # the track reads it later; a file without it is told here
+    return MaskGen(shape)
 
 
 def build_tokenizer(weights: Path) -> TaTiTok:
