@@ -179,3 +179,11 @@ def test_the_recording_executor_is_asked_for_a_run_once(study):
     one = study(trials=12, parallel=3)
     _code, made = one.run(Recording())
     assert len({run for run, _ in made}) == len(made)
+
+
+def test_a_set_has_as_many_members_as_it_may(study):
+    one = study(trials=12, parallel=4, sampler="random")
+    one.search = load_search(one.file, ["drift.bandwidths=subset(0.1,0.2,0.5,1,2,4;min=2,max=2)"])
+    one.run()
+    with one.look() as seen:
+        assert {len(trial.params["drift.bandwidths"]) for trial in seen.trials} == {2}
