@@ -190,8 +190,10 @@ def _sweep_command(options: argparse.Namespace) -> str:
 
 def _files(given: list[Path]) -> list[Path]:
     """List the sweep files asked for, by default all that hold tables. Raises ConfigError for a missing file."""
+    from fpd_bench.config.search_file import is_search
+
     if not given:
-        given = [path for path in sorted(Path("sweeps").glob("*.yaml")) if not path.name.startswith("search")]
+        given = [path for path in sorted(Path("sweeps").glob("*.yaml")) if not is_search(path)]
     if not given:
         raise ConfigError("No sweep files in 'sweeps/'. Name one: python -m fpd_bench.report path/to/sweep.yaml")
     for path in given:

@@ -143,7 +143,7 @@ def test_results_that_cannot_be_written_are_told_before_work(file, tmp_path, cap
     assert "Cannot write to '/proc/results'" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("door", ["sweep", "status", "worker"])
+@pytest.mark.parametrize("door", ["sweep", "search", "status", "worker"])
 def test_help_and_mistakes_need_no_torch(door):
     code = (
         f"import sys, fpd_bench.{door} as door\n"

@@ -39,6 +39,7 @@ class Rounds:
     say: Callable[[str], None]
     detach: bool = False
     failed: set[str] = field(default_factory=set)
+    paused: set[tuple[str, int]] = field(default_factory=set)  # runs and steps
     exhausted: bool = False  # the space has nothing new
     lost_rounds: int = 0  # one after the other, in which every run has failed
 
@@ -125,7 +126,7 @@ class Rounds:
             self.say(ending.message)
         if ending.under_way:
             return 0
-        without = {run_id: state for run_id, state in after.missing.items() if not self._paused(sweep, run_id)}
+        without = {run_id: state for run_id, state in after.missing.items() if not self._has_paused(sweep, run_id)}
         self.failed |= without.keys()
         self.lost_rounds = self.lost_rounds + 1 if without.keys() == after.states.keys() else 0
         taken_away = any(state.state != "failed" for state in without.values())  # cancelled, or another process's
@@ -134,10 +135,13 @@ class Rounds:
             return 1
         return None
 
-    def _paused(self, sweep: Sweep, run_id: str) -> bool:
-        """Say whether the run is not finished, but has come as far as it was to come."""
+    def _has_paused(self, sweep: Sweep, run_id: str) -> bool:
+        """Say whether the run has come as far as it was to come; once, for what is due again has no use."""
         step = sweep.runs()[run_id].execution.pause_at
-        return bool(step) and sweep_plan.open_run(self.results, run_id).has_paused_at(step)
+        if not step or (run_id, step) in self.paused:
+            return False
+        self.paused.add((run_id, step))
+        return sweep_plan.open_run(self.results, run_id).has_paused_at(step)
 
 
 def _planned(run: RunDir, search: Search) -> ValidationRun:

@@ -43,9 +43,10 @@ def test_the_same_command_finds_nothing_to_do_once_the_search_is_over(study):
 @pytest.mark.parametrize("sampler", ["tpe", "random"])
 @pytest.mark.parametrize("steps", ["", ", steps: [100]"], ids=["seeds", "steps"])
 def test_a_search_that_is_killed_again_and_again_ends_as_the_same_study(study, sampler, steps):
-    whole = study("whole", sampler=sampler, trials=12, parallel=3, steps=steps)
+    trials = 18 if sampler == "tpe" else 9  # of which TPE draws the first ten at random
+    whole = study("whole", sampler=sampler, trials=trials, parallel=3, steps=steps)
     whole.run()
-    broken, rng, kills = study("broken", sampler=sampler, trials=12, parallel=3, steps=steps), random.Random(3), 0
+    broken, rng, kills = study("broken", sampler=sampler, trials=trials, parallel=3, steps=steps), random.Random(3), 0
     while True:
         try:
             broken.run(Recording(rng, kills=0.3))
@@ -88,6 +89,15 @@ def test_a_generation_is_the_same_in_whatever_order_its_runs_end(study):
 
     other.run(Backwards())
     assert other.told() == whole.told()
+
+
+def test_a_budget_raised_in_the_middle_of_a_generation_changes_no_trial(study):
+    whole, raised = study("whole"), study("raised")
+    for one, steps in ((whole, [20]), (raised, [14, 20])):
+        for trials in steps:  # of one seed, so that none climbs when the first budget is spent
+            one.search = load_search(one.file, ["seeds=[100]", "search.parallel=4", f"search.trials={trials}"])
+            one.run()
+    assert raised.told()[:2] == whole.told()[:2]
 
 
 def test_a_configuration_that_was_run_already_is_free_and_counts(study):

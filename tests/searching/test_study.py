@@ -9,7 +9,7 @@ from fpd_bench.config.search_spec import TEST, load_search
 from fpd_bench.errors import ConfigError
 from fpd_bench.searching.board import Board
 from fpd_bench.searching.pruning import hopeless
-from fpd_bench.searching.racing import pareto_front
+from fpd_bench.searching.racing import climbers, pareto_front, ranked
 from fpd_bench.searching.samplers import check_sampler, chosen
 from fpd_bench.searching.study import next_params, study_of
 from fpd_bench.searching.suites import TestRun, ValidationRun
@@ -103,6 +103,19 @@ def test_a_worse_trial_is_told_apart_on_paired_prompts_and_a_near_one_is_not(stu
         assert hopeless(one.search, seen.store, seen.board, by[1.0], by[0.05], level)
 
 
+def test_a_hopeless_trial_does_not_climb_though_few_are_better(study):
+    one = study(trials=6, parallel=1)
+    weights = {0.05: [0.5, 1.0], 0.5: [4.0], 0.6: [4.0], 0.7: [4.0], 0.8: [4.0], 0.9: [4.0]}
+    for weight, bandwidths in weights.items():
+        record(one.results, one.search.config({"gan.weight": weight, "drift.bandwidths": bandwidths}, 100))
+    with one.look() as seen:
+        level, due = climbers(one.search, seen.store, seen.trials, seen.board)
+        assert (level.seeds, [trial.params["gan.weight"] for trial in due]) == (2, [0.05])
+        best = next(trial for trial in seen.trials if trial is due[0])
+        second = ranked(one.search, seen.trials, seen.board, seen.board.levels[0])[1]
+        assert hopeless(one.search, seen.store, seen.board, second, best, seen.board.levels[0])
+
+
 def test_limits_keep_a_costly_trial_from_climbing_and_from_winning(study):
     one = study(trials=16, parallel=2, more="limits: {memory_gb: 2.05}")
     one.run()
@@ -166,3 +179,11 @@ def test_the_recording_executor_is_asked_for_a_run_once(study):
     one = study(trials=12, parallel=3)
     _code, made = one.run(Recording())
     assert len({run for run, _ in made}) == len(made)
+
+
+def test_a_set_has_as_many_members_as_it_may(study):
+    one = study(trials=12, parallel=4, sampler="random")
+    one.search = load_search(one.file, ["drift.bandwidths=subset(0.1,0.2,0.5,1,2,4;min=2,max=2)"])
+    one.run()
+    with one.look() as seen:
+        assert {len(trial.params["drift.bandwidths"]) for trial in seen.trials} == {2}

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fpd_bench.config.identity import plugins, semantic
+from fpd_bench.config.search_file import is_search
 from fpd_bench.config.spec import load_sweep
 from fpd_bench.config.sweep_file import DEFAULT_PROFILE, read_sweep_file
 from fpd_bench.errors import ConfigError
@@ -36,11 +37,10 @@ def wanted_runs(words: Sequence[str]) -> WantedRuns:
     are overrides, which add runs. Raises ConfigError for a file that is wrong or not there, and if there is none."""
     overrides = [word for word in words if "=" in word and not Path(word).exists()]
     files = [Path(word) for word in words if word not in overrides]
-    found = WantedRuns()
-    if not files:
-        files = sorted(SWEEPS.glob("*.yaml"))
-        found.unknown = [f"{path} (a search)" for path in files if path.name.startswith(SEARCH)]
-        files = [path for path in files if not path.name.startswith(SEARCH)]
+    files = files or sorted(SWEEPS.glob("*.yaml"))
+    searches = [path for path in files if path.name.startswith(SEARCH) or is_search(path)]
+    found = WantedRuns(unknown=[f"{path} (a search)" for path in searches])
+    files = [path for path in files if path not in searches]
     if not files:
         raise ConfigError("There are no sweep files in 'sweeps/'. Name the sweep files whose runs must stay.")
     for path in files:
