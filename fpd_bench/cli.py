@@ -5,6 +5,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable
+from types import TracebackType
 from typing import TYPE_CHECKING, NoReturn
 
 from fpd_bench.secrets_mask import mask
@@ -51,6 +52,17 @@ def leave(main: Callable[[], int]) -> NoReturn:
         sys.stderr.write(mask(traceback.format_exc()))
         code = 1
     sys.exit(code)
+
+
+def _end_in_one_line(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """End as `leave` does where Ctrl-C comes before it: while a command still imports its modules."""
+    if not issubclass(kind, KeyboardInterrupt):
+        return sys.__excepthook__(kind, error, trace)
+    print("Stopped by Ctrl-C.", file=sys.stderr, flush=True)
+    os._exit(STOPPED)  # else the interpreter would end itself by the signal
+
+
+sys.excepthook = _end_in_one_line  # every command imports this module before any that takes time
 
 
 def _code(main: Callable[[], int]) -> int | str | None:
