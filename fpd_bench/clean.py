@@ -24,7 +24,7 @@ from fpd_bench.store import address
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse, call, print."""
     try:
-        return _clean(_parser().parse_intermixed_args(address.take(arguments)[1]))  # overrides may follow flags
+        return _clean(_parser().parse_intermixed_args(address.take_url(arguments)[1]))  # overrides may follow flags
     except FpdError as error:
         print(error, file=sys.stderr)
         return error.exit_code

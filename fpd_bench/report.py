@@ -39,13 +39,13 @@ WATCH_SECONDS = 10
 def main(arguments: list[str] | None = None) -> int:
     """Write the report and give the exit code: 0 = written, 2 = wrong usage, 1 = another error."""
     try:
-        url, rest = address.take(arguments)
+        url, rest = address.take_url(arguments)
         options = _parser().parse_intermixed_args(rest)  # overrides may follow flags
         if options.from_evidence or options.check:
             options.out = options.out or COMMITTED
             return _from_evidence(options)
         options.out = options.out or options.results / "report"
-        return _report(options, url or address.default(options.results))
+        return _report(options, url or address.default_url(options.results))
     except FpdError as error:
         print(error, file=sys.stderr)
         return error.exit_code
@@ -123,7 +123,7 @@ def _ingest(options: argparse.Namespace, url: str, quiet: bool) -> None:
     done = ingest(options.results, url)
     if not quiet:
         print(f"{done.read} runs read, {done.unchanged} unchanged, {done.dropped} gone.", file=sys.stderr)
-        for line in done.told():
+        for line in done.set_aside_lines():
             print(line, file=sys.stderr)
 
 

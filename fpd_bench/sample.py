@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--preset", help="only if RUN is teacher: its preset (default: default)")
     parser.add_argument("--steps", type=int, help="only if RUN is teacher: its steps (default: 16)")
     try:
-        asked = parser.parse_args(address.take(arguments)[1])  # samples need no index
+        asked = parser.parse_args(address.take_url(arguments)[1])  # samples need no index
         print(_sample(asked))
     except FpdError as error:
         print(error, file=sys.stderr)

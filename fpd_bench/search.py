@@ -34,9 +34,9 @@ RESULTS = Path("results")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse, call, print."""
     try:
-        url, rest = address.take(arguments)
+        url, rest = address.take_url(arguments)
         asked = _parser().parse_intermixed_args(rest)  # overrides may follow flags
-        asked.url = url or address.default(asked.results)
+        asked.url = url or address.default_url(asked.results)
         os.environ.pop(address.VARIABLE, None)  # workers and jobs never open the index
         return _search(asked)
     except FpdError as error:

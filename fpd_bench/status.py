@@ -31,7 +31,7 @@ RESULTS = Path("results")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line, call what it asks for and print the answer; return the exit code."""
     try:
-        url, rest = address.take(arguments)
+        url, rest = address.take_url(arguments)
         asked = _parser().parse_intermixed_args(rest)  # overrides may follow flags
         asked.url = url
         return _show_run(asked) if _is_run(asked.what) else _show_runs(asked)
@@ -137,7 +137,7 @@ def _plan_maker_of_search(asked: argparse.Namespace, overrides: list[str]) -> "C
     search = load_search(asked.what, overrides)
 
     def plan() -> "SweepPlan":
-        with look(search, asked.results, asked.url or address.default(asked.results)) as seen:
+        with look(search, asked.results, asked.url or address.default_url(asked.results)) as seen:
             return sweep_plan.plan_sweep(known_sweep(search, seen.trials, seen.best), asked.results)
 
     return plan

@@ -37,7 +37,7 @@ RESULTS = Path("results")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line, do what it asks for and print the answer; return the exit code."""
     try:
-        url, rest = address.take(arguments)
+        url, rest = address.take_url(arguments)
         asked = _parser().parse_intermixed_args(rest)  # overrides may follow flags
         asked.url = url
         if asked.fields is not None:
@@ -187,7 +187,7 @@ def _conclude(asked: argparse.Namespace, sweep: "Sweep") -> int:
         return 1
     words = [asked.file, *asked.overrides]
     words += [] if asked.results == RESULTS else ["--results", str(asked.results)]
-    words += [f"store.url={address.shown(asked.url)}"] if asked.url else []
+    words += [f"store.url={address.without_password(asked.url)}"] if asked.url else []
     _say(f"Report: python -m fpd_bench.report {shlex.join(words)}")
     return 0
 
@@ -206,7 +206,7 @@ def _bring_up_to_date(asked: argparse.Namespace, sweep: "Sweep") -> None:
         from fpd_bench.store.ingest import ingest
 
         os.environ.pop(address.VARIABLE, None)  # workers and jobs never open it
-        for line in ingest(asked.results, asked.url).told():
+        for line in ingest(asked.results, asked.url).set_aside_lines():
             print(line, file=sys.stderr)
 
 

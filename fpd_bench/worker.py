@@ -23,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = Parser("python -m fpd_bench.worker", description=__doc__, formatter_class=form)
     parser.add_argument("run_dir", metavar="RUN_DIR")
     try:
-        asked = parser.parse_args(address.take(arguments)[1])  # a run needs no index
+        asked = parser.parse_args(address.take_url(arguments)[1])  # a run needs no index
         from fpd_bench.runs.folder.rundir import RunDir
 
         run = RunDir(asked.run_dir)

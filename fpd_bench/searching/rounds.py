@@ -58,7 +58,7 @@ class Rounds:
     def _due(self, told: set[str]) -> Sweep | None:
         """Give the runs that are due now; None if nothing is."""
         with look(self.search, self.results, self.url) as seen:
-            for line in seen.ingested.told():
+            for line in seen.ingested.set_aside_lines():
                 if line not in told:
                     told.add(line)
                     self.say(line)

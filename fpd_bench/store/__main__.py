@@ -47,19 +47,19 @@ Nested values (configurations, details of a score) are one column of JSON text. 
 def main(arguments: list[str] | None = None) -> int:
     """Parse, call, print."""
     try:
-        url, rest = address.take(arguments)
+        url, rest = address.take_url(arguments)
         if rest[:1] == ["gc"]:  # a word of this door's, but what it asks (claims, sweeps) is above the store
             return subprocess.call([sys.executable, "-m", "fpd_bench.clean", *rest[1:]])
         if not rest or rest[0] not in COMMANDS:
-            _top().parse_args(rest)
+            _command_parser().parse_args(rest)
         asked = _parser(rest[0]).parse_intermixed_args(rest[1:])  # overrides may follow flags
-        return COMMANDS[rest[0]][1](asked, url or address.default(asked.results))
+        return COMMANDS[rest[0]][1](asked, url or address.default_url(asked.results))
     except FpdError as error:
         print(error, file=sys.stderr)
         return error.exit_code
 
 
-def _top() -> argparse.ArgumentParser:
+def _command_parser() -> argparse.ArgumentParser:
     form = argparse.RawDescriptionHelpFormatter
     parser = Parser("python -m fpd_bench.store", description=__doc__, formatter_class=form)
     parser.add_argument("command", choices=[*COMMANDS, "gc"])
@@ -80,44 +80,44 @@ def _parser(command: str) -> argparse.ArgumentParser:
 
 
 def _rebuild(asked: argparse.Namespace, url: str) -> int:
-    _need_runs(asked.results)
+    _require_runs(asked.results)
     done = ingest.rebuild(asked.results, url)
-    for line in done.told():
+    for line in done.set_aside_lines():
         print(line, file=sys.stderr)
     with Store(asked.results, url) as store:
-        print(f"{done.read} runs read into {address.shown(url)}; content {store.content_hash()}")
+        print(f"{done.read} runs read into {address.without_password(url)}; content {store.content_hash()}")
     return 0
 
 
 def _check(asked: argparse.Namespace, url: str) -> int:
-    _need_runs(asked.results)
+    _require_runs(asked.results)
     found = consistency.check(asked.results, url)
     for run_id, message in found.corrupt.items():
         print(f"{run_id} is corrupt: {message}")
     if found.strange:
-        print(f"No runs, and left alone: {_some(found.strange)} in {asked.results / layout.RUNS}")
+        print(f"No runs, and left alone: {_first_few(found.strange)} in {asked.results / layout.RUNS}")
     if found.wrong:
         command = index_schema.REBUILD.format(results=asked.results)
-        print(f"The index differs from {len(found.wrong)} run directories ({_some(found.wrong)}). {command}")
+        print(f"The index differs from {len(found.wrong)} run directories ({_first_few(found.wrong)}). {command}")
     else:
         print(f"The index agrees with {found.runs} run directories.")
     return 1 if found.wrong or found.corrupt else 0
 
 
 def _export(asked: argparse.Namespace, url: str) -> int:
-    _need_runs(asked.results)
+    _require_runs(asked.results)
     kind = asked.format or export.default_format()
     for path, rows in export.export(asked.results, url, asked.out or asked.results / "export", kind).items():
         print(f"{path}  {rows} rows")
     return 0
 
 
-def _need_runs(results: Path) -> None:
+def _require_runs(results: Path) -> None:
     if not (results / layout.RUNS).is_dir():
         raise ConfigError(f"No runs in '{results}'. Name the folder that holds runs/: --results DIR")
 
 
-def _some(names: list[str]) -> str:
+def _first_few(names: list[str]) -> str:
     return ", ".join(names[:MOST]) + (f" and {len(names) - MOST} more" if len(names) > MOST else "")
 
 

@@ -20,7 +20,7 @@ _IN_QUERY = re.compile(r"[?&](?:password|sslpassword|passwd)=([^&\s]+)")  # post
 VALID = "Valid: store.url=sqlite:///FILE or store.url=postgresql+psycopg://HOST/NAME"
 
 
-def take(arguments: Sequence[str] | None) -> tuple[str | None, list[str]]:
+def take_url(arguments: Sequence[str] | None) -> tuple[str | None, list[str]]:
     """Split a command line, None = this process's own, into the URL and the other arguments.
 
     Raises ConfigError if there are two, or one that no driver could read.
@@ -28,30 +28,30 @@ def take(arguments: Sequence[str] | None) -> tuple[str | None, list[str]]:
     given = list(sys.argv[1:] if arguments is None else arguments)
     urls = [text.removeprefix(KEY) for text in given if text.startswith(KEY)]
     for text in [*given, os.environ.get(VARIABLE, "")]:  # all: a mistyped store.ur= is quoted by somebody's error
-        _keep_secret(text)
+        _hide_password(text)
     if len(urls) > 1:
         raise ConfigError("store.url is given more than once. Give one.")
     found = urls[0] if urls else os.environ.get(VARIABLE) or None
     if found is not None:
-        _check(found)
+        _check_url(found)
     return found, [text for text in given if not text.startswith(KEY)]
 
 
-def default(results: Path) -> str:
+def default_url(results: Path) -> str:
     """Give FPD_STORE_URL if it is set, else results/index.sqlite."""
     found = os.environ.get(VARIABLE)
     if found:
-        _keep_secret(found)
-        _check(found)
+        _hide_password(found)
+        _check_url(found)
     return found or f"sqlite:///{results / layout.INDEX}"
 
 
-def shown(url: str) -> str:
+def without_password(url: str) -> str:
     """Give the URL as messages may show it: without its password."""
     return secrets_mask.mask(url)
 
 
-def _keep_secret(text: str) -> None:
+def _hide_password(text: str) -> None:
     for password in (_user_info(text).partition(":")[2], *_IN_QUERY.findall(text)):
         if password:
             secrets_mask.remember(password)
@@ -63,10 +63,12 @@ def _user_info(url: str) -> str:
     return url.partition("://")[2].rpartition("@")[0]
 
 
-def _check(url: str) -> None:
+def _check_url(url: str) -> None:
     if "://" not in url:
-        raise ConfigError(f"'{shown(url)}' is no URL of a database. {VALID}.")
+        raise ConfigError(f"'{without_password(url)}' is no URL of a database. {VALID}.")
     if url.partition("://")[0].partition("+")[0] not in ("sqlite", "postgresql"):
-        raise ConfigError(f"The store at '{shown(url)}' is neither SQLite nor PostgreSQL. {VALID}.")
+        raise ConfigError(f"The store at '{without_password(url)}' is neither SQLite nor PostgreSQL. {VALID}.")
     if "@" in _user_info(url):
-        raise ConfigError(f"store.url '{shown(url)}' has more than one @. Write %40 for an @ in the password. {VALID}.")
+        raise ConfigError(
+            f"store.url '{without_password(url)}' has more than one @. Write %40 for an @ in the password. {VALID}."
+        )

@@ -41,7 +41,7 @@ class Batch:
         try:
             self._write(self._records)
         except (*REFUSED, sa.exc.StatementError) as error:
-            if not _refused(error):
+            if not _is_refused_value(error):
                 raise
             for record, stamp in self._records:
                 self._write_alone(record, stamp)
@@ -52,10 +52,10 @@ class Batch:
         try:
             self._write([(record, stamp)])
         except (*REFUSED, sa.exc.StatementError) as error:
-            if not _refused(error):
+            if not _is_refused_value(error):
                 raise
             said = " ".join(str(getattr(error, "orig", None) or error).split())[:300]
-            poor = reader.aside(record.run["run_id"], f"cannot be stored: {said}")
+            poor = reader.corrupt_record(record.run["run_id"], f"cannot be stored: {said}")
             self._write([(poor, stamp)])
 
     def _write(self, records: list[tuple[reader.Record, reader.Stamp]]) -> None:
@@ -71,19 +71,19 @@ class Batch:
         ids = [row["run_id"] for row in runs]
         with self.engine.begin() as connection:
             # One by one all are deleted: another writer may have stored a run since we looked.
-            delete(connection, index_schema.CHILDREN, [i for i in ids if i in self.present or len(ids) == 1])
+            delete_runs(connection, index_schema.CHILDREN, [i for i in ids if i in self.present or len(ids) == 1])
             index_schema.upsert(connection, index_schema.runs, runs)
             for table in index_schema.CHILDREN:
                 index_schema.insert(connection, table, rows[table.name])
         self.present.update(ids)
 
 
-def _refused(error: Exception) -> bool:
+def _is_refused_value(error: Exception) -> bool:
     """Say whether a value is to blame; a StatementError that is no error of the database comes from preparing one."""
     return isinstance(error, REFUSED) or not isinstance(error, sa.exc.DBAPIError)
 
 
-def delete(connection: sa.Connection, tables: Iterable[sa.Table], run_ids: list[str]) -> None:
+def delete_runs(connection: sa.Connection, tables: Iterable[sa.Table], run_ids: list[str]) -> None:
     """Remove the rows of these runs."""
     for table in tables:
         for begin in range(0, len(run_ids), CHUNK):

@@ -10,8 +10,8 @@ import sqlalchemy as sa
 
 from fpd_bench.records import layout
 from fpd_bench.store import index_schema, ingest, reader
+from fpd_bench.store.database_errors import explain_errors
 from fpd_bench.store.query import Store
-from fpd_bench.store.trouble import told
 
 SKIPPED = {(index_schema.runs.name, "root")}  # where a run lies is no part of what it says
 
@@ -41,7 +41,7 @@ def check(results: Path, url: str) -> Checked:
             runs = store.runs()
     corrupt = {run.run_id: run.message or "" for run in runs.values() if run.status == "corrupt"}
     for run_id in runs.keys() - corrupt.keys():
-        damaged = reader.damaged(results / layout.RUNS / run_id)
+        damaged = reader.damaged_files(results / layout.RUNS / run_id)
         if damaged:
             corrupt[run_id] = f"changed or missing since DONE was written: {', '.join(damaged)}"
     wrong = sorted(run_id for run_id in expected if found.get(run_id) != expected[run_id])
@@ -54,17 +54,17 @@ def fingerprints(url: str) -> dict[str, int]:
     sums: Counter[str] = Counter()
     engine = index_schema.connect(url)
     try:
-        with told("read", url), engine.connect() as connection:
+        with explain_errors("read", url), engine.connect() as connection:
             for table in (index_schema.runs, *index_schema.CHILDREN):
                 if table is index_schema.ingested:  # sizes and times of files, which a copy changes
                     continue
                 columns = [column for column in table.columns if (table.name, column.name) not in SKIPPED]
                 for row in connection.execute(sa.select(*columns)):
-                    sums[row.run_id] += _hash(f"{table.name} {index_schema.json_text(list(row))}")
+                    sums[row.run_id] += _hash_row(f"{table.name} {index_schema.json_text(list(row))}")
     finally:
         engine.dispose()
     return dict(sums)
 
 
-def _hash(text: str) -> int:
+def _hash_row(text: str) -> int:
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:16], "big")

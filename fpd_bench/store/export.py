@@ -11,8 +11,8 @@ import sqlalchemy as sa
 
 from fpd_bench.errors import ConfigError
 from fpd_bench.store import index_schema, ingest
+from fpd_bench.store.database_errors import explain_errors
 from fpd_bench.store.query import Store
-from fpd_bench.store.trouble import told
 
 FORMATS = ("parquet", "csv")
 TABLES = tuple(table for table in (index_schema.runs, *index_schema.CHILDREN) if table is not index_schema.ingested)
@@ -35,21 +35,21 @@ def export(results: Path, url: str, folder: Path, kind: str) -> dict[Path, int]:
         raise ConfigError("Parquet needs pyarrow: pip install 'fpd-bench[export]'. Or use --format csv.")
     ingest.ingest(results, url)
     written = {}
-    with told("export", url), Store(results, url) as store:
+    with explain_errors("export", url), Store(results, url) as store:
         folder.mkdir(parents=True, exist_ok=True)
         for table in TABLES:
             path = folder / f"{table.name}.{kind}"
             temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
             try:
-                write = _parquet if kind == "parquet" else _csv
-                written[path] = write(temporary, table, _plain(table, store.stream(table, ROWS)))
+                write = _write_parquet if kind == "parquet" else _write_csv
+                written[path] = write(temporary, table, _without_nesting(table, store.stream(table, ROWS)))
                 os.replace(temporary, path)
             finally:
                 temporary.unlink(missing_ok=True)
     return written
 
 
-def _plain(table: sa.Table, chunks: Iterator[Rows]) -> Iterator[Rows]:
+def _without_nesting(table: sa.Table, chunks: Iterator[Rows]) -> Iterator[Rows]:
     nested = [isinstance(column.type, sa.JSON) for column in table.columns]
     for rows in chunks:
         yield [
@@ -60,7 +60,7 @@ def _plain(table: sa.Table, chunks: Iterator[Rows]) -> Iterator[Rows]:
         ]
 
 
-def _csv(path: Path, table: sa.Table, chunks: Iterator[Rows]) -> int:
+def _write_csv(path: Path, table: sa.Table, chunks: Iterator[Rows]) -> int:
     count = 0
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
@@ -71,7 +71,7 @@ def _csv(path: Path, table: sa.Table, chunks: Iterator[Rows]) -> int:
     return count
 
 
-def _parquet(path: Path, table: sa.Table, chunks: Iterator[Rows]) -> int:
+def _write_parquet(path: Path, table: sa.Table, chunks: Iterator[Rows]) -> int:
     import pyarrow
     from pyarrow import parquet
 

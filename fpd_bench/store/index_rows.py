@@ -16,7 +16,7 @@ _PLAIN = (str, int, bool, type(None))
 Row = dict[str, Any]
 
 
-def attempts(folder: Path, events: list[Row]) -> list[Row]:
+def attempt_rows(folder: Path, events: list[Row]) -> list[Row]:
     """Make one row per attempt: its record and how its events say it began and ended."""
     numbers = layout.attempt_numbers(folder)
     records = {n: layout.read_json(folder / layout.ATTEMPTS / f"{n}.json") or {} for n in numbers}
@@ -38,27 +38,27 @@ def attempts(folder: Path, events: list[Row]) -> list[Row]:
                 "ended": end.get("time"),
                 "reason": end.get("kind"),
                 "failure_class": end.get("failure_class"),
-                "message": _text(end.get("message")),
-                "traceback": _text(end.get("traceback")),
-                "record": finite(record),
+                "message": _without_zeros(end.get("message")),
+                "traceback": _without_zeros(end.get("traceback")),
+                "record": without_nan(record),
             }
         )
     return rows
 
 
-def _text(value: Any) -> str | None:
+def _without_zeros(value: Any) -> str | None:
     """Strip the one character that PostgreSQL refuses in text."""
     return None if value is None else str(value).replace("\0", "")
 
 
-def series(log: list[Row]) -> list[Row]:
+def series_rows(log: list[Row]) -> list[Row]:
     """Take at most SERIES_POINTS of each number, evenly spaced, first and last kept; a repeated step counts last."""
     curves: dict[str, dict[int, float]] = defaultdict(dict)
     for row in log:
         if row.get("step") is None:
             continue
         for name, value in row.items():
-            if name not in ("step", "time") and isinstance(value, int | float) and _fits(value):
+            if name not in ("step", "time") and isinstance(value, int | float) and _fits_column(value):
                 curves[name][row["step"]] = float(value)
     return [
         {"name": name, "step": step, "value": curve[step]}
@@ -67,7 +67,7 @@ def series(log: list[Row]) -> list[Row]:
     ]
 
 
-def _fits(value: float) -> bool:
+def _fits_column(value: float) -> bool:
     """Say whether it is a number that a column of floats can hold; 10**400 is none."""
     try:
         return math.isfinite(value)
@@ -81,7 +81,7 @@ def _thin(steps: list[int]) -> list[int]:
     return [steps[round(i * (len(steps) - 1) / (SERIES_POINTS - 1))] for i in range(SERIES_POINTS)]
 
 
-def items(path: Path) -> list[Row]:
+def item_rows(path: Path) -> list[Row]:
     """Make one row per image of eval/<suite>.jsonl.
 
     Raises KeyError, TypeError or ValueError for a line that is not of that form, or is there twice.
@@ -105,21 +105,21 @@ def items(path: Path) -> list[Row]:
                 "position": positions.setdefault(item, len(positions)),
                 "task": str(line["task"]),
                 "prompt": str(line["prompt"]),
-                "score": _number(line["score"]),
-                "detail": finite(line.get("detail")),
+                "score": _finite_number(line["score"]),
+                "detail": without_nan(line.get("detail")),
             }
         )
     return rows
 
 
-def _number(value: Any) -> float:
+def _finite_number(value: Any) -> float:
     """Give a finite number. Raises ValueError: NaN would spoil every mean, and databases take none."""
     if not math.isfinite(float(value)):
         raise ValueError(f"{value} is no score")
     return float(value)
 
 
-def metrics(suite: str, scored: list[Row]) -> list[Row]:
+def metric_rows(suite: str, scored: list[Row]) -> list[Row]:
     """Average each task over its images, and add `overall`, the plain mean of the task means (GenEval's rule)."""
     means = scores.task_means((item["task"], item["score"]) for item in scored)
     images = Counter(item["task"] for item in scored)
@@ -130,7 +130,7 @@ def metrics(suite: str, scored: list[Row]) -> list[Row]:
     return rows
 
 
-def measured(path: Path) -> tuple[list[Row], list[Row]]:
+def set_metric_rows(path: Path) -> tuple[list[Row], list[Row]]:
     """Make rows of `metrics` and `protocols` from the numbers of all images together in eval/<suite>.jsonl.
 
     Raises KeyError or ValueError as `items`.
@@ -138,16 +138,16 @@ def measured(path: Path) -> tuple[list[Row], list[Row]]:
     lines = [line for line in layout.read_jsonl(path) if "metric" in line]
     keys = [{"suite": path.stem, "metric": str(line["metric"])} for line in lines]
     values = [{"value": float(line["value"]), "n": int(line["n"])} for line in lines]
-    protocols = [key | {"protocol": finite(line["protocol"])} for key, line in zip(keys, lines, strict=True)]
+    protocols = [key | {"protocol": without_nan(line["protocol"])} for key, line in zip(keys, lines, strict=True)]
     return [key | value for key, value in zip(keys, values, strict=True)], protocols
 
 
-def finite(value: Any) -> Any:
+def without_nan(value: Any) -> Any:
     """Turn NaN and infinities into None: PostgreSQL's JSON has no word for them."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, dict):
-        return {key: part if type(part) in _PLAIN else finite(part) for key, part in value.items()}
+        return {key: part if type(part) in _PLAIN else without_nan(part) for key, part in value.items()}
     if isinstance(value, list):
-        return [part if type(part) in _PLAIN else finite(part) for part in value]
+        return [part if type(part) in _PLAIN else without_nan(part) for part in value]
     return value

@@ -135,11 +135,13 @@ def connect(url: str, fresh: bool = False) -> sa.Engine:
         engine = sa.create_engine(url)
     except (sa.exc.ArgumentError, ModuleNotFoundError, ValueError) as error:
         raise StoreError(
-            f"Cannot open the store at '{address.shown(url)}': {error}. {address.VALID} "
+            f"Cannot open the store at '{address.without_password(url)}': {error}. {address.VALID} "
             "(pip install 'fpd-bench[postgres]')."
         ) from error
     if engine.dialect.name not in ("sqlite", "postgresql"):
-        raise StoreError(f"The store at '{address.shown(url)}' is neither SQLite nor PostgreSQL. {address.VALID}.")
+        raise StoreError(
+            f"The store at '{address.without_password(url)}' is neither SQLite nor PostgreSQL. {address.VALID}."
+        )
     if engine.dialect.name == "sqlite":
         sa.event.listen(engine, "connect", _set_fresh_pragmas if fresh else _set_pragmas)
     return engine

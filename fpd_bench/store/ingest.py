@@ -16,9 +16,9 @@ from fpd_bench.errors import StoreError
 from fpd_bench.records import layout
 from fpd_bench.records.run_status import has_result
 from fpd_bench.store import address, index_schema, reader
-from fpd_bench.store.batch import Batch, delete
-from fpd_bench.store.lock import Writer, one_writer
-from fpd_bench.store.trouble import sqlite_file, told
+from fpd_bench.store.batch import Batch, delete_runs
+from fpd_bench.store.database_errors import OUT_OF_REACH, Cause, cause_of, explain_errors, sqlite_file
+from fpd_bench.store.lock import IndexWriter, one_writer
 
 # What PostgreSQL says to the one of two writers that it ends: the key or table is there already, a deadlock, ...
 OVERTAKEN = ("23505", "42P07", "42710", "40001", "40P01", "42P01")
@@ -37,7 +37,7 @@ class Ingested:
     rebuilt: bool = False
     aside: dict[str, str] = field(default_factory=dict)
 
-    def told(self) -> list[str]:
+    def set_aside_lines(self) -> list[str]:
         """Write a line for each run that was set aside."""
         return [f"Set aside: run {run_id}: {why}" for run_id, why in sorted(self.aside.items())]
 
@@ -47,13 +47,13 @@ def ingest(results: Path, url: str | None = None) -> Ingested:
 
     Raises StoreError if the index has a newer schema, belongs to something else, stays locked or cannot be written.
     """
-    place = url or address.default(results)
-    return _again(lambda: _ingest(results, place), place)
+    place = url or address.default_url(results)
+    return _retry_if_overtaken(lambda: _ingest(results, place), place)
 
 
-def _again(write: Callable[[], Ingested], url: str) -> Ingested:
+def _retry_if_overtaken(write: Callable[[], Ingested], url: str) -> Ingested:
     """Call `write`, once more if the server ended it to let another go on: older versions take no lock of ours."""
-    with told("write", url):
+    with explain_errors("write", url):
         for last in (False, True):
             try:
                 return write()
@@ -80,8 +80,8 @@ def _ingest(results: Path, url: str) -> Ingested:
 
 def rebuild(results: Path, url: str | None = None) -> Ingested:
     """Make the index anew from results/runs, whatever it held. Raises StoreError if it belongs to something else."""
-    place = url or address.default(results)
-    return _again(lambda: _make_anew(results, place), place)
+    place = url or address.default_url(results)
+    return _retry_if_overtaken(lambda: _make_anew(results, place), place)
 
 
 def _make_anew(results: Path, url: str) -> Ingested:
@@ -91,7 +91,7 @@ def _make_anew(results: Path, url: str) -> Ingested:
         return _rebuild(results, url, writer)
 
 
-def _needs_rebuild(url: str, results: Path, writer: Writer | None) -> bool:
+def _needs_rebuild(url: str, results: Path, writer: IndexWriter | None) -> bool:
     engine = index_schema.connect(url)
     try:
         found = index_schema.version(engine)
@@ -100,14 +100,14 @@ def _needs_rebuild(url: str, results: Path, writer: Writer | None) -> bool:
                 if connection.execute(sa.text("PRAGMA quick_check(1)")).scalar_one() != "ok":
                     return True
     except (sa.exc.DatabaseError, sa.exc.NoResultFound, ValueError) as error:
-        if writer is None or any(words in str(error) for words in ("unable to open", "locked", "readonly")):
+        if writer is None or cause_of(error) in OUT_OF_REACH:
             raise
         return True  # not a database, or a malformed one
     finally:
         engine.dispose()
     if found is not None and found > index_schema.SCHEMA_VERSION:
         raise StoreError(
-            f"The index at '{address.shown(url)}' has schema {found}; this version of fpd-bench knows "
+            f"The index at '{address.without_password(url)}' has schema {found}; this version of fpd-bench knows "
             f"{index_schema.SCHEMA_VERSION}. Update fpd-bench, or rebuild the index: "
             + index_schema.REBUILD.format(results=results)
         )
@@ -119,14 +119,14 @@ def _refuse_foreign(url: str) -> None:
     try:
         index_schema.version(engine)
     except (sa.exc.SQLAlchemyError, ValueError) as error:
-        if engine.dialect.name != "sqlite" or "locked" in str(error):
+        if engine.dialect.name != "sqlite" or cause_of(error) is Cause.LOCKED:
             raise
         # A damaged index may be replaced; only a sound database of something else may not.
     finally:
         engine.dispose()
 
 
-def _rebuild(results: Path, url: str, writer: Writer | None) -> Ingested:
+def _rebuild(results: Path, url: str, writer: IndexWriter | None) -> Ingested:
     if writer is None:
         engine = index_schema.connect(url)
         try:
@@ -160,12 +160,12 @@ def _flush(path: Path) -> None:
 
 def _update(engine: sa.Engine, results: Path, place: Path | None = None) -> Ingested:
     """Read what changed, drop what is gone."""
-    root = _root(engine, results, place)
+    root = _root_noted(engine, results, place)
     folders = {folder.name: folder for folder in run_folders(results)}
-    present, known, others = _known(engine, root)
+    present, known, others = _read_known(engine, root)
     batch, unchanged = Batch(engine, root, present), 0
     for run_id, folder in folders.items():
-        stamp = reader.stamp(folder)
+        stamp = reader.stamp_files(folder)
         if run_id in others or known.get(run_id) == stamp:
             unchanged += 1
             continue
@@ -175,7 +175,7 @@ def _update(engine: sa.Engine, results: Path, place: Path | None = None) -> Inge
     batch.write()
     gone = sorted(known.keys() - folders.keys())
     with engine.begin() as connection:
-        delete(connection, [index_schema.runs], gone)
+        delete_runs(connection, [index_schema.runs], gone)
         corrupt = sa.select(index_schema.runs.c.run_id, index_schema.runs.c.message).where(
             index_schema.runs.c.status == "corrupt", index_schema.runs.c.root == root
         )
@@ -188,7 +188,7 @@ def run_folders(results: Path) -> list[Path]:
     return [path for path in sorted((results / layout.RUNS).glob("*")) if layout.is_run_id(path.name) and path.is_dir()]
 
 
-def _known(engine: sa.Engine, root: str) -> tuple[list[str], dict[str, reader.Stamp], set[str]]:
+def _read_known(engine: sa.Engine, root: str) -> tuple[list[str], dict[str, reader.Stamp], set[str]]:
     """Read (ids of all runs of the index, stamps of those taken from `root`, ids that another results folder of a
     shared index has done)."""
     known: dict[str, reader.Stamp] = defaultdict(dict)
@@ -207,7 +207,7 @@ def _known(engine: sa.Engine, root: str) -> tuple[list[str], dict[str, reader.St
     return present, known, others
 
 
-def _root(engine: sa.Engine, results: Path, place: Path | None) -> str:
+def _root_noted(engine: sa.Engine, results: Path, place: Path | None) -> str:
     """Give the results folder as `runs.root` notes it: relative to a SQLite file, so that both can move together."""
     target = sqlite_file(str(engine.url))
     if target is None:

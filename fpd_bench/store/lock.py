@@ -16,7 +16,7 @@ PAUSE = 0.1
 KEY = 0x6670645F69647831  # 'fpd_idx1': of ours among the advisory locks of a database
 
 
-class Writer:
+class IndexWriter:
     """Holds `<index>.lock`, in which the index's size and mtime after our last write are noted."""
 
     def __init__(self, target: Path):
@@ -28,18 +28,18 @@ class Writer:
 
     def untouched(self) -> bool:
         """Say whether the index is as the last writer left it: then it need not be examined, which reads all of it."""
-        return self._note.read_text() == _mark(self.target) != ""
+        return self._note.read_text() == _size_and_time(self.target) != ""
 
     def leave(self) -> None:
         """Note how the index is left."""
-        self._note.write_text(_mark(self.target))
+        self._note.write_text(_size_and_time(self.target))
 
 
 def _lock_file(target: Path) -> Path:
     return target.with_name(f"{target.name}.lock")
 
 
-def _mark(target: Path) -> str:
+def _size_and_time(target: Path) -> str:
     try:
         found = target.stat()
     except FileNotFoundError:
@@ -48,22 +48,22 @@ def _mark(target: Path) -> str:
 
 
 @contextmanager
-def one_writer(target: Path | None, url: str = "") -> Iterator[Writer | None]:
+def one_writer(target: Path | None, url: str = "") -> Iterator[IndexWriter | None]:
     """Hold the lock of an index while writing. target: an SQLite file; None: the server at `url`, which yields None.
 
     Raises StoreError if another writer keeps it for SECONDS. Without locks in the file system, SQLite's must do.
     """
     if target is None:
-        with _on_server(url):
+        with _lock_on_server(url):
             yield None
         return
     with _lock_file(target).open("a") as handle:
-        _acquire(handle.fileno(), target)
-        yield Writer(target)
+        _wait_for_lock(handle.fileno(), target)
+        yield IndexWriter(target)
 
 
 @contextmanager
-def _on_server(url: str) -> Iterator[None]:
+def _lock_on_server(url: str) -> Iterator[None]:
     """Hold PostgreSQL's advisory lock: two that make the same tables or rows at once fail on its catalogue's keys.
 
     It is a transaction's, so that it ends with its holder and survives a connection pool.
@@ -75,10 +75,7 @@ def _on_server(url: str) -> Iterator[None]:
             while not connection.execute(sa.select(sa.func.pg_try_advisory_xact_lock(KEY))).scalar_one():
                 connection.rollback()
                 if time.monotonic() > deadline:
-                    message = (
-                        f"'{address.shown(url)}' has been locked by another writer for {SECONDS} s. Try again later."
-                    )
-                    raise StoreError(message)
+                    raise StoreError(_locked(address.without_password(url)))
                 time.sleep(PAUSE)
             yield
             connection.rollback()
@@ -86,7 +83,7 @@ def _on_server(url: str) -> Iterator[None]:
         engine.dispose()
 
 
-def _acquire(descriptor: int, target: Path) -> None:
+def _wait_for_lock(descriptor: int, target: Path) -> None:
     deadline = time.monotonic() + SECONDS
     while True:
         try:
@@ -94,8 +91,11 @@ def _acquire(descriptor: int, target: Path) -> None:
             return
         except BlockingIOError:
             if time.monotonic() > deadline:
-                message = f"'{target}' has been locked by another writer for {SECONDS} s. Try again later."
-                raise StoreError(message) from None
+                raise StoreError(_locked(str(target))) from None
             time.sleep(PAUSE)
         except OSError:
             return
+
+
+def _locked(place: str) -> str:
+    return f"'{place}' has been locked by another writer for {SECONDS} s. Try again later."

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from fpd_bench.records import layout
 from fpd_bench.store import address, index_schema
-from fpd_bench.store.trouble import told
+from fpd_bench.store.database_errors import explain_errors
 
 READ = {  # by tables: column names
     index_schema.runs: ("run_id", "status"),
@@ -40,7 +40,7 @@ class Store:
 
     def __init__(self, results: Path, url: str | None = None):
         self.results = Path(results)
-        self.url = url or address.default(self.results)
+        self.url = url or address.default_url(self.results)
         self._engine = index_schema.connect(self.url)
 
     def __enter__(self) -> "Store":
@@ -55,7 +55,7 @@ class Store:
 
     @contextmanager
     def _connect(self) -> Iterator[sa.Connection]:
-        with told("read", self.url), self._engine.connect() as connection:
+        with explain_errors("read", self.url), self._engine.connect() as connection:
             yield connection
 
     def _key(self, table: sa.Table) -> list[Any]:

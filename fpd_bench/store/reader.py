@@ -17,7 +17,15 @@ from fpd_bench.errors import OddFile
 from fpd_bench.records import layout, odd_files
 from fpd_bench.records.odd_files import require_types
 from fpd_bench.records.run_status import ENDINGS, has_result
-from fpd_bench.store.index_rows import Row, attempts, finite, items, measured, metrics, series
+from fpd_bench.store.index_rows import (
+    Row,
+    attempt_rows,
+    item_rows,
+    metric_rows,
+    series_rows,
+    set_metric_rows,
+    without_nan,
+)
 
 Stamp = dict[str, tuple[int, int]]
 KEPT = {layout.ATTEMPTS: ".json", layout.PICTURES: ".png", layout.SAMPLES: ".npz", layout.EVAL: ".jsonl"}
@@ -32,10 +40,10 @@ class Record:
     children: dict[str, list[Row]] = field(default_factory=lambda: defaultdict(list))
 
 
-def stamp(folder: Path) -> Stamp:
+def stamp_files(folder: Path) -> Stamp:
     """Map each file that the index reads or lists to (bytes, mtime_ns); the stamp changes when they do."""
     found: Stamp = {}
-    for name, entry in _listed(folder):
+    for name, entry in _list_files(folder):
         try:
             stat = entry.stat()
         except OSError:  # replaced while we looked: the next ingest sees it; or a dead link, which `read` tells
@@ -44,7 +52,7 @@ def stamp(folder: Path) -> Stamp:
     return dict(sorted(found.items()))
 
 
-def _listed(folder: Path) -> Iterator[tuple[str, "os.DirEntry[str]"]]:
+def _list_files(folder: Path) -> Iterator[tuple[str, "os.DirEntry[str]"]]:
     with suppress(OSError), os.scandir(folder) as entries:  # no permission: `read` tells
         for entry in entries:
             if entry.name in WHOLE:
@@ -65,10 +73,10 @@ def read(folder: Path) -> Record | None:
         layout.refuse_odd(folder)
         return _read(folder)
     except (OddFile, OSError, RecursionError) as error:
-        return aside(folder.name, str(error))
+        return corrupt_record(folder.name, str(error))
 
 
-def aside(run_id: str, why: str) -> Record:
+def corrupt_record(run_id: str, why: str) -> Record:
     """Make the record of a run that cannot be read or stored; `why` in letters that every database takes."""
     message = why.replace("\0", "").encode("ascii", "backslashreplace").decode()
     run: Row = {"run_id": run_id, "status": "corrupt", "config": {}, "message": message, "seconds": 0.0}
@@ -88,14 +96,14 @@ def _read(folder: Path) -> Record | None:
     events = layout.read_events(folder)
     done = layout.read_json(folder / layout.DONE) or {}
     require_types(done, {"finished": str}, layout.DONE)
-    status, message = _status(folder, done, events)
+    status, message = _judge_status(folder, done, events)
     if identity.get("run_id") not in (None, folder.name):
         status, message = "corrupt", f"a copy of run {identity['run_id']} under another name"
     record = Record(
         {
             "run_id": folder.name,
             "status": status,
-            "config": finite(config),
+            "config": without_nan(config),
             "config_schema": identity.get("config_schema"),
             "method": config.get("method"),
             "track": (config.get("track") or {}).get("name"),
@@ -106,10 +114,10 @@ def _read(folder: Path) -> Record | None:
             "message": message,
         }
     )
-    record.children["attempts"] = attempts(folder, events)
-    record.children["series"] = series(layout.read_training(folder))
-    record.children["artifacts"] = _artifacts(folder, layout.vouched_files(done) or {})
-    _evaluations(folder, record, only_paused=status != "done")
+    record.children["attempts"] = attempt_rows(folder, events)
+    record.children["series"] = series_rows(layout.read_training(folder))
+    record.children["artifacts"] = _artifact_rows(folder, layout.vouched_files(done) or {})
+    _add_evaluations(folder, record, only_paused=status != "done")
     for rows in record.children.values():
         for row in rows:
             row["run_id"] = folder.name
@@ -117,78 +125,81 @@ def _read(folder: Path) -> Record | None:
     return record
 
 
-def _evaluations(folder: Path, record: Record, only_paused: bool) -> None:
-    """Read what the run has answered. only_paused: where it paused on its way; a run that is not done has no metrics of
-    a suite that tables know, so none can average it in."""
+def _add_evaluations(folder: Path, record: Record, only_paused: bool) -> None:
+    """Add the rows of what the run has answered.
+
+    only_paused: of its pauses on the way; a run that is not done has no metrics of a suite that tables know, so that
+    none can average it in.
+    """
     for path in sorted((folder / layout.EVAL).glob("*.jsonl")):
         if only_paused and layout.PAUSE not in path.stem:
             continue
         try:
-            rows, (numbers, protocols) = items(path), measured(path)
+            rows, (numbers, protocols) = item_rows(path), set_metric_rows(path)
         except (KeyError, TypeError, ValueError, OverflowError, OddFile) as error:
             record.children["items"], record.children["metrics"], record.children["protocols"] = [], [], []
-            record.run |= {"status": "corrupt", "message": f"{path.name}: {_said(error)}"}
+            record.run |= {"status": "corrupt", "message": f"{path.name}: {_reason(error)}"}
             return
         record.children["items"] += rows
-        record.children["metrics"] += metrics(path.stem, rows) + numbers
+        record.children["metrics"] += metric_rows(path.stem, rows) + numbers
         record.children["protocols"] += protocols
 
 
-def _said(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     return str(error) if isinstance(error, OddFile) else f"{type(error).__name__} {error}"
 
 
-def _status(folder: Path, done: Row, events: list[Row]) -> tuple[str, str | None]:
+def _judge_status(folder: Path, done: Row, events: list[Row]) -> tuple[str, str | None]:
     last = next((event for event in reversed(events) if event.get("kind") in (*ENDINGS, "attempt_started")), {})
     files = layout.vouched_files(done)
     if done.get("run_id") == folder.name and has_result(done.get("status", "")) and files is not None:
-        wrong = [name for name, digest in files.items() if not _intact(folder, name, digest)]
+        wrong = [name for name, digest in files.items() if not _is_intact(folder, name, digest)]
         if wrong:
             return "corrupt", f"changed or missing since DONE was written: {', '.join(sorted(wrong))}"
         diverged = next((event for event in reversed(events) if event.get("kind") == "diverged"), {})
-        return done["status"], _sentence(diverged) if done["status"] == "diverged" else None
+        return done["status"], _event_text(diverged) if done["status"] == "diverged" else None
     kind = last.get("kind")
     if kind in ("failed", "interrupted"):
-        return kind, _sentence(last)
+        return kind, _event_text(last)
     if kind is None:
         return ("running" if (folder / layout.CLAIM).exists() else "planned"), None
     return "running", None  # started, or ended but DONE is not there (yet): alive as far as the files say
 
 
-def _intact(folder: Path, name: str, digest: str) -> bool:
+def _is_intact(folder: Path, name: str, digest: str) -> bool:
     """Say whether a file is the one DONE vouches for. Only what tables read is hashed; weights only have to exist."""
     path = folder / name
-    return _same(path, digest) if name.startswith(f"{layout.EVAL}/") else path.is_file()
+    return _has_digest(path, digest) if name.startswith(f"{layout.EVAL}/") else path.is_file()
 
 
-def damaged(folder: Path) -> list[str]:
+def damaged_files(folder: Path) -> list[str]:
     """List files of a finished run that are not what DONE vouches for, large ones included: student and images."""
     try:
         files = layout.vouched_files(layout.read_json(folder / layout.DONE) or {}) or {}
-        wrong = (name for name, digest in files.items() if not _same(folder / name, digest))
+        wrong = (name for name, digest in files.items() if not _has_digest(folder / name, digest))
         return sorted(wrong)
     except OddFile as error:
         return [str(error)]
 
 
-def _same(path: Path, digest: str) -> bool:
+def _has_digest(path: Path, digest: str) -> bool:
     try:
         return path.is_file() and layout.sha256(path) == digest
     except OSError:
         return False
 
 
-def _sentence(event: Row) -> str | None:
+def _event_text(event: Row) -> str | None:
     if event.get("kind") == "diverged":
         return f"step {event.get('step')}"
     words = [event.get("failure_class"), event.get("message")]
     return ": ".join(str(word) for word in words if word) or None
 
 
-def _artifacts(folder: Path, digests: dict[str, str]) -> list[Row]:
+def _artifact_rows(folder: Path, digests: dict[str, str]) -> list[Row]:
     kinds = {layout.SAMPLES: "samples", layout.PICTURES: "picture", layout.STUDENT: "student"}
     rows = []
-    for path, (size, _) in stamp(folder).items():
+    for path, (size, _) in stamp_files(folder).items():
         kind = kinds.get(path.split("/")[0])
         if kind:
             rows.append({"path": path, "kind": kind, "bytes": size, "sha256": digests.get(path)})

@@ -11,7 +11,7 @@ from fpd_bench.evals.statistics import Scores
 from fpd_bench.records.scores import overall, protocol_id, task_means
 from fpd_bench.runs.folder.rundir import RunDir
 from fpd_bench.runs.watch.row_scores import run_score
-from fpd_bench.store.index_rows import metrics
+from fpd_bench.store.index_rows import metric_rows
 
 SCORED = st.lists(st.tuples(st.sampled_from(["colors", "counting", "position"]), st.booleans()), min_size=1)
 
@@ -25,7 +25,7 @@ def test_every_task_weighs_the_same_however_many_images_it_has():
 @given(SCORED)
 def test_everybody_gives_the_same_overall(scored):
     rows = [{"task": task, "score": float(right)} for task, right in scored]
-    (indexed,) = [row["value"] for row in metrics("test", rows) if row["metric"] == "overall"]
+    (indexed,) = [row["value"] for row in metric_rows("test", rows) if row["metric"] == "overall"]
     lines = [{"tag": task, "correct": right, "metadata": str(n)} for n, (task, right) in enumerate(scored)]
     keys = {(str(n), 0): float(right) for n, (_, right) in enumerate(scored)}
     reported = Scores.collect({0: keys}, {str(n): task for n, (task, _) in enumerate(scored)})

@@ -14,12 +14,12 @@ URL = "postgresql+psycopg://me:hunter2secret@host/db"
 
 
 def test_it_is_taken_out_of_the_arguments_and_wins_over_the_variable(monkeypatch):
-    assert address.take(["a.yaml", f"store.url={URL}", "--x"]) == (URL, ["a.yaml", "--x"])
-    assert address.take(["a.yaml"]) == (None, ["a.yaml"])
+    assert address.take_url(["a.yaml", f"store.url={URL}", "--x"]) == (URL, ["a.yaml", "--x"])
+    assert address.take_url(["a.yaml"]) == (None, ["a.yaml"])
     monkeypatch.setenv("FPD_STORE_URL", "sqlite:///b.sqlite")
-    assert address.take([]) == ("sqlite:///b.sqlite", [])
-    assert address.take([f"store.url={URL}"])[0] == URL
-    assert address.default(Path("r")) == "sqlite:///b.sqlite"
+    assert address.take_url([]) == ("sqlite:///b.sqlite", [])
+    assert address.take_url([f"store.url={URL}"])[0] == URL
+    assert address.default_url(Path("r")) == "sqlite:///b.sqlite"
 
 
 @pytest.mark.parametrize(
@@ -33,12 +33,12 @@ def test_it_is_taken_out_of_the_arguments_and_wins_over_the_variable(monkeypatch
 )
 def test_a_wrong_one_is_told_without_its_password(wrong):
     with pytest.raises(ConfigError) as caught:
-        address.take(wrong)
+        address.take_url(wrong)
     assert "hunter2secret" not in str(caught.value)
 
 
 def test_every_error_and_masked_text_hides_a_password_that_was_once_given():
-    address.take(["mistyped=postgresql://me:p%40ss%2Fword@host/db"])
+    address.take_url(["mistyped=postgresql://me:p%40ss%2Fword@host/db"])
     assert str(ConfigError("near 'p%40ss%2Fword' or p@ss/word")) == "near '***' or ***"
     assert secrets_mask.mask("optim.lr=1e-3") == "optim.lr=1e-3"
 
@@ -46,7 +46,7 @@ def test_every_error_and_masked_text_hides_a_password_that_was_once_given():
 @pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="elsewhere ps shows what it likes")
 def test_the_command_line_that_ps_shows_loses_it():
     code = (
-        "import sys; from fpd_bench.store import address; url, rest = address.take(None)\n"
+        "import sys; from fpd_bench.store import address; url, rest = address.take_url(None)\n"
         "print(open('/proc/self/cmdline').read().replace(chr(0), ' ') + repr(sys.argv)); print(url == input())"
     )
     command = [sys.executable, "-c", code, "x.yaml", f"store.url={URL}"]

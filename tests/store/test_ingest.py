@@ -155,7 +155,7 @@ def test_curves_are_thinned_with_both_ends_kept_and_repeated_steps_counted_once(
 
 def test_the_modes_that_shared_file_systems_need_are_really_set(results):
     ingest.ingest(results)
-    engine = index_schema.connect(address.default(results))
+    engine = index_schema.connect(address.default_url(results))
     with engine.connect() as connection:
         modes = [connection.execute(sa.text(f"PRAGMA {name}")).scalar() for name in ("journal_mode", "foreign_keys")]
     assert modes == ["delete", 1]
