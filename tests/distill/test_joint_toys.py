@@ -1,0 +1,58 @@
+"""On two tokens that differ, whose joint law is known: who finds it in one step, and who fails as published."""
+
+import pytest
+
+from tests.distill.joint_toys import Toy, drawn, noise, trained
+
+NOISY = ["start.r_init=0.05", "start.masks=independent"]  # z_init of random codes: all the noise a student needs
+MASKS = ["start.r_init=1"]
+AUX = ["dimo.aux_lr=2e-3", "plugin.d_mmd.aux_lr=2e-3"]
+
+
+@pytest.fixture(scope="module")
+def xor():
+    return Toy(tokens=2, differs=1.0)
+
+
+@pytest.mark.slow
+def test_the_teacher_is_right_in_as_many_steps_as_tokens_and_in_one_a_product_of_marginals(xor):
+    condition = xor.null_condition(1000)
+    one, two = (xor.neighbours(xor.teacher_sample(condition, steps, noise(1000))) for steps in (1, 2))
+    assert one == pytest.approx(0.5, abs=0.06) and two > 0.99
+
+
+@pytest.mark.slow
+def test_a_chain_of_four_needs_the_teachers_steps_too():
+    chain = Toy(tokens=4, differs=0.9)
+    condition = chain.null_condition(1000)
+    one, four = (chain.neighbours(chain.teacher_sample(condition, steps, noise(1000))) for steps in (1, 4))
+    assert one == pytest.approx(0.5, abs=0.06) and four == pytest.approx(0.9, abs=0.05)
+
+
+@pytest.mark.slow
+def test_sdtt_in_one_step_from_masks_is_a_product_of_marginals_and_in_two_it_is_right(xor):
+    """A negative control: the published FID of one step is 90.40."""
+    training = trained(xor, "method=sdtt", "optim.steps=100", *MASKS)
+    assert xor.neighbours(drawn(training)) == pytest.approx(0.5, abs=0.06)
+    training.config.evaluation.student_steps = 2
+    assert xor.neighbours(drawn(training)) > 0.95
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "method",
+    [
+        ["method=fpd"],
+        ["method=dimo", AUX[0]],
+        ["method=dimo", "dimo.jeffreys_beta=1", AUX[0]],
+        ["method=d_mmd", AUX[1]],
+        ["method=d_mmd", "plugin.d_mmd.idlm=true", AUX[1]],
+        ["method=soft_dimo", AUX[0]],
+    ],
+    ids=" ".join,
+)
+def test_one_step_students_move_towards_the_joint(method, xor):
+    """From .68, what an untrained student makes of random codes, to more than .74 in 200 steps."""
+    begun = xor.neighbours(drawn(trained(xor, *method, "optim.steps=1", "optim.lr=1e-9", *NOISY)))
+    done = xor.neighbours(drawn(trained(xor, *method, "optim.steps=200", *NOISY)))
+    assert begun < 0.72 and done > begun + 0.05
