@@ -160,6 +160,15 @@ def test_a_search_whose_runs_all_fail_stops_soon(study):
     assert "code: an error" in one.said[-1] and "The same command continues." in one.said[-1]
 
 
+def test_trials_keep_their_numbers_when_more_are_made(study):
+    one = study(trials=4, parallel=2)
+    one.run()
+    before = [(number, params) for number, params, _runs in one.told()[0]]
+    one.search = load_search(one.file, ["search.trials=9"])
+    one.run()
+    assert [(number, params) for number, params, _runs in one.told()[0]][:4] == before
+
+
 @pytest.mark.slow
 def test_fifty_kills_change_nothing(study):
     whole, broken = (study(name, trials=40, parallel=4, steps=", steps: [100]") for name in ("whole", "broken"))
