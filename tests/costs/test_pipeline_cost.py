@@ -275,8 +275,8 @@ def test_a_dry_run_of_the_paper_prices_the_whole_of_table_1(tmp_path, capsys, mo
     hours = [
         float(hours) for hours in re.findall(r"^[0-9a-f]{12}  a .* +[\d.]+ GB .*?([\d.]+)(?:  over.*)?$", said, re.M)
     ]
-    total = re.search(r"All 13 runs: ([\d.]+) GPU-hours on H100 \(training .*\)\.", said)
-    assert len(hours) == 13 and sum(hours) == pytest.approx(float(total[1]), abs=0.1)
+    total = re.search(r"All 23 runs: ([\d.]+) GPU-hours on H100 \(training .*\)\.", said)
+    assert len(hours) == 23 and sum(hours) == pytest.approx(float(total[1]), abs=0.1)
     assert "TFLOP/image of a sdxl: text_encoder 1 x " in said and "unet 50 x 13.5 in bf16" in said
     assert "TFLOP/image of a sdxl_lcm_1, a sdxl_dmd2: " in said
 

@@ -17,6 +17,7 @@ GAN = [*FEATURES, "gan.weight=1", "gan.blur_fraction=0.5"]
 # setting: what it needs beside the base
 SWITCHES = {
     "start.r_init=0.3": [],
+    "start.masks=independent": [],
     "start.embedding_noise=0.3": [],
     "start.temperature=0.5": [],
     "start.sampling=gumbel": [],
