@@ -108,7 +108,7 @@ def get(name: str, where: str = "") -> Metric:
     return _OURS[name] if name in _OURS else _loaded(name, _announced(tuple(sys.path))[name])
 
 
-def shown(name: str) -> Metric:
+def get_or_plain(name: str) -> Metric:
     """Give the metric called `name` for a table; a number that nobody lists, such as a task, gets its plain name."""
     try:
         return get(name)
@@ -124,10 +124,10 @@ def ordered(names: Iterable[str]) -> list[str]:
 
 def given_by(*evaluations: str) -> list[str]:
     """Name the metrics that any of these evaluations gives, in the list's order."""
-    return [name for name in known() if set(shown(name).evaluations) & set(evaluations)]
+    return [name for name in known() if set(get_or_plain(name).evaluations) & set(evaluations)]
 
 
-def parts(evaluation: str) -> tuple[str, ...]:
+def names_of(evaluation: str) -> tuple[str, ...]:
     """Name our own metrics of an evaluation, without `overall`: the tasks of GenEval, FID and its kin."""
     return tuple(metric.name for metric in METRICS if evaluation in metric.evaluations and metric.name != OVERALL)
 

@@ -81,7 +81,7 @@ def _parser() -> argparse.ArgumentParser:
 def _report(options: argparse.Namespace, url: str) -> int:
     from fpd_bench.config.spec import load_sweep
     from fpd_bench.reporting.follow import follow
-    from fpd_bench.reporting.write import made, write_report
+    from fpd_bench.reporting.write import make_writable, write_report
     from fpd_bench.runs.execute.options import split_executor
     from fpd_bench.store.ingest import run_folders
     from fpd_bench.store.query import Store
@@ -102,7 +102,7 @@ def _report(options: argparse.Namespace, url: str) -> int:
     with Store(options.results, url) as store:
         if not options.watch:
             _need_finished(sweeps, store, options)
-        made(options.out)
+        make_writable(options.out)
 
         def write() -> "list[TableResult]":
             sources, words = [(sweep, store) for sweep in sweeps], overrides if options.evidence else None

@@ -53,7 +53,7 @@ def remember(secret: str) -> None:
     _known.update(form for form in (secret, unquote(secret)) if len(form) >= SHORTEST)
 
 
-def blot(secret: str) -> None:
+def erase_from_command_line(secret: str) -> None:
     """Overwrite `secret` in sys.argv and in what `ps` shows of this process (on Linux; elsewhere ps still shows it)."""
     sys.argv = [argument.replace(secret, "*" * len(secret)) for argument in sys.argv]
     try:

@@ -45,9 +45,9 @@ def test_each_of_ours_is_found_by_its_name_and_says_what_gives_it():
     for name in OURS:
         metric = metrics.get(name)
         assert metric.name == name and metric.evaluations and metric.digits >= 0 and metric.sign in (1, -1)
-    assert metrics.given_by("geneval") == ["overall", *metrics.parts("geneval")]
-    assert metrics.given_by("fidelity") == list(metrics.parts("fidelity"))
-    assert {"fid", "is", "precision", "recall", "kid"} <= set(metrics.parts("fidelity"))
+    assert metrics.given_by("geneval") == ["overall", *metrics.names_of("geneval")]
+    assert metrics.given_by("fidelity") == list(metrics.names_of("fidelity"))
+    assert {"fid", "is", "precision", "recall", "kid"} <= set(metrics.names_of("fidelity"))
 
 
 def test_a_heading_points_to_the_better_side_where_one_may_not_guess_it():
@@ -61,7 +61,7 @@ def test_an_unknown_metric_is_answered_with_the_list():
 
 
 def test_a_number_that_nobody_lists_is_shown_by_its_own_name_behind_the_others():
-    assert metrics.shown("singing").heading == "singing"
+    assert metrics.get_or_plain("singing").heading == "singing"
     assert metrics.ordered(["singing", "kid", "counting", "fid"]) == ["counting", "fid", "kid", "singing"]
 
 
@@ -82,7 +82,7 @@ def test_a_package_that_cannot_be_imported_is_named_to_those_who_ask_for_its_met
     assert len(said) == 1 and "metric 'sharp' of package 'extra' cannot be imported: ModuleNotFoundError" in said[0]
     path.write_text(SWEEP.replace("METRIC", "overall"))
     assert sweep.main([str(path), "--dry-run", "--results", str(tmp_path)]) == 0
-    assert metrics.given_by("fidelity")[0] == "fid" and metrics.shown("sharp").heading == "sharp"
+    assert metrics.given_by("fidelity")[0] == "fid" and metrics.get_or_plain("sharp").heading == "sharp"
 
 
 @pytest.mark.parametrize("code", ["SHARP = 3", GOOD.replace('"sharp"', '"dull"')])

@@ -55,7 +55,7 @@ def missing(required: Iterable[Required]) -> list[Missing]:
     found: dict[str, Missing] = {}
     with published.rehearsal() as fetched:
         for one in dict.fromkeys(required):
-            for message in _told(one):
+            for message in _messages(one):
                 found.setdefault(message, Missing(message))
     to_fetch = [Missing(f"Would be fetched: {file.fetch(at)}", file, at) for file, at in fetched.items()]
     return [*to_fetch, *found.values()]
@@ -78,17 +78,17 @@ def refuse(lacking: Iterable[Missing]) -> None:
         raise AssetError(f"{left[0].message}{more}")
 
 
-def _told(one: Required) -> Iterator[str]:
+def _messages(one: Required) -> Iterator[str]:
     if one.files and one.models:
-        yield from _weights(one.files)
-    for look in _looks(one):
+        yield from _missing_weights(one.files)
+    for look in _checks(one):
         try:
             look()
         except ConfigError as error:
             yield str(error)
 
 
-def _weights(needed: published.PublishedFiles) -> Iterator[str]:
+def _missing_weights(needed: published.PublishedFiles) -> Iterator[str]:
     """Yield a message for every file of the track's networks that is missing, or is not what its name says."""
     try:
         folder = published.weights_folder(needed)
@@ -107,7 +107,7 @@ def _weights(needed: published.PublishedFiles) -> Iterator[str]:
                 yield str(error)
 
 
-def _looks(one: Required) -> Iterator[Callable[[], object]]:
+def _checks(one: Required) -> Iterator[Callable[[], object]]:
     if files := one.files:
         if not one.models:
             yield lambda: published.require_scorers(files, one.who)

@@ -27,9 +27,9 @@ REFERENCE_URL = "https://openaipublic.blob.core.windows.net/diffusion/jul-2021/r
 
 @dataclass(frozen=True)
 class Published:
-    """One file. kind: its name in assets/kinds.py, if it stands there; extras: published beside it, read where they are
-    there. network: `module:function`, (path) -> the network that the file fills, built from what lies beside it; "" for
-    a network of timm's, or one that nobody holds the file against.
+    """One file. kind: its name in assets/known_models.py, if it stands there; extras: published beside it, read where
+    they are there. network: `module:function`, (path) -> the network that the file fills, built from what lies beside
+    it; "" for a network of timm's, or one that nobody holds the file against.
 
     needed: extras without which the file is of no use. others: names under which the same weights are published too.
     shards: whether what reads it also takes an index of .safetensors in several parts.

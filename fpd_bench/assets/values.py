@@ -13,7 +13,7 @@ import numpy as np
 
 from fpd_bench.assets.outline import outline
 from fpd_bench.assets.weight_files import is_outline, some, table
-from fpd_bench.assets.weight_shards import parts
+from fpd_bench.assets.weight_shards import shard_files
 from fpd_bench.assets.wrappings import bare, unwrapped
 from fpd_bench.errors import AssetError
 
@@ -27,7 +27,7 @@ INFINITE = "mask"  # names that end so may be infinite: attention masks are
 
 def check_values(path: Path, ignored: tuple[str, ...] = ()) -> None:
     """Raise AssetError for damage, NaN and infinite numbers in tensors whose names do not begin as `ignored`."""
-    for part in parts(path):
+    for part in shard_files(path):
         try:
             numbers = _safetensors(part) if part.suffix == ".safetensors" else _saved(part)
             spoilt = [

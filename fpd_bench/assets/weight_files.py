@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from fpd_bench.assets.hostile import first_words, refuse_hostile
-from fpd_bench.assets.kinds import KINDS, identify
+from fpd_bench.assets.known_models import KNOWN_MODELS, identify
 from fpd_bench.assets.outline import Outline, outline
-from fpd_bench.assets.weight_shards import is_index, parts
+from fpd_bench.assets.weight_shards import is_index, shard_files
 from fpd_bench.assets.wrappings import bare, hidden_under, unwrapped, without_tensors
 from fpd_bench.errors import AssetError
 
@@ -50,7 +50,7 @@ def contents(path: Path) -> Contents:
     if not path.is_file():
         raise AssetError(f"Weights '{path}': {'is a folder, not a weights file' if path.is_dir() else 'no such file'}.")
     if is_index(path):
-        shapes = {name: shape for part in parts(path) for name, shape in contents(part).shapes.items()}
+        shapes = {name: shape for part in shard_files(path) for name, shape in contents(part).shapes.items()}
         return Contents(bare(shapes))
     stat = path.stat()
     return _contents(path, stat.st_size, stat.st_mtime_ns)
@@ -67,8 +67,10 @@ def refuse_foreign(path: Path, kind: str) -> None:
         return
     other = identify(found.shapes)
     if other != kind:
-        what = f"a {KINDS[other].title}" if other else f"an unknown model (keys {some(found.shapes)})"
-        raise AssetError(f"Weights '{path}' hold {what}, not a {KINDS[kind].title}. {KINDS[kind].how_to_get(path)}")
+        what = f"a {KNOWN_MODELS[other].title}" if other else f"an unknown model (keys {some(found.shapes)})"
+        raise AssetError(
+            f"Weights '{path}' hold {what}, not a {KNOWN_MODELS[kind].title}. {KNOWN_MODELS[kind].how_to_get(path)}"
+        )
 
 
 def refuse_text(path: Path) -> None:

@@ -21,11 +21,11 @@ def is_index(path: Path) -> bool:
 
 def digest(path: Path) -> str:
     """Hash a file of weights; of an index, the hashes of its shards in order (sha256). Raises AssetError."""
-    found = [sha256(part) for part in parts(path)]
+    found = [sha256(part) for part in shard_files(path)]
     return hashlib.sha256(" ".join(found).encode()).hexdigest() if is_index(path) else found[0]
 
 
-def parts(path: Path) -> list[Path]:
+def shard_files(path: Path) -> list[Path]:
     """List the files with the tensors: the shards of an index, else the file itself. Raises AssetError."""
     if not is_index(path):
         return [path]

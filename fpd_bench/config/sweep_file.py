@@ -156,7 +156,11 @@ def _read_row(entry: Any, where: str, metric: str) -> RowSpec:
 
 def _metric_headings() -> set[str]:
     """List what tables write over the numbers of a metric."""
-    return {word for name in metrics.known() for word in (metrics.shown(name).label, metrics.shown(name).heading)}
+    return {
+        word
+        for name in metrics.known()
+        for word in (metrics.get_or_plain(name).label, metrics.get_or_plain(name).heading)
+    }
 
 
 def _read_word(found: Any, where: str) -> str:

@@ -17,15 +17,15 @@ from torch import Tensor, nn
 
 from fpd_bench.assets import hub
 from fpd_bench.assets.hostile import first_words, refuse_hostile
-from fpd_bench.assets.kinds import KINDS, identify
+from fpd_bench.assets.known_models import KNOWN_MODELS, identify
 from fpd_bench.assets.values import check_archive
 from fpd_bench.assets.weight_files import pickle_refused, refuse_foreign, some
-from fpd_bench.assets.weight_shards import parts
+from fpd_bench.assets.weight_shards import shard_files
 from fpd_bench.assets.wrappings import unwrapped
 from fpd_bench.errors import AssetError, UnknownName
 from fpd_bench.models.pickled_module import is_tensor
 
-__all__ = ["KINDS", "check_fit", "fitting_state", "identify", "load_state", "load_weights", "require_fit"]
+__all__ = ["KNOWN_MODELS", "check_fit", "fitting_state", "identify", "load_state", "load_weights", "require_fit"]
 
 T = TypeVar("T")
 Shape = tuple[int, ...]
@@ -37,17 +37,17 @@ def load_state(path: str | Path, kind: str = "") -> dict[str, Tensor]:
     the CPU.
 
     path: a file, the index of safetensors shards, or a hub name: REPOSITORY/FILE, or REPOSITORY alone for the file that
-    its kind has there. kind: a name in KINDS, for the message if the file is missing.
+    its kind has there. kind: a name in KNOWN_MODELS, for the message if the file is missing.
     Raises AssetError if the file is missing, damaged, not a weights file, or a pickle that wants to run code.
     """
     path = _find_file(path, kind)
     if not path.is_file():
-        hint = f" {KINDS[kind].how_to_get(path)}" if kind else ""
+        hint = f" {KNOWN_MODELS[kind].how_to_get(path)}" if kind else ""
         what = "is a folder, not a weights file" if path.is_dir() else "does not exist"
         raise AssetError(f"Weights '{path}': {what}.{hint}")
     refuse_hostile(path)
     refuse_foreign(path, "")
-    content = {name: value for part in parts(path) for name, value in _read(part).items()}
+    content = {name: value for part in shard_files(path) for name, value in _read(part).items()}
     return unwrapped(content, is_tensor)
 
 
@@ -78,9 +78,9 @@ def require_fit(model: nn.Module, shapes: Mapping[str, Shape], path: Path, kind:
 
     model: may be on the meta device.
     """
-    found, wanted = identify(shapes), KINDS[_known_kind(kind)]
+    found, wanted = identify(shapes), KNOWN_MODELS[_known_kind(kind)]
     if found != kind:
-        other = f"a {KINDS[found].title}" if found else f"an unknown model (keys {some(shapes)})"
+        other = f"a {KNOWN_MODELS[found].title}" if found else f"an unknown model (keys {some(shapes)})"
         raise AssetError(f"Weights '{path}' hold {other}, not a {wanted.title}. {wanted.how_to_get(path)}")
     theirs, ours = _complete_state(model, shapes, kind), model.state_dict()
     for name in getattr(model, "unread", ()):
@@ -110,14 +110,14 @@ def shapes_of(state: Mapping[str, Tensor] | Mapping[str, Shape]) -> dict[str, Sh
 
 
 def _known_kind(kind: str) -> str:
-    if kind not in KINDS:
-        raise UnknownName("weights kind", kind, [name for name in KINDS if KINDS[name].hub])
+    if kind not in KNOWN_MODELS:
+        raise UnknownName("weights kind", kind, [name for name in KNOWN_MODELS if KNOWN_MODELS[name].hub])
     return kind
 
 
 def _complete_state(model: nn.Module, state: Mapping[str, T], kind: str) -> dict[str, T]:
     """Return a state (or its shapes) without what the model has no use for, and with both names of tied tensors."""
-    kept = {key: value for key, value in state.items() if not key.startswith(KINDS[kind].ignored or ("\0",))}
+    kept = {key: value for key, value in state.items() if not key.startswith(KNOWN_MODELS[kind].ignored or ("\0",))}
     for pair in getattr(model, "tied", {}).items():
         for key, twin in (pair, pair[::-1]):
             if key not in kept and twin in kept:
@@ -128,7 +128,7 @@ def _complete_state(model: nn.Module, state: Mapping[str, T], kind: str) -> dict
 def _find_file(path: str | Path, kind: str) -> Path:
     """Find the file itself, fetched into the hub's cache if it is a hub name. Raises AssetError if it cannot be had."""
     owner, repository, file = (*str(path).split("/", 2), "", "")[:3]
-    file = file or (KINDS[kind].file if kind else "")
+    file = file or (KNOWN_MODELS[kind].file if kind else "")
     if Path(path).exists() or not (owner.strip(".~") and repository and file) or Path(owner).exists():
         return Path(path)
     return hub.fetch(f"{owner}/{repository}", [file], kind or "weights")

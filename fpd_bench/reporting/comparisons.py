@@ -117,7 +117,7 @@ def judge(table: TableResult, pairs: Pairs, claims: "Sequence[Claim]") -> list[C
             gap,
             alone,
             adjusted,
-            statistics.verdict(gap, way, claim.margin, adjusted),
+            statistics.judge_claim(gap, way, claim.margin, adjusted),
         )
-        results.append(replace(result, verdict=diversity.verdict(result, better, worse)))
+        results.append(replace(result, verdict=diversity.judge_diversity(result, better, worse)))
     return results

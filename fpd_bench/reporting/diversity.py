@@ -15,7 +15,7 @@ from fpd_bench.reporting.model import COLLAPSED, ClaimResult, RowResult, TableRe
 from fpd_bench.reporting.number_words import NONE, estimate_text
 from fpd_bench.store.query import Store
 
-NAMES = metrics.parts(metrics.LAYOUTS) + metrics.parts(metrics.VENDI)
+NAMES = metrics.names_of(metrics.LAYOUTS) + metrics.names_of(metrics.VENDI)
 MAIN = ("differ", "vendi")  # by which a share of the teacher's is told
 LEAST = {"differ": 0.0, "vendi": 1.0}  # of one picture for each prompt
 
@@ -44,7 +44,7 @@ def _share(student: float, teacher: float, least: float) -> float | None:
     return (student - least) / (teacher - least) if teacher > least else None
 
 
-def verdict(claim: ClaimResult, better: RowResult, worse: RowResult) -> str:
+def judge_diversity(claim: ClaimResult, better: RowResult, worse: RowResult) -> str:
     """Give the claim's verdict; `collapsed` where the row that wins has lost most of its teacher's diversity."""
     winner = {"reproduced": better, "contradicted": worse}.get(claim.verdict)
     return COLLAPSED if winner and winner.collapsed else claim.verdict
@@ -59,7 +59,7 @@ def words(row: RowResult) -> str:
 
 def frame(table: TableResult) -> pd.DataFrame:
     """List all that is known of each row's diversity, with intervals over seeds."""
-    shown = [metrics.shown(name) for name in given(table)]
+    shown = [metrics.get_or_plain(name) for name in given(table)]
     rows = [
         {"Row": row.label} | {one.heading: _number(row, one) for one in shown} | {"Of teacher's": words(row)}
         for row in table.rows

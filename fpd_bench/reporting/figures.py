@@ -86,7 +86,7 @@ def scores(table: TableResult, stem: Path) -> Path | None:
         axes.axvline(table.teacher, color=QUIET, linestyle="--", linewidth=1, label="our teacher, 16 steps")
     axes.set_yticks(range(len(table.rows)), [_tick(row) for row in table.rows])
     axes.set_ylim(len(table.rows) - 0.4, -0.6)
-    axes.set_xlabel(f"{metrics.shown(table.metric).heading} score")
+    axes.set_xlabel(f"{metrics.get_or_plain(table.metric).heading} score")
     axes.grid(axis="x", color="#e4e6ea", linewidth=0.8)
     axes.set_axisbelow(True)
     figure.suptitle(words.figure(heading(table)), x=0.01, ha="left", fontweight="bold", fontsize=11)
@@ -123,7 +123,7 @@ def front(table: TableResult, stem: Path) -> Path | None:
     if table.teacher is not None:
         axes.axhline(table.teacher, color=QUIET, linestyle="--", linewidth=1)
     axes.set_xlabel("Share of the teacher's diversity")
-    axes.set_ylabel(f"{metrics.shown(table.metric).heading} score")
+    axes.set_ylabel(f"{metrics.get_or_plain(table.metric).heading} score")
     axes.grid(color="#e4e6ea", linewidth=0.8)
     axes.set_axisbelow(True)
     figure.suptitle(words.figure(heading(table)), x=0.01, ha="left", fontweight="bold", fontsize=11)

@@ -32,7 +32,7 @@ def best(table: TableResult, rows: list[RowResult]) -> RowResult | None:
 
 def best_frame(table: TableResult) -> pd.DataFrame:
     """List for each method the row that it is compared by."""
-    metric = metrics.shown(table.metric)
+    metric = metrics.get_or_plain(table.metric)
     lines = []
     for method, rows in methods(table).items():
         row = best(table, rows)

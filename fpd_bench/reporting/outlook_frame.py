@@ -39,7 +39,7 @@ def _seeds(number: float) -> str:
 
 def outlook_notes(table: TableResult) -> list[str]:
     """Say how much noise the table has and what it could have decided; how to read `outlook_frame`."""
-    places = metrics.shown(table.metric).digits
+    places = metrics.get_or_plain(table.metric).digits
     said = [_noise(table.floor, places)] if table.floor and table.floor.seed_sd is not None else []
     if any(claim.outlook for claim in table.claims):
         said.append(

@@ -24,12 +24,12 @@ Numbers = dict[str, dict[str, tuple[float, int, str]]]  # run id -> metric -> (v
 
 def of_all_images(metric: str) -> bool:
     """Say whether the metric is one number for all images of a run."""
-    return metrics.shown(metric).of_set
+    return metrics.get_or_plain(metric).of_set
 
 
 def sign(metric: str) -> int:
     """Give 1 if higher is better, -1 if lower is."""
-    return metrics.shown(metric).sign
+    return metrics.get_or_plain(metric).sign
 
 
 def numbers_of(store: Store, run_ids: Sequence[str], suite: str) -> tuple[Numbers, dict[str, dict[str, Any]]]:

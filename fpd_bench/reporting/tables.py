@@ -41,7 +41,7 @@ def heading(table: TableResult) -> str:
 
 def main_frame(table: TableResult) -> pd.DataFrame:
     """Make the table itself: one row per row, text cells. Columns without any entry are left out."""
-    metric = metrics.shown(table.metric)
+    metric = metrics.get_or_plain(table.metric)
     versus = f"Δ to {table.baseline}" if table.baseline else "Δ"
     columns = list(dict.fromkeys(name for row in table.rows for name in row.shown))
     rows = []
@@ -92,7 +92,7 @@ def _difference(row: RowResult, places: int) -> str:
 
 def claims_frame(table: TableResult) -> pd.DataFrame:
     """Make a line for each of the paper's claims: published difference, ours, test and verdict."""
-    metric, most = metrics.shown(table.metric), max(table.looks, default=0)
+    metric, most = metrics.get_or_plain(table.metric), max(table.looks, default=0)
     return pd.DataFrame(
         [
             {
@@ -115,7 +115,7 @@ def tasks_frame(table: TableResult) -> pd.DataFrame:
         {"Row": row.label}
         | {
             metric.heading: estimate_text(value, places=metric.digits)
-            for metric, value in ((metrics.shown(task), value) for task, value in row.tasks.items())
+            for metric, value in ((metrics.get_or_plain(task), value) for task, value in row.tasks.items())
         }
         for row in table.rows
         if row.tasks
@@ -125,7 +125,7 @@ def tasks_frame(table: TableResult) -> pd.DataFrame:
 
 def published_frame(table: TableResult) -> pd.DataFrame:
     """Make a frame of all numbers that the paper gives, if they are more than the table's own metric."""
-    given = [metrics.shown(name) for name in dict.fromkeys(name for row in table.rows for name in row.numbers)]
+    given = [metrics.get_or_plain(name) for name in dict.fromkeys(name for row in table.rows for name in row.numbers)]
     if len(given) < 2:
         return pd.DataFrame()
     rows = [
@@ -154,7 +154,7 @@ def novelty_frame(table: TableResult) -> pd.DataFrame:
 
 def seeds_frame(table: TableResult) -> pd.DataFrame:
     """List every run behind the table: row, seed, run id, score or status."""
-    places = metrics.shown(table.metric).digits + 1
+    places = metrics.get_or_plain(table.metric).digits + 1
     rows = [
         {
             "Row": row.label,
@@ -171,7 +171,7 @@ def seeds_frame(table: TableResult) -> pd.DataFrame:
 def numbers_frame(table: TableResult) -> pd.DataFrame:
     """Make the table as plain numbers, one line per row, for the CSV; empty cells where there is no number."""
     evaluation = metrics.FIDELITY if set_metrics.of_all_images(table.metric) else metrics.GENEVAL
-    parts = metrics.ordered([*metrics.parts(evaluation), *(part for row in table.rows for part in row.tasks)])
+    parts = metrics.ordered([*metrics.names_of(evaluation), *(part for row in table.rows for part in row.tasks)])
     rows = []
     for row in table.rows:
         delta = row.delta.difference if row.delta else None
@@ -232,9 +232,10 @@ def notes(table: TableResult) -> list[str]:
         said.append(f"Of teacher: share of its 16-step score ({table.teacher:.3f}) on the same suite.")
     said += diversity.notes(table) + front.notes(table)
     if tasks := sorted({task for row in table.rows if row.novelty for task in row.novelty.tasks}):
+        names = ", ".join(metrics.get_or_plain(task).label for task in tasks)
         said.append(
             "Novel compositions: prompts with a composition (colour on shape, relation) that training withheld, "
-            f"against the other prompts of the same tasks ({', '.join(metrics.shown(task).label for task in tasks)}). "
+            f"against the other prompts of the same tasks ({names}). "
             "Training scenes of other tasks may show a withheld relation without naming it."
         )
     said += _looks(table) + outlook_notes(table) + table.notes
@@ -257,7 +258,7 @@ def _looks(table: TableResult) -> list[str]:
 
 def bold_cells(table: TableResult) -> list[tuple[int, str]]:
     """List the scores set in bold as (row number, column)."""
-    heading = metrics.shown(table.metric).heading
+    heading = metrics.get_or_plain(table.metric).heading
     return [(n, heading) for n, row in enumerate(table.rows) if row.best]
 
 

@@ -36,7 +36,7 @@ def write_report(
     All of it, or none: files take their places when the last one is made. Raises ConfigError if they cannot.
     """
     _refuse_equal_names([sweep for sweep, _ in sources])
-    with told(folder), tempfile.TemporaryDirectory(prefix=PART, dir=made(folder)) as name:
+    with explain_disk_errors(folder), tempfile.TemporaryDirectory(prefix=PART, dir=make_writable(folder)) as name:
         _forget_the_killed(folder)
         part = Path(name)
         written, paths, statistics_page = [], [], _statistics_page(linked_from or folder)
@@ -82,16 +82,16 @@ def _forget_the_killed(folder: Path) -> None:
                 shutil.rmtree(part, ignore_errors=True)
 
 
-def made(folder: Path) -> Path:
+def make_writable(folder: Path) -> Path:
     """Make the folder and check that it can be written to. Raises ConfigError."""
-    with told(folder):
+    with explain_disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             return folder
 
 
 @contextmanager
-def told(folder: Path) -> Iterator[None]:
+def explain_disk_errors(folder: Path) -> Iterator[None]:
     """Raise what the disk refuses as ConfigError, in one line."""
     try:
         yield

@@ -76,7 +76,7 @@ def history(search: Search, found: Sequence[Estimated], path: Path) -> Path:
     numbers = [one.trial.number for one in found]
     best = way * np.where(np.isfinite(line), line, np.nan)
     axes.plot(numbers, best, color=BEST, lw=1.2, label="best so far")
-    axes.set(xlabel="trial", ylabel=words.figure(metrics.shown(search.file.metric).heading))
+    axes.set(xlabel="trial", ylabel=words.figure(metrics.get_or_plain(search.file.metric).heading))
     axes.grid(axis="y", color="#e4e6ea", linewidth=0.8)
     axes.legend(frameon=False, fontsize=8)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -11,7 +11,7 @@ from fpd_bench.config.search_spec import Search
 from fpd_bench.reporting.page import CSS
 from fpd_bench.reporting.results import file_name
 from fpd_bench.reporting.words import markdown
-from fpd_bench.reporting.write import made, told
+from fpd_bench.reporting.write import explain_disk_errors, make_writable
 from fpd_bench.searching import samplers
 from fpd_bench.searching.best_file import best_yaml
 from fpd_bench.searching.estimates import Estimated, estimated, seconds_spent
@@ -32,7 +32,7 @@ def write_study(search: Search, seen: Look, found: Worth | None, out: Path) -> l
 
     trials = estimated(search, seen)
     folder = out / file_name(search.file.name, search.profile)
-    with told(out), tempfile.TemporaryDirectory(prefix=".report-", dir=made(out)) as name:
+    with explain_disk_errors(out), tempfile.TemporaryDirectory(prefix=".report-", dir=make_writable(out)) as name:
         part = Path(name)
         pictures = draw(search, trials, part / "figures")
         frames = _frames(search, seen, trials)
@@ -84,7 +84,7 @@ def _short(search: Search, trials: list[Estimated]) -> pd.DataFrame:
             "Trial": str(one.trial.number),
             **{dim.field: shown(one.trial.params.get(dim.field, "-")) for dim in search.space},
         }
-        row |= {metrics.shown(search.file.metric).heading: said(one.score), "Level": str(one.level)}
+        row |= {metrics.get_or_plain(search.file.metric).heading: said(one.score), "Level": str(one.level)}
         row |= {name: f"{value:.4g}" for name, value in zip(search.file.objectives[1:], one.values[1:], strict=True)}
         rows.append(row)
     return pd.DataFrame(rows)

@@ -55,7 +55,7 @@ def _hide_password(text: str) -> None:
     for password in (_user_info(text).partition(":")[2], *_IN_QUERY.findall(text)):
         if password:
             secrets_mask.remember(password)
-            secrets_mask.blot(password)
+            secrets_mask.erase_from_command_line(password)
 
 
 def _user_info(url: str) -> str:

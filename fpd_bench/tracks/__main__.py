@@ -140,7 +140,7 @@ def _check(options: argparse.Namespace) -> int:
     if well and not options.quick:
         picture = options.out or Path(f"check_{options.track}.png")
         well = say(checking.check_models(options.track, folder, data, picture))
-    print(f"Track '{options.track}' {checking.verdict(said)}.", file=sys.stderr)
+    print(f"Track '{options.track}' {checking.summary_of_findings(said)}.", file=sys.stderr)
     return 0 if well else 2
 
 

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fpd_bench.assets.inception import inception_file
-from fpd_bench.assets.kinds import KINDS
+from fpd_bench.assets.known_models import KNOWN_MODELS
 from fpd_bench.assets.published import DEIT, OPTIONAL, Published, PublishedFiles, caption_files, reference_file
 from fpd_bench.assets.values import check_values
 from fpd_bench.assets.weight_files import contents, refuse_foreign
-from fpd_bench.assets.weight_shards import parts
+from fpd_bench.assets.weight_shards import shard_files
 from fpd_bench.errors import AssetError, FpdError
 from fpd_bench.records.layout import sha256
 from fpd_bench.tracks.free_memory import available_bytes
@@ -48,7 +48,7 @@ def wrong(findings: Iterable[Finding]) -> bool:
     return any(finding.state == "wrong" for finding in findings)
 
 
-def verdict(findings: list[Finding]) -> str:
+def summary_of_findings(findings: list[Finding]) -> str:
     """Say what the track is ready for, and what else would need files that are not there."""
     if wrong(findings):
         return "is not ready: see the lines marked wrong"
@@ -72,7 +72,7 @@ def check_files(files: PublishedFiles, folder: Path) -> Iterator[Finding]:
         try:
             refuse_foreign(file.path(folder), file.kind)
             said = _hashes(file, folder)
-            check_values(file.path(folder), KINDS[file.kind].ignored if file.kind else ())
+            check_values(file.path(folder), KNOWN_MODELS[file.kind].ignored if file.kind else ())
             yield Finding("ok", file.role, f"{file.path(folder)}, {said}")
         except AssetError as error:
             yield Finding("wrong", file.role, str(error))
@@ -196,7 +196,7 @@ def _scored(track, images) -> Finding:
 
 def _hashes(file: Published, folder: Path) -> str:
     """Give size and sha256 of a file, or of each of its shards, held against what the hub said at the download."""
-    return "; ".join(_hash(part, file, folder) for part in parts(file.path(folder)))
+    return "; ".join(_hash(part, file, folder) for part in shard_files(file.path(folder)))
 
 
 def _hash(path: Path, file: Published, folder: Path) -> str:

@@ -10,7 +10,7 @@ from fpd_bench.assets.weight_files import refuse_text
 from fpd_bench.assets.wrappings import WRAPPERS, hidden_under, without_tensors
 from fpd_bench.errors import AssetError, ConfigError
 from fpd_bench.models.pickled_module import is_tensor, module_state, read_pickle
-from fpd_bench.models.weight_loading import KINDS, identify
+from fpd_bench.models.weight_loading import KNOWN_MODELS, identify
 from fpd_bench.records.layout import sha256
 
 
@@ -44,5 +44,5 @@ def convert(path: Path, name: str = "", out: Path | None = None) -> str:
     finally:
         whole.unlink(missing_ok=True)
     kind, numbers = identify(state), sum(value.numel() for value in state.values())
-    what = f"a {KINDS[kind].title}" if kind else "a model that fpd-bench does not know"
+    what = f"a {KNOWN_MODELS[kind].title}" if kind else "a model that fpd-bench does not know"
     return f"{target}: {len(state)} tensors, {numbers / 1e6:,.1f} M numbers, {what}"

@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from fpd_bench.assets.kinds import KINDS
+from fpd_bench.assets.known_models import KNOWN_MODELS
 from fpd_bench.assets.weight_files import contents, refuse_foreign
 from fpd_bench.errors import AssetError
 
@@ -20,7 +20,8 @@ class Callback:
 
 def state(kind, prefix=""):
     return {
-        f"{prefix}{mark}x" if mark.endswith(".") else f"{prefix}{mark}": torch.zeros(2) for mark in KINDS[kind].marks
+        f"{prefix}{mark}x" if mark.endswith(".") else f"{prefix}{mark}": torch.zeros(2)
+        for mark in KNOWN_MODELS[kind].marks
     }
 
 

@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from fpd_bench.errors import AssetError, UnknownName
 from fpd_bench.models.clip_text import ClipText, ClipTextShape
 from fpd_bench.models.maskgit_networks import MaskGit
-from fpd_bench.models.weight_loading import KINDS, identify, load_state, load_weights
+from fpd_bench.models.weight_loading import KNOWN_MODELS, identify, load_state, load_weights
 
 
 class OldTrainerState:
@@ -135,11 +135,11 @@ def refuse(model, path, kind, *said):
         assert words in str(caught.value)
 
 
-@pytest.mark.parametrize("kind", [name for name in KINDS if KINDS[name].hub])
+@pytest.mark.parametrize("kind", [name for name in KNOWN_MODELS if KNOWN_MODELS[name].hub])
 def test_missing_file_names_where_it_is_published(tmp_path, kind):
     with pytest.raises(AssetError, match="does not exist") as caught:
         load_state(tmp_path / "absent.pth", kind)
-    assert f"hf download {KINDS[kind].hub} {KINDS[kind].file} --local-dir {tmp_path}" in str(caught.value)
+    assert f"hf download {KNOWN_MODELS[kind].hub} {KNOWN_MODELS[kind].file} --local-dir {tmp_path}" in str(caught.value)
 
 
 def test_folder_is_refused(small_maskgit, tmp_path):

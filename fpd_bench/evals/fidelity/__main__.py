@@ -54,7 +54,7 @@ def _measure(args: argparse.Namespace) -> None:
         print(json.dumps(written, indent=1))
         return
     for name, value in found.values.items():
-        metric = metrics.shown(name)
+        metric = metrics.get_or_plain(name)
         print(f"{metric.heading:12} {value:.{metric.digits}f}")
     protocol = found.protocol
     print(f"{protocol['images']} images, {protocol['evaluator']}, {protocol['extractor']}, protocol {found.id}")

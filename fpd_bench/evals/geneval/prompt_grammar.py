@@ -17,7 +17,7 @@ from fpd_bench.errors import AssetError, UnknownName
 
 Row = dict[str, Any]
 
-TASKS = metrics.parts(metrics.GENEVAL)
+TASKS = metrics.names_of(metrics.GENEVAL)
 COLOURS = ("red", "orange", "yellow", "green", "blue", "purple", "pink", "brown", "black", "white")
 RELATIONS = ("left of", "right of", "above", "below")
 NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")

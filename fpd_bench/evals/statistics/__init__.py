@@ -1,6 +1,6 @@
 """How sure a table may be of its numbers: one interval a row, one interval and one p a pair, and what follows.
 
-Door: `score`, `whole_score`, `gap`, `compare`, `compare_wholes`; `p_of_claim`, `holm`, `verdict`, `may_be_best`;
+Door: `score`, `whole_score`, `gap`, `compare`, `compare_wholes`; `p_of_claim`, `holm`, `judge_claim`, `may_be_best`;
 `constant_level`, `sequential_p` and `over_looks` for declared looks; `power`, `floor`, `published_worth`,
 `probability_of_win`.
 It never reads a file and never loads torch. Why these rules, and how often they are wrong: docs/statistics.md.
@@ -8,7 +8,7 @@ It never reads a file and never loads torch. Why these rules, and how often they
 
 from fpd_bench.evals.statistics.best_set import may_be_best
 from fpd_bench.evals.statistics.compare import Comparison, compare, compare_wholes, over_looks
-from fpd_bench.evals.statistics.families import UNDECIDED, holm, p_of_claim, verdict
+from fpd_bench.evals.statistics.families import UNDECIDED, holm, judge_claim, p_of_claim
 from fpd_bench.evals.statistics.interval import ALPHA, Estimate
 from fpd_bench.evals.statistics.looks import constant_level, sequential_p
 from fpd_bench.evals.statistics.new_seed import probability_of_win
@@ -26,12 +26,12 @@ __all__ = [
     "constant_level",
     "gap",
     "holm",
+    "judge_claim",
     "may_be_best",
     "over_looks",
     "p_of_claim",
     "probability_of_win",
     "score",
     "sequential_p",
-    "verdict",
     "whole_score",
 ]

@@ -21,7 +21,7 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Parts:
+class VarianceParts:
     """SEEDS [...], PROMPTS and REST of the text above, these by stratum [..., T]; sizes: [T], prompts of each."""
 
     value: Floats
@@ -34,10 +34,10 @@ class Parts:
 
 def mean(values: Floats, weights: Floats, strata: NDArray[np.int64]) -> Mean:
     """Average values [..., S, P], means over a prompt's images; weights, strata: [P], of each prompt, from 0."""
-    return combine(parts(values, weights, strata))
+    return combine_parts(variance_parts(values, weights, strata))
 
 
-def parts(values: Floats, weights: Floats, strata: NDArray[np.int64]) -> Parts:
+def variance_parts(values: Floats, weights: Floats, strata: NDArray[np.int64]) -> VarianceParts:
     """Estimate the three variances; arguments as for `mean`. A stratum of one prompt counts as certain."""
     n_seeds, sizes = values.shape[-2], np.bincount(strata)
     by_seed, by_prompt = values @ weights, values.mean(axis=-2)
@@ -51,7 +51,7 @@ def parts(values: Floats, weights: Floats, strata: NDArray[np.int64]) -> Parts:
         prompts.append(scale * _squares(by_prompt[..., inside]) / free)
         squares = _squares(rest[..., inside]).sum(axis=-1)
         left.append(scale * squares / (free * n_seeds * max(n_seeds - 1, 1)))
-    return Parts(by_seed.mean(axis=-1), seeds, np.stack(prompts, -1), np.stack(left, -1), sizes, n_seeds)
+    return VarianceParts(by_seed.mean(axis=-1), seeds, np.stack(prompts, -1), np.stack(left, -1), sizes, n_seeds)
 
 
 def _squares(values: Floats) -> Floats:
@@ -59,7 +59,7 @@ def _squares(values: Floats) -> Floats:
     return np.square(values - values.mean(axis=-1, keepdims=True)).sum(axis=-1)
 
 
-def combine(found: Parts) -> Mean:
+def combine_parts(found: VarianceParts) -> Mean:
     """Combine SEEDS and what PROMPTS add. Degrees of freedom: S - 1, and Satterthwaite's of the strata (each n - 1)."""
     prompts = found.prompts.sum(axis=-1)
     spread = (np.square(found.prompts) / np.maximum(found.sizes - 1, 1)).sum(axis=-1)

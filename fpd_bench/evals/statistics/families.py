@@ -27,7 +27,7 @@ def p_of_claim(ours: Comparison | None, way: int, margin: float = 0.0) -> float 
     return None if ours is None else ours.against(-way * margin)
 
 
-def verdict(ours: Comparison | None, way: int, margin: float, p_adjusted: float | None) -> str:
+def judge_claim(ours: Comparison | None, way: int, margin: float, p_adjusted: float | None) -> str:
     """Judge: reproduced, contradicted, undecided or not tested (one seed, or rows that cannot be paired)."""
     if ours is None or p_adjusted is None:
         return NOT_TESTED

@@ -7,7 +7,7 @@ from typing import Any
 
 from fpd_bench.config.spec import Sweep, Table
 from fpd_bench.errors import OddFile
-from fpd_bench.metrics import OVERALL, shown
+from fpd_bench.metrics import OVERALL, get_or_plain
 from fpd_bench.records.scores import overall, task_means
 from fpd_bench.runs.folder.rundir import RunDir
 
@@ -70,7 +70,7 @@ def _row_score(table: Table, row: Any, ends: dict[str, tuple[str, float | None]]
 def render_scores(scores: list[RowScore], metric: str) -> str:
     """Write the scores as lines of text."""
     width = max((len(row.label) for row in scores), default=0)
-    how = shown(metric)
+    how = get_or_plain(metric)
     lines = [f"{'table':9} {'row':{width}} {metric:>9} {'published':>9}  seeds"]
     for row in scores:
         none = "diverged" if row.diverged else "missing" if row.of else "-"

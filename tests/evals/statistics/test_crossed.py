@@ -21,10 +21,10 @@ def variances(values):
 
 def test_one_stratum_has_the_variances_of_a_two_way_table():
     values = np.random.default_rng(0).normal(size=(4, 9))
-    found = crossed.parts(values, np.full(9, 1 / 9), np.zeros(9, dtype=int))
+    found = crossed.variance_parts(values, np.full(9, 1 / 9), np.zeros(9, dtype=int))
     seeds, prompts, rest = variances(values)
     assert (found.seeds, found.prompts[0], found.rest[0]) == pytest.approx((seeds, prompts, rest))
-    mean = crossed.combine(found)
+    mean = crossed.combine_parts(found)
     assert (mean.by_seeds, mean.by_prompts) == pytest.approx((seeds, max(prompts - rest, 0)))
 
 
@@ -32,7 +32,7 @@ def test_tasks_of_unequal_sizes_count_by_the_square_of_their_prompts_weights():
     values = np.random.default_rng(1).normal(size=(3, 10))
     strata = np.array([0] * 4 + [1] * 6)
     weights = np.where(strata == 0, 1 / 8, 1 / 12)
-    found = crossed.parts(values, weights, strata)
+    found = crossed.variance_parts(values, weights, strata)
     for stratum, inside in ((0, slice(0, 4)), (1, slice(4, 10))):
         _, prompts, rest = variances(values[:, inside])
         assert (found.prompts[stratum], found.rest[stratum]) == pytest.approx((prompts / 4, rest / 4))
@@ -121,4 +121,4 @@ def test_one_seed_has_an_interval_of_prompts_and_no_p():
     a, b = simulate(rng, 1, shift=0.2), simulate(rng, 1)
     found = stats.compare(a, b)
     assert found.p is None and found.difference.low > 0
-    assert stats.verdict(found, 1, 0.0, found.p) == "not tested"
+    assert stats.judge_claim(found, 1, 0.0, found.p) == "not tested"

@@ -14,7 +14,7 @@ def gap(*per_seed):
 
 
 def judged(ours, way=1, margin=0.0):
-    return stats.verdict(ours, way, margin, stats.p_of_claim(ours, way, margin))
+    return stats.judge_claim(ours, way, margin, stats.p_of_claim(ours, way, margin))
 
 
 def test_holm_matches_hand_computation_keeps_the_order_given_and_skips_what_is_not_tested():
@@ -35,7 +35,7 @@ def test_a_verdict_needs_the_adjusted_p_and_the_sign_that_the_metric_wants():
     better = gap(0.10, 0.12, 0.11)
     assert (judged(better), judged(better, way=-1)) == ("reproduced", "contradicted")
     assert judged(gap(0.1, -0.1, 0.02)) == "undecided" and judged(None) == "not tested"
-    assert stats.verdict(better, 1, 0.0, 0.06) == "undecided"  # its own p is small, its adjusted one is not
+    assert stats.judge_claim(better, 1, 0.0, 0.06) == "undecided"  # its own p is small, its adjusted one is not
 
 
 def test_no_worse_than_is_tested_at_its_margin():

@@ -67,7 +67,8 @@ def test_a_claim_that_an_early_look_decided_stays_decided_with_its_own_interval(
     assert late.p > stats.ALPHA > ours.p
     assert ours.difference.value == early.difference.value and ours.per_seed == late.per_seed
     assert (
-        stats.verdict(ours, 1, 0.0, ours.p) == "reproduced" and stats.verdict(ours, -1, 0.0, ours.p) == "contradicted"
+        stats.judge_claim(ours, 1, 0.0, ours.p) == "reproduced"
+        and stats.judge_claim(ours, -1, 0.0, ours.p) == "contradicted"
     )
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 @dataclass(frozen=True)
-class Kind:
+class KnownModel:
     """A model whose weights can be told from its keys: every mark must begin some key.
 
     Empty `hub`: a model we recognise only to refuse it. `ignored`: keys (by beginning) that ours has no use for.
@@ -28,51 +28,55 @@ class Kind:
 
 
 _CLIP_REST = ("visual.", "logit_scale", "logit_bias", "attn_mask", "input_resolution", "context_length", "vocab_size")
-KINDS: dict[str, Kind] = {
-    "maskgit": Kind(
+KNOWN_MODELS: dict[str, KnownModel] = {
+    "maskgit": KnownModel(
         "MaskGIT-pytorch v1 transformer",
         ("tok_emb.weight", "pos_emb", "bias", "first_layer.0.", "transformer.layers.0.0.fn.mha."),
         "llvictorll/Maskgit-pytorch",
         "pretrained_maskgit/MaskGIT/MaskGIT_ImageNet_256.pth",
     ),
-    "vqgan": Kind(
+    "vqgan": KnownModel(
         "taming VQGAN",
         ("encoder.down.0.block.0.", "decoder.mid.attn_1.q.", "quantize.embedding.weight", "post_quant_conv."),
         "llvictorll/Maskgit-pytorch",
         "pretrained_maskgit/VQGAN/last.ckpt",
         ignored=("loss.",),
     ),
-    "maskgen": Kind(
+    "maskgen": KnownModel(
         "MaskGen (VQ) transformer",
         ("text_embed_proj.", "cond_pooled_proj.", "blocks.0.attn.add_k_proj."),
         "turkeyju/generator_maskgen_vq_l",
         "model.safetensors",
     ),
-    "tatitok": Kind(
+    "tatitok": KnownModel(
         "TA-TiTok tokenizer",
         ("latent_tokens", "decoder.text_guidance_proj.", "quantize.embedding.weight"),
         "turkeyju/tokenizer_tatitok_bl128_vq",
         "model.safetensors",
     ),
-    "clip_text": Kind(
+    "clip_text": KnownModel(
         "CLIP model under OpenAI's keys",
         ("token_embedding.weight", "positional_embedding", "transformer.resblocks.0.", "text_projection"),
         "timm/vit_large_patch14_clip_336.openai",
         "open_clip_model.safetensors",
         ignored=_CLIP_REST,
     ),
-    "halton": Kind(
+    "halton": KnownModel(
         "Halton-MaskGIT transformer (today's default branch of the MaskGIT-pytorch repository, not v1)",
         ("cls_emb.weight", "tok_emb.weight", "last_norm."),
     ),
-    "llamagen_vq": Kind("LlamaGen VQ tokenizer (Halton-MaskGIT's, not v1's)", ("encoder.conv_blocks.", "quantize.")),
-    "maskgen_kl": Kind("MaskGen with continuous tokens (KL)", ("text_pooled_emb.", "decoder_blocks.0.", "diffloss.")),
-    "tatitok_kl": Kind("TA-TiTok with continuous tokens (KL)", ("latent_tokens", "decoder.text_guidance_proj.")),
-    "titok": Kind("TiTok tokenizer without text guidance", ("latent_tokens", "decoder.mask_token")),
-    "hf_clip": Kind("CLIP model under transformers' keys", ("text_model.embeddings.", "text_model.encoder.")),
+    "llamagen_vq": KnownModel(
+        "LlamaGen VQ tokenizer (Halton-MaskGIT's, not v1's)", ("encoder.conv_blocks.", "quantize.")
+    ),
+    "maskgen_kl": KnownModel(
+        "MaskGen with continuous tokens (KL)", ("text_pooled_emb.", "decoder_blocks.0.", "diffloss.")
+    ),
+    "tatitok_kl": KnownModel("TA-TiTok with continuous tokens (KL)", ("latent_tokens", "decoder.text_guidance_proj.")),
+    "titok": KnownModel("TiTok tokenizer without text guidance", ("latent_tokens", "decoder.mask_token")),
+    "hf_clip": KnownModel("CLIP model under transformers' keys", ("text_model.embeddings.", "text_model.encoder.")),
 }
 
 
 def identify(names: Collection[str]) -> str | None:
-    """Name the model in KINDS whose tensors have these names; None if no marks fit."""
-    return next((kind for kind, model in KINDS.items() if model.matches(names)), None)
+    """Name the model in KNOWN_MODELS whose tensors have these names; None if no marks fit."""
+    return next((kind for kind, model in KNOWN_MODELS.items() if model.matches(names)), None)
