@@ -36,7 +36,7 @@ CURVES = {
     DRIFT: "Drift (RMS, mean of layers)",
     "entropy": "Student entropy (nats)",
     "agreement": "Teacher agrees with draft",
-    "differ": "Tokens that differ within a prompt",
+    "differ": "Tokens that differ (of a prompt)",
 }
 
 sns.set_theme(
