@@ -9,6 +9,7 @@ import pandas as pd
 
 from fpd_bench import __version__
 from fpd_bench.reporting import tables
+from fpd_bench.reporting.claims_by_table import TITLE
 from fpd_bench.reporting.model import TableResult
 from fpd_bench.reporting.number_words import NONE
 from fpd_bench.reporting.words import markdown
@@ -57,9 +58,24 @@ class PageFiles:
     figures: dict[str, str]
 
 
-def write_page(written: list[PageFiles], content: str, folder: Path, statistics_page: str | None = None) -> list[Path]:
-    """Write index.html and index.md. content: hash of the store; statistics_page: for the footers."""
-    pages = {"index.html": _html(written, content, statistics_page), "index.md": _markdown(written, content)}
+@dataclass(frozen=True)
+class SharedClaims:
+    """The claims that several tables of a sweep ask, and the name of the files that hold them as well."""
+
+    name: str
+    title: str
+    frame: pd.DataFrame
+
+
+def write_page(
+    written: list[PageFiles], shared: list[SharedClaims], folder: Path, statistics_page: str | None = None
+) -> list[Path]:
+    """Write index.html and index.md. statistics_page: where the footers point to."""
+    content = overall_hash(written)
+    pages = {
+        "index.html": _html(written, shared, content, statistics_page),
+        "index.md": _markdown(written, shared, content),
+    }
     for name, text in pages.items():
         (folder / name).write_text(text, encoding="utf-8")
     return [folder / name for name in pages]
@@ -70,9 +86,11 @@ def overall_hash(written: list[PageFiles]) -> str:
     return hashlib.sha256(" ".join(one.table.content for one in written).encode()).hexdigest()[:12]
 
 
-def _html(written: list[PageFiles], content: str, statistics_page: str | None) -> str:
-    links = "".join(f'<a href="#{one.table.name}">{escape(tables.heading(one.table))}</a>' for one in written)
-    body = "\n".join(_section(one, statistics_page) for one in written)
+def _html(written: list[PageFiles], shared: list[SharedClaims], content: str, statistics_page: str | None) -> str:
+    headings = [(one.name, f"{TITLE}: {one.title}") for one in shared]
+    headings += [(one.table.name, tables.heading(one.table)) for one in written]
+    links = "".join(f'<a href="#{name}">{escape(words)}</a>' for name, words in headings)
+    body = "\n".join([_claims(one) for one in shared] + [_section(one, statistics_page) for one in written])
     reading = "".join(f"<li>{escape(note)}</li>" for note in tables.reading([one.table for one in written]))
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -87,6 +105,12 @@ def _html(written: list[PageFiles], content: str, statistics_page: str | None) -
 
 def _footer(content: str) -> str:
     return f"Data {content} · fpd-bench {__version__} · the same data give the same bytes"
+
+
+def _claims(one: SharedClaims) -> str:
+    files = " · ".join(f'<a href="{one.name}.{kind}">{kind}</a>' for kind in ("md", "tex", "csv"))
+    heading = f'<h2>{TITLE}</h2>\n<p class="meta">{escape(one.title)} · {files}</p>'
+    return f'<section id="{one.name}">\n{heading}\n{_table(one.frame, set())}\n</section>'
 
 
 def _section(one: PageFiles, statistics_page: str | None) -> str:
@@ -132,7 +156,7 @@ def _cell(text: str, best: bool) -> str:
     return f"<td>{escape(text)}</td>"
 
 
-def _markdown(written: list[PageFiles], content: str) -> str:
+def _markdown(written: list[PageFiles], shared: list[SharedClaims], content: str) -> str:
     rows = []
     for one in written:
         finished, planned = one.table.done
@@ -146,4 +170,6 @@ def _markdown(written: list[PageFiles], content: str) -> str:
         )
     listing = pd.DataFrame(rows).to_markdown(index=False, disable_numparse=True)
     intro = "The whole report with pictures is [index.html](index.html)."
+    for claims in shared:
+        intro += f"\n\n[{TITLE}]({claims.name}.md): {markdown(claims.title)}"
     return f"# fpd-bench report\n\n{intro}\n\n{listing}\n\n{_footer(content)}\n"

@@ -273,6 +273,11 @@ def to_markdown(table: TableResult, statistics_page: str | None = None) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def frame_markdown(title: str, frame: pd.DataFrame) -> str:
+    """Write a heading and a frame of texts as Markdown."""
+    return f"# {markdown(title)}\n\n{_pipes(frame)}\n"
+
+
 def sections(table: TableResult) -> list[tuple[str, pd.DataFrame]]:
     """List the tables that follow the main one, without the empty ones."""
     of_all = set_metrics.of_all_images(table.metric)

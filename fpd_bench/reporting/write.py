@@ -9,8 +9,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pandas as pd
+
 from fpd_bench.errors import ConfigError
 from fpd_bench.reporting import evidence, page, tables
+from fpd_bench.reporting.claims_by_table import TITLE, claims_by_table
+from fpd_bench.reporting.latex import to_latex
 from fpd_bench.reporting.model import TableResult
 from fpd_bench.reporting.results import file_name, table_result
 from fpd_bench.store.query import Store
@@ -39,7 +43,7 @@ def write_report(
     with explain_disk_errors(folder), tempfile.TemporaryDirectory(prefix=PART, dir=make_writable(folder)) as name:
         _forget_the_killed(folder)
         part = Path(name)
-        written, paths, statistics_page = [], [], _statistics_page(linked_from or folder)
+        written, shared, paths, statistics_page = [], [], [], _statistics_page(linked_from or folder)
         for sweep, store in sources:
             results = [table_result(sweep, table, store) for table in sweep.tables]
             for result in results:
@@ -47,10 +51,13 @@ def write_report(
                 drawn = _draw(result, store, part) if pictures else {}
                 paths += [part / path for path in drawn.values()]
                 written.append(page.PageFiles(result, drawn))
+            if len(claims := claims_by_table(results)):
+                paths += _claims(sweep, claims, part)
+                shared.append(page.SharedClaims(claims_file(sweep), sweep.title, claims))
             if overrides is not None:
                 evidence.write(sweep, results, store, part / evidence.FOLDER, overrides)
                 shutil.rmtree(folder / evidence.FOLDER / sweep.name, ignore_errors=True)
-        paths += page.write_page(written, page.overall_hash(written), part, statistics_page)
+        paths += page.write_page(written, shared, part, statistics_page)
         for path in sorted(part.rglob("*")):
             target = folder / path.relative_to(part)
             if path.is_dir():
@@ -64,8 +71,8 @@ def _refuse_equal_names(sweeps: "Sequence[Sweep]") -> None:
     """Raise ConfigError if two tables would write the same files: names that differ in letters no file name holds."""
     taken: dict[str, str] = {}
     for sweep in sweeps:
-        for table in sweep.tables:
-            name, who = file_name(sweep.name, table.id), f"table '{table.id}' of {sweep.path}"
+        own = [(file_name(sweep.name, table.id), f"table '{table.id}' of {sweep.path}") for table in sweep.tables]
+        for name, who in [*own, (claims_file(sweep), f"the claims of all tables of {sweep.path}")]:
             if name.lower() in taken:
                 raise ConfigError(
                     f"{taken[name.lower()]} and {who} would both be written to {name}.md. Give one of them another "
@@ -119,6 +126,23 @@ def _texts(result: TableResult, folder: Path, statistics_page: str | None) -> li
     for kind, text in texts.items():
         (folder / f"{result.name}.{kind}").write_text(text, encoding="utf-8")
     return [folder / f"{result.name}.{kind}" for kind in texts]
+
+
+def claims_file(sweep: "Sweep") -> str:
+    """Name the file of the claims that several tables of a sweep ask."""
+    return file_name(sweep.name, "claims-by-table")
+
+
+def _claims(sweep: "Sweep", claims: pd.DataFrame, folder: Path) -> list[Path]:
+    name = claims_file(sweep)
+    texts = {
+        "md": tables.frame_markdown(f"{TITLE}: {sweep.title}", claims),
+        "tex": to_latex(claims, f"{sweep.title}: {TITLE.lower()}", name),
+        "csv": claims.to_csv(index=False),
+    }
+    for kind, text in texts.items():
+        (folder / f"{name}.{kind}").write_text(text, encoding="utf-8")
+    return [folder / f"{name}.{kind}" for kind in texts]
 
 
 def _draw(result: TableResult, store: Store, folder: Path) -> dict[str, str]:
