@@ -36,8 +36,8 @@ MOST_SEED = 2**63 - 1  # what the index stores as a whole number
 class TrackConfig:
     """The bench: teacher, tokenizer, prompts and detector."""
 
-    name: str = knob("shapes", "the bench, of registry `tracks`")
-    preset: str = knob("default", "a size or a world of the bench; `default` is another name of one of them")
+    name: str = knob("shapes", "the bench to measure on, one of the registry `tracks`")
+    preset: str = knob("default", "size or world of the bench; `default` stands for one of them")
 
 
 @dataclass
@@ -45,10 +45,10 @@ class RunConfig:
     """One run. identity.py says which fields are hashed into its run id. plugin: {name: settings of its own}."""
 
     track: TrackConfig = field(default_factory=TrackConfig)
-    method: str = knob("fpd", "how the student is trained, of registry `methods`, or where images come from")
-    estimator: str = knob("ste", "how gradients pass the codebook, of registry `estimators` (Eq. 8)")
-    draft: str = knob("student", "what is damaged and repaired, of registry `drafts` (Table 3b)")
-    seed: int = knob(0, "of training and sampling; set by the sweep's `seeds`", within=span(0, MOST_SEED))
+    method: str = knob("fpd", "how the student is trained, one of the registry `methods`; or where images come from")
+    estimator: str = knob("ste", "how gradients pass the codebook, one of the registry `estimators` (Eq. 8)")
+    draft: str = knob("student", "what is damaged and repaired, one of the registry `drafts` (Table 3b)")
+    seed: int = knob(0, "seed of training and sampling; a sweep sets it from its `seeds`", within=span(0, MOST_SEED))
     start: StartConfig = field(default_factory=StartConfig)
     refine: RefineConfig = field(default_factory=RefineConfig)
     drift: DriftConfig = field(default_factory=DriftConfig)
