@@ -70,14 +70,16 @@ def _opened(path: Path, name: str) -> Iterator[tuple[Header, IO[bytes]]]:
         with archive.open(member) as stream:
             version = np.lib.format.read_magic(stream)
             if version not in READERS:
-                raise AssetError(f"'{name}' in '{path}' has version {version} of numpy's file format, which is not read here.")
+                raise AssetError(
+                    f"'{name}' in '{path}' has version {version} of numpy's file format, which is not read here."
+                )
             shape, fortran, dtype = READERS[version](stream)
             found = Header(shape, dtype, fortran)
             size = math.prod(found.shape) * found.dtype.itemsize
             if min(found.shape, default=0) < 0 or stream.tell() + size != member.file_size:
                 raise AssetError(
                     f"The header of '{name}' in '{path}' says {found.dtype} {list(found.shape)}, but it holds "
-                        f"{member.file_size - stream.tell():,} bytes. Fetch the file again."
+                    f"{member.file_size - stream.tell():,} bytes. Fetch the file again."
                 )
             yield found, stream
 

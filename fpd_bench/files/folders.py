@@ -30,7 +30,9 @@ def files_below(root: Path, suffixes: tuple[str, ...], *, deep: bool = True) -> 
     for path, kind in _walk(root, deep, {}):
         suffix = path.suffix.lower()
         if kind == LINK:
-            raise AssetError(f"'{path}' is a link to a file that does not exist. Remove the link, or put the file back.")
+            raise AssetError(
+                f"'{path}' is a link to a file that does not exist. Remove the link, or put the file back."
+            )
         if kind == "folder":
             if suffix in suffixes:
                 raise AssetError(f"'{path}' is a folder named like a file. Rename it, or move it out of '{root}'.")
@@ -41,7 +43,7 @@ def files_below(root: Path, suffixes: tuple[str, ...], *, deep: bool = True) -> 
         elif kind == "file" and _is_image(path, suffix):
             raise AssetError(
                 f"'{path}' may hold images, but only {', '.join(suffixes)} are read. Convert it, or move it "
-                    f"out of '{root}': no file is skipped silently."
+                f"out of '{root}': no file is skipped silently."
             )
     return sorted(files)
 
@@ -52,8 +54,10 @@ def _walk(folder: Path, deep: bool, seen: dict[tuple[int, int], Path]) -> Iterat
         known = folder.stat()
         first = seen.setdefault((known.st_dev, known.st_ino), folder)
         if first is not folder:
-            raise AssetError(f"'{folder}' is a link to '{first}', which is read already: its images would count twice. Remove "
-                "the link.")
+            raise AssetError(
+                f"'{folder}' is a link to '{first}', which is read already: its images would count twice. Remove "
+                "the link."
+            )
         with os.scandir(folder) as entries:
             for entry in [entry for entry in entries if not entry.name.startswith(".")]:
                 path = folder / entry.name

@@ -58,7 +58,9 @@ def unsealed(row: dict[str, Any], where: str) -> dict[str, Any]:
     """Check a row's seal and take it off; rows without one, as other programs write, pass. Raises AssetError."""
     bare = {key: value for key, value in row.items() if key != SEAL}
     if SEAL in row and row[SEAL] != _seal(bare):
-        raise AssetError(f"{where} has changed since it was written: its checksum differs. Restore it, or make it again.")
+        raise AssetError(
+            f"{where} has changed since it was written: its checksum differs. Restore it, or make it again."
+        )
     return bare
 
 
