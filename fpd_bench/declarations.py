@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from fpd_bench.assets.published import PublishedFiles
+from fpd_bench.assets.published_files import TrackFiles
 
 EVERYTHING = ("*",)  # what a plugin reads that does not say
 
@@ -117,7 +117,7 @@ class TrackDeclaration(Declaration):
     fidelity: str = ""
     items: Mapping[str, int] = field(default_factory=dict)
     scoring: Scoring | None = None
-    published: PublishedFiles | None = None
+    published: TrackFiles | None = None
     examples: tuple[str, ...] = ()
     sampler: tuple[str, ...] = ()
     blueprint: str = ""

@@ -22,8 +22,8 @@ def refuse_hostile(path: Path) -> None:
     wants = hostile_code(path)
     if wants:
         raise AssetError(
-            f"Weights '{path}' were not loaded: the file wants to run code ({wants}), which no weights need. "
-            "Do not open it with anything that would; get weights from a source that you trust."
+            f"Weights '{path}' were not loaded: the file would run code ({wants}) when opened, which no "
+            "weights need. Do not open it with another program; get weights from a source that you trust."
         )
 
 
@@ -42,7 +42,7 @@ def first_words(error: Exception) -> str:
     """Quote the first line of what a loader says, without torch's advice to run what the file asks for."""
     said = (str(error).strip().splitlines() or [type(error).__name__])[0]
     advises = "weights_only" in said or "Weights only" in said
-    return "no file that torch.save wrote, or damaged since" if advises else said[:120]
+    return "it was not written by torch.save, or is damaged" if advises else said[:120]
 
 
 def _imports(stream: IO[bytes] | bytes, words: list[str]) -> Iterator[str]:

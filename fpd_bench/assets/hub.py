@@ -25,8 +25,8 @@ def fetch(repository: str, names: Iterable[str], role: str, into: Path | None = 
             found = [Path(hf_hub_download(repository, name, local_dir=into)) for name in files]
     except GatedRepoError as error:
         raise AssetError(
-            f"'{repository}' ({role}) is gated: accept its licence on https://huggingface.co/{repository}, run: "
-            "hf auth login, and do this again."
+            f"'{repository}' ({role}) is gated. Accept its licence on https://huggingface.co/{repository}, "
+            "run: hf auth login, and run this command again."
         ) from error
     except (HfHubHTTPError, OSError, ValueError) as error:
         raise AssetError(_out_of_reach(repository, files, role, into, error)) from error
@@ -53,6 +53,6 @@ def _out_of_reach(repository: str, files: list[str], role: str, into: Path | Non
     place = f" --local-dir {into}" if into else ""
     reason = " ".join(str(error).split())[:NO_DOWNLOAD].rstrip(". ")
     return (
-        f"'{repository}' ({role}) cannot be fetched: {reason}. On a machine with a network "
-        f"run: hf download {repository} {' '.join(files)}{place} , and bring the folder here."
+        f"'{repository}' ({role}) cannot be downloaded: {reason}. On a machine with internet access run: hf "
+        f"download {repository} {' '.join(files)}{place} , and copy the folder here."
     )

@@ -8,7 +8,7 @@ import re
 from functools import cache
 from pathlib import Path
 
-from fpd_bench.assets import published
+from fpd_bench.assets import environment
 from fpd_bench.errors import AssetError, ConfigError
 
 INDEX = "model_index.json"  # of every pipeline
@@ -26,7 +26,7 @@ def locate(source: str, needed: str = INDEX) -> str:
     if not re.fullmatch(r"[\w.-]+/[\w.-]+(/[\w./-]+)?", source):
         raise ConfigError(f"'{source}' is neither a folder nor a hub name like stabilityai/sdxl-turbo.")
     repository, file = "/".join(source.split("/")[:2]), "/".join(source.split("/")[2:])
-    folder = published.place()
+    folder = environment.weights_place()
     kept = folder / repository.partition("/")[2] if folder else None
     if kept and kept.is_dir():
         return _local(kept / file, needed)
@@ -49,16 +49,16 @@ def _on_the_hub(repository: str, file: str) -> None:
 
     if file and isinstance(try_to_load_from_cache(repository, file), str):
         return
-    target = (published.place() or Path(f"${published.VARIABLE}")) / repository.partition("/")[2]
-    fetch = f"Fetch it where there is a network: hf download {repository} --local-dir {target}"
+    target = (environment.weights_place() or Path(f"${environment.VARIABLE}")) / repository.partition("/")[2]
+    fetch = f"On a machine with internet access run: hf download {repository} --local-dir {target}"
     try:
         HfApi().model_info(repository, timeout=SECONDS)
     except (HfHubHTTPError, OfflineModeIsEnabled, OSError) as error:
-        raise AssetError(f"'{repository}' cannot be had from the hub: {_line(error)}. {fetch}") from error
+        raise AssetError(f"'{repository}' cannot be downloaded from the hub: {_line(error)}. {fetch}") from error
     except Exception as error:  # the hub's client has had several kinds of network errors
         if "http" not in type(error).__module__:
             raise
-        raise AssetError(f"The hub cannot be reached for '{repository}': {_line(error)}. {fetch}") from error
+        raise AssetError(f"The hub cannot be reached to download '{repository}': {_line(error)}. {fetch}") from error
 
 
 def _line(error: Exception) -> str:

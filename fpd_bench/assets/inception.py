@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from fpd_bench.assets.published import VARIABLE, place
+from fpd_bench.assets.environment import VARIABLE, weights_place
 from fpd_bench.errors import AssetError
 
 INCEPTION_FILE = "weights-inception-2015-12-05-6726825d.pth"
@@ -17,7 +17,7 @@ def inception_file(given: Path | None = None, folder: Path | None = None) -> Pat
 
     Raises AssetError with where they are published and where to put them.
     """
-    folder = folder or place()
+    folder = folder or weights_place()
     home = Path(os.environ.get("TORCH_HOME") or Path.home() / ".cache" / "torch")
     ours = [folder / INCEPTION_FILE, folder / "torch-fidelity" / INCEPTION_FILE] if folder else []
     places = [given] if given else [*ours, home / "hub" / "checkpoints" / INCEPTION_FILE]
@@ -25,8 +25,8 @@ def inception_file(given: Path | None = None, folder: Path | None = None) -> Pat
     if found is None:
         target = (folder or Path("WEIGHTS")) / INCEPTION_FILE
         raise AssetError(
-            f"FID needs Inception's weights; none at {', '.join(map(str, places))}. Published at {INCEPTION_URL} "
-            f"(91 MB). Where there is a network: wget -O {target} {INCEPTION_URL} ; then export "
+            f"FID needs the weights of Inception, which are not at {', '.join(map(str, places))}. On a machine "
+            f"with internet access run: wget -O {target} {INCEPTION_URL} ; then export "
             f"{VARIABLE}={folder or 'WEIGHTS'}"
         )
     return found

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from fpd_bench.assets import published
+from fpd_bench.assets import published_files, required_files
 from fpd_bench.assets.hub_pipelines import locate
 from fpd_bench.assets.inception import inception_file
 from fpd_bench.assets.weight_files import refuse_foreign
@@ -24,7 +24,7 @@ class Required:
     folder: of images made elsewhere. pipeline, added: of diffusers, and what is added to it; lora: whether that is one.
     """
 
-    files: published.PublishedFiles | None
+    files: published_files.TrackFiles | None
     models: bool
     who: str
     captions: bool = False
@@ -46,18 +46,18 @@ class Missing:
     """
 
     message: str
-    file: published.Published | None = None
+    file: published_files.PublishedFile | None = None
     folder: Path = Path()
 
 
 def missing(required: Iterable[Required]) -> list[Missing]:
     """Look for everything that these runs read; each missing thing once, in the order of its first use."""
     found: dict[str, Missing] = {}
-    with published.rehearsal() as fetched:
+    with required_files.rehearsal() as fetched:
         for one in dict.fromkeys(required):
             for message in _messages(one):
                 found.setdefault(message, Missing(message))
-    to_fetch = [Missing(f"Would be fetched: {file.fetch(at)}", file, at) for file, at in fetched.items()]
+    to_fetch = [Missing(f"Will be downloaded: {file.fetch_command(at)}", file, at) for file, at in fetched.items()]
     return [*to_fetch, *found.values()]
 
 
@@ -67,7 +67,7 @@ def provide(lacking: Iterable[Missing]) -> None:
     refuse(everything)
     for one in everything:
         if one.file and one.file.absent(one.folder):
-            one.file.bring(one.folder)
+            one.file.download(one.folder)
 
 
 def refuse(lacking: Iterable[Missing]) -> None:
@@ -88,17 +88,17 @@ def _messages(one: Required) -> Iterator[str]:
             yield str(error)
 
 
-def _missing_weights(needed: published.PublishedFiles) -> Iterator[str]:
+def _missing_weights(needed: published_files.TrackFiles) -> Iterator[str]:
     """Yield a message for every file of the track's networks that is missing, or is not what its name says."""
     try:
-        folder = published.weights_folder(needed)
+        folder = required_files.weights_folder(needed)
     except AssetError as error:
         yield f"Track '{needed.track}' needs its published weights: {error}"
         return
-    absent = published.missing(needed.of_every_run, folder)
+    absent = required_files.absent_files(needed.of_every_run, folder)
     for file in absent:
         place = file.absent(folder)
-        yield f"Track '{needed.track}' needs {place} ({file.role}), which is missing. Run: {file.fetch(folder)}"
+        yield f"Track '{needed.track}' needs {place} ({file.role}), which is missing. Run: {file.fetch_command(folder)}"
     for file in needed.of_every_run:
         if file not in absent and not file.absent(folder):
             try:
@@ -110,13 +110,13 @@ def _missing_weights(needed: published.PublishedFiles) -> Iterator[str]:
 def _checks(one: Required) -> Iterator[Callable[[], object]]:
     if files := one.files:
         if not one.models:
-            yield lambda: published.require_scorers(files, one.who)
+            yield lambda: required_files.require_scorers(files, one.who)
         # one by one, so that each is told
-        yield lambda: published.require_data(files, one.captions, False, False)
-        yield lambda: published.require_data(files, False, one.real_images, False)
-        yield lambda: published.require_data(files, False, False, one.reference)
+        yield lambda: required_files.require_data(files, one.captions, False, False)
+        yield lambda: required_files.require_data(files, False, one.real_images, False)
+        yield lambda: required_files.require_data(files, False, False, one.reference)
     if one.discriminator:
-        yield published.discriminator_file
+        yield required_files.discriminator_file
     if one.inception:
         yield inception_file
     if one.folder:

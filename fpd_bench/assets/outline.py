@@ -90,7 +90,7 @@ def outline(path: Path) -> Saved:
             with zipfile.ZipFile(path) as archive:
                 entry = next((name for name in archive.namelist() if name.endswith("data.pkl")), None)
                 if entry is None:
-                    raise ValueError("an archive, but not one of torch.save")
+                    raise ValueError("an archive that torch.save did not write")
                 with archive.open(entry) as stream:
                     return _read(stream)
         with path.open("rb") as stream:
@@ -99,7 +99,7 @@ def outline(path: Path) -> Saved:
             stream.seek(0)
             return _legacy(stream)
     except (pickle.UnpicklingError, EOFError, AttributeError, IndexError, KeyError, TypeError, ImportError) as error:
-        raise ValueError(f"not written by torch.save, or not to its end: {error or type(error).__name__}") from error
+        raise ValueError(f"not written by torch.save, or incomplete: {error or type(error).__name__}") from error
 
 
 def _read(stream: IO[bytes]) -> Saved:

@@ -92,8 +92,9 @@ def refuse_text(path: Path) -> None:
 def pickle_refused(path: Path, wants: str) -> str:
     """Say what an old pickle wants to import, and how to get its weights out without that."""
     return (
-        f"Weights '{path}' are a pickle that would run code ({wants}); fpd-bench does not load those. Only "
-        f"read, without any code, convert it once: python -m fpd_bench.tracks convert '{path}'"
+        f"Weights '{path}' are a pickle that would run code ({wants}), which fpd-bench does not load. Convert "
+        "it once; that reads its numbers and runs none of its code: python -m fpd_bench.tracks convert "
+        f"'{path}'"
     )
 
 
@@ -104,8 +105,8 @@ def refuse_script(path: Path) -> None:
             scripted = any("/code/" in name for name in archive.namelist())
         if scripted:
             raise AssetError(
-                f"Weights '{path}' are a TorchScript program that would run code; fpd-bench does not load those. Save "
-                "the state_dict of its module instead."
+                f"Weights '{path}' are a TorchScript program, which would run code; fpd-bench does not load "
+                "those. Save the state_dict of its module instead."
             )
 
 

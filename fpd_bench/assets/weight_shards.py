@@ -33,9 +33,11 @@ def shard_files(path: Path) -> list[Path]:
         places = json.loads(path.read_text())["weight_map"]
         shards = [path.with_name(name) for name in sorted(set(places.values()))]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise AssetError(f"'{path}' is no index of safetensors shards ({error!r}). Fetch it again.") from error
+        raise AssetError(f"'{path}' is not an index of safetensors shards ({error!r}). Fetch it again.") from error
     absent = [shard.name for shard in shards if not shard.is_file()]
     if absent or not shards:
         listed = f"{len(absent)} of {len(shards)} shards are missing ({', '.join(absent[:3])})"
-        raise AssetError(f"Weights '{path}': {listed if shards else 'it names no shards'}. Fetch them beside it.")
+        raise AssetError(
+            f"Weights '{path}': {listed if shards else 'it names no shards'}. Download them into the same folder."
+        )
     return shards

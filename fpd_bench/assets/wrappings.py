@@ -40,7 +40,7 @@ def without_tensors(path: object, under: Iterable[str]) -> str:
     if not names:
         return f"Weights '{path}': {looked}."
     return (
-        f"Weights '{path}': {looked}, but under {', '.join(map(repr, names))}. Take those out: "
+        f"Weights '{path}': {looked}, but there are some under {', '.join(map(repr, names))}. Extract them: "
         f"python -m fpd_bench.tracks convert '{path}' --name {names[0]}"
     )
 

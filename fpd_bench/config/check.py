@@ -95,7 +95,9 @@ def _check_plugin_settings(config: RunConfig, read: set[str]) -> None:
     used = {value(config, name) for name in registry.AXES if name in read}
     for name in config.plugin:
         if settings_of(name) is None or name not in used:
-            raise ConfigError(f"{PLUGIN}.{name}.* are settings of '{name}', which this run does not use.")
+            raise ConfigError(
+                f"This run does not use '{name}', so {PLUGIN}.{name}.* makes no difference. Leave it out."
+            )
 
 
 def _check_refusals(config: RunConfig, read: set[str]) -> None:
@@ -107,7 +109,7 @@ def _check_refusals(config: RunConfig, read: set[str]) -> None:
         for refusal in plugin.refuses:
             if all(value(config, name) in values for name, values in refusal.where.items()):
                 given = ", ".join(f"{name}={value(config, name)}" for name in refusal.where)
-                raise ConfigError(f"{names.kind} '{value(config, field)}' refuses {given}: {refusal.why}.")
+                raise ConfigError(f"{names.kind} '{value(config, field)}' cannot be used with {given}: {refusal.why}.")
 
 
 def _check_device(config: RunConfig) -> None:
@@ -134,22 +136,27 @@ def _check_batch(config: RunConfig) -> None:
     optim, execution = config.optim, config.execution
     if optim.batch % optim.samples_per_condition:
         raise ConfigError(
-            f"optim.samples_per_condition={optim.samples_per_condition} does not divide optim.batch={optim.batch}."
+            f"optim.batch={optim.batch} must be a multiple of "
+            f"optim.samples_per_condition={optim.samples_per_condition}. Change one of the two."
         )
     if execution.micro_batch > optim.batch:
         raise ConfigError(
-            f"execution.micro_batch={execution.micro_batch} exceeds optim.batch={optim.batch}. 0 = whole."
+            f"execution.micro_batch={execution.micro_batch} must not exceed optim.batch={optim.batch}. Write 0 "
+            "to compute the whole batch at once."
         )
     if optim.batch % execution.processes:
-        raise ConfigError(f"execution.processes={execution.processes} cannot share optim.batch={optim.batch} equally.")
+        raise ConfigError(
+            f"optim.batch={optim.batch} must be a multiple of execution.processes={execution.processes}, so that "
+            "each process computes an equal share."
+        )
     if execution.processes == 1:
         return
     if not registry.methods.declaration(config.method).data_parallel:
         raise ConfigError(f"method={config.method} cannot share a batch among processes. Use execution.processes=1.")
     if execution.device not in ("cpu", "cuda"):
         raise ConfigError(
-            f"execution.processes={execution.processes} deal out the GPUs themselves: write execution.device=cuda (or "
-            f"cpu); got '{execution.device}'."
+            f"With execution.processes={execution.processes} each process takes a GPU of its own: write "
+            f"execution.device=cuda (or cpu), without a number; got '{execution.device}'."
         )
 
 
@@ -159,15 +166,15 @@ def _check_student_steps(config: RunConfig) -> None:
     changed = [name for name in ("sampling", "top_k", "top_p") if getattr(start, name) != getattr(StartConfig(), name)]
     if steps > 1 and changed:
         raise ConfigError(
-            f"evaluation.student_steps={steps} draws by the teacher's sampler, which does not know start.{changed[0]}. "
-            "Leave it out, or use evaluation.student_steps=1."
+            f"With evaluation.student_steps={steps} a student is sampled by the teacher's sampler, which does "
+            f"not know start.{changed[0]}. Leave it out, or use evaluation.student_steps=1."
         )
 
 
 def _check_refinement(config: RunConfig, read: set[str]) -> None:
     refine, sizes = config.refine, track_sizes(config.track.name, config.track.preset)
     if "refine.low" in read and refine.low > refine.high:
-        raise ConfigError(f"refine.low={refine.low} is above refine.high={refine.high}.")
+        raise ConfigError(f"refine.low={refine.low} must not be above refine.high={refine.high}.")
     if sizes and "start.r_init" in read and round(config.start.r_init * sizes.tokens) < 1:
         raise ConfigError(
             f"start.r_init={config.start.r_init} masks none of the {sizes.tokens} tokens of track "

@@ -50,8 +50,8 @@ def parse(texts: Sequence[object], where: str) -> list[Override]:
             )
         if override.is_axis and override.key in PRESETS:
             raise ConfigError(
-                f"'{override.key}' in {where} cannot be an axis: it stands for several fields. Give it one name, or "
-                f"several grids: [[{override.key}=...], [...]]."
+                f"'{override.key}' in {where} cannot have several values, because it is a preset that sets "
+                f"several fields. Give it one value, or write several grids: [[{override.key}=...], [...]]."
             )
     last = {override.key: text for text, override in parsed.items()}
     return [
@@ -90,7 +90,7 @@ def _override(text: object, where: str) -> Override:
     if not isinstance(text, str):
         raise ConfigError(f"An override in {where} must be text like key=value; got {text!r}.")
     if "${" in text:
-        raise ConfigError(f"'{text}' in {where}: interpolations are not allowed, a run must be spelled out.")
+        raise ConfigError(f"'{text}' in {where}: references like ${{name}} are not allowed. Write the value itself.")
     found = read_override(text)
     if isinstance(found, str):
         raise ConfigError(f"'{text}' in {where} is not key=value. {found}")

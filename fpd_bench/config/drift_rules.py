@@ -10,8 +10,8 @@ def check_drift(config: RunConfig) -> None:
     drift, batch, per_prompt = config.drift, config.optim.batch, config.optim.samples_per_condition
     if drift.positives == "condition" and per_prompt == 1:
         raise ConfigError(
-            "drift.positives=condition needs optim.samples_per_condition of 2 or more: with 1, a draft is alone with "
-            "its prompt, which is drift.positives=own."
+            "drift.positives=condition needs optim.samples_per_condition of 2 or more: with 1 each prompt has "
+            "a single draft, which is what drift.positives=own computes."
         )
     alone = per_prompt == 1 or drift.positives == "condition"  # no prompt by itself is compared
     group = batch if alone else per_prompt
@@ -50,9 +50,12 @@ def _check_pixel_space(config: RunConfig) -> None:
     drift, default, sizes = config.drift, DriftConfig(), track_sizes(config.track.name, config.track.preset)
     for name in ("resize", "last_norm", "cls"):
         if getattr(drift, name) != getattr(default, name):
-            raise ConfigError(f"drift.{name}={getattr(drift, name)} is of drift.space=feature; pixels have none.")
+            raise ConfigError(
+                f"drift.{name}={getattr(drift, name)} makes no difference to pixels. Leave it out, or use "
+                "drift.space=feature."
+            )
     if drift.backbone:
-        raise ConfigError(f"drift.space=pixel has no backbone; got drift.backbone={drift.backbone}.")
+        raise ConfigError(f"drift.space=pixel uses no backbone; got drift.backbone={drift.backbone}. Leave it out.")
     if sizes and drift.grid and sizes.pixels % drift.grid:
         side = sizes.pixels
         raise ConfigError(f"drift.grid={drift.grid} does not divide a {side} x {side} image. Choose a divisor, or 0.")
@@ -62,7 +65,9 @@ def _check_feature_space(config: RunConfig) -> None:
     """Check fields of a backbone against the track's own; runs/execute/backbone_check.py looks at one that is named."""
     drift, sizes = config.drift, track_sizes(config.track.name, config.track.preset)
     if not drift.blocks:
-        raise ConfigError(f"drift.blocks={drift.blocks} are not blocks of a backbone. Name one or more blocks.")
+        raise ConfigError(
+            f"drift.blocks={drift.blocks} must be one or more numbers of the backbone's blocks, counted from 0."
+        )
     if sizes is None or drift.backbone:
         return
     if not set(drift.blocks) <= set(sizes.blocks):
@@ -90,6 +95,6 @@ def _check_convolutional(drift: DriftConfig) -> None:
     for name, needed in (("cls", "none"), ("last_norm", False)):
         if getattr(drift, name) != needed:
             raise ConfigError(
-                f"drift.{name}={getattr(drift, name)} is for transformers; this track's backbone is EfficientNet-Lite0."
-                " Name one (drift.backbone=vit_..., drift.blocks=[...]), or leave it out."
+                f"drift.{name}={getattr(drift, name)} is for transformers, but this track's backbone is "
+                "EfficientNet-Lite0. Leave it out, or name a transformer: drift.backbone=vit_... drift.blocks=[...]"
             )

@@ -85,7 +85,9 @@ def check_name(name: str, where: str = "") -> None:
     if name in PRESETS:
         behind = sorted({text.partition("=")[0] for texts in PRESETS[name].values() for text in texts})
         place = f" in {where}" if where else ""
-        raise ConfigError(f"'{name}'{place} is a preset and no field; name what it stands for: {', '.join(behind)}.")
+        raise ConfigError(
+            f"'{name}'{place} is a preset, not a field. Set one of the fields that it stands for: {', '.join(behind)}."
+        )
     known = [*leaves(), *PRESETS]
     head, _, rest = name.partition(".")
     if head == PLUGIN and rest.count(".") == 1:

@@ -13,13 +13,13 @@ def check_generator(config: RunConfig) -> None:
     for name in leaves():
         if name.startswith("generator.") and name not in read and value(config, name) != value(RunConfig(), name):
             own = ", ".join(registry.generators.declaration(config.method).reads)
-            raise ConfigError(f"method={config.method} reads {own} only; got {name}, too.")
+            raise ConfigError(f"method={config.method} reads only {own}, so {name} makes no difference. Leave it out.")
     if not settings.source:
         draws = registry.generators.declaration(config.method).draws
         what = "a pipeline: a hub name or a folder" if draws else "a folder of images"
         raise ConfigError(f"method={config.method} needs {what}. Write generator.source=...")
     if settings.timesteps and settings.steps != len(settings.timesteps):
         raise ConfigError(
-            f"generator.timesteps={settings.timesteps} are {len(settings.timesteps)} steps; got "
-            f"generator.steps={settings.steps}."
+            f"generator.timesteps={settings.timesteps} has {len(settings.timesteps)} steps, so generator.steps "
+            f"must be {len(settings.timesteps)}; got {settings.steps}."
         )

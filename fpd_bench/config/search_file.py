@@ -83,8 +83,8 @@ def read_search_file(path: Path) -> SearchFile:
     top.finish()
     if shared := sorted(set(found.seeds.numbers) & set(found.confirm)):
         raise ConfigError(
-            f"{path}: seed {shared[0]} is both searched and confirmed with. A winner is confirmed on seeds that had no "
-            "part in choosing it."
+            f"{path}: seed {shared[0]} stands both in seeds and in confirm.seeds. A winner is confirmed on "
+            "seeds that had no part in choosing it: remove the seed from one of the two."
         )
     return found
 
@@ -109,11 +109,13 @@ def _race(entry: dict[str, Any], where: str) -> Race:
     steps = [count(one, "a step", where) for one in reader.get("steps", list, [])]
     reader.finish()
     if keep < 2:
-        raise ConfigError(f"{where}: keep must be 2 or more, the best 1 / keep goes on; got {keep}.")
+        raise ConfigError(f"{where}: keep must be 2 or more (the best 1/keep of the trials go on); got {keep}.")
     if not 0 <= p < 1:
-        raise ConfigError(f"{where}: p must be a level in [0, 1), 0 = give no trial up; got {p:g}.")
+        raise ConfigError(
+            f"{where}: p must be a significance level in [0, 1), where 0 stops no trial early; got {p:g}."
+        )
     if steps != sorted(set(steps)):
-        raise ConfigError(f"{where}: steps must grow, like [75, 150]; got {steps}.")
+        raise ConfigError(f"{where}: steps must be in increasing order, like [75, 150]; got {steps}.")
     return Race(int(keep), float(p), tuple(steps))
 
 
@@ -132,7 +134,7 @@ def _limits(entry: dict[Any, Any], where: str) -> dict[str, float]:
         if name not in COSTS:
             raise UnknownName("cost", str(name), COSTS, where)
         if isinstance(most, bool) or not isinstance(most, int | float) or most <= 0:
-            raise ConfigError(f"{where}: the most that {name} may be is a number above 0; got {most!r}.")
+            raise ConfigError(f"{where}: the limit of {name} must be a number above 0; got {most!r}.")
     return {name: float(most) for name, most in entry.items()}
 
 

@@ -26,7 +26,9 @@ def dimension(field: str, text: Any, condition: Any, where: str) -> Dimension:
     place = f"{where}, {field}"
     check_name(field, where)
     if any(field == one or (one.endswith(".") and field.startswith(one)) for one in FIXED):
-        raise ConfigError(f"{where}: '{field}' cannot be searched, trials of different values are not comparable.")
+        raise ConfigError(
+            f"{where}: '{field}' cannot be searched, because trials with different values of it could not be compared."
+        )
     if not isinstance(text, str) or not is_axis(text):
         raise ConfigError(f"{place}: expected {FORMS}; got {text!r}.")
     axis = _subset(field, text, place) if text.strip().startswith("subset") else _of_hydra(field, text, place)
@@ -67,11 +69,14 @@ def _interval(field: str, found: IntervalSweep, place: str) -> Interval:
 def _steps(field: str, found: RangeSweep, place: str) -> Steps:
     if leaf(field).type not in (int, float) or found.shuffle or found.tags:
         raise ConfigError(
-            f"{place}: range() is for numbers in their order, without tags; {field} is {type_in_words(field)}."
+            f"{place}: range() lists numbers in their order and takes no tags; {field} is {type_in_words(field)}."
         )
     values = [canonical(field, one) for one in found.range()]
     if len(values) < 2:
-        raise ConfigError(f"{place}: the range has {len(values)} values, a search needs two. Its end is left out.")
+        raise ConfigError(
+            f"{place}: the range has {len(values)} values, but a search needs two or more. The end does not belong "
+            "to the range."
+        )
     values.sort()
     _each_fits(field, values, place)
     step = values[1] - values[0]
@@ -82,14 +87,16 @@ def _choice(field: str, found: ChoiceSweep, place: str) -> Choice:
     values: list[Any] = [one.text if isinstance(one, QuotedString) else one for one in found.list]
     if any(isinstance(one, list | dict) for one in values):
         raise ConfigError(
-            f"{place}: a list is no category that a sampler can learn from. For sets write subset(a, b, c; min=1), "
-            "or compare whole lists in a sweep's grid."
+            f"{place}: a sampler cannot choose among whole lists. For sets write subset(a, b, c; min=1), or "
+            "compare whole lists in a sweep's grid."
         )
     fitting = [canonical(field, one) for one in values]
     _each_fits(field, fitting, place)
     distinct = tuple(dict.fromkeys(fitting))
     if len(distinct) < 2:
-        raise ConfigError(f"{place}: one choice is nothing to search. Put {field} into the profile.")
+        raise ConfigError(
+            f"{place}: choice() has one value, so there is nothing to search. Put {field} into the profile."
+        )
     return Choice(distinct)
 
 
@@ -110,8 +117,8 @@ def _subset(field: str, text: str, place: str) -> Subset:
     least, most = ends["min"], ends["max"]
     if not 0 <= least <= most <= len(sorted_members) or most < 1:
         raise ConfigError(
-            f"{place}: sets of {least} to {most} of {len(sorted_members)} different members: there are none. "
-            "min and max must be 0 <= min <= max <= the number of members, and max 1 or more."
+            f"{place}: no set has {least} to {most} of {len(sorted_members)} different members. min and max "
+            "must be 0 <= min <= max <= the number of members, and max 1 or more."
         )
     if least == 0 and not _may_be_empty(field):
         raise ConfigError(f"{place}: {field} must not be empty. Write min=1 or more.")
@@ -123,7 +130,7 @@ def _ends(text: str | None, place: str) -> dict[str, int]:
     for part in (text or "").split(",") if (text or "").strip() else []:
         name, sign, number = (word.strip() for word in part.partition("="))
         if name not in ("min", "max") or not sign or not number.isdecimal():
-            raise ConfigError(f"{place}: after the semicolon stand min=NUMBER and max=NUMBER; got '{part.strip()}'.")
+            raise ConfigError(f"{place}: write min=NUMBER and max=NUMBER after the semicolon; got '{part.strip()}'.")
         ends[name] = int(number)
     return ends
 

@@ -98,7 +98,7 @@ def _space(file: SearchFile, profile: str, axes: dict[str, str], fixed: set[str]
             raise UnknownName("profile", profile, written, f"{file.path}, space")
         written = written[profile]
     if not isinstance(written, dict):
-        raise ConfigError(f"{file.path}: a space is a mapping of field: axis; got {written!r}.")
+        raise ConfigError(f"{file.path}: the space must be a mapping of field: values; got {written!r}.")
     found = []
     for name, entry in {**written, **axes}.items():
         if name in fixed:
@@ -110,7 +110,7 @@ def _space(file: SearchFile, profile: str, axes: dict[str, str], fixed: set[str]
         text, condition = (entry.get("axis"), entry.get("if")) if isinstance(entry, dict) else (entry, None)
         found.append(dimension(str(name), text, condition, where))
     if not found:
-        raise ConfigError(f"{file.path}: the space is empty, there is nothing to search.")
+        raise ConfigError(f"{file.path}: the space is empty, so there is nothing to search. Write at least one field.")
     return tuple(found)
 
 
@@ -122,7 +122,10 @@ def _baseline(file: SearchFile, profile: str, base: RunConfig) -> RunConfig:
         written = written[profile]
     overrides = parse(written, f"{file.path}, baseline")
     if several := next((one for one in overrides if one.is_axis), None):
-        raise ConfigError(f"{file.path}, baseline: '{several.key}' has several values; it is one setting.")
+        raise ConfigError(
+            f"{file.path}, baseline: '{several.key}' has several values, but the baseline is one setting. Give it "
+            "one value."
+        )
     return compose([one.texts[0] for one in overrides], base)
 
 
@@ -161,9 +164,12 @@ def _check(search: Search) -> None:
     if not search.race.steps:
         return
     if any(one.field == "optim.steps" for one in search.space):
-        raise ConfigError(f"{file.path}: race.steps are stops of one length of training; do not search optim.steps.")
+        raise ConfigError(
+            f"{file.path}: race.steps pauses trainings that all have the same length. Search either of the two: "
+            "race.steps or optim.steps."
+        )
     if not trains(base) or search.race.steps[-1] >= base.optim.steps:
         raise ConfigError(
-            f"{file.path}: race.steps must lie below optim.steps={base.optim.steps} of a method that trains; got "
-            f"{list(search.race.steps)}."
+            f"{file.path}: race.steps must be below optim.steps={base.optim.steps}, of a method that trains; "
+            f"got {list(search.race.steps)}."
         )

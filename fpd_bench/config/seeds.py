@@ -54,7 +54,8 @@ def check_seeds(seeds: list[Any], where: str) -> tuple[int, ...]:
 def _until_decided(given: dict[str, Any], where: str) -> Seeds:
     if given != {"until": "decided"}:
         raise ConfigError(
-            f"{where}: expected {{until: decided}}, alone; got {given}. For looks of your own, write looks."
+            f"{where}: expected {{until: decided}} and no other key; got {given!r}. To choose the numbers of seeds "
+            "yourself, write looks instead."
         )
     return Seeds(tuple(range(USUAL_LOOKS[-1])), USUAL_LOOKS)
 
@@ -62,7 +63,9 @@ def _until_decided(given: dict[str, Any], where: str) -> Seeds:
 def _looks(given: Any, where: str) -> tuple[int, ...]:
     looks = given if isinstance(given, list) else []
     if not looks or not all(map(_whole, looks)) or looks[0] < 2 or any(b <= a for a, b in pairwise(looks)):
-        raise ConfigError(f"{where}: looks must be growing numbers of seeds from 2, like [3, 5, 8]; got {given!r}.")
+        raise ConfigError(
+            f"{where}: looks must be increasing numbers of seeds, the first 2 or more, like [3, 5, 8]; got {given!r}."
+        )
     return tuple(looks)
 
 
@@ -73,8 +76,8 @@ def _pool(looks: tuple[int, ...], of: Any, where: str) -> Seeds:
         numbers = check_seeds(of, where)
     if len(numbers) < looks[-1]:
         raise ConfigError(
-            f"{where}: of must be a number of seeds, or a list of seeds, for {looks[-1]} at least, the last look; "
-            f"got {of!r}."
+            f"{where}: 'of' must be a number of seeds or a list of seeds, at least {looks[-1]}, which the last "
+            f"look needs; got {of!r}."
         )
     return Seeds(numbers, looks if len(numbers) == looks[-1] else (*looks, len(numbers)))
 

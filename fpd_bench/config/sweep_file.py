@@ -82,7 +82,7 @@ def read_sweep_file(path: Path) -> SweepFile:
     profiles = read_profiles(top, path)
     tables = [_read_table(entry, f"{path}, table {n + 1}", metric) for n, entry in enumerate(top.get("tables", list))]
     if not tables:
-        raise ConfigError(f"{path} has no tables.")
+        raise ConfigError(f"{path} has no tables. Write at least one under tables:.")
     _refuse_repeats([table.id for table in tables], "table id", str(path))
     name = top.text("name", path.stem)
     seeds = read_seeds(top.get("seeds", (list, dict), [0]), str(path))
@@ -126,8 +126,8 @@ def _read_table(entry: Any, where: str, metric: str) -> TableSpec:
     lacking = [row.id for row in rows if front not in row.shown] if front else []
     if lacking:
         raise ConfigError(
-            f"{where}: front: {front} groups rows by that word, and row '{lacking[0]}' has none. Write shown: "
-            f"{{{front}: its method}}."
+            f"{where}: front: {front} sorts rows by their word in the column '{front}', but row '{lacking[0]}' "
+            f"has none. Write in that row shown: {{{front}: its method}}."
         )
     grid = reader.get("grid", (list, dict))
     table = TableSpec(ident, reader.text("caption", ident), grid, rows, baseline, claims, front)
@@ -150,7 +150,7 @@ def _read_row(entry: Any, where: str, metric: str) -> RowSpec:
     row = RowSpec(ident, reader.text("label", ident), reader.get("where", dict, None), published, shown)
     reader.finish()
     if row.where is None and not published:
-        raise ConfigError(f"{where} lacks 'where', and has no published numbers to show without it.")
+        raise ConfigError(f"{where}: a row needs 'where', or published numbers that can be shown without runs.")
     return row
 
 

@@ -21,13 +21,15 @@ MOST = 8  # configurations that a message lists
 def refuse_seed(key: str, where: str, instead: str) -> None:
     """Raise ConfigError for the field that the sweep's seeds set."""
     if key == "seed":
-        raise ConfigError(f"'seed' is not a choice to compare, and {where} sets it. Write {instead}.")
+        raise ConfigError(f"{where} sets 'seed', which is not a choice to compare. Write {instead}.")
 
 
 def refuse_execution_axis(override: Override, where: str) -> None:
     """Raise ConfigError for an axis of fields that change no result."""
     if override.is_axis and override.key.startswith(f"{EXECUTION}."):
-        raise ConfigError(f"'{override.key}' in {where} cannot be an axis: it changes no result. Give it one value.")
+        raise ConfigError(
+            f"'{override.key}' in {where} cannot have several values, because it changes no result. Give it one value."
+        )
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,9 @@ class TableBuilder:
         parts = grid if isinstance(grid[0], list) else [grid]
         strange = next((part for part in parts if not isinstance(part, list)), None)
         if strange is not None:
-            raise ConfigError(f"{self.where}: a grid is one list of overrides or several; got {strange!r} among lists.")
+            raise ConfigError(
+                f"{self.where}: a grid is a list of overrides, or a list of such lists; got {strange!r} among lists."
+            )
         grids = [parse(part, self.where) for part in parts]
         for override in (override for part in grids for override in part):
             check_name(override.key, self.where)
@@ -228,7 +232,7 @@ class TableBuilder:
         return bool(self.given) and (bool(set_there) or not index.reading(where))
 
     def _why_not_one(self, row: RowSpec, mine: list[str], where: dict[str, Any], index: _Index) -> str:
-        said = f"row '{row.id}' selects {len(mine)} configurations, it must be one."
+        said = f"row '{row.id}' must select one configuration, but selects {len(mine)}."
         if mine:
             return f"{said} It matches: {'; '.join(index.found[one].words for one in mine[:MOST])}."
         unread = [name for name in where if not index.reading({name: None})]

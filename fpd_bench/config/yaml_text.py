@@ -46,7 +46,9 @@ def _fill_fields(node: Any, found: dict[Any, Any], where: str, prefix: str = "")
     for key, entry in found.items():
         name = f"{prefix}{key}"
         if key not in fields:
-            raise ConfigError(f"{where} is not a run configuration of this version: it has '{name}'.")
+            raise ConfigError(
+                f"{where} is not a run configuration of this version of fpd-bench, which has no field '{name}'."
+            )
         if name == PLUGIN:
             node.plugin = {
                 one: _read_settings(one, own, where) for one, own in _require_mapping(entry, name, where).items()

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from fpd_bench.assets import published
+from fpd_bench.assets import environment
 from fpd_bench.assets.hub_pipelines import INDEX
 from fpd_bench.config.schema import GeneratorConfig
 from fpd_bench.errors import AssetError, ConfigError
@@ -110,7 +110,7 @@ def local_folder(named: str, file: str) -> Path | None:
     """
     from huggingface_hub import try_to_load_from_cache
 
-    place = published.place()
+    place = environment.weights_place()
     kept = place / named.partition("/")[2] if place else None
     for folder in filter(None, (Path(named).expanduser(), kept)):
         if folder.is_dir() and (folder / file).is_file():

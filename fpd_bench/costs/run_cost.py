@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from fpd_bench import registry
-from fpd_bench.assets.published import folder_if_there
+from fpd_bench.assets.environment import existing_weights_folder
 from fpd_bench.config.identity import generated, trains
 from fpd_bench.config.schema import RunConfig
 from fpd_bench.costs.gpu_choice import Gpu, PlanRequest
@@ -97,7 +97,7 @@ def _cost_of_pipeline(config: RunConfig, gpu: Gpu, asked: PlanRequest) -> RunCos
 def _cost_of_teacher(config: RunConfig, gpu: Gpu, asked: PlanRequest) -> RunCost:
     from fpd_bench.costs.step import step_cost
 
-    cost = step_cost(config, folder_if_there())
+    cost = step_cost(config, existing_weights_folder())
     memory, hours = _sampling_gb(config, cost), _evaluation_hours(config, cost.shares, gpu, asked)
     fits = memory <= gpu.memory_gb
     return RunCost(memory, evaluation_hours=hours, fits=fits, advice=EVALUATION, shares=cost.shares)
@@ -106,7 +106,7 @@ def _cost_of_teacher(config: RunConfig, gpu: Gpu, asked: PlanRequest) -> RunCost
 def _cost_of_training(config: RunConfig, gpu: Gpu, asked: PlanRequest) -> RunCost:
     from fpd_bench.costs.step import step_cost
 
-    cost, execution = step_cost(config, folder_if_there()), config.execution
+    cost, execution = step_cost(config, existing_weights_folder()), config.execution
     cards, batch = execution.processes, config.optim.batch // execution.processes  # of one card
     micro, sampling = min(execution.micro_batch or batch, batch), _sampling_gb(config, cost)
 
@@ -115,7 +115,7 @@ def _cost_of_training(config: RunConfig, gpu: Gpu, asked: PlanRequest) -> RunCos
 
     largest = _largest_fitting([n for n in range(micro, 0, -1) if batch % n == 0 or n == micro], memory_of, gpu)
     if 0 < largest < micro:
-        cost = step_cost(replace(config, execution=replace(execution, micro_batch=largest)), folder_if_there())
+        cost = step_cost(replace(config, execution=replace(execution, micro_batch=largest)), existing_weights_folder())
     noise = cost.noise * NUMBER_SECONDS  # every rank draws all of it
     seconds = cost.total / _flops_per_second(gpu, asked, precision_of(config)) / cards + noise
     return RunCost(

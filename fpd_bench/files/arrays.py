@@ -66,18 +66,20 @@ def _opened(path: Path, name: str) -> Iterator[tuple[Header, IO[bytes]]]:
     with _in_one_line(path), zipfile.ZipFile(path) as archive:
         member = archive.getinfo(f"{name}.npy")
         if archive.namelist().count(member.filename) > 1:
-            raise AssetError(f"'{path}' holds two arrays '{name}'. Save it with the one that is meant.")
+            raise AssetError(f"'{path}' holds two arrays named '{name}'. Save it again with only one of them.")
         with archive.open(member) as stream:
             version = np.lib.format.read_magic(stream)
             if version not in READERS:
-                raise AssetError(f"'{name}' in '{path}' is of numpy's format {version}, which is not read.")
+                raise AssetError(
+                    f"'{name}' in '{path}' has version {version} of numpy's file format, which is not read here."
+                )
             shape, fortran, dtype = READERS[version](stream)
             found = Header(shape, dtype, fortran)
             size = math.prod(found.shape) * found.dtype.itemsize
             if min(found.shape, default=0) < 0 or stream.tell() + size != member.file_size:
                 raise AssetError(
-                    f"'{name}' in '{path}' says it is {found.dtype} {list(found.shape)}, and has "
-                    f"{member.file_size - stream.tell():,} bytes. Fetch it again."
+                    f"The header of '{name}' in '{path}' says {found.dtype} {list(found.shape)}, but it holds "
+                    f"{member.file_size - stream.tell():,} bytes. Fetch the file again."
                 )
             yield found, stream
 
@@ -86,7 +88,7 @@ def _opened(path: Path, name: str) -> Iterator[tuple[Header, IO[bytes]]]:
 def _in_one_line(path: Path) -> Iterator[None]:
     try:
         if path.exists() and not path.is_file():  # opening a pipe would wait for ever
-            raise AssetError(f"'{path}' is no regular file.")
+            raise AssetError(f"'{path}' is not a regular file.")
         yield
     except FpdError:
         raise

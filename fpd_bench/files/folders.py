@@ -17,7 +17,7 @@ OTHER_IMAGES = (
     ".hdr .dds .psd .qoi"
 ).split()
 PACKED = ".npy .npz .pt .tar .tgz .zip .h5 .hdf5 .tfrecord".split()
-LINK = "a link to nothing"
+LINK, ODD = "a broken link", "neither a file nor a folder"
 
 
 def files_below(root: Path, suffixes: tuple[str, ...], *, deep: bool = True) -> list[Path]:
@@ -30,7 +30,9 @@ def files_below(root: Path, suffixes: tuple[str, ...], *, deep: bool = True) -> 
     for path, kind in _walk(root, deep, {}):
         suffix = path.suffix.lower()
         if kind == LINK:
-            raise AssetError(f"'{path}' is a link to nothing. Remove it, or put back what it leads to.")
+            raise AssetError(
+                f"'{path}' is a link to a file that does not exist. Remove the link, or put the file back."
+            )
         if kind == "folder":
             if suffix in suffixes:
                 raise AssetError(f"'{path}' is a folder named like a file. Rename it, or move it out of '{root}'.")
@@ -40,19 +42,22 @@ def files_below(root: Path, suffixes: tuple[str, ...], *, deep: bool = True) -> 
             files.append(path)
         elif kind == "file" and _is_image(path, suffix):
             raise AssetError(
-                f"'{path}' may hold images, and is none of {', '.join(suffixes)}. Convert it, or move it out of "
-                f"'{root}': nothing is left out silently."
+                f"'{path}' may hold images, but only {', '.join(suffixes)} are read. Convert it, or move it "
+                f"out of '{root}': no file is skipped silently."
             )
     return sorted(files)
 
 
 def _walk(folder: Path, deep: bool, seen: dict[tuple[int, int], Path]) -> Iterator[tuple[Path, str]]:
-    """Yield (path, "file", "folder", LINK or "no regular file") of all that is not hidden."""
+    """Yield (path, "file", "folder", LINK or ODD) of all that is not hidden."""
     try:
         known = folder.stat()
         first = seen.setdefault((known.st_dev, known.st_ino), folder)
         if first is not folder:
-            raise AssetError(f"'{folder}' leads to '{first}' again: its images would count twice. Remove the link.")
+            raise AssetError(
+                f"'{folder}' is a link to '{first}', which is read already: its images would count twice. Remove "
+                "the link."
+            )
         with os.scandir(folder) as entries:
             for entry in [entry for entry in entries if not entry.name.startswith(".")]:
                 path = folder / entry.name
@@ -63,7 +68,7 @@ def _walk(folder: Path, deep: bool, seen: dict[tuple[int, int], Path]) -> Iterat
                 elif entry.is_file():
                     yield path, "file"
                 else:
-                    yield path, "no regular file" if path.exists() else LINK
+                    yield path, ODD if path.exists() else LINK
     except OSError as error:
         raise AssetError(f"'{error.filename or folder}' cannot be read: {error.strerror or error}.") from error
 

@@ -27,7 +27,9 @@ def read_rgb(path: Path, turn: Turn = "upright") -> NDArray[np.uint8]:
     try:
         mode = path.stat().st_mode
         if not stat.S_ISREG(mode):  # opening a pipe would wait for ever
-            raise AssetError(f"'{path}' is {'a folder' if stat.S_ISDIR(mode) else 'no regular file'}, not an image.")
+            raise AssetError(
+                f"'{path}' is {'a folder' if stat.S_ISDIR(mode) else 'not a regular file'}, so it is not an image."
+            )
         content = path.read_bytes()
     except OSError as error:
         raise AssetError(f"Cannot read the image '{path}': {error.strerror or error}.") from error
@@ -47,7 +49,7 @@ def rgb_of(content: bytes, where: str, turn: Turn = "upright") -> NDArray[np.uin
     except FpdError:
         raise
     except UnidentifiedImageError as error:
-        problem = "it is no PNG, JPEG, WebP or BMP file" if content else "it is empty"
+        problem = "it is not a PNG, JPEG, WebP or BMP file" if content else "it is empty"
         raise AssetError(f"Cannot read the image '{where}': {problem}. Make it again, or remove it.") from error
     except Exception as error:  # a decoder may raise anything over damaged bytes, and each kind is the same for a user
         said = " ".join(str(error).split()) or type(error).__name__
@@ -58,11 +60,20 @@ def _refuse_guesses(image: Image.Image, content: bytes, where: str, turn: Turn) 
     """Raise AssetError where one file may be read as several pictures."""
     deep = image.mode.startswith(("I", "F")) or (image.format == "PNG" and content[DEPTH] > 8)
     if deep:
-        raise AssetError(f"'{where}' has more than 8 bits a channel. Convert it: how it is scaled changes the numbers.")
+        raise AssetError(
+            f"'{where}' has more than 8 bits per channel. Convert it to 8 bits yourself, because the way it is "
+            "scaled changes the scores."
+        )
     frames = getattr(image, "n_frames", 1)
     if frames > 1 and image.format != "MPO":  # an MPO is a camera's JPEG with previews behind it
-        raise AssetError(f"'{where}' holds {frames} frames. Save the one that is meant.")
+        raise AssetError(f"'{where}' holds {frames} frames. Save only the frame that is to be scored.")
     if image.has_transparency_data and image.convert("RGBA").getchannel("A").getextrema() != (255, 255):
-        raise AssetError(f"'{where}' has see-through pixels. Put it on a background first: it changes the numbers.")
+        raise AssetError(
+            f"'{where}' has transparent pixels. Put it on a background first, because the choice of background "
+            "changes the scores."
+        )
     if turn == "refuse" and image.getexif().get(ORIENTATION, 1) != 1:
-        raise AssetError(f"'{where}' is turned by an EXIF tag, which tools follow or not. Save it upright first.")
+        raise AssetError(
+            f"'{where}' has an EXIF tag that turns it, which some programs follow and others ignore. Save it "
+            "upright first."
+        )

@@ -15,7 +15,7 @@ def read_bytes(path: Path) -> bytes:
     """Read a regular file's bytes. Raises AssetError."""
     try:
         if path.exists() and not path.is_file():  # opening a pipe would wait for ever
-            raise AssetError(f"'{path}' is no regular file.")
+            raise AssetError(f"'{path}' is not a regular file.")
         return path.read_bytes()
     except OSError as error:
         raise AssetError(f"Cannot read '{path}': {error.strerror or error}.") from error
@@ -58,7 +58,9 @@ def unsealed(row: dict[str, Any], where: str) -> dict[str, Any]:
     """Check a row's seal and take it off; rows without one, as other programs write, pass. Raises AssetError."""
     bare = {key: value for key, value in row.items() if key != SEAL}
     if SEAL in row and row[SEAL] != _seal(bare):
-        raise AssetError(f"{where} is no longer what was written: its checksum differs. Restore it, or make it again.")
+        raise AssetError(
+            f"{where} has changed since it was written: its checksum differs. Restore it, or make it again."
+        )
     return bare
 
 
@@ -71,7 +73,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the key {twice!r:.60} is there twice")
+        raise ValueError(f"the key {twice!r:.60} appears twice")
     return found
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import timm
 
-from fpd_bench.assets.published import place
+from fpd_bench.assets.environment import weights_place
 from fpd_bench.models import scene_network
 from fpd_bench.models.backbones import FeatureBackbone
 from fpd_bench.models.published_sizes import read_config
@@ -37,7 +37,7 @@ def backbone_assets(name: str) -> dict[str, str]:
 
 def local_weights(name: str) -> Path | None:
     """Find the file of a model in the weights folder; None if it is not there or no transformer."""
-    folder = place()
+    folder = weights_place()
     if not (name and folder):
         return None
     found = (path / FILE for path in sorted(folder.glob(f"{name}*")) if path.name.partition(".")[0] == name)

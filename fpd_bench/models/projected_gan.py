@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils import spectral_norm
 
-from fpd_bench.assets.published import discriminator_file
+from fpd_bench.assets.required_files import discriminator_file
 from fpd_bench.errors import AssetError, UnknownName
 from fpd_bench.models.backbones import FeatureBackbone
 from fpd_bench.models.compute import is_recomputing, network_entry

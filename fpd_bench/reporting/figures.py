@@ -62,19 +62,21 @@ def scores(table: TableResult, stem: Path) -> Path | None:
     ours = [(y, row.score) for y, row in enumerate(table.rows) if row.score]
     ends = np.array([[one.value - one.low, one.high - one.value] for _, one in ours]).T
     ends = np.where(np.isfinite(ends), ends, 0.0)  # one seed of FID has no interval
-    axes.errorbar(
-        [one.value for _, one in ours],
-        [y for y, _ in ours],
-        xerr=ends,
-        fmt="o",
-        color=OURS,
-        capsize=3,
-        label="ours (95% interval)",
-    )
+    lines: list[Any] = [
+        axes.errorbar(
+            [one.value for _, one in ours],
+            [y for y, _ in ours],
+            xerr=ends,
+            fmt="o",
+            color=OURS,
+            capsize=3,
+            label="ours (95% interval)",
+        )
+    ]
     published = [(row.published, y) for y, row in enumerate(table.rows) if row.published is not None]
     if published:
         name = "published" if table.comparable else "published (the paper's bench)"
-        axes.plot(
+        lines += axes.plot(
             *zip(*published, strict=True),
             "D",
             markerfacecolor="white",
@@ -83,18 +85,16 @@ def scores(table: TableResult, stem: Path) -> Path | None:
             label=name,
         )
     if table.teacher is not None:
-        axes.axvline(table.teacher, color=QUIET, linestyle="--", linewidth=1, label="our teacher, 16 steps")
+        lines.append(
+            axes.axvline(table.teacher, color=QUIET, linestyle="--", linewidth=1, label="our teacher, 16 steps")
+        )
     axes.set_yticks(range(len(table.rows)), [_tick(row) for row in table.rows])
     axes.set_ylim(len(table.rows) - 0.4, -0.6)
     axes.set_xlabel(f"{metrics.get_or_plain(table.metric).heading} score")
     axes.grid(axis="x", color="#e4e6ea", linewidth=0.8)
     axes.set_axisbelow(True)
     figure.suptitle(words.figure(heading(table)), x=0.01, ha="left", fontweight="bold", fontsize=11)
-    handles, texts = axes.get_legend_handles_labels()
-    order = sorted(range(len(texts)), key=lambda n: not texts[n].startswith("ours"))
-    figure.legend(
-        [handles[n] for n in order], [texts[n] for n in order], loc="outside lower center", ncols=3, frameon=False
-    )
+    figure.legend(handles=lines, loc="outside lower center", ncols=3, frameon=False)
     return _save(figure, stem)
 
 

@@ -10,6 +10,7 @@ from fpd_bench.evals.statistics.published_worth import Worth
 from fpd_bench.records.run_status import has_result
 
 COLLAPSED = "collapsed"  # a row below FLOOR of its teacher's diversity, and the verdict on a claim that it would win
+VERDICTS = ("reproduced", "contradicted", "undecided", COLLAPSED)  # of a claim that has been tested
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,22 @@ import math
 from fpd_bench.evals.statistics import Estimate
 from fpd_bench.reporting.model import ClaimResult
 
-NONE = "–"
+QUIET = "quiet"
+
+
+class Cell(str):
+    """A cell's text that knows what it is. kind: QUIET where it stands for a number that is not there, or a verdict."""
+
+    kind: str
+
+    def __new__(cls, text: str, kind: str = QUIET) -> "Cell":
+        """Make the text, marked with its kind."""
+        cell = super().__new__(cls, text)
+        cell.kind = kind
+        return cell
+
+
+NONE = Cell("–")
 
 
 def estimate_text(estimate: Estimate, sign: str = "", places: int = 3) -> str:

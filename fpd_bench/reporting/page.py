@@ -10,8 +10,8 @@ import pandas as pd
 from fpd_bench import __version__
 from fpd_bench.reporting import tables
 from fpd_bench.reporting.claims_by_table import TITLE
-from fpd_bench.reporting.model import TableResult
-from fpd_bench.reporting.number_words import NONE
+from fpd_bench.reporting.model import VERDICTS, TableResult
+from fpd_bench.reporting.number_words import Cell
 from fpd_bench.reporting.words import markdown
 
 CSS = """
@@ -47,7 +47,6 @@ details { margin-top: 18px; } summary { cursor: pointer; color: var(--accent); }
 ul.notes { margin: 16px 0 0; padding-left: 18px; font-size: 13px; color: var(--quiet); }
 footer { padding-bottom: 40px; font-size: 13px; } code { font-size: 12px; }
 """
-VERDICTS = ("reproduced", "contradicted", "undecided", "collapsed")
 
 
 @dataclass(frozen=True)
@@ -124,7 +123,7 @@ def _section(one: PageFiles, statistics_page: str | None) -> str:
     ]
     for title, frame in tables.sections(table):
         drawn = _table(frame, set())
-        if title == "Every run":
+        if title == tables.EVERY_RUN:
             parts.append(f"<details><summary>{title} ({len(frame)})</summary>{drawn}</details>")
         else:
             parts.append(f"<h3>{title}</h3>{drawn}")
@@ -142,17 +141,15 @@ def _table(frame: pd.DataFrame, best: set[tuple[int, str]]) -> str:
     lines = []
     for n, row in enumerate(frame.itertuples(index=False)):
         cells = zip(frame.columns, row, strict=True)
-        lines.append("<tr>" + "".join(_cell(str(text), (n, name) in best) for name, text in cells) + "</tr>")
+        lines.append("<tr>" + "".join(_cell(text, (n, name) in best) for name, text in cells) + "</tr>")
     return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{"".join(lines)}</tbody></table></div>'
 
 
 def _cell(text: str, best: bool) -> str:
     if best:
         return f'<td class="best">{escape(text)}</td>'
-    if text in VERDICTS:
-        return f'<td class="{text}">{text}</td>'
-    if text.startswith(("missing", "diverged", "baseline", NONE, "not tested")):
-        return f'<td class="quiet">{escape(text)}</td>'
+    if isinstance(text, Cell):
+        return f'<td class="{text.kind}">{escape(text)}</td>'
     return f"<td>{escape(text)}</td>"
 
 

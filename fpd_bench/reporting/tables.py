@@ -10,8 +10,8 @@ from fpd_bench import metrics
 from fpd_bench.evals.statistics import Estimate, constant_level
 from fpd_bench.reporting import diversity, front, set_metrics
 from fpd_bench.reporting.latex import to_latex
-from fpd_bench.reporting.model import RowResult, TableResult
-from fpd_bench.reporting.number_words import NONE, claim_text, estimate_text, p_text
+from fpd_bench.reporting.model import VERDICTS, ClaimResult, RowResult, TableResult
+from fpd_bench.reporting.number_words import NONE, QUIET, Cell, claim_text, estimate_text, p_text
 from fpd_bench.reporting.outlook_frame import outlook_frame, outlook_notes
 from fpd_bench.reporting.words import markdown
 
@@ -30,6 +30,7 @@ READING = (
     "after Holm's adjustment over the claims of the table. Bold: the rows that may be the best, with 95% confidence. "
     "More in docs/statistics.md."
 )
+EVERY_RUN = "Every run"
 HOW_OFTEN = "How often such intervals and verdicts are wrong, and how to quote them"
 
 
@@ -70,13 +71,13 @@ def main_frame(table: TableResult) -> pd.DataFrame:
 
 def score_text(row: RowResult, places: int = 3) -> str:
     """Write '0.432 [0.410, 0.455]', or why there is no number."""
-    return estimate_text(row.score, places=places) if row.score else row.state
+    return estimate_text(row.score, places=places) if row.score else Cell(row.state)
 
 
 def _delta(row: RowResult, table: TableResult, places: int) -> str:
     if row.delta:
         return estimate_text(row.delta.difference, "+", places)
-    return "baseline" if row.label == table.baseline else NONE
+    return Cell("baseline") if row.label == table.baseline else NONE
 
 
 def _published(value: float | None, places: int, sign: str = "") -> str:
@@ -101,12 +102,17 @@ def claims_frame(table: TableResult) -> pd.DataFrame:
                 "Ours Δ": estimate_text(claim.ours.difference, "+", metric.digits) if claim.ours else NONE,
                 "p": p_text(claim.p),
                 "p Holm": p_text(claim.p_holm),
-                "Verdict": claim.verdict + (f" at {claim.decided_at} of {most} seeds" if claim.decided_at else ""),
+                "Verdict": _verdict_cell(claim, most),
             }
             for claim in table.claims
         ],
         dtype=object,
     )
+
+
+def _verdict_cell(claim: ClaimResult, most: int) -> Cell:
+    looks = f" at {claim.decided_at} of {most} seeds" if claim.decided_at else ""
+    return Cell(claim.verdict + looks, claim.verdict if claim.verdict in VERDICTS else QUIET)
 
 
 def tasks_frame(table: TableResult) -> pd.DataFrame:
@@ -160,7 +166,7 @@ def seeds_frame(table: TableResult) -> pd.DataFrame:
             "Row": row.label,
             "Seed": str(seed.seed),
             "Run": seed.run_id,
-            "Score": seed.status if seed.score is None else f"{seed.score:.{places}f}",
+            "Score": Cell(seed.status) if seed.score is None else f"{seed.score:.{places}f}",
         }
         for row in table.rows
         for seed in row.seeds
@@ -289,7 +295,7 @@ def sections(table: TableResult) -> list[tuple[str, pd.DataFrame]]:
         ("Diversity", diversity.frame(table)),
         ("Novel compositions", novelty_frame(table)),
         ("Published", published_frame(table)),
-        ("Every run", seeds_frame(table)),
+        (EVERY_RUN, seeds_frame(table)),
     ]
     return [(title, frame) for title, frame in frames if len(frame)]
 

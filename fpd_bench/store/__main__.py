@@ -74,7 +74,9 @@ def _parser(command: str) -> argparse.ArgumentParser:
         "--results", type=Path, default=RESULTS, metavar="DIR", help="folder with runs/ (default: results)"
     )
     if command == "export":
-        parser.add_argument("--format", choices=export.FORMATS, help="default: parquet where pyarrow is installed")
+        parser.add_argument(
+            "--format", choices=export.FORMATS, help="default: parquet if pyarrow is installed, else csv"
+        )
         parser.add_argument("--out", type=Path, metavar="DIR", help="default: RESULTS/export")
     return parser
 
@@ -95,7 +97,7 @@ def _check(asked: argparse.Namespace, url: str) -> int:
     for run_id, message in found.corrupt.items():
         print(f"{run_id} is corrupt: {message}")
     if found.strange:
-        print(f"No runs, and left alone: {_first_few(found.strange)} in {asked.results / layout.RUNS}")
+        print(f"Skipped in {asked.results / layout.RUNS}, because they are not runs: {_first_few(found.strange)}")
     if found.wrong:
         command = index_schema.REBUILD.format(results=asked.results)
         print(f"The index differs from {len(found.wrong)} run directories ({_first_few(found.wrong)}). {command}")

@@ -30,7 +30,7 @@ def take_url(arguments: Sequence[str] | None) -> tuple[str | None, list[str]]:
     for text in [*given, os.environ.get(VARIABLE, "")]:  # all: a mistyped store.ur= is quoted by somebody's error
         _hide_password(text)
     if len(urls) > 1:
-        raise ConfigError("store.url is given more than once. Give one.")
+        raise ConfigError("store.url is given more than once. Give it once.")
     found = urls[0] if urls else os.environ.get(VARIABLE) or None
     if found is not None:
         _check_url(found)
@@ -65,7 +65,7 @@ def _user_info(url: str) -> str:
 
 def _check_url(url: str) -> None:
     if "://" not in url:
-        raise ConfigError(f"'{without_password(url)}' is no URL of a database. {VALID}.")
+        raise ConfigError(f"'{without_password(url)}' is not the URL of a database. {VALID}.")
     if url.partition("://")[0].partition("+")[0] not in ("sqlite", "postgresql"):
         raise ConfigError(f"The store at '{without_password(url)}' is neither SQLite nor PostgreSQL. {VALID}.")
     if "@" in _user_info(url):

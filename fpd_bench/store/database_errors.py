@@ -19,11 +19,11 @@ from fpd_bench.store import address
 class Cause(Enum):
     """Why the index cannot be used, with what to do about it."""
 
-    LOCKED = "Another process holds it. Try again when that one has ended."
-    FULL = "Make room; the same command continues. Nothing was deleted."
+    LOCKED = "Another process is using it. Try again when that process has ended."
+    FULL = "Free some disk space and run the same command again. Nothing was deleted."
     NOT_OPENED = "Its folder is missing, or may not be written to. Choose another place: store.url=sqlite:///FILE"
     READ_ONLY = "Put the index elsewhere: store.url=sqlite:////tmp/index.sqlite"
-    DISK = "Its disk fails, or is full. Nothing was deleted."
+    DISK = "Its disk is failing or full. Nothing was deleted."
     SERVER = "Is the server up, and the host, the user and the password in store.url right?"
 
 

@@ -95,7 +95,7 @@ def item_rows(path: Path) -> list[Row]:
             continue
         item, replicate = str(line["item"]), int(line["replicate"])
         if (item, replicate) in seen:
-            raise ValueError(f"item {item}, replicate {replicate} is there twice")
+            raise ValueError(f"item {item}, replicate {replicate} appears twice")
         seen.add((item, replicate))
         rows.append(
             {
@@ -115,7 +115,7 @@ def item_rows(path: Path) -> list[Row]:
 def _finite_number(value: Any) -> float:
     """Give a finite number. Raises ValueError: NaN would spoil every mean, and databases take none."""
     if not math.isfinite(float(value)):
-        raise ValueError(f"{value} is no score")
+        raise ValueError(f"{value!r} is not a score")
     return float(value)
 
 

@@ -39,7 +39,7 @@ class Ingested:
 
     def set_aside_lines(self) -> list[str]:
         """Write a line for each run that was set aside."""
-        return [f"Set aside: run {run_id}: {why}" for run_id, why in sorted(self.aside.items())]
+        return [f"Run {run_id} is corrupt and left out: {why}" for run_id, why in sorted(self.aside.items())]
 
 
 def ingest(results: Path, url: str | None = None) -> Ingested:

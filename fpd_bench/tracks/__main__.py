@@ -21,8 +21,10 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from fpd_bench.assets.environment import VARIABLE, data_folder
 from fpd_bench.assets.hub import HUB
-from fpd_bench.assets.published import VARIABLE, PublishedFiles, data_folder, missing, weights_folder
+from fpd_bench.assets.published_files import TrackFiles
+from fpd_bench.assets.required_files import absent_files, weights_folder
 from fpd_bench.cli import Parser, leave
 from fpd_bench.config.tracks import tracks_that
 from fpd_bench.errors import AssetError, ConfigError, FpdError, UnknownName
@@ -96,7 +98,7 @@ def _fetch(options: argparse.Namespace) -> int:
     return 0
 
 
-def _published(options: argparse.Namespace) -> tuple[PublishedFiles, Path]:
+def _published(options: argparse.Namespace) -> tuple[TrackFiles, Path]:
     """Give what a track needs of published files, and their folder. Raises UnknownName, AssetError."""
     files = tracks.declaration(options.track).published if options.track in tracks.known() else None
     if files is None:
@@ -117,7 +119,7 @@ def _check(options: argparse.Namespace) -> int:
     from fpd_bench.tracks import checking
 
     files, folder = _published(options)
-    missing(files.everything, folder)  # fetches with FPD_WEIGHTS=hub; what stays missing is told below
+    absent_files(files.everything, folder)  # fetches with FPD_WEIGHTS=hub; what stays missing is told below
     data = options.data or data_folder(folder)
 
     said: list[checking.Finding] = []

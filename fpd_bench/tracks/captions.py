@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import torch
 
-from fpd_bench.assets.published import caption_files, no_captions
+from fpd_bench.assets.required_files import caption_files, captions_missing
 from fpd_bench.errors import AssetError, ConfigError
 from fpd_bench.files.text import parse, read_text
 from fpd_bench.tracks.webdataset import NoMembers, Shards
@@ -38,7 +38,7 @@ def open_captions(folder: Path) -> Captions:
     or .json members; the first of these that is there. Raises AssetError."""
     found = caption_files(folder)
     if not found:
-        raise AssetError(no_captions(folder))
+        raise AssetError(captions_missing(folder))
     sources: dict[str, Callable[[list[Path]], Captions]]
     sources = {".txt": TextCaptions, ".parquet": ParquetCaptions, ".tar": ShardCaptions}
     return sources[found[0].suffix](found)

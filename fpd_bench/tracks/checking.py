@@ -11,7 +11,8 @@ from pathlib import Path
 
 from fpd_bench.assets.inception import inception_file
 from fpd_bench.assets.known_models import KNOWN_MODELS
-from fpd_bench.assets.published import DEIT, OPTIONAL, Published, PublishedFiles, caption_files, reference_file
+from fpd_bench.assets.published_files import DEIT, OPTIONAL, PublishedFile, TrackFiles
+from fpd_bench.assets.required_files import caption_files, reference_file
 from fpd_bench.assets.values import check_values
 from fpd_bench.assets.weight_files import contents, refuse_foreign
 from fpd_bench.assets.weight_shards import shard_files
@@ -61,13 +62,13 @@ def summary_of_findings(findings: list[Finding]) -> str:
     return "; ".join([*words, *(f"{kind} needs {' and '.join(files)}" for kind, files in lacking.items())])
 
 
-def check_files(files: PublishedFiles, folder: Path) -> Iterator[Finding]:
+def check_files(files: TrackFiles, folder: Path) -> Iterator[Finding]:
     """Check that every published file is there, whole, the right model, as the hub sent it, all numbers finite."""
     for file in files.everything:
         absent = file.absent(folder)
         if absent:
             note, state = f" ({file.note})" if file.note else "", "note" if file in OPTIONAL else "wrong"
-            yield Finding(state, file.role, f"{absent} is missing{note}. Run: {file.fetch(folder)}")
+            yield Finding(state, file.role, f"{absent} is missing{note}. Run: {file.fetch_command(folder)}")
             continue
         try:
             refuse_foreign(file.path(folder), file.kind)
@@ -78,7 +79,7 @@ def check_files(files: PublishedFiles, folder: Path) -> Iterator[Finding]:
             yield Finding("wrong", file.role, str(error))
 
 
-def check_shapes(files: PublishedFiles, folder: Path) -> Iterator[Finding]:
+def check_shapes(files: TrackFiles, folder: Path) -> Iterator[Finding]:
     """Hold settings, and the names and shapes of all tensors, against the models that read them; load nothing."""
     from fpd_bench.tracks.fitting import misfits
 
@@ -88,7 +89,7 @@ def check_shapes(files: PublishedFiles, folder: Path) -> Iterator[Finding]:
         yield Finding("ok", "shapes", "settings, names and shapes of all tensors fit")
 
 
-def check_data(files: PublishedFiles, data: Path) -> Iterator[Finding]:
+def check_data(files: TrackFiles, data: Path) -> Iterator[Finding]:
     """Check captions and real images; each is needed by some runs only."""
     from fpd_bench.tracks.captions import open_captions
     from fpd_bench.tracks.pictures import open_images
@@ -104,7 +105,7 @@ def check_data(files: PublishedFiles, data: Path) -> Iterator[Finding]:
         yield Finding("note", "images", str(error))
 
 
-def check_fidelity(files: PublishedFiles, folder: Path) -> Iterator[Finding]:
+def check_fidelity(files: TrackFiles, folder: Path) -> Iterator[Finding]:
     """Look for what FID is computed with, on a track whose images are scored together."""
     looks = {"reference": reference_file, "inception": lambda folder: inception_file(folder=folder)}
     for subject, find in looks.items() if files.reference else ():
@@ -114,7 +115,7 @@ def check_fidelity(files: PublishedFiles, folder: Path) -> Iterator[Finding]:
             yield Finding("note", subject, str(error))
 
 
-def check_memory(files: PublishedFiles, folder: Path) -> Finding:
+def check_memory(files: TrackFiles, folder: Path) -> Finding:
     """Say whether the models fit into this machine's memory, in single precision."""
     paths = [file.path(folder) for file in files.models + OPTIONAL if not file.absent(folder)]
     needed = TORCH_BYTES + sum(4 * contents(path).parameters for path in paths)
@@ -194,12 +195,12 @@ def _scored(track, images) -> Finding:
     return Finding("ok", "scorer", f"{detail['detector']['backend']}, weights {weights} ({_since(began)})")
 
 
-def _hashes(file: Published, folder: Path) -> str:
+def _hashes(file: PublishedFile, folder: Path) -> str:
     """Give size and sha256 of a file, or of each of its shards, held against what the hub said at the download."""
     return "; ".join(_hash(part, file, folder) for part in shard_files(file.path(folder)))
 
 
-def _hash(path: Path, file: Published, folder: Path) -> str:
+def _hash(path: Path, file: PublishedFile, folder: Path) -> str:
     digest = sha256(path)
     words = f"{path.stat().st_size / 1e6:,.1f} MB, sha256 {digest[:12]}"
     record = file.home(folder)
@@ -210,7 +211,7 @@ def _hash(path: Path, file: Published, folder: Path) -> str:
     if lines[1] != digest:
         raise AssetError(
             f"Weights '{path}' have sha256 {digest}, the hub sent {lines[1]}: the file was changed or damaged. "
-            f"Run: {file.fetch(folder)} --force-download"
+            f"Run: {file.fetch_command(folder)} --force-download"
         )
     return f"{words}, as the hub sent it (commit {lines[0][:12]})"
 

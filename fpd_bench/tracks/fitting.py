@@ -9,7 +9,7 @@ from pkgutil import resolve_name
 import timm
 import torch
 
-from fpd_bench.assets.published import DEIT, DINO, Published, PublishedFiles
+from fpd_bench.assets.published_files import DEIT, DINO, PublishedFile, TrackFiles
 from fpd_bench.assets.weight_files import contents
 from fpd_bench.errors import AssetError
 from fpd_bench.models.projected_gan import DEIT_NAME
@@ -21,7 +21,7 @@ from fpd_bench.tracks.paper import DINO_NAME
 META = torch.device("meta")
 
 
-def misfits(files: PublishedFiles, folder: Path) -> Iterator[tuple[Published, str]]:
+def misfits(files: TrackFiles, folder: Path) -> Iterator[tuple[PublishedFile, str]]:
     """Find every file of the track that is there and does not fit its model: (file, what is wrong)."""
     for file in (*files.models, DEIT):
         if not file.absent(folder):
@@ -32,7 +32,7 @@ def misfits(files: PublishedFiles, folder: Path) -> Iterator[tuple[Published, st
                 yield file, str(error)
 
 
-def require_fitting(files: PublishedFiles, folder: Path) -> None:
+def require_fitting(files: TrackFiles, folder: Path) -> None:
     """Check that every file that all runs of the track read fits its model. Raises AssetError for the first that
     does not.
     """
@@ -41,7 +41,7 @@ def require_fitting(files: PublishedFiles, folder: Path) -> None:
             raise AssetError(text)
 
 
-def _require(file: Published, path: Path) -> None:
+def _require(file: PublishedFile, path: Path) -> None:
     if file.network:
         network = resolve_name(file.network)(path)
         if file.kind:

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from fpd_bench.assets.published import COLOURS as CLIP
-from fpd_bench.assets.published import DETECTOR, Published
+from fpd_bench.assets.published_files import COLOURS as CLIP
+from fpd_bench.assets.published_files import DETECTOR, PublishedFile
 from fpd_bench.bench import Images, Item
 from fpd_bench.errors import AssetError, UnknownName
 from fpd_bench.evals.geneval.detectors import Backend, Colours, backend, known_colours
@@ -94,8 +94,8 @@ class GenEvalSuites:
         colours = ClipColours(model, weights, device=device)
         return backend("mask2former-hf", weights=str(network.parent), device=device), colours
 
-    def _require_file(self, file: Published) -> Path:
+    def _require_file(self, file: PublishedFile) -> Path:
         missing = file.absent(self.weights)
         if missing:
-            raise AssetError(f"GenEval's {file.role} '{missing}' is missing. Run: {file.fetch(self.weights)}")
+            raise AssetError(f"GenEval's {file.role} '{missing}' is missing. Run: {file.fetch_command(self.weights)}")
         return file.path(self.weights)

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from fpd_bench.assets.published import DINO, PublishedFiles
+from fpd_bench.assets.published_files import DINO, TrackFiles
 from fpd_bench.errors import AssetError
 from fpd_bench.models.backbones import FeatureBackbone
 from fpd_bench.models.published_sizes import read_config
@@ -11,17 +11,19 @@ from fpd_bench.models.published_sizes import read_config
 DINO_NAME = "vit_base_patch16_dinov3"
 
 
-def places_of(files: PublishedFiles, folder: Path) -> dict[str, Path]:
+def places_of(files: TrackFiles, folder: Path) -> dict[str, Path]:
     """Return {role: where the weights file is, or belongs}."""
     return {file.role: file.path(folder) for file in files.models}
 
 
-def paths_of(files: PublishedFiles, folder: Path) -> dict[str, Path]:
+def paths_of(files: TrackFiles, folder: Path) -> dict[str, Path]:
     """Return {role: weights file}. Raises AssetError naming the first missing file and the command that fetches it."""
     for file in files.models:
         if not file.path(folder).is_file():
             place = file.path(folder)
-            raise AssetError(f"Track '{files.track}': {file.role} '{place}' is missing. Run: {file.fetch(folder)}")
+            raise AssetError(
+                f"Track '{files.track}': {file.role} '{place}' is missing. Run: {file.fetch_command(folder)}"
+            )
     return places_of(files, folder)
 
 

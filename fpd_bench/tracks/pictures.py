@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from fpd_bench.assets.published import no_images
+from fpd_bench.assets.required_files import images_missing
 from fpd_bench.errors import AssetError
 from fpd_bench.files.folders import IMAGES, files_below
 from fpd_bench.files.images import read_rgb, rgb_of
@@ -75,7 +75,7 @@ class RealImages:
     def require(self) -> None:
         """Check that there are images. Raises AssetError, with what to do."""
         if not self:
-            raise AssetError(no_images(self.folder.parent))
+            raise AssetError(images_missing(self.folder.parent))
 
     @cached_property
     def _readers(self) -> ThreadPoolExecutor:

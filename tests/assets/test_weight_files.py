@@ -92,5 +92,5 @@ def test_what_failed_downloads_leave(tmp_path, suffix):
 
 
 def test_it_needs_no_torch():
-    code = "import sys, fpd_bench.assets.published, fpd_bench.tracks.checking; sys.exit('torch' in sys.modules)"
+    code = "import sys, fpd_bench.assets.required_files, fpd_bench.tracks.checking; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -7,7 +7,7 @@ import pytest
 from huggingface_hub.errors import GatedRepoError
 
 from fpd_bench import sweep
-from fpd_bench.assets.published import discriminator_file
+from fpd_bench.assets.required_files import discriminator_file
 from fpd_bench.config.availability import require_files
 from fpd_bench.config.compose import compose
 from fpd_bench.errors import AssetError

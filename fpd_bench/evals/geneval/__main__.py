@@ -5,13 +5,12 @@ import hashlib
 import json
 import sys
 from collections.abc import Sequence
-from typing import Any
 
 from fpd_bench.cli import leave
-from fpd_bench.errors import ConfigError, FpdError
+from fpd_bench.errors import FpdError
 from fpd_bench.evals.geneval import prompt_grammar, scorer, selftest
 from fpd_bench.evals.geneval.arguments import parser
-from fpd_bench.evals.geneval.detectors import Backend, Colours, backend
+from fpd_bench.evals.geneval.detectors import Backend, Colours, DetectorSettings, backend_class
 from fpd_bench.evals.geneval.folder import read_folder
 from fpd_bench.evals.geneval.precomputed import PrecomputedBackend
 from fpd_bench.evals.geneval.prompt_rows import read_rows
@@ -53,7 +52,8 @@ def _score(args: argparse.Namespace) -> None:
     out = scorer.shard_file(args.out, args.shard)
     options = _options(args)
     floor = min(FLOOR, options.threshold, options.counting_threshold)
-    detector, colours = _detector(args, floor), _colours(args)
+    detector = _detector(args, floor)
+    colours = _colours(args, detector)
     if isinstance(detector, PrecomputedBackend):
         detector.require(pictures, options)
     if args.self_test:
@@ -104,23 +104,13 @@ def _suite(args: argparse.Namespace) -> list[prompt_grammar.Row]:
 
 
 def _detector(args: argparse.Namespace, floor: float = FLOOR) -> Backend:
-    options: dict[str, Any] = {}
-    if args.detector == "precomputed":
-        if not args.weights:
-            raise ConfigError("Detector 'precomputed' needs --weights FILE, the stored detections (.json or .jsonl).")
-        options = {"file": args.weights}
-    elif args.detector == "mask2former-hf":
-        options = {"device": args.device, "floor": floor, **({"weights": args.weights} if args.weights else {})}
-    elif args.detector == "mmdet":
-        if not (args.weights and args.config):
-            raise ConfigError("Detector 'mmdet' needs --config FILE.py and --weights FILE.pth.")
-        options = {"device": args.device, "weights": args.weights, "config": args.config}
-    return backend(args.detector, **options)
+    settings = DetectorSettings(args.weights, args.config, args.device, floor)
+    return backend_class(args.detector).from_settings(settings)
 
 
-def _colours(args: argparse.Namespace) -> Colours | None:
-    """Open CLIP, except for backends that bring their colours."""
-    if args.detector in ("shapes", "precomputed") and not args.clip:
+def _colours(args: argparse.Namespace, detector: Backend) -> Colours | None:
+    """Open CLIP, except for backends that know colours."""
+    if detector.knows_colours and not args.clip:
         return None
     from fpd_bench.evals.geneval.clip import ClipColours
 

@@ -7,7 +7,7 @@ backend and its weights. Heavy backends live in files of their own and are impor
 import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,10 +48,32 @@ def key_of(name: str, detection: Detection) -> tuple[str, int]:
     return name, id(detection)
 
 
+@dataclass(frozen=True)
+class DetectorSettings:
+    """What a command line says of its detector; weights, config: None where it does not name them.
+
+    floor: detections that score no more are not needed.
+    """
+
+    weights: str | None = None
+    config: str | None = None
+    device: str = "cpu"
+    floor: float = 0.05
+
+
 class Backend(Protocol):
-    """An object detector. `identity` names it and its weights (sha256) and goes into every result."""
+    """An object detector. `identity` names it and its weights (sha256) and goes into every result.
+
+    knows_colours: whether it tells the colours of what it sees, so that no classifier is needed.
+    """
 
     identity: dict[str, str]
+    knows_colours: ClassVar[bool]
+
+    @classmethod
+    def from_settings(cls, settings: DetectorSettings) -> Self:
+        """Make it as a command line asks. Raises ConfigError, with the option to add, if a setting is missing."""
+        ...
 
     def see(self, images: Sequence[Image], keys: Sequence[str]) -> list[Seen]:
         """Detect objects in each image; keys are the images' names, for backends that look results up."""
@@ -96,11 +118,17 @@ BACKENDS = {
 
 
 def backend(name: str, **options: Any) -> Backend:
-    """Make the backend called `name`, with its options. Raises UnknownName, and AssetError for missing parts."""
+    """Make the backend called `name`, with its options. Raises UnknownName, and AssetError for missing files."""
+    return backend_class(name)(**options)
+
+
+def backend_class(name: str) -> type[Backend]:
+    """Import the class of the backend called `name`, and no other backend. Raises UnknownName."""
     if name not in BACKENDS:
         raise UnknownName("GenEval detector", name, BACKENDS)
     module, attribute = BACKENDS[name]
-    return getattr(importlib.import_module(module), attribute)(**options)
+    found: type[Backend] = getattr(importlib.import_module(module), attribute)
+    return found
 
 
 def score_images(

@@ -9,7 +9,7 @@ the same recipe with other confidences, so counting (threshold .9) may differ.
 
 import pickle
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -20,7 +20,7 @@ from transformers import Mask2FormerForUniversalSegmentation
 
 from fpd_bench.assets.hub import quiet
 from fpd_bench.errors import AssetError, ConfigError
-from fpd_bench.evals.geneval.detectors import Image, Seen
+from fpd_bench.evals.geneval.detectors import DetectorSettings, Image, Seen
 from fpd_bench.evals.geneval.prompt_grammar import CLASSES
 from fpd_bench.evals.geneval.scoring import Detection
 from fpd_bench.evals.geneval.weights import weights_sha256
@@ -35,6 +35,8 @@ class Mask2FormerBackend:
 
     weights: a model name or folder; floor: detections that cannot score more are not made (the rest is exact).
     """
+
+    knows_colours: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -54,6 +56,11 @@ class Mask2FormerBackend:
             "transformers": transformers.__version__,
             "input": f"{long}x{short}",
         }
+
+    @classmethod
+    def from_settings(cls, settings: DetectorSettings) -> Self:
+        """Make it as `Backend.from_settings`."""
+        return cls(settings.weights or DEFAULT_WEIGHTS, device=settings.device, floor=settings.floor)
 
     def see(self, images: Sequence[Image], keys: Sequence[str]) -> list[Seen]:
         """Detect as `Backend.see`. Images of one size go through the network together."""

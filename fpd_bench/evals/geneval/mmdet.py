@@ -3,12 +3,12 @@
 import importlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from fpd_bench.errors import AssetError, ConfigError
-from fpd_bench.evals.geneval.detectors import Image, Seen
+from fpd_bench.evals.geneval.detectors import DetectorSettings, Image, Seen
 from fpd_bench.evals.geneval.prompt_grammar import CLASSES
 from fpd_bench.evals.geneval.results_file import sha256
 from fpd_bench.evals.geneval.scoring import Detection
@@ -16,6 +16,8 @@ from fpd_bench.evals.geneval.scoring import Detection
 
 class MmdetBackend:
     """The reference backend. config, weights: mask2former_swin-s-p4-w7-224_lsj_8x2_50e_coco .py and .pth."""
+
+    knows_colours: ClassVar[bool] = False
 
     def __init__(self, config: str, weights: str, *, device: str = "cpu"):
         try:
@@ -35,6 +37,13 @@ class MmdetBackend:
         self._infer = apis.inference_detector
         self._model = apis.init_detector(config, weights, device=device)
         self.identity = {"backend": "mmdet", "mmdet": version, "weights_sha256": sha256(Path(weights))}
+
+    @classmethod
+    def from_settings(cls, settings: DetectorSettings) -> Self:
+        """Make it as `Backend.from_settings`."""
+        if not (settings.weights and settings.config):
+            raise ConfigError("The detector 'mmdet' needs two files. Add --config FILE.py --weights FILE.pth.")
+        return cls(settings.config, settings.weights, device=settings.device)
 
     def see(self, images: Sequence[Image], keys: Sequence[str]) -> list[Seen]:
         """Detect as `Backend.see`. mmdet takes BGR."""

@@ -7,12 +7,12 @@ where a box may carry a colour as its sixth element. An image is known by the la
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Self
 
 from fpd_bench.errors import AssetError, ConfigError
 from fpd_bench.evals.geneval import results_file
 from fpd_bench.evals.geneval import results_manifest as manifests
-from fpd_bench.evals.geneval.detectors import Image, Seen
+from fpd_bench.evals.geneval.detectors import DetectorSettings, Image, Seen
 from fpd_bench.evals.geneval.folder import Picture
 from fpd_bench.evals.geneval.prompt_rows import as_row, key
 from fpd_bench.evals.geneval.scoring import Options
@@ -22,6 +22,8 @@ from fpd_bench.files.text import parse, read_json
 
 class PrecomputedBackend:
     """Looks up stored detections by image name."""
+
+    knows_colours: ClassVar[bool] = True
 
     def __init__(self, file: str | Path):
         path = Path(file)
@@ -36,6 +38,15 @@ class PrecomputedBackend:
                 for name, found in _by_name(read_json(path).items(), path).items()
             }
         self.identity = {"backend": "precomputed", "file_sha256": results_file.sha256(path), "masks": "none"}
+
+    @classmethod
+    def from_settings(cls, settings: DetectorSettings) -> Self:
+        """Make it as `Backend.from_settings`; its weights are the file of stored detections."""
+        if not settings.weights:
+            raise ConfigError(
+                "The detector 'precomputed' needs the file of stored detections. Add --weights FILE (.json or .jsonl)."
+            )
+        return cls(settings.weights)
 
     def see(self, images: Sequence[Image], keys: Sequence[str]) -> list[Seen]:
         """Look up as `Backend.see`. Raises ConfigError for an image that the file does not have."""

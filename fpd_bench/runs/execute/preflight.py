@@ -9,7 +9,7 @@ from pathlib import Path
 
 from fpd_bench import registry
 from fpd_bench.assets.missing import Missing, missing
-from fpd_bench.assets.published import weights_folder
+from fpd_bench.assets.required_files import weights_folder
 from fpd_bench.config.availability import required_files
 from fpd_bench.config.identity import generated, reads
 from fpd_bench.config.schema import RunConfig

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 
 from fpd_bench import registry
-from fpd_bench.assets.published import discriminator_file
+from fpd_bench.assets.required_files import discriminator_file
 from fpd_bench.bench import Track
 from fpd_bench.config.availability import needs_discriminator, require_files
 from fpd_bench.config.check import check

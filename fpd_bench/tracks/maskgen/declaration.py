@@ -1,14 +1,14 @@
 """What is said of track `maskgen` before its code is imported; needs no torch."""
 
-from fpd_bench.assets.published import COLOURS, DETECTOR, DINO, Published, PublishedFiles
+from fpd_bench.assets.published_files import COLOURS, DETECTOR, DINO, PublishedFile, TrackFiles
 from fpd_bench.declarations import Scoring, TrackDeclaration, TrackSizes
 from fpd_bench.metrics import GENEVAL, VENDI
 
 _HERE = "fpd_bench.tracks.maskgen"
-FILES = PublishedFiles(
+FILES = TrackFiles(
     "maskgen",
     models=(
-        Published(
+        PublishedFile(
             "teacher",
             "maskgen",
             "turkeyju/generator_maskgen_vq_l",
@@ -16,7 +16,7 @@ FILES = PublishedFiles(
             ("config.json",),
             network=f"{_HERE}.networks:build_teacher",
         ),
-        Published(
+        PublishedFile(
             "tokenizer",
             "tatitok",
             "turkeyju/tokenizer_tatitok_bl128_vq",
@@ -24,7 +24,7 @@ FILES = PublishedFiles(
             ("config.json",),
             network=f"{_HERE}.networks:build_tokenizer",
         ),
-        Published(
+        PublishedFile(
             "text",
             "clip_text",
             "timm/vit_large_patch14_clip_336.openai",

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from fpd_bench.assets.published import weights_folder
+from fpd_bench.assets.required_files import weights_folder
 from fpd_bench.bench import Condition, Suite
 from fpd_bench.tracks.geneval import GenEvalSuites
 from fpd_bench.tracks.maskgen.declaration import FILES

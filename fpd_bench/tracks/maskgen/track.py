@@ -1,6 +1,6 @@
 """The text-to-image track of the paper (Tables 1, 3, 4): MaskGen-L with TA-TiTok and CLIP. Registry entry `maskgen`.
 
-Weights, captions and pictures come from the user's folders (assets/published.py); scored by the real GenEval.
+Weights, captions and pictures come from the user's folders (assets/published_files.py); scored by the real GenEval.
 """
 
 import copy
@@ -12,7 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from fpd_bench.assets.published import caption_files, data_folder, require
+from fpd_bench.assets.environment import data_folder
+from fpd_bench.assets.required_files import caption_files, require
 from fpd_bench.assets.weight_shards import digest
 from fpd_bench.bench import Model, Suite
 from fpd_bench.errors import AssetError, ConfigError

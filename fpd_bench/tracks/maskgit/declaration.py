@@ -1,21 +1,21 @@
 """What is said of track `maskgit` before its code is imported; needs no torch."""
 
-from fpd_bench.assets.published import DINO, Published, PublishedFiles
+from fpd_bench.assets.published_files import DINO, PublishedFile, TrackFiles
 from fpd_bench.declarations import TrackDeclaration, TrackSizes
 from fpd_bench.metrics import FIDELITY
 
 _HERE = "fpd_bench.tracks.maskgit"
-FILES = PublishedFiles(
+FILES = TrackFiles(
     "maskgit",
     models=(
-        Published(
+        PublishedFile(
             "teacher",
             "maskgit",
             "llvictorll/Maskgit-pytorch",
             "pretrained_maskgit/MaskGIT/MaskGIT_ImageNet_256.pth",
             network=f"{_HERE}.networks:build_teacher",
         ),
-        Published(
+        PublishedFile(
             "tokenizer",
             "vqgan",
             "llvictorll/Maskgit-pytorch",

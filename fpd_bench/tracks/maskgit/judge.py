@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 from timm.data.imagenet_info import ImageNetInfo
 
-from fpd_bench.assets.published import REFERENCE, weights_folder
+from fpd_bench.assets.published_files import REFERENCE
+from fpd_bench.assets.required_files import weights_folder
 from fpd_bench.bench import Condition, Item, Suite
 from fpd_bench.evals.fidelity.presets import ADM
 from fpd_bench.evals.fidelity.suites import against_file

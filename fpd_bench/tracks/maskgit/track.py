@@ -1,6 +1,6 @@
 """The class-conditional track of the paper (Table 2): MaskGIT-pytorch v1 on ImageNet 256 x 256. Registry `maskgit`.
 
-Weights, pictures and ImageNet's statistics come from the user's folders (assets/published.py).
+Weights, pictures and ImageNet's statistics come from the user's folders (assets/published_files.py).
 """
 
 import copy
@@ -13,7 +13,8 @@ import torch
 from timm.data.imagenet_info import ImageNetInfo
 from torch import Tensor, nn
 
-from fpd_bench.assets.published import data_folder, reference_file, require
+from fpd_bench.assets.environment import data_folder
+from fpd_bench.assets.required_files import reference_file, require
 from fpd_bench.assets.weight_shards import digest
 from fpd_bench.bench import Item, Model, Suite
 from fpd_bench.errors import AssetError, ConfigError

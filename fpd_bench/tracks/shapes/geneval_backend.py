@@ -1,10 +1,11 @@
 """The shapes track's detector as one of GenEval's backends: it needs no weights and tells colours itself."""
 
 from collections.abc import Sequence
+from typing import ClassVar, Self
 
 import numpy as np
 
-from fpd_bench.evals.geneval.detectors import Image, Seen
+from fpd_bench.evals.geneval.detectors import DetectorSettings, Image, Seen
 from fpd_bench.evals.geneval.scoring import Detection
 from fpd_bench.tracks.shapes.detector import Detector
 from fpd_bench.tracks.shapes.drawing import PALETTE, SHAPES
@@ -12,6 +13,8 @@ from fpd_bench.tracks.shapes.drawing import PALETTE, SHAPES
 
 class ShapesBackend:
     """The embedded detector of the shapes track: no weights, its own colours."""
+
+    knows_colours: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -22,6 +25,11 @@ class ShapesBackend:
         self._detector = Detector(list(shapes or SHAPES), list(colours or PALETTE), radii)
         words = f"{','.join(self._detector.shapes)};{','.join(self._detector.colours)}"
         self.identity = {"backend": "shapes", "version": "1", "words": words, "radii": str(radii)}
+
+    @classmethod
+    def from_settings(cls, settings: DetectorSettings) -> Self:
+        """Make it as `Backend.from_settings`; it needs none of them."""
+        return cls()
 
     def see(self, images: Sequence[Image], keys: Sequence[str]) -> list[Seen]:
         """See the objects of each image, as Backend says."""

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from fpd_bench.assets import published
+from fpd_bench.assets import environment, published_files
 from fpd_bench.config.compose import compose
 from fpd_bench.config.schema import RunConfig
 from fpd_bench.runs.folder import code_state, provenance
@@ -56,8 +56,8 @@ def test_outside_a_checkout_every_file_is_hashed(monkeypatch):
 def test_the_weights_of_the_discriminator_are_hashed_with_the_rest(tmp_path, monkeypatch):
     from fpd_bench.runs.perform.loaded_tracks import ImageSource, assets_of
 
-    monkeypatch.setenv(published.VARIABLE, str(tmp_path))
-    path = published.DEIT.path(tmp_path)
+    monkeypatch.setenv(environment.VARIABLE, str(tmp_path))
+    path = published_files.DEIT.path(tmp_path)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(b"weights")
     source = ImageSource(SimpleNamespace(assets={"teacher": "ab"}), None, None)

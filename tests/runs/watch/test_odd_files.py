@@ -222,7 +222,7 @@ def test_the_doors_say_corrupt_and_why_and_do_the_rest(place, tiny, made, capsys
     out = capsys.readouterr().out
     assert "corrupt" in out and "events.jsonl is not a file" in out and " done " in out
     assert report.main([*words, "--results", str(results), "--no-figures"]) == 0
-    assert f"Set aside: run {odd.run_id}: events.jsonl is not a file" in capsys.readouterr().err
+    assert f"Run {odd.run_id} is corrupt and left out: events.jsonl is not a file" in capsys.readouterr().err
     plan = collect.plan_cleanup(results, [str(made / "tiny.yaml")])
     assert odd.path not in [found.path for found in plan.found] and "is left alone" in plan.text()
     assert status.main([odd.run_id, "--results", str(results)]) == 1
