@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fpd_bench.config.cells import Cell, Row, Sweep, Table
-from fpd_bench.config.compose import compose_base, parse
+from fpd_bench.config.compose import parse
 from fpd_bench.config.fields import check_name
 from fpd_bench.config.identity import reads
 from fpd_bench.config.metric_check import check_metric
@@ -36,8 +36,8 @@ def load_sweep(path: str | Path, overrides: Sequence[str] = ()) -> Sweep:
         check_name(override.key, "the command line")
         refuse_seed(override.key, "the command line", "seeds=[0,1]")
         refuse_execution_axis(override, "the command line")
-    base = compose_base(profile_overrides(file, profile))
-    builders = [TableBuilder(file, spec, profile, base, given, seeds.numbers) for spec in file.tables]
+    common = profile_overrides(file, profile)
+    builders = [TableBuilder(file, spec, profile, common, given, seeds.numbers) for spec in file.tables]
     tables = tuple(table for builder in builders for table in builder.tables())
     sweep = Sweep(file.name, file.title, file.metric, seeds.numbers, profile, tables, file.path, seeds.looks)
     sweep = _without_idle_looks(sweep)

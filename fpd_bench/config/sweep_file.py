@@ -44,7 +44,7 @@ class RowSpec:
 
 @dataclass(frozen=True)
 class TableSpec:
-    """grid: override lists, a union of products; or {profile: such a list}.
+    """grid: override lists, a union of products; or {profile: such a list}. settings: overrides for all of it.
 
     front: the column of `shown` whose words name the methods of a quality-diversity front; '' = the table is none.
     """
@@ -56,6 +56,7 @@ class TableSpec:
     baseline: str | None
     claims: tuple[Claim, ...]
     front: str = ""
+    settings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,8 @@ def _read_table(entry: Any, where: str, metric: str) -> TableSpec:
             f"has none. Write in that row shown: {{{front}: its method}}."
         )
     grid = reader.get("grid", (list, dict))
-    table = TableSpec(ident, reader.text("caption", ident), grid, rows, baseline, claims, front)
+    settings = tuple(reader.get("settings", list, []))
+    table = TableSpec(ident, reader.text("caption", ident), grid, rows, baseline, claims, front, settings)
     reader.finish()
     return table
 

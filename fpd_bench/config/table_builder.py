@@ -7,8 +7,8 @@ from typing import Any
 
 from fpd_bench.config.cells import Cell, Row, Table
 from fpd_bench.config.check import check
-from fpd_bench.config.compose import Override, compose, parse
-from fpd_bench.config.fields import EXECUTION, canonical, check_name, value
+from fpd_bench.config.compose import Override, compose, compose_base, parse
+from fpd_bench.config.fields import EXECUTION, assign, canonical, check_name, leaves, value
 from fpd_bench.config.identity import reads, run_id
 from fpd_bench.config.named_settings import PRESETS
 from fpd_bench.config.schema import RunConfig
@@ -72,13 +72,16 @@ class TableBuilder:
         file: SweepFile,
         spec: TableSpec,
         profile: str,
-        base: RunConfig,
+        common: list[str],
         given: list[Override],
         seeds: tuple[int, ...],
     ):
-        self.spec, self.profile, self.base, self.given, self.seeds = spec, profile, base, given, seeds
+        self.spec, self.profile, self.given, self.seeds = spec, profile, given, seeds
         self.profiles, self.metric = {DEFAULT_PROFILE, *file.profiles}, file.metric
         self.where = f"{file.path}, table {spec.id}"
+        fixed = [*common, *spec.settings]  # of the profile, and of this table
+        self.base = compose_base(fixed)
+        self.common = {one.key for one in parse(fixed, self.where)}
         self.passed_over: dict[str, ConfigError] = {}  # fields that the command line gives, by why a cell refuses them
         self.grids = self._grids()
 
@@ -178,18 +181,21 @@ class TableBuilder:
         return _Found(", ".join(meant) or ", ".join(fixed) or label, config, read)
 
     def _checked(self, overrides: list[str], fixed: list[str]) -> RunConfig:
-        """Make a configuration and check it. What the command line fixes for other rows of the table, such as Phi's
+        """Make a configuration and check it. What profile, settings or command line fix for other rows, such as Phi's
         backbone, is left out of a cell that refuses it and does not read it: one that drifts in pixels."""
         config = compose(overrides, self.base)
         config.seed = self.seeds[0]
         try:
             check(config)
         except ConfigError as error:
-            idle = [one for one in fixed if one.partition("=")[0] not in reads(config)]
+            given = {one.partition("=")[0] for one in fixed}
+            idle = {name for name in {*given, *self.common} - reads(config) if name in leaves()}
             if not idle:
                 raise
-            self.passed_over |= {one.partition("=")[0]: error for one in idle}
-            return self._checked([one for one in overrides if one not in idle], [])
+            self.passed_over |= dict.fromkeys(idle & given, error)
+            for name in idle:
+                assign(config, name, value(RunConfig(), name))
+            check(config)
         return config
 
     def _refuse_unread(self, axes: list[Override], here: list[_Found]) -> None:
