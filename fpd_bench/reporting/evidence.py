@@ -48,7 +48,10 @@ def opened(folder: Path) -> Iterator[list[tuple["Sweep", Store]]]:
 
     parts = sorted(path.parent for path in folder.glob(f"*/{evidence.INDEX}"))
     if not parts:
-        raise ConfigError(f"'{folder}' holds no evidence (*/{evidence.INDEX}). A report writes it with --evidence.")
+        raise ConfigError(
+            f"'{folder}' holds no evidence (no */{evidence.INDEX}). To write some, run: python -m fpd_bench.report "
+            "--out reports --evidence"
+        )
     with ExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         found = []
@@ -68,7 +71,7 @@ def differences(made: Path, committed: Path) -> tuple[list[str], int]:
     for path in files:
         name = path.relative_to(made)
         if not (committed / name).is_file():
-            found.append(f"{name}: is not there.")
+            found.append(f"{name} is missing.")
         elif path.read_bytes() != (committed / name).read_bytes():
             found.append(f"{name}: {_first_difference(path, committed / name)}")
     return found, len(files)

@@ -196,7 +196,10 @@ def _sample(table: TableResult, row: RowResult, store: Store) -> Sample | None:
             if Path(path).stem != table.suite or not (run.folder / path).is_file():
                 continue
             if digest and sha256(run.folder / path) != digest:
-                print(f"Not shown, since it is not as it was written: {run.folder / path}", file=sys.stderr)
+                print(
+                    f"Left out of the figures, because the file has changed since it was written: {run.folder / path}",
+                    file=sys.stderr,
+                )
                 continue
             with np.load(run.folder / path) as file:
                 pictures = file[_images_key(file)]

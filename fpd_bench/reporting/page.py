@@ -85,7 +85,7 @@ def _html(written: list[PageFiles], content: str, statistics_page: str | None) -
 
 
 def _footer(content: str) -> str:
-    return f"Data {content} · fpd-bench {__version__} · the same data give the same bytes"
+    return f"Hash of the data {content} · fpd-bench {__version__} · the same data give the same bytes"
 
 
 def _section(one: PageFiles, statistics_page: str | None) -> str:

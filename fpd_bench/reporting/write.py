@@ -68,8 +68,8 @@ def _refuse_equal_names(sweeps: "Sequence[Sweep]") -> None:
             name, who = file_name(sweep.name, table.id), f"table '{table.id}' of {sweep.path}"
             if name.lower() in taken:
                 raise ConfigError(
-                    f"{taken[name.lower()]} and {who} would both be written to {name}.md. Give one of them another "
-                    "name: or id:, or report them apart, with --out."
+                    f"{taken[name.lower()]} and {who} would both be written to {name}.md. Give one of them "
+                    "another name: or id:, or report each of them to its own --out DIR."
                 )
             taken[name.lower()] = who
 

@@ -127,7 +127,7 @@ def _study(
 def _kept(make: Callable[[], Any], path: Path, trials: int) -> Path | str:
     """Draw and save one of Optuna's pictures; the reason, where it cannot be drawn from these trials."""
     if trials < LEAST:
-        return f"needs {LEAST} trials with whole runs, there are {trials}"
+        return f"This figure needs {LEAST} trials with complete runs; there are {trials}."
     with quiet(), warnings.catch_warnings(action="ignore"), plt.rc_context():
         try:
             axes = make()

@@ -95,12 +95,19 @@ def _facts(search: Search, seen: Look, trials: list[Estimated]) -> list[str]:
     hours = seconds_spent(seen.trials) / 3600
     limits = [f"{name} at most {most:g}" for name, most in search.file.limits.items()]
     return [
-        f"Budget spent: {len(seen.trials)} of {search.trials} trials, {runs} runs, {hours:.2f} hours of one worker; "
-        f"{sum(bool(one.level.step) for one in trials)} trials ended at a pause.",
-        f"Sampler {samplers.chosen(search)}, {search.parallel} trials at once; the best 1 / {search.race.keep} of a "
-        f"level climb, unless Wilcoxon's test on paired prompts gives them up at p < {search.race.p:g}.",
-        "Trials see validation prompts and the search's own seeds, so the best value is optimistic; the confirmed one "
-        "is on fresh seeds and test prompts, by the tables' own test.",
+        (
+            f"Budget spent: {len(seen.trials)} of {search.trials} trials, {runs} runs, {hours:.2f} hours of one "
+            f"worker; {sum(bool(one.level.step) for one in trials)} trials ended at a pause."
+        ),
+        (
+            f"Sampler {samplers.chosen(search)}, {search.parallel} trials at once. At each level the best "
+            f"1/{search.race.keep} of the trials go on, unless Wilcoxon's test on paired prompts stops them (p < "
+            f"{search.race.p:g})."
+        ),
+        (
+            "Trials see validation prompts and the search's own seeds, so the best value is optimistic; the "
+            "confirmed value is measured on new seeds and test prompts, by the test that the tables use."
+        ),
         *([f"Limits: {', '.join(limits)}."] if limits else []),
         *(f"Searched: {one}" for one in search.space),
     ]
@@ -166,4 +173,7 @@ def _markdown(
 def _footer(search: Search, seen: Look) -> str:
     runs = [run.run_id for trial in seen.trials for run in trial.runs.values()]
     content = seen.store.results_hash(runs)
-    return f"Study {search.name} · data {content} · fpd-bench {__version__} · the same data give the same bytes"
+    return (
+        f"Study {search.name} · hash of the data {content} · fpd-bench {__version__} · the same data give the same "
+        "bytes"
+    )

@@ -93,8 +93,9 @@ def _refuse_no_numbers(vectors: Tensor, logits: Tensor, preset: FidelityPreset) 
     if not fine.all():
         wrong = (~fine).nonzero().flatten().tolist()
         raise AssetError(
-            f"Network '{preset.extractor}' gives features that are no numbers for {len(wrong)} of {len(fine)} images, "
-            f"first for number {wrong[0] + 1}. Its weights are damaged or not its own: fetch them again."
+            f"Network '{preset.extractor}' gives NaN or infinite features for {len(wrong)} of {len(fine)} "
+            f"images, the first of them image {wrong[0] + 1}. Its weights are damaged, or belong to another "
+            "network: fetch them again."
         )
 
 

@@ -74,7 +74,9 @@ def measure(
     values, notes = _values(made, real, reference, preset)
     wrong = [name for name, value in values.items() if not math.isfinite(value)]
     if wrong:
-        raise AssetError(f"{', '.join(wrong)} of these images is no number: the reference or the weights are damaged.")
+        raise AssetError(
+            f"{', '.join(wrong)} of these images is NaN or infinite, so the reference or the weights are damaged."
+        )
     protocol = {
         "preset": preset.name,
         "evaluator": f"torch-fidelity {torch_fidelity.__version__}",
@@ -100,8 +102,8 @@ def _enough(images: Images, reference: Reference, preset: FidelityPreset) -> Non
     k = max(preset.neighbours, NEIGHBOURS if {"density", "coverage"} & set(preset.also) else 0)
     if reference.images is not None and len(reference.images) <= k:
         raise ConfigError(
-            f"The reference '{reference.name}' has {len(reference.images)} images: precision, recall and their kin "
-            f"take {k} neighbours of each, so they need {k + 1} or more."
+            f"The reference '{reference.name}' has {len(reference.images)} images, but needs {k + 1} or more: "
+            f"precision, recall and similar metrics look at {k} neighbours of each image."
         )
 
 
@@ -110,8 +112,9 @@ def _same_size(made: Features, real: Features | None, preset: FidelityPreset) ->
     for whose, size in (("The images", made.size), ("The reference's images", real.size if real else wanted)):
         if size != wanted:
             raise ConfigError(
-                f"{whose} have {size[1]} x {size[0]} px, preset '{preset.name}' compares images of {wanted[1]} x "
-                f"{wanted[0]}. Resizing changes FID: do it yourself, once and the same way for all you compare."
+                f"{whose} have {size[1]} x {size[0]} px, but preset '{preset.name}' compares images of "
+                f"{wanted[1]} x {wanted[0]} px. Resize them yourself, in the same way for everything that you "
+                "compare, because resizing changes FID."
             )
 
 
@@ -121,7 +124,8 @@ def _values(
     notes = []
     if len(made.vectors) <= made.vectors.shape[1]:
         notes.append(
-            f"{len(made.vectors)} images span fewer than the {made.vectors.shape[1]} dimensions: FID is biased upward."
+            f"{len(made.vectors)} images are fewer than the {made.vectors.shape[1]} dimensions of a feature, "
+            "so FID is biased upward."
         )
     statistics = reference.statistics or _statistics(real)
     values = {"fid": frechet(_statistics(made), statistics), "fid_sampling_sd": _sampling_sd(made.vectors, statistics)}
@@ -130,11 +134,11 @@ def _values(
         sizes = preset.split_sizes(len(made.vectors))
         last = f", the last of {sizes[-1]:,}" if sizes[-1] != sizes[0] else ""
         notes.append(
-            f"{len(made.vectors):,} images, papers use {preset.papers:,}: FID and Inception Score depend on the number "
-            f"(splits here: {len(sizes)} of {sizes[0]:,} images{last})."
+            f"{len(made.vectors):,} images, where papers use {preset.papers:,}: FID and Inception Score depend "
+            f"on the number of images (here {len(sizes)} splits of {sizes[0]:,}{last})."
         )
     if real is None:
-        notes.append("The reference has no images: no precision, recall or KID.")
+        notes.append("The reference has statistics but no images, so precision, recall and KID cannot be computed.")
         return values, notes
     quiet = {"verbose": False, "save_cpu_ram": True}
     both = prc_features_to_metric(
@@ -189,8 +193,8 @@ def frechet(made: Statistics, real: Statistics) -> float:
     """Compute ||mu1 - mu2||^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2)). Raises AssetError for statistics of other features."""
     if made[0].shape != real[0].shape:
         raise AssetError(
-            f"The reference's statistics have {len(real[0])} dimensions, these features {len(made[0])}: it belongs to "
-            "another preset."
+            f"The reference's statistics have {len(real[0])} dimensions, but the features here have "
+            f"{len(made[0])}. Name a reference made with this preset."
         )
     one, other = ({"mu": mu, "sigma": sigma} for mu, sigma in (made, real))
     return float(fid_statistics_to_metric(one, other, False)[KEY_METRIC_FID])

@@ -97,8 +97,8 @@ def known_colours(answers: Answers) -> ColourClassifier:
         missing = [detection for detection in detections if key_of(name, detection) not in answers]
         if missing:
             raise ConfigError(
-                f"The colour of the {name} at {_words(missing[0][0])} is not known: the detector or the stored results "
-                "do not tell it. Score the images with the CLIP colour classifier (score --clip)."
+                f"The colour of the {name} at {_words(missing[0][0])} is not known: neither the detector nor "
+                "the stored results give it. Score the images with the CLIP colour classifier (score --clip)."
             )
         return [answers[key_of(name, detection)] for detection in detections]
 

@@ -54,8 +54,8 @@ class PrecomputedBackend:
         if missing:
             example = next(iter(self._seen), "none")
             raise ConfigError(
-                f"The stored detections ({len(self._seen)} images, such as {example}) lack {missing[0]}, and "
-                f"{len(missing) - 1} more."
+                f"The stored detections ({len(self._seen)} images, such as {example}) lack {missing[0]} and "
+                f"{len(missing) - 1} other images."
             )
         return [self._seen[name_of(name)] for name in keys]
 

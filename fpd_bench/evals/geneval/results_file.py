@@ -66,7 +66,10 @@ def read(path: Path, *, whole: bool = False) -> list[Result]:
     """
     rows, good, length = _parse(path)
     if whole and good < length:
-        raise AssetError(f"The last line of {path} is torn. The command that wrote the file continues it.")
+        raise AssetError(
+            f"The last line of {path} is incomplete, because its writer was stopped. Run the command that wrote "
+            "the file again: it continues there."
+        )
     return rows
 
 

@@ -20,7 +20,8 @@ from fpd_bench.evals.geneval.stored import require_floor, seen_in
 from fpd_bench.files.text import parse
 
 UNMASKED = (
-    "The detections have no masks: CLIP is shown whole boxes, where GenEval shows objects on grey. Colours may differ."
+    "The detections have no masks, so CLIP is shown whole boxes, where GenEval shows objects on grey. Colours "
+    "may differ."
 )
 
 
