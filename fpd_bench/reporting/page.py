@@ -11,7 +11,7 @@ from fpd_bench import __version__
 from fpd_bench.reporting import tables
 from fpd_bench.reporting.model import VERDICTS, TableResult
 from fpd_bench.reporting.number_words import Cell
-from fpd_bench.reporting.words import markdown
+from fpd_bench.reporting.user_text import markdown
 
 CSS = """
 :root { --ink: #1c2330; --quiet: #667085; --line: #e4e7ec; --accent: #1f5fa8; --paper: #ffffff; }

@@ -13,7 +13,7 @@ from fpd_bench.reporting.latex import to_latex
 from fpd_bench.reporting.model import VERDICTS, ClaimResult, RowResult, TableResult
 from fpd_bench.reporting.number_words import NONE, QUIET, Cell, claim_text, estimate_text, p_text
 from fpd_bench.reporting.outlook_frame import outlook_frame, outlook_notes
-from fpd_bench.reporting.words import markdown
+from fpd_bench.reporting.user_text import markdown
 
 OTHER_BENCH = (
     "The published numbers come from the paper's benches (MaskGen on GenEval, MaskGIT on ImageNet), ours from "

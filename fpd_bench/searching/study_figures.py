@@ -22,7 +22,7 @@ from optuna.visualization import matplotlib as drawn_by_optuna
 from fpd_bench import metrics
 from fpd_bench.config.search_axes import Subset
 from fpd_bench.config.search_spec import Search
-from fpd_bench.reporting import words
+from fpd_bench.reporting import user_text
 from fpd_bench.searching.board import directions
 from fpd_bench.searching.encoding import distributions, encoded
 from fpd_bench.searching.estimates import Estimated
@@ -76,7 +76,7 @@ def history(search: Search, found: Sequence[Estimated], path: Path) -> Path:
     numbers = [one.trial.number for one in found]
     best = way * np.where(np.isfinite(line), line, np.nan)
     axes.plot(numbers, best, color=BEST, lw=1.2, label="best so far")
-    axes.set(xlabel="trial", ylabel=words.figure(metrics.get_or_plain(search.file.metric).heading))
+    axes.set(xlabel="trial", ylabel=user_text.figure(metrics.get_or_plain(search.file.metric).heading))
     axes.grid(axis="y", color="#e4e6ea", linewidth=0.8)
     axes.legend(frameon=False, fontsize=8)
     path.parent.mkdir(parents=True, exist_ok=True)
