@@ -59,9 +59,9 @@ def words(row: RowResult) -> str:
 
 def frame(table: TableResult) -> pd.DataFrame:
     """List all that is known of each row's diversity, with intervals over seeds."""
-    shown = [metrics.get_or_plain(name) for name in given(table)]
+    columns = [metrics.get_or_plain(name) for name in given(table)]
     rows = [
-        {"Row": row.label} | {one.heading: _number(row, one) for one in shown} | {"Of teacher's": words(row)}
+        {"Row": row.label} | {one.heading: _number(row, one) for one in columns} | {"Of teacher's": words(row)}
         for row in table.rows
         if row.diversity
     ]
@@ -90,8 +90,8 @@ def notes(table: TableResult) -> list[str]:
     if "vendi" in table.teacher_diversity:
         said.append(
             "Diversity: how much the images of a prompt differ (their Vendi score less 1), as a share of the "
-            f"teacher's, which is {table.teacher_diversity['vendi']:.2f} in features of the track's feature "
-            "network."
+            f"teacher's, which is {table.teacher_diversity['vendi']:.2f} in features of the "
+            "track's backbone."
         )
     if said:
         said.append(

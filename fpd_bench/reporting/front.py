@@ -19,7 +19,7 @@ def methods(table: TableResult) -> dict[str, list[RowResult]]:
     found: dict[str, list[RowResult]] = {}
     for row in table.rows if table.front else []:
         if row.score and row.variety is not None:
-            found.setdefault(row.shown.get(table.front, row.label), []).append(row)
+            found.setdefault(row.extra_columns.get(table.front, row.label), []).append(row)
     return {method: sorted(rows, key=lambda row: row.variety or 0.0) for method, rows in found.items()}
 
 

@@ -45,12 +45,12 @@ def main_frame(table: TableResult) -> pd.DataFrame:
     """Make the table itself: one row per row, text cells. Columns without any entry are left out."""
     metric = metrics.get_or_plain(table.metric)
     versus = f"Δ to {table.baseline}" if table.baseline else "Δ"
-    columns = list(dict.fromkeys(name for row in table.rows for name in row.shown))
+    columns = list(dict.fromkeys(name for row in table.rows for name in row.extra_columns))
     rows = []
     for row in table.rows:
         cells = {
             "Row": row.label,
-            **{name: row.shown.get(name, NONE) for name in columns},
+            **{name: row.extra_columns.get(name, NONE) for name in columns},
             metric.heading: score_text(row, metric.digits),
             "SD seeds": NONE if row.spread is None else f"{row.spread:.{metric.digits}f}",
             "Seeds": str(sum(seed.score is not None for seed in row.seeds)),
@@ -178,7 +178,7 @@ def seeds_frame(table: TableResult) -> pd.DataFrame:
 def numbers_frame(table: TableResult) -> pd.DataFrame:
     """Make the table as plain numbers, one line per row, for the CSV; empty cells where there is no number."""
     evaluation = metrics.FIDELITY if set_metrics.of_all_images(table.metric) else metrics.GENEVAL
-    parts = metrics.ordered([*metrics.names_of(evaluation), *(part for row in table.rows for part in row.tasks)])
+    tasks = metrics.ordered([*metrics.names_of(evaluation), *(part for row in table.rows for part in row.tasks)])
     rows = []
     for row in table.rows:
         delta = row.delta.difference if row.delta else None
@@ -206,7 +206,7 @@ def numbers_frame(table: TableResult) -> pd.DataFrame:
             numbers |= {"diversity_kept": row.variety, "collapsed": row.collapsed}
             for name in diversity.given(table):
                 numbers |= _columns(name, row.diversity.get(name))
-        for task in parts:
+        for task in tasks:
             numbers |= _columns(task, row.tasks.get(task))
         if any(other.novelty for other in table.rows):
             numbers |= _columns("novel", row.novelty.novel if row.novelty else None)
@@ -276,12 +276,12 @@ def bold_cells(table: TableResult) -> list[tuple[int, str]]:
 def to_markdown(table: TableResult, statistics_page: str | None = None) -> str:
     """Write the whole report of one table as Markdown. statistics_page: where its footer points to."""
     main = _pipes(main_frame(table), bold_cells(table))
-    parts = [f"# {markdown(heading(table))}", markdown(table.title), main]
+    blocks = [f"# {markdown(heading(table))}", markdown(table.title), main]
     for title, extra in sections(table):
-        parts += [f"## {title}", _pipes(extra)]
-    parts += ["## Notes", "\n".join(f"- {markdown(note)}" for note in reading([table]) + notes(table))]
-    parts += [f"[{HOW_OFTEN}]({statistics_page})"] if statistics_page else []
-    return "\n\n".join(parts) + "\n"
+        blocks += [f"## {title}", _pipes(extra)]
+    blocks += ["## Notes", "\n".join(f"- {markdown(note)}" for note in reading([table]) + notes(table))]
+    blocks += [f"[{HOW_OFTEN}]({statistics_page})"] if statistics_page else []
+    return "\n\n".join(blocks) + "\n"
 
 
 def sections(table: TableResult) -> list[tuple[str, pd.DataFrame]]:

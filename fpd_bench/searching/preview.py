@@ -29,15 +29,15 @@ def preview(search: Search, seen: Look, results: Path) -> str:
 
 def budget(search: Search) -> list[str]:
     """Say how many runs the trials can take, level by level."""
-    parts, there = [], search.trials
+    by_level, there = [], search.trials
     for n, level in enumerate(levels(search)):
         there = search.trials if n == 0 else max(there // search.race.keep, 1)
-        parts.append(f"at most {there} reach {level}" if n else f"all reach {level}")
+        by_level.append(f"at most {there} reach {level}" if n else f"all reach {level}")
     pair = 2 * (len(search.seeds) + len(search.file.confirm))
     return [
         (
             f"Budget: {search.trials} trials, {search.parallel} at once, sampler {samplers.chosen(search)}; "
-            f"{', '.join(parts)}."
+            f"{', '.join(by_level)}."
         ),
         (
             f"Then the winner and the baseline run again: {len(search.seeds)} seeds on validation prompts and "

@@ -15,7 +15,7 @@ from fpd_bench.reporting.write import explain_disk_errors, make_writable
 from fpd_bench.searching import samplers
 from fpd_bench.searching.best_file import best_yaml
 from fpd_bench.searching.estimates import Estimated, estimated, seconds_spent
-from fpd_bench.searching.history import shown
+from fpd_bench.searching.history import as_text
 from fpd_bench.searching.looks import Look
 from fpd_bench.searching.racing import pareto_front
 from fpd_bench.searching.verdict import Worth, said
@@ -61,7 +61,7 @@ def _all_frame(search: Search, trials: list[Estimated]) -> pd.DataFrame:
         row = {"trial": one.trial.number, "level": str(one.level), "value": f"{one.score.value:.6g}"}
         row |= {"low": f"{one.score.low:.6g}", "high": f"{one.score.high:.6g}"}
         row |= {name: f"{value:.6g}" for name, value in zip(search.file.objectives[1:], one.values[1:], strict=True)}
-        row |= {dim.field: shown(one.trial.params.get(dim.field, "")) for dim in search.space}
+        row |= {dim.field: as_text(one.trial.params.get(dim.field, "")) for dim in search.space}
         row |= {"within_limits": one.feasible, "seconds": f"{one.seconds:.1f}"}
         rows.append(row | {"runs": " ".join(run.run_id for run in one.trial.runs.values())})
     return pd.DataFrame(rows)
@@ -82,7 +82,7 @@ def _short(search: Search, trials: list[Estimated]) -> pd.DataFrame:
     for one in trials:
         row = {
             "Trial": str(one.trial.number),
-            **{dim.field: shown(one.trial.params.get(dim.field, "-")) for dim in search.space},
+            **{dim.field: as_text(one.trial.params.get(dim.field, "-")) for dim in search.space},
         }
         row |= {metrics.get_or_plain(search.file.metric).heading: said(one.score), "Level": str(one.level)}
         row |= {name: f"{value:.4g}" for name, value in zip(search.file.objectives[1:], one.values[1:], strict=True)}
@@ -156,18 +156,18 @@ def _markdown(
     pictures: dict[str, Path | str],
     folder: Path,
 ) -> str:
-    parts = [
+    blocks = [
         f"# {markdown(search.file.title)}",
         "\n".join(f"- {markdown(line)}" for line in _facts(search, seen, trials)),
     ]
-    parts += ["## What the winner is worth", f"```text\n{_worth(found)}\n```"]
+    blocks += ["## What the winner is worth", f"```text\n{_worth(found)}\n```"]
     for title, frame in frames.items():
         plain = frame.map(lambda cell: markdown(str(cell)))
-        parts += [f"## {title}", plain.to_markdown(index=False, disable_numparse=True)]
+        blocks += [f"## {title}", plain.to_markdown(index=False, disable_numparse=True)]
     for caption, picture in pictures.items():
         drawn = f"![{caption}]({picture.relative_to(folder).as_posix()})" if isinstance(picture, Path) else picture
-        parts += [f"## {markdown(caption)}", drawn]
-    return "\n\n".join([*parts, _footer(search, seen)]) + "\n"
+        blocks += [f"## {markdown(caption)}", drawn]
+    return "\n\n".join([*blocks, _footer(search, seen)]) + "\n"
 
 
 def _footer(search: Search, seen: Look) -> str:

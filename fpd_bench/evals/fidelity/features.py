@@ -115,11 +115,11 @@ def _kept(path: Path | None) -> dict[str, Tensor] | None:
 
 
 def _seal(tensors: dict[str, Tensor]) -> str:
-    whole = hashlib.sha256()
+    combined = hashlib.sha256()
     for name, tensor in sorted(tensors.items()):
-        whole.update(f"{name} {list(tensor.shape)} {tensor.dtype}\n".encode())
-        whole.update(tensor.contiguous().numpy().data)
-    return whole.hexdigest()
+        combined.update(f"{name} {list(tensor.shape)} {tensor.dtype}\n".encode())
+        combined.update(tensor.contiguous().numpy().data)
+    return combined.hexdigest()
 
 
 def _pair(size: Tensor) -> tuple[int, int]:

@@ -87,13 +87,13 @@ class Folder:
 
     @cached_property
     def digest(self) -> str:
-        whole = hashlib.sha256()
+        combined = hashlib.sha256()
         for path in self.files:
             try:
-                whole.update(hashlib.sha256(path.read_bytes()).digest())
+                combined.update(hashlib.sha256(path.read_bytes()).digest())
             except OSError as error:
                 raise AssetError(f"Cannot read the image '{path}': {error.strerror or error}.") from error
-        return whole.hexdigest()
+        return combined.hexdigest()
 
     def batches(self, size: int) -> Iterator[NDArray[np.uint8]]:
         expected: tuple[int, ...] | None = None

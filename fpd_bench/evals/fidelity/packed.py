@@ -28,11 +28,11 @@ class Batches:
 
     @cached_property
     def digest(self) -> str:
-        whole = hashlib.sha256()
+        combined = hashlib.sha256()
         for path in self.files:
             with path.open("rb") as file:
-                whole.update(hashlib.file_digest(file, "sha256").digest())
-        return whole.hexdigest()
+                combined.update(hashlib.file_digest(file, "sha256").digest())
+        return combined.hexdigest()
 
     def batches(self, size: int) -> Iterator[NDArray[np.uint8]]:
         """Yield batches as `Images.batches`."""

@@ -33,10 +33,10 @@ class Drawn:
 
     @cached_property
     def digest(self) -> str:
-        whole = hashlib.sha256()
+        combined = hashlib.sha256()
         for batch in self.batches(64):
-            whole.update(colours_first(batch))
-        return whole.hexdigest()
+            combined.update(colours_first(batch))
+        return combined.hexdigest()
 
     def batches(self, size: int) -> Iterator[NDArray[np.uint8]]:
         """Yield uint8 [b, H, W, 3]."""

@@ -110,7 +110,7 @@ def _load(model: str, weights: str | None, device: str) -> tuple[torch.nn.Module
             f"Cannot load CLIP {model} with weights '{weights}': {said} On a machine without internet access "
             "pass --clip-weights FILE (OpenAI's ViT-L-14)."
         ) from error
-    kinds = {type(part) for part in network.modules()}
-    if QuickGELU not in kinds or torch.nn.GELU in kinds:
+    layer_types = {type(part) for part in network.modules()}
+    if QuickGELU not in layer_types or torch.nn.GELU in layer_types:
         raise ConfigError(f"CLIP {model} was not built with QuickGELU alone; use ViT-L-14-quickgelu.")
     return network.eval(), transform

@@ -149,7 +149,7 @@ def score_images(
     options = Options(threshold=threshold, counting_threshold=counting_threshold)
     records = []
     for seen, row in zip(detector.see(list(images), [str(i) for i in range(len(images))]), metadata, strict=True):
-        verdict = evaluate_image(seen.detections, row, known_colours(seen.answers()), options)
-        detail = {"reason": verdict.reason, "objects": verdict.details}
-        records.append({"score": float(verdict.correct), "task": row["tag"], "detail": detail})
+        judgement = evaluate_image(seen.detections, row, known_colours(seen.answers()), options)
+        detail = {"reason": judgement.reason, "objects": judgement.details}
+        records.append({"score": float(judgement.correct), "task": row["tag"], "detail": detail})
     return records

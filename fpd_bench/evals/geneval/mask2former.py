@@ -151,8 +151,8 @@ def _load(weights: str) -> Mask2FormerForUniversalSegmentation:
             f"Cannot load Mask2Former weights '{weights}': {said} On a machine without internet access pass "
             f"--weights FOLDER, with {DEFAULT_WEIGHTS} downloaded elsewhere."
         ) from error
-    network, told = both
-    lacking = sorted({*told["missing_keys"], *(key for key, *_ in told["mismatched_keys"])})
+    network, loading_info = both
+    lacking = sorted({*loading_info["missing_keys"], *(key for key, *_ in loading_info["mismatched_keys"])})
     if lacking:
         raise AssetError(f"Mask2Former weights '{weights}' lack {len(lacking)} tensors, such as {lacking[0]}.")
     if network.config.num_labels != len(CLASSES):
