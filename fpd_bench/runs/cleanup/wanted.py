@@ -19,8 +19,8 @@ SEARCH = "search"  # beginning of the name of a file whose runs cannot be listed
 
 @dataclass
 class WantedRuns:
-    """runs: ids that a table asks for. configurations: what those runs are, the seed left out. unknown: files and profiles
-    whose runs cannot be listed; while there are any, no run counts as unneeded."""
+    """runs: ids that a table asks for. configurations: of those runs, the seed left out. unknown: files and
+    profiles whose runs cannot be listed; while there are any, no run counts as unneeded."""
 
     runs: set[str] = field(default_factory=set)
     configurations: set[str] = field(default_factory=set)
