@@ -104,8 +104,8 @@ class TrackDeclaration(Declaration):
 
     blueprint: (preset, weights folder) -> bench.Blueprint, its networks on the meta device; without it the track is
     opened and emptied. judge: () -> (split -> bench.Suite), its suites without its models. verify: (preset) -> None,
-    raises AssetError for a shipped file that is missing or foreign. build: as tracks/building.py calls it; parts: what
-    it can be asked for, the first by default.
+    raises AssetError for a shipped file that is missing or foreign. build: as tracks/building.py calls it; buildable:
+    what it can be asked for, the first by default.
     """
 
     reads: tuple[str, ...] = ()
@@ -124,4 +124,4 @@ class TrackDeclaration(Declaration):
     judge: str = ""
     verify: str = ""
     build: str = ""
-    parts: tuple[str, ...] = ("teacher",)
+    buildable: tuple[str, ...] = ("teacher",)

@@ -105,8 +105,8 @@ def _report(options: argparse.Namespace, url: str) -> int:
         make_writable(options.out)
 
         def write() -> "list[TableResult]":
-            sources, words = [(sweep, store) for sweep in sweeps], overrides if options.evidence else None
-            tables, paths = write_report(sources, options.out, pictures=not options.no_figures, overrides=words)
+            indexed, words = [(sweep, store) for sweep in sweeps], overrides if options.evidence else None
+            tables, paths = write_report(indexed, options.out, pictures=not options.no_figures, overrides=words)
             _print(tables, paths)
             return tables
 
@@ -146,13 +146,13 @@ def _from_evidence(options: argparse.Namespace) -> int:
     folder = options.from_evidence or options.out / evidence.FOLDER
     if options.sweeps or options.evidence or options.profile:
         raise ConfigError("Evidence says itself what it is of: give neither sweeps nor --profile nor --evidence.")
-    with evidence.opened(folder) as sources:
+    with evidence.opened(folder) as indexed:
         if not options.check:
-            _print(*write_report(sources, options.out, pictures=not options.no_figures))
+            _print(*write_report(indexed, options.out, pictures=not options.no_figures))
             return 0
         with tempfile.TemporaryDirectory() as scratch:
             anew = Path(scratch)
-            write_report(sources, anew, not options.no_figures, linked_from=options.out)
+            write_report(indexed, anew, not options.no_figures, linked_from=options.out)
             wrong, of = evidence.differences(anew, options.out)
     for line in wrong:
         print(f"{options.out}/{line}")

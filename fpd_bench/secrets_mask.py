@@ -62,8 +62,8 @@ def erase_from_command_line(secret: str) -> None:
         start, end = int(fields[45]), int(fields[46])
     except (OSError, IndexError, ValueError):
         return
-    shown, wanted = ctypes.string_at(start, end - start) if start else b"", secret.encode()
-    at = shown.find(wanted)
+    memory, wanted = ctypes.string_at(start, end - start) if start else b"", secret.encode()
+    at = memory.find(wanted)
     while at >= 0:
         ctypes.memset(start + at, ord("*"), len(wanted))
-        at = shown.find(wanted, at + len(wanted))
+        at = memory.find(wanted, at + len(wanted))

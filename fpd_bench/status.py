@@ -136,11 +136,11 @@ def _plan_maker_of_search(asked: argparse.Namespace, overrides: list[str]) -> "C
 
     search = load_search(asked.what, overrides)
 
-    def plan() -> "SweepPlan":
+    def planned_sweep() -> "SweepPlan":
         with look(search, asked.results, asked.url or address.default_url(asked.results)) as seen:
             return sweep_plan.plan_sweep(known_sweep(search, seen.trials, seen.best), asked.results)
 
-    return plan
+    return planned_sweep
 
 
 def _is_run(what: str | None) -> bool:

@@ -121,7 +121,7 @@ def _at_look(now: "Sweep", sweep: "Sweep") -> str:
     return f"; up to {rest} more if claims stay open" if rest else ""
 
 
-def _dry_run(asked: argparse.Namespace, whole: "Sweep", executor: "Executor", priced: "PlanRequest") -> int:
+def _dry_run(asked: argparse.Namespace, full_sweep: "Sweep", executor: "Executor", priced: "PlanRequest") -> int:
     """Say what would run, what it would cost, and what is missing on this machine."""
     from fpd_bench.assets.missing import refuse
     from fpd_bench.costs import plan_report as costs
@@ -129,12 +129,12 @@ def _dry_run(asked: argparse.Namespace, whole: "Sweep", executor: "Executor", pr
     from fpd_bench.runs.execute import sweep_plan
     from fpd_bench.runs.execute.preflight import check_machine, missing_files
 
-    sweep = _asked_by_now(asked, whole)
+    sweep = _asked_by_now(asked, full_sweep)
     plan = sweep_plan.plan_sweep(sweep, asked.results)
-    print(f"{sweep.title}: {plan.sentence(len(sweep.cells))}{_at_look(sweep, whole)}", file=sys.stderr)
+    print(f"{sweep.title}: {plan.sentence(len(sweep.cells))}{_at_look(sweep, full_sweep)}", file=sys.stderr)
     print(plan.table(), end="")
-    if whole.looks:
-        print(runs_of_looks.count(whole).sentence(whole))
+    if full_sweep.looks:
+        print(runs_of_looks.count(full_sweep).sentence(full_sweep))
     text = executor.preview(sweep, plan, asked.results)
     print(text, end="\n" if text else "")
     todo = plan.configs_to_do(sweep)
@@ -165,8 +165,8 @@ def _work(
     sweep_plan.check_results(asked.results)
     if not executor.here:  # what does not fit is refused before anything is queued
         costs.refuse_too_big(todo, plan.labels, priced)
-    with stop_flag() as stop, SweepView(todo, plan.labels, asked.results, sweep.metric, stop) as view:
-        ending = executor.carry_out(sweep, plan.ids_to_do, asked.results, view.tell, asked.detach)
+    with stop_flag() as stop, SweepView(todo, plan.labels, asked.results, sweep.metric, stop) as display:
+        ending = executor.carry_out(sweep, plan.ids_to_do, asked.results, display.tell, asked.detach)
     if stop.signal:
         _say(ending.message or sweep_plan.plan_sweep(sweep, asked.results).stopped_text())
         return 128 + stop.signal  # as shells count

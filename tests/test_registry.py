@@ -14,7 +14,7 @@ from fpd_bench import registry as house
 from fpd_bench.config.fields import leaves
 from fpd_bench.declarations import Declaration
 from fpd_bench.errors import PluginError, UnknownName
-from fpd_bench.registry import Registry
+from fpd_bench.plugin_loading import Registry
 
 REGISTRIES = [value for value in vars(house).values() if isinstance(value, Registry)]
 
@@ -56,7 +56,7 @@ def test_an_unknown_name_is_answered_with_the_list(fruits, ask):
 def test_each_plugin_is_imported_alone_and_at_its_first_use(tmp_path, monkeypatch):
     line = "from fruits_here import fruits\nfruits.register('{0}')('a {0}')\n"
     (tmp_path / "fruits_here.py").write_text(
-        "from fpd_bench.declarations import Declaration\nfrom fpd_bench.registry import Registry\n"
+        "from fpd_bench.declarations import Declaration\nfrom fpd_bench.plugin_loading import Registry\n"
         "fruits = Registry('fruit', {'pear': Declaration('pears'), 'plum': Declaration('plums')})\n"
     )
     (tmp_path / "pears.py").write_text(line.format("pear"))

@@ -42,7 +42,7 @@ def test_a_dry_run_shows_what_would_be_done_and_leaves_nothing(file, tmp_path, c
         "Space:",
         "start.temperature = tag(log, interval(0.1, 3))",
         "Budget: 4 trials, 2 at once",
-        "A trial:",
+        "Time of a trial:",
     ):
         assert words in out
     assert out.count("\n  trial ") == 4 and "trial 0: start.temperature=0.3, drift.bandwidths=[0.5,1,2]" in out

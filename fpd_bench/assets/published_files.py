@@ -34,8 +34,8 @@ class PublishedFile:
     def path(self, folder: Path) -> Path:
         """Say where the file belongs; a .safetensors converted from it, or the index of one in parts, goes first."""
         path = self.home(folder) / self.file
-        whole = path.with_suffix(".safetensors")
-        places = [whole, *map(path.with_name, self.others), *([index_of(whole)] if self.shards else [])]
+        safetensors = path.with_suffix(".safetensors")
+        places = [safetensors, *map(path.with_name, self.others), *([index_of(safetensors)] if self.shards else [])]
         return next((place for place in places if place.is_file()), path)
 
     def absent(self, folder: Path) -> Path | None:

@@ -110,10 +110,10 @@ def refuse_script(path: Path) -> None:
             )
 
 
-def some(names: Iterable[str], shown: int = 3) -> str:
+def some(names: Iterable[str], most: int = 3) -> str:
     """List the first few names, in brackets."""
     ordered = sorted(names)
-    return f"({', '.join(ordered[:shown])}{', ...' if len(ordered) > shown else ''})" if ordered else ""
+    return f"({', '.join(ordered[:most])}{', ...' if len(ordered) > most else ''})" if ordered else ""
 
 
 @lru_cache(maxsize=64)

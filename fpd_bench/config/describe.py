@@ -63,9 +63,9 @@ def _allowed_values(name: str, field: Leaf) -> str:
     carried = field.metadata
     if carried["choices"]:
         return ", ".join(_as_override(choice) for choice in carried["choices"])
-    parts = [type_in_words(name).removeprefix("a ")]
-    parts += [rule.says for rule in (carried["within"], carried["length"]) if rule]
-    return ", ".join(parts + ([carried["unit"]] if carried["unit"] else []))
+    phrases = [type_in_words(name).removeprefix("a ")]
+    phrases += [rule.says for rule in (carried["within"], carried["length"]) if rule]
+    return ", ".join(phrases + ([carried["unit"]] if carried["unit"] else []))
 
 
 def _as_override(found: object) -> str:

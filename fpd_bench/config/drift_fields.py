@@ -15,10 +15,10 @@ class DriftConfig:
     space: str = knob("feature", "space in which drafts and refinements are compared, one of the registry `spaces`")
     backbone: str = knob(
         "",
-        "feature network Phi, whose stages or blocks drift.blocks names: any timm model, or `shapes`, a "
+        "backbone network Phi, whose stages or blocks drift.blocks names: any timm model, or `shapes`, a "
         "network trained on that track's own images (docs/adr/0014); '' = the track's own",
     )
-    blocks: list[int] = knob([0, 1, 2, 3], "numbers of the stages or blocks of the feature network", is_set=True)
+    blocks: list[int] = knob([0, 1, 2, 3], "numbers of the stages or blocks of the backbone", is_set=True)
     grid: int = knob(
         4, "side G of the G x G patch grid on each block; 0 = one vector for the whole image", within=NOT_NEGATIVE
     )
@@ -100,7 +100,7 @@ class DriftConfig:
     )
     resize: int = knob(
         0,
-        "side to which images are resized for the feature network; 0 = the network's own",
+        "side to which images are resized for the backbone; 0 = the backbone's own",
         unit="px",
         within=NOT_NEGATIVE,
     )

@@ -47,11 +47,11 @@ def _walk_fields(node: Any, prefix: str) -> list[tuple[str, Leaf]]:
 @cache
 def settings_of(name: str) -> type | None:
     """Give the dataclass of a plugin's own settings; None if it has none. Raises UnknownName, PluginError."""
-    kinds = [kind for kind in (*registry.AXES.values(), registry.generators) if name in kind.known()]
-    if not kinds:
+    registries_here = [kind for kind in (*registry.AXES.values(), registry.generators) if name in kind.known()]
+    if not registries_here:
         everyone = {one for kind in registry.AXES.values() for one in kind.known()}
         raise UnknownName("plugin", name, everyone)
-    found = (kind.declaration(name).settings for kind in kinds)
+    found = (kind.declaration(name).settings for kind in registries_here)
     settings = next((settings for settings in found if settings is not None), None)
     return pkgutil.resolve_name(settings) if isinstance(settings, str) else settings
 

@@ -17,7 +17,7 @@ from fpd_bench.config.fields import EXECUTION, canonical, leaf, leaves, plugin_l
 from fpd_bench.config.schema import RunConfig
 from fpd_bench.config.tracks import hashed_preset
 from fpd_bench.declarations import Declaration
-from fpd_bench.registry import Registry
+from fpd_bench.plugin_loading import Registry
 
 CONFIG_SCHEMA = 2
 COMMON = ("track.*", "method", "seed", "evaluation.split", "evaluation.images_per_prompt", "evaluation.fidelity")

@@ -30,8 +30,8 @@ class MappingReader:
                 raise ConfigError(f"{self._where} lacks '{key}'.")
             return default
         if not isinstance(found, kind) or (isinstance(found, bool) and kind is not bool):
-            kinds = kind if isinstance(kind, tuple) else (kind,)
-            names = " or ".join(dict.fromkeys(NOUNS[one] for one in kinds))
+            types = kind if isinstance(kind, tuple) else (kind,)
+            names = " or ".join(dict.fromkeys(NOUNS[one] for one in types))
             raise ConfigError(f"{self._where}: '{key}' must be {names}; got {found!r}.")
         return found
 

@@ -22,16 +22,16 @@ SIGNS: dict[str, Callable[[Any, Any], bool]] = {
 
 @dataclass(frozen=True)
 class Interval:
-    """Numbers from low to high, both included. log: the sampler sees their logarithm; whole: whole numbers only."""
+    """Numbers from low to high, both included. log: the sampler sees their logarithm; whole_numbers: no others."""
 
     low: float
     high: float
     log: bool = False
-    whole: bool = False
+    whole_numbers: bool = False
 
     def holds(self, found: Any) -> bool:
         """Say whether a run with this value can be a trial."""
-        return _number(found) and self.low <= found <= self.high and (not self.whole or isinstance(found, int))
+        return _number(found) and self.low <= found <= self.high and (not self.whole_numbers or isinstance(found, int))
 
     def rounded(self, drawn: float) -> float:
         """Give the number drawn with a few significant digits, still inside."""
@@ -40,7 +40,7 @@ class Interval:
     @property
     def size(self) -> float:
         """Say how many values there are."""
-        return self.high - self.low + 1 if self.whole else math.inf
+        return self.high - self.low + 1 if self.whole_numbers else math.inf
 
     def __str__(self) -> str:
         text = f"interval({self.low:g}, {self.high:g})"

@@ -18,7 +18,7 @@ def probe(space: tuple[Dimension, ...], base: RunConfig, where: str) -> None:
     """Raise ConfigError if a value of an axis is in no configuration that could be run, or no run reads a field."""
     rng = random.Random(0)
     for one in space:
-        for part in _parts(one.axis):
+        for part in _values_to_try(one.axis):
             errors: list[ConfigError] = []
             if not any(_works(space, base, rng, one, part, errors) for _ in range(DRAWS)):
                 condition = f" where {one.condition}" if one.condition else ""
@@ -26,7 +26,7 @@ def probe(space: tuple[Dimension, ...], base: RunConfig, where: str) -> None:
                 raise ConfigError(f"{where}: {f'{one.field}={part}: {errors[0]}' if errors else unread}")
 
 
-def _parts(axis: Axis) -> tuple[Any, ...]:
+def _values_to_try(axis: Axis) -> tuple[Any, ...]:
     """Say what has to be possible for itself: ends, choices, members."""
     if isinstance(axis, Interval):
         return axis.low, axis.high
@@ -72,7 +72,7 @@ def _value(axis: Axis, rng: random.Random) -> Any:
             number = math.exp(rng.uniform(math.log(axis.low), math.log(axis.high)))
         else:
             number = rng.uniform(axis.low, axis.high)
-        return min(max(round(number), int(axis.low)), int(axis.high)) if axis.whole else axis.rounded(number)
+        return min(max(round(number), int(axis.low)), int(axis.high)) if axis.whole_numbers else axis.rounded(number)
     if isinstance(axis, Choice | Steps):
         return rng.choice(axis.values)
     return sorted(rng.sample(axis.members, rng.randint(max(axis.least, 0), axis.most)))

@@ -43,7 +43,7 @@ def read_seeds(given: Any, where: str) -> Seeds:
 
 def check_seeds(seeds: list[Any], where: str) -> tuple[int, ...]:
     """Give distinct whole numbers >= 0, at least one, as a tuple. Raises ConfigError."""
-    right = all(_whole(seed) and 0 <= seed <= MOST_SEED for seed in seeds)
+    right = all(_is_whole_number(seed) and 0 <= seed <= MOST_SEED for seed in seeds)
     if not seeds or not right or len(set(seeds)) < len(seeds):
         raise ConfigError(
             f"{where}: seeds must be distinct whole numbers from 0 to {MOST_SEED}, like [0, 1, 2]; got {seeds}."
@@ -62,7 +62,7 @@ def _until_decided(given: dict[str, Any], where: str) -> Seeds:
 
 def _looks(given: Any, where: str) -> tuple[int, ...]:
     looks = given if isinstance(given, list) else []
-    if not looks or not all(map(_whole, looks)) or looks[0] < 2 or any(b <= a for a, b in pairwise(looks)):
+    if not looks or not all(map(_is_whole_number, looks)) or looks[0] < 2 or any(b <= a for a, b in pairwise(looks)):
         raise ConfigError(
             f"{where}: looks must be increasing numbers of seeds, the first 2 or more, like [3, 5, 8]; got {given!r}."
         )
@@ -71,7 +71,7 @@ def _looks(given: Any, where: str) -> tuple[int, ...]:
 
 def _pool(looks: tuple[int, ...], of: Any, where: str) -> Seeds:
     """Take the seeds that `of` gives, as their number or as a list; more of them than the last look are one more."""
-    numbers = tuple(range(of)) if _whole(of) and of <= MOST_SEED else ()
+    numbers = tuple(range(of)) if _is_whole_number(of) and of <= MOST_SEED else ()
     if isinstance(of, list):
         numbers = check_seeds(of, where)
     if len(numbers) < looks[-1]:
@@ -82,5 +82,5 @@ def _pool(looks: tuple[int, ...], of: Any, where: str) -> Seeds:
     return Seeds(numbers, looks if len(numbers) == looks[-1] else (*looks, len(numbers)))
 
 
-def _whole(given: Any) -> bool:
+def _is_whole_number(given: Any) -> bool:
     return isinstance(given, int) and not isinstance(given, bool)

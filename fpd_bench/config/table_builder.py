@@ -89,10 +89,10 @@ class TableBuilder:
         """Build one table, or one per value of the command line's own axes."""
         shared = set.intersection(*({axis.key for axis in grid} for grid in self.grids))
         extra = [override for override in self.given if override.is_axis and override.key not in shared]
-        made = [self._table(pinned) for pinned in product(*(override.texts for override in extra))]
-        if len({tuple(cell.run_id for cell in table.cells) for table in made}) == 1:  # nothing here reads those fields
-            return [self._renamed(made[0])]
-        return made
+        tables = [self._table(pinned) for pinned in product(*(override.texts for override in extra))]
+        if len({tuple(cell.run_id for cell in table.cells) for table in tables}) == 1:  # none reads those fields
+            return [self._renamed(tables[0])]
+        return tables
 
     def _grids(self) -> list[list[Override]]:
         grid = self.spec.grid
@@ -104,13 +104,13 @@ class TableBuilder:
             raise ConfigError(
                 f"{self.where}: the grid is empty. Write at least one override, like [estimator=soft,ste]."
             )
-        parts = grid if isinstance(grid[0], list) else [grid]
-        strange = next((part for part in parts if not isinstance(part, list)), None)
+        grids_given = grid if isinstance(grid[0], list) else [grid]
+        strange = next((part for part in grids_given if not isinstance(part, list)), None)
         if strange is not None:
             raise ConfigError(
                 f"{self.where}: a grid is a list of overrides, or a list of such lists; got {strange!r} among lists."
             )
-        grids = [parse(part, self.where) for part in parts]
+        grids = [parse(part, self.where) for part in grids_given]
         for override in (override for part in grids for override in part):
             check_name(override.key, self.where)
             refuse_seed(override.key, self.where, "seeds: [0, 1]")
@@ -123,8 +123,8 @@ class TableBuilder:
         rows: list[Row] = []
         picked: dict[str, str] = {}  # run id (at the first seed) -> row id
         for row in self.spec.rows:
-            made = self._row(row, index, picked)
-            rows += [made] if made else []
+            table_row = self._row(row, index, picked)
+            rows += [table_row] if table_row else []
         for ident, one in found.items():
             if ident not in picked:
                 rows.append(Row(one.words, one.words, {}))

@@ -97,7 +97,7 @@ class GanConfig:
     weight: float = knob(0.0, "lambda in the loss L_drift + lambda L_gan", within=NOT_NEGATIVE)
     discriminator: str = knob(
         "light",
-        "the discriminator: on the track's own feature network (light), or the projected one of StyleGAN-XL, "
+        "the discriminator: on the track's own backbone (light), or the projected one of StyleGAN-XL, "
         "with DeiT-B and EfficientNet-Lite0",
         choices=("light", "projected"),
         when=WITH_GAN,

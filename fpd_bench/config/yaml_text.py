@@ -68,9 +68,9 @@ def _read_settings(plugin: str, found: Any, where: str) -> Any:
     settings: Any = settings_of(plugin)
     if settings is None:
         raise ConfigError(f"{where}: plugin '{plugin}' has no settings of its own in the installed version.")
-    made = settings()
-    _fill_fields(made, _require_mapping(found, f"{PLUGIN}.{plugin}", where), where, f"{PLUGIN}.{plugin}.")
-    return made
+    own_settings = settings()
+    _fill_fields(own_settings, _require_mapping(found, f"{PLUGIN}.{plugin}", where), where, f"{PLUGIN}.{plugin}.")
+    return own_settings
 
 
 def _require_mapping(found: Any, name: str, where: str) -> dict[Any, Any]:

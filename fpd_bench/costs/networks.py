@@ -92,35 +92,37 @@ def discriminator_costs(config: RunConfig, track: MeasuredTrack) -> Discriminato
 @lru_cache(maxsize=8)
 def measure_drawing(track: MeasuredTrack) -> DrawingCosts:
     """Measure the networks that draw. Raises AssetError for configuration files that cannot be read."""
-    plan = _blueprint(track.name, track.preset, track.weights)
-    condition = plan.condition(PROBE)
-    tokens = torch.zeros(PROBE, plan.n_tokens, dtype=torch.long, device=META)
-    student, codebook = copy.deepcopy(plan.teacher).requires_grad_(True), plan.tokenizer.codebook
-    weights = torch.empty(PROBE, plan.n_tokens, plan.n_codes, device=META, requires_grad=True)
+    blueprint = _blueprint(track.name, track.preset, track.weights)
+    condition = blueprint.condition(PROBE)
+    tokens = torch.zeros(PROBE, blueprint.n_tokens, dtype=torch.long, device=META)
+    student, codebook = copy.deepcopy(blueprint.teacher).requires_grad_(True), blueprint.tokenizer.codebook
+    weights = torch.empty(PROBE, blueprint.n_tokens, blueprint.n_codes, device=META, requires_grad=True)
     with computing(recompute=track.recompute):
         network = measure_training_call(lambda: [student(tokens, condition)])
         # the estimator's mixture of codes, and the picture of it
-        decoder = measure_training_call(lambda: [plan.tokenizer.decode(weights @ codebook, condition)])
-    size = count_numbers(plan.teacher)
-    return DrawingCosts(network, decoder, _text_cost(plan), size, plan.resident, plan.n_tokens, plan.n_codes)
+        decoder = measure_training_call(lambda: [blueprint.tokenizer.decode(weights @ codebook, condition)])
+    size = count_numbers(blueprint.teacher)
+    return DrawingCosts(
+        network, decoder, _text_cost(blueprint), size, blueprint.resident, blueprint.n_tokens, blueprint.n_codes
+    )
 
 
 @lru_cache(maxsize=32)
 def _measure_backbone(track: MeasuredTrack, blocks: tuple[int, ...], name: str, side: int) -> BackboneCost:
-    plan, images = _blueprint(track.name, track.preset, track.weights), _meta_images(track)
+    blueprint, images = _blueprint(track.name, track.preset, track.weights), _meta_images(track)
     with META:
-        whole = FeatureBackbone(name, pretrained=False) if name else plan.backbone
-        whole = whole.with_input(side, last_norm=False)
-    backbone = whole.select(blocks)
+        backbone = FeatureBackbone(name, pretrained=False) if name else blueprint.backbone
+        backbone = backbone.with_input(side, last_norm=False)
+    backbone = backbone.select(blocks)
     with computing(recompute=track.recompute):
         return BackboneCost(measure_training_call(lambda: backbone(images).values()), count_numbers(backbone))
 
 
 @lru_cache(maxsize=8)
 def _measure_discriminator(track: MeasuredTrack, kind: str) -> DiscriminatorCosts:
-    plan, drafts = _blueprint(track.name, track.preset, track.weights), _meta_images(track)
+    blueprint, drafts = _blueprint(track.name, track.preset, track.weights), _meta_images(track)
     if kind == "light":
-        network: Any = discriminator.LightDiscriminator(plan.backbone).to(META)
+        network: Any = discriminator.LightDiscriminator(blueprint.backbone).to(META)
     else:
         with META:
             network = projected_gan.ProjectedDiscriminator(pretrained=False)
@@ -139,14 +141,14 @@ def _blueprint(name: str, preset: str, weights: Path | None) -> Blueprint:
 
 
 def _meta_images(track: MeasuredTrack) -> torch.Tensor:
-    plan = _blueprint(track.name, track.preset, track.weights)
+    blueprint = _blueprint(track.name, track.preset, track.weights)
     with torch.no_grad():
-        embeddings = torch.empty(PROBE, plan.n_tokens, plan.tokenizer.codebook.shape[1], device=META)
-        return torch.empty_like(plan.tokenizer.decode(embeddings, plan.condition(PROBE)), requires_grad=True)
+        embeddings = torch.empty(PROBE, blueprint.n_tokens, blueprint.tokenizer.codebook.shape[1], device=META)
+        return torch.empty_like(blueprint.tokenizer.decode(embeddings, blueprint.condition(PROBE)), requires_grad=True)
 
 
-def _text_cost(plan: Blueprint) -> Cost:
-    encode = plan.text
+def _text_cost(blueprint: Blueprint) -> Cost:
+    encode = blueprint.text
     if encode is None:
         return NONE
     with FlopCounterMode(display=False) as counter:

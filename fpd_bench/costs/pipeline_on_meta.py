@@ -77,14 +77,14 @@ def layout_of(settings: GeneratorConfig) -> Layout:
         layout = replace(layout, kind=known.kind)
     if not settings.unet:
         return layout
-    return replace(layout, parts={**layout.parts, "unet": _unet(settings.unet, layout)})
+    return replace(layout, components={**layout.components, "unet": _unet(settings.unet, layout)})
 
 
 def _unet(named: str, layout: Layout) -> Part:
     """Describe another UNet. A file of weights fits the pipeline's own; a folder or a repository brings its own
     sizes.
     """
-    own = layout.parts.get("unet")
+    own = layout.components.get("unet")
     if own is None:
         raise ConfigError(f"{layout.kind} has no UNet; got generator.unet={named}.")
     folder, path = local_folder(named, NETWORK), Path(named).expanduser()
@@ -130,10 +130,10 @@ def pipeline_on_meta(settings: GeneratorConfig) -> Any:
     if kind is None:
         raise ConfigError(f"diffusers {diffusers.__version__} has no {layout.kind}")
     dtype = getattr(torch, settings.dtype)
-    made = {name: _make_part(name, part, dtype) for name, part in layout.parts.items() if name not in UNUSED}
-    made |= {**layout.options, "requires_safety_checker": False}
+    components = {name: _make_part(name, part, dtype) for name, part in layout.components.items() if name not in UNUSED}
+    components |= {**layout.options, "requires_safety_checker": False}
     wanted = list(inspect.signature(kind.__init__).parameters.values())[1:]
-    given = {one.name: made.get(one.name) for one in wanted if one.name in made or one.default is one.empty}
+    given = {one.name: components.get(one.name) for one in wanted if one.name in components or one.default is one.empty}
     # Noise, latents and the scheduler's tables are real: they stay on the CPU, where its branches can look at them.
     pipeline: Any = type(layout.kind, (kind,), {"device": CPU, "_execution_device": CPU})(**given)
     if settings.scheduler:
@@ -159,8 +159,8 @@ def _make_part(name: str, part: Part, dtype: torch.dtype) -> Any:
             raise AssetError(f"the configuration of its {part.kind} is missing")
         with torch.device("meta"), _default_dtype(dtype):
             config_class = getattr(kind, "config_class", None)  # transformers' way, and diffusers'
-            made = kind(config_class(**part.config)) if config_class else kind.from_config(part.config)
-        return made.eval().requires_grad_(False)
+            component = kind(config_class(**part.config)) if config_class else kind.from_config(part.config)
+        return component.eval().requires_grad_(False)
     return kind.from_config(part.config) if part.kind.endswith("Scheduler") else None
 
 

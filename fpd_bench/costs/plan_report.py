@@ -18,8 +18,8 @@ def report(runs: Mapping[str, RunConfig], labels: Mapping[str, str], asked: Plan
     """Write the plan of `runs` {run id: configuration} as lines of text."""
     name, gpu = asked.gpu or DEFAULT, asked.card or GPUS[DEFAULT]
     found = {run_id: estimate(config, gpu, asked) for run_id, config in runs.items()}
-    kinds = {asked.precision} if asked.precision else {"fp32", *map(precision_of, runs.values())}
-    peaks = ", ".join(f"{kind} {getattr(gpu, kind):g} TFLOP/s" for kind in sorted(kinds))
+    precisions = {asked.precision} if asked.precision else {"fp32", *map(precision_of, runs.values())}
+    peaks = ", ".join(f"{kind} {getattr(gpu, kind):g} TFLOP/s" for kind in sorted(precisions))
     lines = [
         f"Estimate for {name}: {gpu.memory_gb:g} GB, {peaks}, assumed utilisation {asked.utilisation:g} "
         "(plan.gpu=, plan.precision=, plan.utilisation=)."
@@ -93,8 +93,8 @@ def _lines_for_all(
 
 
 def _step_text(one: RunCost) -> str:
-    parts = [f"{part} {rounded(count / 1e12)}" for part, count in one.flops.items()]
-    return f"{', '.join(parts)}; noise on the CPU {rounded(one.noise_seconds)} s" if parts else ""
+    shares_of_step = [f"{part} {rounded(count / 1e12)}" for part, count in one.flops.items()]
+    return f"{', '.join(shares_of_step)}; noise on the CPU {rounded(one.noise_seconds)} s" if shares_of_step else ""
 
 
 def _image_text(one: RunCost) -> str:
@@ -115,7 +115,7 @@ SHARED: dict[str, Callable[[RunCost], str]] = {
 def _total_line(found: Iterable[RunCost], name: str) -> str:
     ones = list(found)
     training, evaluation = sum(one.training_hours for one in ones), sum(one.evaluation_hours for one in ones)
-    parts = f"training {rounded(training)}, images and scores {rounded(evaluation)}"
+    summary = f"training {rounded(training)}, images and scores {rounded(evaluation)}"
     too_big = [one for one in ones if not one.fits]
     notes = {
         "counted with the micro-batch that fits": sum(one.micro_batch > 0 for one in too_big),
@@ -123,4 +123,4 @@ def _total_line(found: Iterable[RunCost], name: str) -> str:
         "not estimated": sum(bool(one.reason) for one in ones),
     }
     said = "".join(f"; {count} {what}" for what, count in notes.items() if count)
-    return f"All {len(ones)} runs: {rounded(training + evaluation)} GPU-hours on {name} ({parts}){said}."
+    return f"All {len(ones)} runs: {rounded(training + evaluation)} GPU-hours on {name} ({summary}){said}."

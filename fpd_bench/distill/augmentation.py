@@ -106,7 +106,7 @@ def _cut_out(x: Tensor, centre: Tensor) -> Tensor:
     """Zero a rectangle of a fifth of each side around a random point, clipped at the border."""
     inside = []
     for i, size in enumerate(x.shape[-2:]):
-        past = torch.arange(size) - centre[:, i : i + 1] + _hole_side(size) // 2  # px from the rectangle's beginning
-        inside.append((past >= 0) & (past < _hole_side(size)))
+        offset = torch.arange(size) - centre[:, i : i + 1] + _hole_side(size) // 2  # px from the rectangle's beginning
+        inside.append((offset >= 0) & (offset < _hole_side(size)))
     hole = (inside[0][:, :, None] & inside[1][:, None, :]).to(x.device)
     return x * (~hole)[:, None].to(x)

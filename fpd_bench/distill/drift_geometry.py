@@ -99,9 +99,9 @@ def coefficients_of(weights: Tensor) -> Tensor:
     A target is X_j, Y_j = X_j + (Y_j - X_j) or remembered, so the weight of Y_j counts for X_j, too.
     """
     n = weights.shape[-2]
-    parts = weights.split([n, n, weights.shape[-1] - 2 * n], -1)  # summed apart: equal parts must have equal sums
-    own = parts[0] + parts[1] - torch.diag_embed(sum(part.sum(-1) for part in parts))
-    return torch.cat([own, *parts[1:]], -1)
+    blocks = weights.split([n, n, weights.shape[-1] - 2 * n], -1)  # summed apart: equal parts must have equal sums
+    own = blocks[0] + blocks[1] - torch.diag_embed(sum(part.sum(-1) for part in blocks))
+    return torch.cat([own, *blocks[1:]], -1)
 
 
 @dataclass(frozen=True)

@@ -31,22 +31,22 @@ class FixedPointCrossEntropy:
 
     def backward(self, student: nn.Module, condition: Condition, progress: float) -> dict[str, float]:
         """Add one step's gradient; see Method. A micro_batch below the batch drafts twice, in less memory."""
-        clock, whole = Clock(), len(condition) * parallel.ranks()
+        clock, total = Clock(), len(condition) * parallel.ranks()
         chunks = micro_batches(len(condition), self.config.execution.micro_batch)
         device, asked = self.track.tokenizer.codebook.device, self.config.start
-        start: Start = parallel.own_rows(draw_start(whole, self.track, asked, self.streams["start"])).to(device)
-        noise = parallel.own_rows(draw_noise(whole, self.track, asked, self.streams["draft"])).to(device)
+        start: Start = parallel.own_rows(draw_start(total, self.track, asked, self.streams["start"])).to(device)
+        noise = parallel.own_rows(draw_noise(total, self.track, asked, self.streams["draft"])).to(device)
         with clock("draft"), torch.set_grad_enabled(len(chunks) == 1):
-            parts = [draft_logits(student, start[rows], condition[rows], asked) for rows in chunks]
-        logits = torch.cat([part.detach() for part in parts])
+            drafts = [draft_logits(student, start[rows], condition[rows], asked) for rows in chunks]
+        logits = torch.cat([part.detach() for part in drafts])
         codes = draft_codes(logits, noise, asked)
         with clock("refine"):
             repaired = refine(self.track, codes, condition, self.config.refine, self.streams["refine"])
         loss = 0.0
         with clock("backward"):
-            for rows, part in zip(chunks, parts, strict=True):
+            for rows, part in zip(chunks, drafts, strict=True):
                 again = part if len(chunks) == 1 else draft_logits(student, start[rows], condition[rows], asked)
-                missed = _cross_entropy(again, repaired.codes[rows]) / (whole * self.track.n_tokens)
+                missed = _cross_entropy(again, repaired.codes[rows]) / (total * self.track.n_tokens)
                 missed.backward()
                 loss += float(missed.detach()) * parallel.ranks()
         stats = draft_statistics(logits, codes, repaired.codes, repaired.hidden) | clock.seconds

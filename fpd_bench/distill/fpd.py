@@ -64,15 +64,15 @@ class FixedPointDistillation:
 
     def backward(self, student: nn.Module, condition: Condition, progress: float) -> dict[str, float]:
         """Take one FPD step; see Method. A micro_batch below the batch drafts twice: the same maths in less memory."""
-        clock, batch, whole = Clock(), len(condition), len(condition) * parallel.ranks()
+        clock, batch, total = Clock(), len(condition), len(condition) * parallel.ranks()
         chunks = micro_batches(batch, self.config.execution.micro_batch)
         device = self.track.tokenizer.codebook.device
-        start = parallel.own_rows(draw_start(whole, self.track, self.config.start, self.streams["start"])).to(device)
+        start = parallel.own_rows(draw_start(total, self.track, self.config.start, self.streams["start"])).to(device)
         # Noise per token, not per call: micro-batches must draw the codes that the whole batch would.
-        noise = parallel.own_rows(draw_noise(whole, self.track, self.config.start, self.streams["draft"])).to(device)
+        noise = parallel.own_rows(draw_noise(total, self.track, self.config.start, self.streams["draft"])).to(device)
         with clock("draft"), torch.set_grad_enabled(len(chunks) == 1):
-            parts = [self._draft(student, start[rows], condition[rows], noise[rows]) for rows in chunks]
-        codes, logits = torch.cat([p.codes for p in parts]), torch.cat([p.logits.detach() for p in parts])
+            drafts = [self._draft(student, start[rows], condition[rows], noise[rows]) for rows in chunks]
+        codes, logits = torch.cat([p.codes for p in drafts]), torch.cat([p.logits.detach() for p in drafts])
         with clock("refine"):
             # A mixture stands in for the student's own codes; where the draft has others, the teacher sees those.
             soft = logits.softmax(-1) if self.estimator.soft_teacher and self.source.of_student else None
@@ -83,14 +83,14 @@ class FixedPointDistillation:
             targets = self.space(images)
         with clock("drift"):
             # Every draft drifts among those of all ranks. The field needs no graph, so neither does the gather.
-            features = {layer: torch.cat([p.features[layer].detach() for p in parts]) for layer in targets}
+            features = {layer: torch.cat([p.features[layer].detach() for p in drafts]) for layer in targets}
             fields = self._fields(*({k: parallel.gather(v) for k, v in part.items()} for part in (features, targets)))
             pulls = {layer: parallel.own_rows(field.gradient) for layer, field in fields.items()}
-        drawn = torch.cat([p.images.detach() for p in parts])
+        drawn = torch.cat([p.images.detach() for p in drafts])
         stats = self._adversarial_step(drawn, clock)
         with clock("backward"):
-            towards_real = self._adversarial_pull(drawn, whole)
-            for rows, part in zip(chunks, parts, strict=True):
+            towards_real = self._adversarial_pull(drawn, total)
+            for rows, part in zip(chunks, drafts, strict=True):
                 if len(chunks) > 1:
                     part = self._draft(student, start[rows], condition[rows], noise[rows], part.codes)
                 self._pull(part, pulls, towards_real, rows).backward()
@@ -185,15 +185,15 @@ class FixedPointDistillation:
             terms.append((part.images * towards_real[rows]).sum())
         return torch.stack(terms).sum()
 
-    def _adversarial_pull(self, images: Tensor, whole: int) -> Tensor | None:
+    def _adversarial_pull(self, images: Tensor, total: int) -> Tensor | None:
         """Compute d lambda L_gan / d images [b, 3, H, W] of this rank, None without L_gan.
 
         Of all its images together, whatever the micro-batches: the heads' batch norms look at the batch.
         """
         if not self.adversary:
             return None
-        views = parallel.own_rows(self.adversary.draw(whole, images))
-        return self.adversary.pull(images, views) * (self.config.gan.weight * len(images) / whole)
+        views = parallel.own_rows(self.adversary.draw(total, images))
+        return self.adversary.pull(images, views) * (self.config.gan.weight * len(images) / total)
 
     def _adversarial_step(self, fake: Tensor, clock: Clock) -> dict[str, float]:
         if not self.adversary:
@@ -205,5 +205,5 @@ class FixedPointDistillation:
 
     def _real_images(self, n: int) -> Tensor:
         """Return this rank's n of the real images that one process would draw."""
-        whole = n * parallel.ranks()
-        return parallel.own_rows(self.track.real_images(whole, self.streams["adversary"]))
+        total = n * parallel.ranks()
+        return parallel.own_rows(self.track.real_images(total, self.streams["adversary"]))

@@ -91,5 +91,5 @@ def drafts_differ(track: Track, codes: Tensor, config: OptimConfig) -> dict[str,
     """
     if config.samples_per_condition % 2 or len(codes) % 2:
         return {}
-    shown = getattr(track, "layouts", lambda same: same)(codes)
-    return {"differ": float((shown[::2] != shown[1::2]).float().mean())}
+    layouts = getattr(track, "layouts", lambda same: same)(codes)
+    return {"differ": float((layouts[::2] != layouts[1::2]).float().mean())}

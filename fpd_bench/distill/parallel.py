@@ -35,15 +35,15 @@ def rank() -> int:
     return dist.get_rank() if ranks() > 1 else 0
 
 
-def rows(whole: int) -> slice:
+def rows(total: int) -> slice:
     """Return this rank's rows of a batch of `whole` samples, a multiple of N."""
-    size = whole // ranks()
+    size = total // ranks()
     return slice(rank() * size, (rank() + 1) * size)
 
 
-def own_rows(whole: Rows) -> Any:
+def own_rows(drawn: Rows) -> Any:
     """Return this rank's rows of what was drawn for the whole batch."""
-    return whole if ranks() == 1 else whole[rows(len(whole))]
+    return drawn if ranks() == 1 else drawn[rows(len(drawn))]
 
 
 def gather(part: Tensor) -> Tensor:
@@ -53,14 +53,14 @@ def gather(part: Tensor) -> Tensor:
     """
     if ranks() == 1:
         return part
-    whole: Tensor = _Gather.apply(part)
-    return whole
+    gathered: Tensor = _Gather.apply(part)
+    return gathered
 
 
 def _gather_all(part: Tensor) -> Tensor:
-    parts = [torch.empty_like(part, memory_format=torch.contiguous_format) for _ in range(ranks())]
-    dist.all_gather(parts, part.contiguous())
-    return torch.cat(parts)
+    received = [torch.empty_like(part, memory_format=torch.contiguous_format) for _ in range(ranks())]
+    dist.all_gather(received, part.contiguous())
+    return torch.cat(received)
 
 
 class _Gather(torch.autograd.Function):

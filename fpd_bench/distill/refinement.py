@@ -39,13 +39,13 @@ def draw_codes(
     """
     if not parallel.holds_everywhere(bool(torch.isfinite(logits).all())):
         raise Diverged("the logits are no longer finite")
-    whole, (_, length, codes) = len(logits) * parallel.ranks(), logits.shape
+    total, (_, length, codes) = len(logits) * parallel.ranks(), logits.shape
     if not temperature:
         return first_arrival(logits, None)
     if sampling == "categorical":
-        uniforms = parallel.own_rows(torch.rand(whole, length, generator=generator)).to(logits.device)
+        uniforms = parallel.own_rows(torch.rand(total, length, generator=generator)).to(logits.device)
         return keyed_categorical(logits / temperature, uniforms)
-    return first_arrival(logits, parallel.own_rows(waiting_times((whole, length, codes), generator)), temperature)
+    return first_arrival(logits, parallel.own_rows(waiting_times((total, length, codes), generator)), temperature)
 
 
 @torch.no_grad()
@@ -63,8 +63,8 @@ def refine(
     Visible positions keep the draft's codes in the result; so do hidden ones of which the teacher is less sure, where
     refine.confident is below 1.
     """
-    whole, (_, length) = len(draft) * parallel.ranks(), draft.shape
-    ratios = draw_ratios(whole, config.ratio, config.low, config.high, generator)
+    total, (_, length) = len(draft) * parallel.ranks(), draft.shape
+    ratios = draw_ratios(total, config.ratio, config.low, config.high, generator)
     hidden = parallel.own_rows(draw_damage(ratios, length, generator)).to(draft.device)
     tokens = draft.masked_fill(hidden, track.n_codes)
     if soft is not None:

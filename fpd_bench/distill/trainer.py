@@ -139,8 +139,8 @@ class Training:
         return self.track.tokenizer.decode(codebook[codes], chosen).clamp(0, 1)
 
     def state_dict(self) -> dict[str, Any]:
-        parts = ("student", "average", "optimizer", "method", "streams")
-        return {"step": self.step, **{part: getattr(self, part).state_dict() for part in parts}}
+        stateful = ("student", "average", "optimizer", "method", "streams")
+        return {"step": self.step, **{part: getattr(self, part).state_dict() for part in stateful}}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.step = state["step"]

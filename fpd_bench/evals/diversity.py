@@ -39,11 +39,11 @@ def diversity(prompts: Mapping[str, Codes] | Iterable[Codes]) -> Diversity:
     for codes in groups:
         if codes.ndim != 2 or len(codes) < 2:
             raise ConfigError(
-                f"Diversity needs codes [n, L] of 2 or more pictures a prompt; got {list(codes.shape)}. Raise "
-                "evaluation.images_per_prompt."
+                f"Diversity needs the codes [n, L] of 2 or more images per prompt; got {list(codes.shape)}. "
+                "Raise evaluation.images_per_prompt."
             )
     if not groups:
-        raise ConfigError("Diversity needs the pictures of at least one prompt; got none.")
+        raise ConfigError("Diversity needs the images of at least one prompt; got none.")
     pairs = np.array([_pairs(codes) for codes in groups])
     distinct = float(np.mean([len(np.unique(codes, axis=0)) for codes in groups]))
     return Diversity(float(pairs[:, 0].mean()), float(pairs[:, 1].mean()), distinct, min(map(len, groups)))
@@ -64,7 +64,7 @@ def vendi(features: Features) -> float:
     """
     if features.ndim != 2 or len(features) < 2:
         raise ConfigError(
-            f"The Vendi score needs features [n, D] of 2 or more pictures; got {list(features.shape)}. Raise "
+            f"The Vendi score needs the features [n, D] of 2 or more images; got {list(features.shape)}. Raise "
             "evaluation.images_per_prompt."
         )
     unit = features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), np.finfo(features.dtype).tiny)
@@ -79,7 +79,9 @@ def share_of(student: Diversity, teacher: Diversity) -> float:
     Raises ConfigError for a teacher without any.
     """
     if teacher.differ == 0:
-        raise ConfigError("The teacher draws one picture for each prompt: no share of its diversity can be told.")
+        raise ConfigError(
+            "The teacher's images of a prompt do not differ, so a share of its diversity cannot be computed."
+        )
     return student.differ / teacher.differ
 
 

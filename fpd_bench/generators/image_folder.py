@@ -33,11 +33,11 @@ class FolderGenerator:
     @cached_property
     def assets(self) -> dict[str, str]:
         """Return one hash over names and contents of all images."""
-        whole = hashlib.sha256()
+        combined = hashlib.sha256()
         for path in files_below(self.root, IMAGES):
-            whole.update(f"{path.relative_to(self.root).as_posix()}\n".encode())
-            whole.update(hashlib.sha256(path.read_bytes()).digest())
-        return {"folder/images": whole.hexdigest()}
+            combined.update(f"{path.relative_to(self.root).as_posix()}\n".encode())
+            combined.update(hashlib.sha256(path.read_bytes()).digest())
+        return {"folder/images": combined.hexdigest()}
 
     def images(self, suite: Suite, replicates: int, begin: int = 0) -> Iterator[Images]:
         """Read the suite's images, `replicates` each. Raises ConfigError if the folder does not hold them, or if

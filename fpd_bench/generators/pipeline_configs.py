@@ -46,8 +46,14 @@ def _scheduler(kind: str, **more: Any) -> Part:
 
 
 def _stable_diffusion(unet: Part, side: int, text: Part, scheduler: Part) -> Layout:
-    parts = {"unet": unet, "vae": _vae(side), "text_encoder": text, "tokenizer": _tokenizer(), "scheduler": scheduler}
-    return Layout("StableDiffusionPipeline", parts, {"requires_safety_checker": False})
+    components = {
+        "unet": unet,
+        "vae": _vae(side),
+        "text_encoder": text,
+        "tokenizer": _tokenizer(),
+        "scheduler": scheduler,
+    }
+    return Layout("StableDiffusionPipeline", components, {"requires_safety_checker": False})
 
 
 def _sdxl(latent: int, scheduler: Part) -> Layout:
@@ -67,7 +73,7 @@ def _sdxl(latent: int, scheduler: Part) -> Layout:
         addition_time_embed_dim=256,
         projection_class_embeddings_input_dim=2816,
     )
-    parts = {
+    components = {
         "unet": unet,
         "vae": _vae(1024, force_upcast=True),
         "text_encoder": _clip(768, 12, 12, 768),  # CLIP ViT-L/14
@@ -76,7 +82,7 @@ def _sdxl(latent: int, scheduler: Part) -> Layout:
         "tokenizer_2": _tokenizer(),
         "scheduler": scheduler,
     }
-    return Layout("StableDiffusionXLPipeline", parts, {"force_zeros_for_empty_prompt": True})
+    return Layout("StableDiffusionXLPipeline", components, {"force_zeros_for_empty_prompt": True})
 
 
 SD15, SD21, SDXL, TURBO, LDM = "sd-1.5", "sd-2.1-768", "sdxl", "sdxl-turbo", "ldm-text2im-large-256"

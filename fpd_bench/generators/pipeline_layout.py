@@ -30,24 +30,24 @@ class Layout:
     """kind: a pipeline's class. options: its arguments that are no parts, such as a flag."""
 
     kind: str
-    parts: Mapping[str, Part]
+    components: Mapping[str, Part]
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
 def read_layout(folder: Path) -> Layout:
     """Read the layout of a pipeline's folder, whose weights need not be there. Raises AssetError."""
     index = read_json(folder / INDEX)
-    parts, options = {}, {}
+    components, options = {}, {}
     for name, entry in index.items():
         if isinstance(entry, list):
             if len(entry) < 2 or not all(word is None or isinstance(word, str) for word in entry[:2]):
                 raise AssetError(f"'{folder / INDEX}': a part is [library, class]; '{name}' is {entry!r:.60}.")
             library, kind = entry[:2]
             if kind:  # [null, null] is a part that the pipeline does without
-                parts[name] = Part(str(library), kind, _config(folder / name))
+                components[name] = Part(str(library), kind, _config(folder / name))
         elif not name.startswith("_"):
             options[name] = entry
-    return Layout(str(index.get("_class_name", "")), parts, options)
+    return Layout(str(index.get("_class_name", "")), components, options)
 
 
 def _config(folder: Path) -> dict[str, Any]:

@@ -134,12 +134,12 @@ def _unet(where: str, old: Any) -> Any:
 
 def _find_file(where: str) -> str:
     """Find a file: a path or a repository as it is, REPOSITORY/FILE fetched from the hub."""
-    parts = where.split("/")
-    if Path(where).exists() or len(parts) < 3:
+    names = where.split("/")
+    if Path(where).exists() or len(names) < 3:
         return where
     from huggingface_hub import hf_hub_download
 
-    return hf_hub_download("/".join(parts[:2]), "/".join(parts[2:]))
+    return hf_hub_download("/".join(names[:2]), "/".join(names[2:]))
 
 
 def _read_weights(path: str) -> dict[str, Tensor]:

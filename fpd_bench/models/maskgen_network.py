@@ -43,15 +43,15 @@ def sinusoid(values: Tensor, width: int, max_period: float = 1000.0) -> Tensor:
 
 
 class Modulation(nn.Module):
-    """The condition's `parts` vectors of width W, from the condition [B, W]; each comes out as [B, 1, W]."""
+    """The condition's `n_vectors` vectors of width W, from the condition [B, W]; each comes out as [B, 1, W]."""
 
-    def __init__(self, width: int, parts: int):
+    def __init__(self, width: int, n_vectors: int):
         super().__init__()
-        self.parts = parts
-        self.linear = nn.Linear(width, parts * width)
+        self.n_vectors = n_vectors
+        self.linear = nn.Linear(width, n_vectors * width)
 
     def forward(self, condition: Tensor) -> tuple[Tensor, ...]:
-        return self.linear(F.silu(condition))[:, None].chunk(self.parts, dim=-1)
+        return self.linear(F.silu(condition))[:, None].chunk(self.n_vectors, dim=-1)
 
 
 def modulate(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:

@@ -232,7 +232,7 @@ class ProjectedDiscriminator(nn.Module):
         augment: applied anew for each network, as published; images already augmented need none.
         """
         views = ((name, images if augment is None else augment(images)) for name in self.projectors)
-        return [self.heads[name](self.projectors[name](view)) for name, view in views]
+        return [self.heads[name](self.projectors[name](view_of_images)) for name, view_of_images in views]
 
 
 def open_published(seed: int) -> ProjectedDiscriminator:

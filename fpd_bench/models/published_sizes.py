@@ -86,8 +86,8 @@ def clip_shape(path: Path) -> ClipTextShape:
     config = read_config(path)
     if config is None:
         return ClipTextShape()
-    whole = Settings(path, config)
-    model = whole.section("model_cfg") if "model_cfg" in config else whole
+    settings = Settings(path, config)
+    model = settings.section("model_cfg") if "model_cfg" in config else settings
     model.expect("quick_gelu", True)  # OpenAI's weights have it; their file does not say so
     text = model.section("text_cfg")
     text.expect("hf_model_name", None)
@@ -150,16 +150,16 @@ def _model(path: Path) -> Settings | None:
     config = read_config(path)
     if config is None:
         return None
-    whole = Settings(path, config)
-    return whole.section("model") if "model" in config else whole
+    settings = Settings(path, config)
+    return settings.section("model") if "model" in config else settings
 
 
 def _resolution(path: Path) -> int:
     """Return the side of TA-TiTok's images, which stands outside its model section."""
-    whole = Settings(path, read_config(path) or {})
-    if "dataset" in whole.content:
-        return whole.section("dataset").section("preprocessing").count("crop_size")
-    return whole.count("crop_size", 256)
+    settings = Settings(path, read_config(path) or {})
+    if "dataset" in settings.content:
+        return settings.section("dataset").section("preprocessing").count("crop_size")
+    return settings.count("crop_size", 256)
 
 
 def _vit(vq: Settings, key: str) -> VitSize:

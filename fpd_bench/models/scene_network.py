@@ -19,7 +19,7 @@ from fpd_bench.errors import AssetError
 NAME = "shapes"
 FILE = Path(__file__).parent / "weights" / "shapes.safetensors"
 CHANNELS = (32, 64, 96, 128)
-REBUILD = "python -m fpd_bench.tracks build shapes --part phi"
+REBUILD = "python -m fpd_bench.tracks build shapes --part backbone"
 
 
 class Residual(nn.Module):

@@ -7,9 +7,9 @@ import torch
 NAMES = ("conditions", "start", "draft", "refine", "adversary", "auxiliary")
 
 
-def seed_of(*parts: object) -> int:
+def seed_of(*names: object) -> int:
     """Return a 63-bit seed from any key; the same on every machine."""
-    digest = hashlib.sha256("/".join(map(str, parts)).encode()).digest()
+    digest = hashlib.sha256("/".join(map(str, names)).encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 1
 
 

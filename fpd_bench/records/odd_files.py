@@ -124,9 +124,11 @@ def _depth(value: Any) -> int:
     """Count the levels of nesting, without recursion."""
     deepest, level = 0, [value]
     while level and deepest <= DEEPEST:
-        parts = [part.values() if isinstance(part, dict) else part for part in level if isinstance(part, dict | list)]
-        level = [child for part in parts for child in part]
-        deepest += bool(parts)
+        children = [
+            part.values() if isinstance(part, dict) else part for part in level if isinstance(part, dict | list)
+        ]
+        level = [child for part in children for child in part]
+        deepest += bool(children)
     return deepest
 
 

@@ -19,16 +19,16 @@ class Pairs:
 
     def __init__(self, table: TableResult):
         self._table = table
-        self._made: dict[tuple[str, str], Comparison | None] = {}
+        self._compared: dict[tuple[str, str], Comparison | None] = {}
 
     def __call__(self, a: RowResult, b: RowResult) -> Comparison | None:
         """Compare A minus B; None where they cannot be compared, with a note in the table."""
-        if (b.id, a.id) in self._made:
-            made = self._made[b.id, a.id]
-            return made.turned() if made else None
-        if (a.id, b.id) not in self._made:
-            self._made[a.id, b.id] = self._compare(a, b)
-        return self._made[a.id, b.id]
+        if (b.id, a.id) in self._compared:
+            turned = self._compared[b.id, a.id]
+            return turned.turned() if turned else None
+        if (a.id, b.id) not in self._compared:
+            self._compared[a.id, b.id] = self._compare(a, b)
+        return self._compared[a.id, b.id]
 
     def _compare(self, a: RowResult, b: RowResult) -> Comparison | None:
         try:
@@ -74,9 +74,9 @@ def mark_best(table: TableResult, pairs: Pairs) -> None:
     rows = sorted(_comparable(table), key=lambda row: -way * row.score.value if row.score else 0.0)
 
     def gap(a: RowResult, b: RowResult) -> Comparison:
-        made = pairs(a, b)
-        assert made is not None  # `_comparable` chose them
-        return made
+        comparison = pairs(a, b)
+        assert comparison is not None  # `_comparable` chose them
+        return comparison
 
     for row in statistics.may_be_best(rows, gap, way) if len(rows) > 1 else []:
         row.best = True

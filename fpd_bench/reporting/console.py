@@ -7,7 +7,7 @@ from rich.text import Text
 
 from fpd_bench.reporting import tables
 from fpd_bench.reporting.model import TableResult
-from fpd_bench.reporting.words import one_line
+from fpd_bench.reporting.user_text import one_line
 
 WIDE = 170  # columns in a log file, so that no cell is broken
 

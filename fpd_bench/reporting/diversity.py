@@ -59,9 +59,9 @@ def words(row: RowResult) -> str:
 
 def frame(table: TableResult) -> pd.DataFrame:
     """List all that is known of each row's diversity, with intervals over seeds."""
-    shown = [metrics.get_or_plain(name) for name in given(table)]
+    columns = [metrics.get_or_plain(name) for name in given(table)]
     rows = [
-        {"Row": row.label} | {one.heading: _number(row, one) for one in shown} | {"Of teacher's": words(row)}
+        {"Row": row.label} | {one.heading: _number(row, one) for one in columns} | {"Of teacher's": words(row)}
         for row in table.rows
         if row.diversity
     ]
@@ -83,14 +83,19 @@ def notes(table: TableResult) -> list[str]:
     said = []
     if "differ" in table.teacher_diversity:
         said.append(
-            "Diversity: share of the teacher's "
-            f"({table.teacher_diversity['differ']:.3f} of the tokens show something else in two pictures of a prompt)."
+            "Diversity: how much the images of a prompt differ, as a share of the teacher's, where "
+            f"{table.teacher_diversity['differ']:.3f} of the tokens show something else in two images of a "
+            "prompt."
         )
     if "vendi" in table.teacher_diversity:
         said.append(
-            "Diversity: share of the teacher's, by the Vendi score of a prompt's pictures less 1 "
-            f"({table.teacher_diversity['vendi']:.2f} in features of the track's Phi)."
+            "Diversity: how much the images of a prompt differ (their Vendi score less 1), as a share of the "
+            f"teacher's, which is {table.teacher_diversity['vendi']:.2f} in features of the "
+            "track's backbone."
         )
     if said:
-        said.append(f"Below {FLOOR:.0%} of it a row has collapsed: it wins no claim and is not set in bold.")
+        said.append(
+            f"A row below {FLOOR:.0%} of the teacher's diversity has collapsed: it wins no claim and is not set in "
+            "bold."
+        )
     return said

@@ -28,8 +28,8 @@ def write(sweep: "Sweep", tables: Sequence[TableResult], store: Store, folder: P
 
     images: dict[tuple[str, str], np.ndarray] = {}
     for table in tables:
-        shown, prompts = figures.shown_images(table, store)
-        for sample in shown:
+        samples, prompts = figures.shown_images(table, store)
+        for sample in samples:
             blank = np.zeros_like(sample.pictures)
             kept = images.setdefault((sample.run_id, sample.path), blank)
             for position in sample.positions(prompts.item_id):
@@ -46,41 +46,44 @@ def opened(folder: Path) -> Iterator[list[tuple["Sweep", Store]]]:
     """
     from fpd_bench.config.spec import load_sweep
 
-    parts = sorted(path.parent for path in folder.glob(f"*/{evidence.INDEX}"))
-    if not parts:
-        raise ConfigError(f"'{folder}' holds no evidence (*/{evidence.INDEX}). A report writes it with --evidence.")
+    folders = sorted(path.parent for path in folder.glob(f"*/{evidence.INDEX}"))
+    if not folders:
+        raise ConfigError(
+            f"'{folder}' holds no evidence (no */{evidence.INDEX}). To write some, run: python -m fpd_bench.report "
+            "--out reports --evidence"
+        )
     with ExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         found = []
-        for part in parts:
+        for part in folders:
             one = evidence.read(part)
             sweep = load_sweep(one.file, one.overrides)
             found.append((sweep, stack.enter_context(evidence.open_store(one, scratch / f"{part.name}.sqlite"))))
         yield found
 
 
-def differences(made: Path, committed: Path) -> tuple[list[str], int]:
+def differences(fresh: Path, committed: Path) -> tuple[list[str], int]:
     """Hold every file of a report that was made anew against the committed one.
 
     Return a line for each that differs, and how many there are.
     """
-    found, files = [], sorted(path for path in made.rglob("*") if path.is_file())
+    found, files = [], sorted(path for path in fresh.rglob("*") if path.is_file())
     for path in files:
-        name = path.relative_to(made)
+        name = path.relative_to(fresh)
         if not (committed / name).is_file():
-            found.append(f"{name}: is not there.")
+            found.append(f"{name} is missing.")
         elif path.read_bytes() != (committed / name).read_bytes():
             found.append(f"{name}: {_first_difference(path, committed / name)}")
     return found, len(files)
 
 
-def _first_difference(made: Path, committed: Path) -> str:
+def _first_difference(fresh: Path, committed: Path) -> str:
     """Name the cell of a CSV, or the line of another text, that differs first."""
     try:
-        new, old = (path.read_text(encoding="utf-8") for path in (made, committed))
+        new, old = (path.read_text(encoding="utf-8") for path in (fresh, committed))
     except UnicodeDecodeError:
         return "the picture differs from what evidence and code give."
-    if made.suffix == ".csv":
+    if fresh.suffix == ".csv":
         rows = [list(csv.DictReader(text.splitlines())) for text in (new, old)]
         for one, other in zip(*rows, strict=False):
             for column in [*one, *other]:

@@ -22,7 +22,7 @@ from matplotlib.figure import Figure
 from fpd_bench import metrics
 from fpd_bench.records.layout import sha256
 from fpd_bench.reporting import front as quality
-from fpd_bench.reporting import words
+from fpd_bench.reporting import user_text
 from fpd_bench.reporting.model import RowResult, TableResult
 from fpd_bench.reporting.tables import heading
 from fpd_bench.store.query import Store
@@ -93,13 +93,13 @@ def scores(table: TableResult, stem: Path) -> Path | None:
     axes.set_xlabel(f"{metrics.get_or_plain(table.metric).heading} score")
     axes.grid(axis="x", color="#e4e6ea", linewidth=0.8)
     axes.set_axisbelow(True)
-    figure.suptitle(words.figure(heading(table)), x=0.01, ha="left", fontweight="bold", fontsize=11)
+    figure.suptitle(user_text.figure(heading(table)), x=0.01, ha="left", fontweight="bold", fontsize=11)
     figure.legend(handles=lines, loc="outside lower center", ncols=3, frameon=False)
     return _save(figure, stem)
 
 
 def _tick(row: RowResult) -> str:
-    label = textwrap.fill(words.figure(row.label), 34)
+    label = textwrap.fill(user_text.figure(row.label), 34)
     return label if row.score else f"{label}\n{row.state}"
 
 
@@ -118,7 +118,7 @@ def front(table: TableResult, stem: Path) -> Path | None:
         x, y = [share for share, _ in points], [score.value for _, score in points]
         ends = np.array([[score.value - score.low, score.high - score.value] for _, score in points]).T
         ends = np.where(np.isfinite(ends), ends, 0.0)
-        axes.errorbar(x, y, yerr=ends, fmt="o-", color=colour, capsize=2, linewidth=1, label=words.figure(method))
+        axes.errorbar(x, y, yerr=ends, fmt="o-", color=colour, capsize=2, linewidth=1, label=user_text.figure(method))
     axes.axvline(quality.KEPT, color=QUIET, linestyle="--", linewidth=1)
     if table.teacher is not None:
         axes.axhline(table.teacher, color=QUIET, linestyle="--", linewidth=1)
@@ -126,7 +126,7 @@ def front(table: TableResult, stem: Path) -> Path | None:
     axes.set_ylabel(f"{metrics.get_or_plain(table.metric).heading} score")
     axes.grid(color="#e4e6ea", linewidth=0.8)
     axes.set_axisbelow(True)
-    figure.suptitle(words.figure(heading(table)), x=0.01, ha="left", fontweight="bold", fontsize=11)
+    figure.suptitle(user_text.figure(heading(table)), x=0.01, ha="left", fontweight="bold", fontsize=11)
     figure.legend(loc="outside lower center", ncols=3, frameon=False)
     return _save(figure, stem)
 
@@ -174,9 +174,9 @@ def images(table: TableResult, store: Store, stem: Path) -> Path | None:
             for spine in axes.spines.values():
                 spine.set_visible(False)
             if line == 0:
-                prompt = words.figure(prompts.prompt.iloc[column].removeprefix("a photo of "))
+                prompt = user_text.figure(prompts.prompt.iloc[column].removeprefix("a photo of "))
                 axes.set_title(textwrap.fill(prompt, 15), fontsize=6.5, pad=3)
-        name = textwrap.fill(words.figure(sample.label), 20)
+        name = textwrap.fill(user_text.figure(sample.label), 20)
         grid[line, 0].set_ylabel(name, rotation=0, ha="right", va="center", labelpad=6, fontsize=8)
     figure.subplots_adjust(
         left=1.75 / width, right=1 - 0.05 / width, top=1 - 0.5 / height, bottom=0.05 / height, wspace=0.05, hspace=0.05
@@ -196,7 +196,10 @@ def _sample(table: TableResult, row: RowResult, store: Store) -> Sample | None:
             if Path(path).stem != table.suite or not (run.folder / path).is_file():
                 continue
             if digest and sha256(run.folder / path) != digest:
-                print(f"Not shown, since it is not as it was written: {run.folder / path}", file=sys.stderr)
+                print(
+                    f"Left out of the figures, because the file has changed since it was written: {run.folder / path}",
+                    file=sys.stderr,
+                )
                 continue
             with np.load(run.folder / path) as file:
                 pictures = file[_images_key(file)]
@@ -243,7 +246,7 @@ def curves(table: TableResult, store: Store, stem: Path) -> Path | None:
         axes.get_legend().remove()
     legend = figure.legend(handles, texts, loc="outside lower center", ncols=min(4, len(texts)), frameon=False)
     for drawn, number in zip(legend.get_texts(), texts, strict=True):
-        drawn.set_text(textwrap.fill(words.figure(table.rows[int(number)].label), 34))
+        drawn.set_text(textwrap.fill(user_text.figure(table.rows[int(number)].label), 34))
     return _save(figure, stem)
 
 

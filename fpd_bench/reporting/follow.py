@@ -24,7 +24,7 @@ def follow(
             tables = write()
             done, planned = (sum(numbers) for numbers in zip(*(table.done for table in tables), strict=True))
             waiting = sum(table.unfinished for table in tables)
-            print(f"{done} of {planned} runs are in the report; {waiting} are waited for.", file=sys.stderr)
+            print(f"{done} of {planned} runs are in the report; waiting for {waiting} runs.", file=sys.stderr)
             if not waiting:
                 return tables
             before = now

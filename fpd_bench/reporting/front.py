@@ -19,7 +19,7 @@ def methods(table: TableResult) -> dict[str, list[RowResult]]:
     found: dict[str, list[RowResult]] = {}
     for row in table.rows if table.front else []:
         if row.score and row.variety is not None:
-            found.setdefault(row.shown.get(table.front, row.label), []).append(row)
+            found.setdefault(row.extra_columns.get(table.front, row.label), []).append(row)
     return {method: sorted(rows, key=lambda row: row.variety or 0.0) for method, rows in found.items()}
 
 
@@ -41,7 +41,7 @@ def best_frame(table: TableResult) -> pd.DataFrame:
                 table.front: method,
                 metric.heading: estimate_text(row.score, places=metric.digits) if row and row.score else NONE,
                 "Of teacher": f"{row.kept:.0%}" if row and row.kept is not None else NONE,
-                "Diversity": diversity.words(row) if row else f"none of {len(rows)} keeps {KEPT:.0%}",
+                "Diversity": diversity.words(row) if row else f"none of {len(rows)} rows keeps {KEPT:.0%}",
                 "Row": row.label if row else NONE,
             }
         )
@@ -53,6 +53,9 @@ def notes(table: TableResult) -> list[str]:
     if not methods(table):
         return []
     return [
-        f"Quality at kept diversity: of each method's rows with at least {KEPT:.0%} of the teacher's diversity the "
-        "one of best score. It was chosen by these runs, so its interval is a little too kind: quote new seeds."
+        (
+            f"Quality at kept diversity: the best row of each method among those that keep at least {KEPT:.0%} of "
+            "the teacher's diversity. It was chosen by these same runs, so its interval is slightly optimistic: "
+            "quote a confirmation on new seeds."
+        )
     ]

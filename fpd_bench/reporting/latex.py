@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 import pandas as pd
 
-from fpd_bench.reporting.words import latex
+from fpd_bench.reporting.user_text import latex
 
 NEEDS = "% Needs \\usepackage{booktabs,amssymb}\n"
 

@@ -54,7 +54,7 @@ class RowResult:
     counted: int = 0  # images behind such numbers
     drawn: list[float] = field(default_factory=list)  # SD of such a number if a run's images were drawn anew, by run
     numbers: dict[str, float] = field(default_factory=dict)  # all that the paper gives, by metric
-    shown: dict[str, str] = field(default_factory=dict)  # words for columns of their own
+    extra_columns: dict[str, str] = field(default_factory=dict)  # {column: text} that the sweep's file adds
     diversity: dict[str, Estimate] = field(default_factory=dict)  # how much pictures of a prompt differ, by metric
     variety: float | None = None  # share of the teacher's diversity
 

@@ -39,13 +39,13 @@ def replay(sweep: "Sweep", table: "Table", make: RowMaker, empty: Empty) -> Repl
     found = Replay()
     wanted = list(table.rows)
     for look in sweep.looks or (len(sweep.seeds),):
-        made = {row.id: make(row, _first(sweep, table, row, look)) for row in wanted}
+        at_look = {row.id: make(row, _first(sweep, table, row, look)) for row in wanted}
         found.asked.update({row.id: look for row in wanted})
-        found.unfinished = sum(not has_result(seed.status) for row in made.values() for seed in row.seeds)
+        found.unfinished = sum(not has_result(seed.status) for row in at_look.values() for seed in row.seeds)
         if found.unfinished and found.rows:
             break  # the rows stay at the look that is complete
         before = {row.id: row for row in found.rows}
-        found.rows = [made.get(row.id, before.get(row.id)) for row in table.rows]  # type: ignore[misc]
+        found.rows = [at_look.get(row.id, before.get(row.id)) for row in table.rows]  # type: ignore[misc]
         if found.unfinished or not sweep.looks:
             break
         wanted = _of_open_claims(table, empty(found.rows), look, found.decided)

@@ -25,9 +25,9 @@ def _line(claim: ClaimResult, outlook: Outlook) -> dict[str, str]:
         "Seeds that agree": f"{outlook.wins} of {seeds}",
         "P(a new seed agrees)": estimate_text(outlook.new_seed, places=2) if outlook.new_seed else NONE,
         "Seeds for 80% power, published Δ": _seeds(outlook.at_published),
-        "ours": _seeds(outlook.at_observed),
-        "Published Δ of single runs: p": p_text(worth.p if worth else None),
-        "needs": f"{worth.least:.2f}" if worth else NONE,
+        "Seeds for 80% power, our Δ": _seeds(outlook.at_observed),
+        "Published Δ as single runs: p": p_text(worth.p if worth else None),
+        "least Δ for p < 0.05": f"{worth.least:.2f}" if worth else NONE,
     }
 
 
@@ -43,24 +43,26 @@ def outlook_notes(table: TableResult) -> list[str]:
     said = [_noise(table.floor, places)] if table.floor and table.floor.seed_sd is not None else []
     if any(claim.outlook for claim in table.claims):
         said.append(
-            "P(a new seed agrees): on the same prompts, with its 95% interval. Seeds for 80% power: of open claims, if "
-            "the true difference is the published one, or ours. Published Δ of single runs: what the paper's "
-            "difference would be worth if both rows are one run each and vary over seeds as ours do, and the smallest "
-            "difference that would tell them apart (p < 0.05)."
+            "P(a new seed agrees): probability that the better row also wins with one more seed, on the same "
+            "prompts, with its 95% interval. Seeds for 80% power: how many seeds would decide an open claim "
+            "in 80% of cases, if the true difference is the published one, or ours. Published Δ as single "
+            "runs: the p that the published difference would have, and the smallest difference with p < 0.05, "
+            "if the paper made one run of each row and its runs vary over seeds as ours do."
         )
     return said
 
 
 def _noise(floor: Floor, places: int) -> str:
     """Say how large the noise is, and what it lets the table decide."""
-    text = f"Noise: the score of a run has an SD of {floor.seed_sd:.{places}f} over seeds"
+    text = f"Noise: the scores of a row's runs have a standard deviation (SD) of {floor.seed_sd:.{places}f} over seeds"
     if floor.sampling_sd is not None:
-        text += f", and of {floor.sampling_sd:.{places}f} if only its images are drawn anew"
+        text += f", and of {floor.sampling_sd:.{places}f} if only the images of a run are drawn again"
     text += " (the same seed gives the same numbers on one kind of machine)."
     if floor.observable is None:
         return text
-    family = f"a family of {floor.claims}" if floor.claims > 1 else "one comparison"
+    family = f"{floor.claims} claims" if floor.claims > 1 else "one comparison"
     return (
-        f"{text} With {floor.seeds} seeds and {family} the table decides observed differences from "
-        f"{floor.observable:.{places}f} on, and finds true ones of {floor.detectable:.{places}f} in 80% of cases."
+        f"{text} With {floor.seeds} seeds and {family} the table decides observed differences of "
+        f"{floor.observable:.{places}f} or more, and finds true differences of {floor.detectable:.{places}f} "
+        "in 80% of cases."
     )

@@ -12,7 +12,7 @@ from fpd_bench.reporting import tables
 from fpd_bench.reporting.claims_by_table import TITLE
 from fpd_bench.reporting.model import VERDICTS, TableResult
 from fpd_bench.reporting.number_words import Cell
-from fpd_bench.reporting.words import markdown
+from fpd_bench.reporting.user_text import markdown
 
 CSS = """
 :root { --ink: #1c2330; --quiet: #667085; --line: #e4e7ec; --accent: #1f5fa8; --paper: #ffffff; }
@@ -103,7 +103,7 @@ def _html(written: list[PageFiles], shared: list[SharedClaims], content: str, st
 
 
 def _footer(content: str) -> str:
-    return f"Data {content} · fpd-bench {__version__} · the same data give the same bytes"
+    return f"Hash of the data {content} · fpd-bench {__version__} · the same data give the same bytes"
 
 
 def _claims(one: SharedClaims) -> str:

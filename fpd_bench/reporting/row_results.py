@@ -39,14 +39,14 @@ class RowMaker:
     def __call__(self, row: "Row", cells: dict[int, "Cell"]) -> RowResult:
         """Make the row of these cells, {seed: cell}. Raises UnknownName if its suite has no such metric."""
         if set_metrics.of_all_images(self._metric):
-            made = set_metrics.row_result(row, cells, self._runs, self._numbers, self._metric)
+            result = set_metrics.row_result(row, cells, self._runs, self._numbers, self._metric)
         else:
-            made = self._of_items(row, cells)
-        made.numbers, made.shown = row.numbers, row.shown
-        made.state = _state(made.seeds) if made.state == "ok" else made.state
-        if made.scores is not None:
-            self._measure(made)
-        return made
+            result = self._of_items(row, cells)
+        result.numbers, result.extra_columns = row.numbers, row.shown
+        result.state = _state(result.seeds) if result.state == "ok" else result.state
+        if result.scores is not None:
+            self._measure(result)
+        return result
 
     def _of_items(self, row: "Row", cells: dict[int, "Cell"]) -> RowResult:
         seeds: list[SeedResult] = []
@@ -112,11 +112,11 @@ def _state(seeds: list[SeedResult]) -> str:
     """Say ok, or what is wrong with how many of the row's runs."""
     counts = Counter(seed.status for seed in seeds if seed.score is None)
     diverged = counts.pop("diverged", 0)
-    parts = [f"diverged ({diverged} of {len(seeds)})"] if diverged else []
+    reasons = [f"diverged ({diverged} of {len(seeds)})"] if diverged else []
     if missing := sum(counts.values()):
         seen = ", ".join(f"{n} {status}" for status, n in sorted(counts.items()) if status != "missing")
-        parts.append(f"missing ({missing} of {len(seeds)}{': ' + seen if seen else ''})")
-    return ", ".join(parts) or ("ok" if seeds else "published only")
+        reasons.append(f"missing ({missing} of {len(seeds)}{': ' + seen if seen else ''})")
+    return ", ".join(reasons) or ("ok" if seeds else "published only")
 
 
 def _select(scores: Scores, metric: str) -> Scores:

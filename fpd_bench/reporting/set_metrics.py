@@ -78,7 +78,8 @@ def compare(a: RowResult, b: RowResult, metric: str, chosen: Collection[int] | N
     seeds, or fewer than two."""
     if a.protocol != b.protocol:
         raise ConfigError(
-            f"{a.label} ({a.protocol}) and {b.label} ({b.protocol}) have {metric} of different protocols: not compared."
+            f"{metric} of {a.label} and {b.label} cannot be compared, because the protocols differ "
+            f"({a.protocol} and {b.protocol})."
         )
     ours, theirs = (
         {
@@ -99,7 +100,7 @@ def protocol_notes(table: TableResult, protocols: dict[str, dict[str, Any]]) -> 
         rows = ", ".join(row.label for row in table.rows if row.protocol == name)
         notes.append(f"Protocol {name}: {_in_words(found)}. Rows: {rows}.")
     if len(notes) > 1:
-        notes.append("Rows of different protocols are not ranked together.")
+        notes.append("Rows with different protocols are not ranked together.")
     return notes
 
 

@@ -13,22 +13,23 @@ from fpd_bench.reporting.latex import to_latex
 from fpd_bench.reporting.model import VERDICTS, ClaimResult, RowResult, TableResult
 from fpd_bench.reporting.number_words import NONE, QUIET, Cell, claim_text, estimate_text, p_text
 from fpd_bench.reporting.outlook_frame import outlook_frame, outlook_notes
-from fpd_bench.reporting.words import markdown
+from fpd_bench.reporting.user_text import markdown
 
 OTHER_BENCH = (
-    "Published numbers come from the paper's benches (MaskGen on GenEval, MaskGIT on ImageNet). Ours come from this "
-    "profile's own bench, so the two stand side by side but are not expected to be equal: compare the differences "
-    "between rows, not the scores."
+    "The published numbers come from the paper's benches (MaskGen on GenEval, MaskGIT on ImageNet), ours from "
+    "the bench of this profile. They stand side by side but are not expected to be equal: compare the "
+    "differences between rows, not the scores."
 )
 READING_OF_ALL = (
-    "FID and other numbers of all images together are one a run: their intervals and tests are Student's over seeds, "
-    "paired by seed. They are only compared under one protocol, and the paper does not say its own."
+    "FID and similar metrics give one number for all images of a run. Their intervals and tests are Student's "
+    "t over seeds, paired by seed. Numbers are only compared if they have the same protocol, and the paper "
+    "does not state its own."
 )
 READING = (
-    "Intervals are 95% and speak of new seeds and new prompts. Two rows have one difference, paired by seed, prompt "
-    "and noise, with one interval and one p: p < 0.05 exactly where the interval excludes 0. A verdict needs p < 0.05 "
-    "after Holm's adjustment over the claims of the table. Bold: the rows that may be the best, with 95% confidence. "
-    "More in docs/statistics.md."
+    "Intervals are 95% intervals for new seeds and new prompts. Two rows have one difference, paired by seed, "
+    "prompt and noise, with one interval and one p: p < 0.05 exactly where the interval excludes 0. A verdict "
+    "needs p < 0.05 after Holm's adjustment over the claims of the table. Bold: the rows that may be the "
+    "best, with 95% confidence. More in docs/statistics.md."
 )
 EVERY_RUN = "Every run"
 HOW_OFTEN = "How often such intervals and verdicts are wrong, and how to quote them"
@@ -44,12 +45,12 @@ def main_frame(table: TableResult) -> pd.DataFrame:
     """Make the table itself: one row per row, text cells. Columns without any entry are left out."""
     metric = metrics.get_or_plain(table.metric)
     versus = f"Δ to {table.baseline}" if table.baseline else "Δ"
-    columns = list(dict.fromkeys(name for row in table.rows for name in row.shown))
+    columns = list(dict.fromkeys(name for row in table.rows for name in row.extra_columns))
     rows = []
     for row in table.rows:
         cells = {
             "Row": row.label,
-            **{name: row.shown.get(name, NONE) for name in columns},
+            **{name: row.extra_columns.get(name, NONE) for name in columns},
             metric.heading: score_text(row, metric.digits),
             "SD seeds": NONE if row.spread is None else f"{row.spread:.{metric.digits}f}",
             "Seeds": str(sum(seed.score is not None for seed in row.seeds)),
@@ -177,7 +178,7 @@ def seeds_frame(table: TableResult) -> pd.DataFrame:
 def numbers_frame(table: TableResult) -> pd.DataFrame:
     """Make the table as plain numbers, one line per row, for the CSV; empty cells where there is no number."""
     evaluation = metrics.FIDELITY if set_metrics.of_all_images(table.metric) else metrics.GENEVAL
-    parts = metrics.ordered([*metrics.names_of(evaluation), *(part for row in table.rows for part in row.tasks)])
+    tasks = metrics.ordered([*metrics.names_of(evaluation), *(part for row in table.rows for part in row.tasks)])
     rows = []
     for row in table.rows:
         delta = row.delta.difference if row.delta else None
@@ -205,7 +206,7 @@ def numbers_frame(table: TableResult) -> pd.DataFrame:
             numbers |= {"diversity_kept": row.variety, "collapsed": row.collapsed}
             for name in diversity.given(table):
                 numbers |= _columns(name, row.diversity.get(name))
-        for task in parts:
+        for task in tasks:
             numbers |= _columns(task, row.tasks.get(task))
         if any(other.novelty for other in table.rows):
             numbers |= _columns("novel", row.novelty.novel if row.novelty else None)
@@ -231,21 +232,24 @@ def notes(table: TableResult) -> list[str]:
     said = []
     if any(len(row.seeds) == 1 and row.scores for row in table.rows):
         said.append(
-            "A row with one seed has an interval over prompts only: it says nothing of another training, so its "
-            "differences have no p and its claims no verdict."
+            "A row with one seed has an interval over prompts only, which says nothing of another training: "
+            "its differences have no p and its claims no verdict."
         )
     if table.teacher is not None:
-        said.append(f"Of teacher: share of its 16-step score ({table.teacher:.3f}) on the same suite.")
+        said.append(
+            f"Of teacher: the row's score divided by the teacher's score in 16 steps ({table.teacher:.3f}) on the "
+            "same suite."
+        )
     said += diversity.notes(table) + front.notes(table)
     if tasks := sorted({task for row in table.rows if row.novelty for task in row.novelty.tasks}):
         names = ", ".join(metrics.get_or_plain(task).label for task in tasks)
         said.append(
-            "Novel compositions: prompts with a composition (colour on shape, relation) that training withheld, "
-            f"against the other prompts of the same tasks ({names}). "
-            "Training scenes of other tasks may show a withheld relation without naming it."
+            "Novel compositions: prompts with a composition (colour on shape, relation) that was withheld "
+            f"from training, against the other prompts of the same tasks ({names}). Training scenes of other "
+            "tasks may show a withheld relation without naming it."
         )
     said += _looks(table) + outlook_notes(table) + table.notes
-    data = f"{finished} of {planned} runs finished; data {table.content}."
+    data = f"{finished} of {planned} runs finished; hash of the data {table.content}."
     return [*said, f"Profile {table.profile}; suite {table.suite or 'none yet'}; {data}"]
 
 
@@ -255,11 +259,12 @@ def _looks(table: TableResult) -> list[str]:
         return []
     looks = ", ".join(map(str, table.looks))
     text = (
-        f"Seeds until decided: rows are compared after {looks} seeds, those of open claims only. Each look has the "
-        f"same level, {constant_level(table.looks):.3f}, so that all looks together are wrong as seldom as one test of "
-        "0.05; intervals of differences are at that level, p is that of all looks."
+        f"Seeds are added until the claims are decided: rows are compared after {looks} seeds, from the second "
+        f"look on only those of open claims. All looks have the same level, {constant_level(table.looks):.3f}, "
+        "chosen so that together they err as rarely as one test at 0.05. Intervals of differences have that "
+        "level; p is that of all looks together."
     )
-    return [f"{text} {table.unfinished} runs of the look under way have no result yet." if table.unfinished else text]
+    return [f"{text} {table.unfinished} runs of the current look have no result yet." if table.unfinished else text]
 
 
 def bold_cells(table: TableResult) -> list[tuple[int, str]]:
@@ -271,12 +276,12 @@ def bold_cells(table: TableResult) -> list[tuple[int, str]]:
 def to_markdown(table: TableResult, statistics_page: str | None = None) -> str:
     """Write the whole report of one table as Markdown. statistics_page: where its footer points to."""
     main = _pipes(main_frame(table), bold_cells(table))
-    parts = [f"# {markdown(heading(table))}", markdown(table.title), main]
+    blocks = [f"# {markdown(heading(table))}", markdown(table.title), main]
     for title, extra in sections(table):
-        parts += [f"## {title}", _pipes(extra)]
-    parts += ["## Notes", "\n".join(f"- {markdown(note)}" for note in reading([table]) + notes(table))]
-    parts += [f"[{HOW_OFTEN}]({statistics_page})"] if statistics_page else []
-    return "\n\n".join(parts) + "\n"
+        blocks += [f"## {title}", _pipes(extra)]
+    blocks += ["## Notes", "\n".join(f"- {markdown(note)}" for note in reading([table]) + notes(table))]
+    blocks += [f"[{HOW_OFTEN}]({statistics_page})"] if statistics_page else []
+    return "\n\n".join(blocks) + "\n"
 
 
 def frame_markdown(title: str, frame: pd.DataFrame) -> str:

@@ -27,7 +27,7 @@ DEAD_SECONDS = 3600
 
 
 def write_report(
-    sources: "Sequence[tuple[Sweep, Store]]",
+    indexed: "Sequence[tuple[Sweep, Store]]",
     folder: Path,
     pictures: bool = True,
     overrides: Sequence[str] | None = None,
@@ -35,16 +35,16 @@ def write_report(
 ) -> tuple[list[TableResult], list[Path]]:
     """Write <table>.md, .tex and .csv, figures/ and the page; return the tables and the paths written.
 
-    sources: sweeps, each with the index of its runs. overrides: the words that the sweeps were read with, if their
+    indexed: sweeps, each with the index of its runs. overrides: the words that the sweeps were read with, if their
     evidence is wanted as well. linked_from: where the files will lie in the end, for their links; default: folder.
     All of it, or none: files take their places when the last one is made. Raises ConfigError if they cannot.
     """
-    _refuse_equal_names([sweep for sweep, _ in sources])
+    _refuse_equal_names([sweep for sweep, _ in indexed])
     with explain_disk_errors(folder), tempfile.TemporaryDirectory(prefix=PART, dir=make_writable(folder)) as name:
         _forget_the_killed(folder)
         part = Path(name)
         written, shared, paths, statistics_page = [], [], [], _statistics_page(linked_from or folder)
-        for sweep, store in sources:
+        for sweep, store in indexed:
             results = [table_result(sweep, table, store) for table in sweep.tables]
             for result in results:
                 paths += _texts(result, part, statistics_page)
@@ -75,8 +75,8 @@ def _refuse_equal_names(sweeps: "Sequence[Sweep]") -> None:
         for name, who in [*own, (claims_file(sweep), f"the claims of all tables of {sweep.path}")]:
             if name.lower() in taken:
                 raise ConfigError(
-                    f"{taken[name.lower()]} and {who} would both be written to {name}.md. Give one of them another "
-                    "name: or id:, or report them apart, with --out."
+                    f"{taken[name.lower()]} and {who} would both be written to {name}.md. Give one of them "
+                    "another name: or id:, or report each of them to its own --out DIR."
                 )
             taken[name.lower()] = who
 

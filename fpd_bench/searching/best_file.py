@@ -8,7 +8,7 @@ from fpd_bench.config.fields import leaves, value
 from fpd_bench.config.identity import reads
 from fpd_bench.config.schema import RunConfig
 from fpd_bench.config.search_spec import Search
-from fpd_bench.searching.history import Trial, shown
+from fpd_bench.searching.history import Trial, as_text
 
 HEAD = """\
 # Found by a search: {title}, {trial}.
@@ -60,4 +60,4 @@ def _written(found: Any) -> str:
         return "[" + ",".join(map(_written, found)) + "]"
     if isinstance(found, float):
         return repr(found)
-    return f"'{found}'" if found == "" else shown(found)
+    return f"'{found}'" if found == "" else as_text(found)

@@ -29,7 +29,7 @@ def _law(axis: Axis) -> BaseDistribution:
             return IntDistribution(int(axis.low), int(axis.high), step=axis.step)
         return FloatDistribution(axis.low, axis.high, step=axis.step)
     assert isinstance(axis, Interval)
-    if axis.whole:
+    if axis.whole_numbers:
         return IntDistribution(int(axis.low), int(axis.high), log=axis.log)
     return FloatDistribution(axis.low, axis.high, log=axis.log)
 
@@ -73,7 +73,7 @@ def _suggested(one: Dimension, asked: Asked, rng: random.Random) -> Any:
     (value,) = drawn.values()
     if isinstance(one.axis, Steps):
         return min(one.axis.values, key=lambda step: abs(step - value))
-    return one.axis.rounded(value) if isinstance(one.axis, Interval) and not one.axis.whole else value
+    return one.axis.rounded(value) if isinstance(one.axis, Interval) and not one.axis.whole_numbers else value
 
 
 def _drawn(asked: Asked, name: str, law: BaseDistribution) -> Any:

@@ -27,13 +27,13 @@ class Trial:
     @property
     def label(self) -> str:
         """Give the trial in words."""
-        return f"trial {self.number}: " + ", ".join(f"{name}={shown(found)}" for name, found in self.params.items())
+        return f"trial {self.number}: " + ", ".join(f"{name}={as_text(found)}" for name, found in self.params.items())
 
 
-def shown(found: Any) -> str:
+def as_text(found: Any) -> str:
     """Give a value as an override has it."""
     if isinstance(found, list):
-        return "[" + ",".join(map(shown, found)) + "]"
+        return "[" + ",".join(map(as_text, found)) + "]"
     if isinstance(found, bool):
         return str(found).lower()
     return f"{found:.6g}" if isinstance(found, float) else str(found)

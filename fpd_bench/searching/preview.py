@@ -29,16 +29,20 @@ def preview(search: Search, seen: Look, results: Path) -> str:
 
 def budget(search: Search) -> list[str]:
     """Say how many runs the trials can take, level by level."""
-    parts, there = [], search.trials
+    by_level, there = [], search.trials
     for n, level in enumerate(levels(search)):
         there = search.trials if n == 0 else max(there // search.race.keep, 1)
-        parts.append(f"at most {there} reach {level}" if n else f"all reach {level}")
+        by_level.append(f"at most {there} reach {level}" if n else f"all reach {level}")
     pair = 2 * (len(search.seeds) + len(search.file.confirm))
     return [
-        f"Budget: {search.trials} trials, {search.parallel} at once, sampler {samplers.chosen(search)}; "
-        f"{', '.join(parts)}.",
-        f"Then the winner and the baseline, {len(search.seeds)} seeds on validation prompts and "
-        f"{len(search.file.confirm)} fresh ones on test prompts: at most {pair} runs.",
+        (
+            f"Budget: {search.trials} trials, {search.parallel} at once, sampler {samplers.chosen(search)}; "
+            f"{', '.join(by_level)}."
+        ),
+        (
+            f"Then the winner and the baseline run again: {len(search.seeds)} seeds on validation prompts and "
+            f"{len(search.file.confirm)} new seeds on test prompts, at most {pair} runs."
+        ),
     ]
 
 
@@ -58,10 +62,17 @@ def cost(search: Search, results: Path) -> list[str]:
     one = past_durations.expected_time([search.config({}, search.seeds[0])], results)
     runs = most_runs(search)
     if not one.runs:
-        return [f"A trial: unknown, no run of this method and track has finished here yet. At most {runs} runs."]
+        return [
+            (
+                "Time of a trial: unknown, because no run of this method and track has finished here yet. At most "
+                f"{runs} runs."
+            )
+        ]
     return [
-        f"A trial: about {one.seconds:.0f} s, from {one.seen} finished runs alike. At most {runs} runs: "
-        f"{one.seconds * runs / 3600:.1f} hours of one worker."
+        (
+            f"Time of a trial: about {one.seconds:.0f} s, from {one.seen} finished runs of the same kind. At most "
+            f"{runs} runs, which take {one.seconds * runs / 3600:.1f} hours of one worker."
+        )
     ]
 
 
@@ -79,8 +90,8 @@ def _next(search: Search, trials: list[Trial], board: Board) -> list[str]:
     while len(found) < end:
         params = next_params(search, found, board)
         if params is None:
-            return [*lines, "  none: all configurations of the space are in the index"]
+            return [*lines, "  none: every configuration of the space has been tried"]
         trial = Trial(len(found), params, {})
         found.append(trial)
         lines.append(f"  {trial.label}{'' if trial.number < sure else '  (may change with the results before it)'}")
-    return lines if len(lines) > 1 else ["No trial is left in the budget."]
+    return lines if len(lines) > 1 else ["All trials of the budget have been made."]

@@ -55,11 +55,11 @@ def winner(search: Search, trials: Sequence[Trial], board: Board) -> Trial | Non
 
 def pareto_front(search: Search, trials: Sequence[Trial], board: Board) -> list[Trial]:
     """Give the trials with whole runs that no other beats in one objective without being worse in another."""
-    ways, whole = directions(search), board.levels[len(search.race.steps) :]
+    ways, complete = directions(search), board.levels[len(search.race.steps) :]
     values = {}
     for trial in trials:
         level = board.highest(trial)
-        if level in whole and level and board.feasible(trial):
+        if level in complete and level and board.feasible(trial):
             found = board.values(trial, level) or ()
             values[trial.number] = [way * value for way, value in zip(ways, found, strict=True)]
 

@@ -46,21 +46,21 @@ class Rounds:
     def carry_out(self) -> int | None:
         """Go on until the winner is confirmed. Gives an exit code if that is not the end of it: a signal, or work that
         goes on elsewhere."""
-        told: set[str] = set()
+        announced: set[str] = set()
         while True:
-            due = self._due(told)
+            due = self._due(announced)
             if due is None:
                 return None
             code = self._perform(due)
             if code is not None:
                 return code
 
-    def _due(self, told: set[str]) -> Sweep | None:
+    def _due(self, announced: set[str]) -> Sweep | None:
         """Give the runs that are due now; None if nothing is."""
         with look(self.search, self.results, self.url) as seen:
             for line in seen.ingested.set_aside_lines():
-                if line not in told:
-                    told.add(line)
+                if line not in announced:
+                    announced.add(line)
                     self.say(line)
             return self._next(seen)
 
@@ -116,8 +116,8 @@ class Rounds:
         if not todo:
             return None
         configs, metric = plan.configs_to_do(sweep), sweep.metric
-        with stop_flag() as stop, SweepView(configs, plan.labels, self.results, metric, stop) as view:
-            ending = self.executor.carry_out(sweep, todo, self.results, view.tell, self.detach)
+        with stop_flag() as stop, SweepView(configs, plan.labels, self.results, metric, stop) as display:
+            ending = self.executor.carry_out(sweep, todo, self.results, display.tell, self.detach)
         after = sweep_plan.plan_sweep(sweep, self.results)
         if stop.signal:
             self.say(ending.message or after.stopped_text())

@@ -44,6 +44,8 @@ def check_sampler(search: Search) -> None:
     """Raise ConfigError if the sampler cannot search this space or these objectives."""
     name = chosen(search)
     if name == "cmaes" and len(search.file.objectives) > 1:
-        raise ConfigError("sampler cmaes has one objective. Use search.sampler=nsga2, tpe or gp.")
+        raise ConfigError("The sampler cmaes takes one objective only. Use search.sampler=nsga2, tpe or gp.")
     if name == "cmaes" and all(isinstance(one.axis, Choice | Subset) for one in search.space):
-        raise ConfigError("sampler cmaes needs numbers, and the space has choices and subsets only. Use tpe.")
+        raise ConfigError(
+            "The sampler cmaes needs numbers, but the space has only choices and subsets. Use search.sampler=tpe."
+        )

@@ -22,11 +22,11 @@ from optuna.visualization import matplotlib as drawn_by_optuna
 from fpd_bench import metrics
 from fpd_bench.config.search_axes import Subset
 from fpd_bench.config.search_spec import Search
-from fpd_bench.reporting import words
+from fpd_bench.reporting import user_text
 from fpd_bench.searching.board import directions
 from fpd_bench.searching.encoding import distributions, encoded
 from fpd_bench.searching.estimates import Estimated
-from fpd_bench.searching.history import shown
+from fpd_bench.searching.history import as_text
 from fpd_bench.searching.study import directions_of, quiet
 
 INK, QUIET, BEST = "#1f5fa8", "#8a8f98", "#c2571a"
@@ -36,21 +36,23 @@ LEAST = 4  # trials that a picture of relations needs
 
 def draw(search: Search, found: Sequence[Estimated], folder: Path) -> dict[str, Path | str]:
     """Give {caption: PNG, or why there is none}."""
-    whole = [one for one in found if not one.level.step]
+    complete = [one for one in found if not one.level.step]
     pictures: dict[str, Path | str] = {"History": history(search, found, folder / "history.png")}
     fields = [one.field for one in search.space]
     makers: dict[str, Callable[[], Any]] = {
-        "Importances": lambda: _importances(search, whole),
-        "Parallel coordinates": lambda: drawn_by_optuna.plot_parallel_coordinate(_view(search, whole)),
+        "Importances": lambda: _importances(search, complete),
+        "Parallel coordinates": lambda: drawn_by_optuna.plot_parallel_coordinate(_optuna_study(search, complete)),
     }
     if len(fields) > 1:
         name = f"Contour of {fields[0]} and {fields[1]}"
-        makers[name] = lambda: drawn_by_optuna.plot_contour(_view(search, whole), params=fields[:2])
+        makers[name] = lambda: drawn_by_optuna.plot_contour(_optuna_study(search, complete), params=fields[:2])
     if len(search.file.objectives) in (2, 3):
         names = list(search.file.objectives)
-        makers["Pareto front"] = lambda: drawn_by_optuna.plot_pareto_front(_all_of(search, whole), target_names=names)
+        makers["Pareto front"] = lambda: drawn_by_optuna.plot_pareto_front(
+            _all_of(search, complete), target_names=names
+        )
     for caption, make in makers.items():
-        pictures[caption] = _kept(make, folder / f"{caption.split()[0].lower()}.png", len(whole))
+        pictures[caption] = _kept(make, folder / f"{caption.split()[0].lower()}.png", len(complete))
     return pictures
 
 
@@ -76,7 +78,7 @@ def history(search: Search, found: Sequence[Estimated], path: Path) -> Path:
     numbers = [one.trial.number for one in found]
     best = way * np.where(np.isfinite(line), line, np.nan)
     axes.plot(numbers, best, color=BEST, lw=1.2, label="best so far")
-    axes.set(xlabel="trial", ylabel=words.figure(metrics.get_or_plain(search.file.metric).heading))
+    axes.set(xlabel="trial", ylabel=user_text.figure(metrics.get_or_plain(search.file.metric).heading))
     axes.grid(axis="y", color="#e4e6ea", linewidth=0.8)
     axes.legend(frameon=False, fontsize=8)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -89,18 +91,18 @@ def _importances(search: Search, found: Sequence[Estimated]) -> Any:
     return drawn_by_optuna.plot_param_importances(study)
 
 
-def _view(search: Search, found: Sequence[Estimated]) -> optuna.Study:
+def _optuna_study(search: Search, found: Sequence[Estimated]) -> optuna.Study:
     """Give the study with each set as one word, which is how people read it."""
     laws: dict[str, Any] = {}
     for one in search.space:
         if isinstance(one.axis, Subset):
-            sets = sorted({shown(e.trial.params[one.field]) for e in found if one.field in e.trial.params})
+            sets = sorted({as_text(e.trial.params[one.field]) for e in found if one.field in e.trial.params})
             laws[one.field] = CategoricalDistribution(sets or ["-"])
         else:
             laws |= distributions(one)
 
     def viewed(one: Estimated) -> tuple[dict[str, Any], dict[str, Any]]:
-        params = {name: shown(v) if isinstance(v, list) else v for name, v in one.trial.params.items()}
+        params = {name: as_text(v) if isinstance(v, list) else v for name, v in one.trial.params.items()}
         return params, {name: laws[name] for name in params}
 
     return _study(search, found, viewed, one_objective=True)
@@ -127,7 +129,7 @@ def _study(
 def _kept(make: Callable[[], Any], path: Path, trials: int) -> Path | str:
     """Draw and save one of Optuna's pictures; the reason, where it cannot be drawn from these trials."""
     if trials < LEAST:
-        return f"needs {LEAST} trials with whole runs, there are {trials}"
+        return f"This figure needs {LEAST} trials with complete runs; there are {trials}."
     with quiet(), warnings.catch_warnings(action="ignore"), plt.rc_context():
         try:
             axes = make()

@@ -10,12 +10,12 @@ from fpd_bench import __version__, metrics
 from fpd_bench.config.search_spec import Search
 from fpd_bench.reporting.page import CSS
 from fpd_bench.reporting.results import file_name
-from fpd_bench.reporting.words import markdown
+from fpd_bench.reporting.user_text import markdown
 from fpd_bench.reporting.write import explain_disk_errors, make_writable
 from fpd_bench.searching import samplers
 from fpd_bench.searching.best_file import best_yaml
 from fpd_bench.searching.estimates import Estimated, estimated, seconds_spent
-from fpd_bench.searching.history import shown
+from fpd_bench.searching.history import as_text
 from fpd_bench.searching.looks import Look
 from fpd_bench.searching.racing import pareto_front
 from fpd_bench.searching.verdict import Worth, said
@@ -61,7 +61,7 @@ def _all_frame(search: Search, trials: list[Estimated]) -> pd.DataFrame:
         row = {"trial": one.trial.number, "level": str(one.level), "value": f"{one.score.value:.6g}"}
         row |= {"low": f"{one.score.low:.6g}", "high": f"{one.score.high:.6g}"}
         row |= {name: f"{value:.6g}" for name, value in zip(search.file.objectives[1:], one.values[1:], strict=True)}
-        row |= {dim.field: shown(one.trial.params.get(dim.field, "")) for dim in search.space}
+        row |= {dim.field: as_text(one.trial.params.get(dim.field, "")) for dim in search.space}
         row |= {"within_limits": one.feasible, "seconds": f"{one.seconds:.1f}"}
         rows.append(row | {"runs": " ".join(run.run_id for run in one.trial.runs.values())})
     return pd.DataFrame(rows)
@@ -82,7 +82,7 @@ def _short(search: Search, trials: list[Estimated]) -> pd.DataFrame:
     for one in trials:
         row = {
             "Trial": str(one.trial.number),
-            **{dim.field: shown(one.trial.params.get(dim.field, "-")) for dim in search.space},
+            **{dim.field: as_text(one.trial.params.get(dim.field, "-")) for dim in search.space},
         }
         row |= {metrics.get_or_plain(search.file.metric).heading: said(one.score), "Level": str(one.level)}
         row |= {name: f"{value:.4g}" for name, value in zip(search.file.objectives[1:], one.values[1:], strict=True)}
@@ -95,12 +95,19 @@ def _facts(search: Search, seen: Look, trials: list[Estimated]) -> list[str]:
     hours = seconds_spent(seen.trials) / 3600
     limits = [f"{name} at most {most:g}" for name, most in search.file.limits.items()]
     return [
-        f"Budget spent: {len(seen.trials)} of {search.trials} trials, {runs} runs, {hours:.2f} hours of one worker; "
-        f"{sum(bool(one.level.step) for one in trials)} trials ended at a pause.",
-        f"Sampler {samplers.chosen(search)}, {search.parallel} trials at once; the best 1 / {search.race.keep} of a "
-        f"level climb, unless Wilcoxon's test on paired prompts gives them up at p < {search.race.p:g}.",
-        "Trials see validation prompts and the search's own seeds, so the best value is optimistic; the confirmed one "
-        "is on fresh seeds and test prompts, by the tables' own test.",
+        (
+            f"Budget spent: {len(seen.trials)} of {search.trials} trials, {runs} runs, {hours:.2f} hours of one "
+            f"worker; {sum(bool(one.level.step) for one in trials)} trials ended at a pause."
+        ),
+        (
+            f"Sampler {samplers.chosen(search)}, {search.parallel} trials at once. At each level the best "
+            f"1/{search.race.keep} of the trials go on, unless Wilcoxon's test on paired prompts stops them (p < "
+            f"{search.race.p:g})."
+        ),
+        (
+            "Trials see validation prompts and the search's own seeds, so the best value is optimistic; the "
+            "confirmed value is measured on new seeds and test prompts, by the test that the tables use."
+        ),
         *([f"Limits: {', '.join(limits)}."] if limits else []),
         *(f"Searched: {one}" for one in search.space),
     ]
@@ -149,21 +156,24 @@ def _markdown(
     pictures: dict[str, Path | str],
     folder: Path,
 ) -> str:
-    parts = [
+    blocks = [
         f"# {markdown(search.file.title)}",
         "\n".join(f"- {markdown(line)}" for line in _facts(search, seen, trials)),
     ]
-    parts += ["## What the winner is worth", f"```text\n{_worth(found)}\n```"]
+    blocks += ["## What the winner is worth", f"```text\n{_worth(found)}\n```"]
     for title, frame in frames.items():
         plain = frame.map(lambda cell: markdown(str(cell)))
-        parts += [f"## {title}", plain.to_markdown(index=False, disable_numparse=True)]
+        blocks += [f"## {title}", plain.to_markdown(index=False, disable_numparse=True)]
     for caption, picture in pictures.items():
         drawn = f"![{caption}]({picture.relative_to(folder).as_posix()})" if isinstance(picture, Path) else picture
-        parts += [f"## {markdown(caption)}", drawn]
-    return "\n\n".join([*parts, _footer(search, seen)]) + "\n"
+        blocks += [f"## {markdown(caption)}", drawn]
+    return "\n\n".join([*blocks, _footer(search, seen)]) + "\n"
 
 
 def _footer(search: Search, seen: Look) -> str:
     runs = [run.run_id for trial in seen.trials for run in trial.runs.values()]
     content = seen.store.results_hash(runs)
-    return f"Study {search.name} · data {content} · fpd-bench {__version__} · the same data give the same bytes"
+    return (
+        f"Study {search.name} · hash of the data {content} · fpd-bench {__version__} · the same data give the same "
+        "bytes"
+    )

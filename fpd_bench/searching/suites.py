@@ -23,8 +23,8 @@ class SuiteRun:
         found = split_of(self.run.config)
         if found != self.split:
             raise ConfigError(
-                f"Run {self.run.run_id} has answered '{found}' prompts, not '{self.split}' ones: a search is steered "
-                "by validation prompts only, and confirmed on test prompts only."
+                f"Run {self.run.run_id} has answered '{found}' prompts, not '{self.split}' prompts: a search "
+                "is steered by validation prompts only, and confirmed on test prompts only."
             )
 
     @property

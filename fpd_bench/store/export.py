@@ -76,8 +76,11 @@ def _write_parquet(path: Path, table: sa.Table, chunks: Iterator[Rows]) -> int:
     from pyarrow import parquet
 
     # From the table, not from the values: a column that is empty in one chunk has its type all the same.
-    kinds = {sa.Float: pyarrow.float64(), sa.Integer: pyarrow.int64()}
-    types = [next((kinds[kind] for kind in kinds if isinstance(c.type, kind)), pyarrow.string()) for c in table.columns]
+    column_types = {sa.Float: pyarrow.float64(), sa.Integer: pyarrow.int64()}
+    types = [
+        next((column_types[kind] for kind in column_types if isinstance(c.type, kind)), pyarrow.string())
+        for c in table.columns
+    ]
     fields = pyarrow.schema(zip(table.columns.keys(), types, strict=True))
     count = 0
     with parquet.ParquetWriter(path, fields) as writer:

@@ -197,10 +197,10 @@ def _event_text(event: Row) -> str | None:
 
 
 def _artifact_rows(folder: Path, digests: dict[str, str]) -> list[Row]:
-    kinds = {layout.SAMPLES: "samples", layout.PICTURES: "picture", layout.STUDENT: "student"}
+    kind_of_folder = {layout.SAMPLES: "samples", layout.PICTURES: "picture", layout.STUDENT: "student"}
     rows = []
     for path, (size, _) in stamp_files(folder).items():
-        kind = kinds.get(path.split("/")[0])
+        kind = kind_of_folder.get(path.split("/")[0])
         if kind:
             rows.append({"path": path, "kind": kind, "bytes": size, "sha256": digests.get(path)})
     return rows

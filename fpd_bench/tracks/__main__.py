@@ -1,7 +1,7 @@
 """python -m fpd_bench.tracks {build,fetch,check,convert} ...
 
 `build shapes` rebuilds an embedded track's assets from nothing but code, `build digits` from code and the images of a
-package; a killed build goes on where it stood. `build shapes --part phi` trains the network behind
+package; a killed build goes on where it stood. `build shapes --part backbone` trains the network behind
 drift.backbone=shapes instead of a teacher.
 `fetch maskgen` brings the published files of one of the paper's tracks from the hub, those that are not there yet.
 `check maskgen` says whether they are there and work.
@@ -55,7 +55,11 @@ def _parser() -> argparse.ArgumentParser:
     build.add_argument("track", help=" or ".join(tracks_that("build")))
     build.add_argument("--preset", default="default", help="of the track; shapes has plain, textured, ...")
     build.add_argument("--steps", type=int, help="training steps of each network (default: the preset's recipe)")
-    build.add_argument("--part", default="", help="of shapes: phi, for drift.backbone=shapes")
+    build.add_argument(
+        "--part",
+        default="",
+        help="which of the track's networks; of shapes: teacher (default), or backbone for drift.backbone=shapes",
+    )
     build.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     build.add_argument("--work", type=Path, default=Path("results/build"), help="checkpoints (default: results/build)")
     build.add_argument("--out", type=Path, help="folder of the assets (default: those of the package)")

@@ -18,10 +18,10 @@ def check_build(track: str, preset: str, part: str) -> str:
     if track not in tracks.known() or not tracks.declaration(track).build:
         raise UnknownName("track that can be built", track, tracks_that("build"))
     track_sizes(track, preset)
-    parts: tuple[str, ...] = tracks.declaration(track).parts
-    if part and part not in parts:
-        raise UnknownName(f"part of track {track}", part, parts)
-    return part or parts[0]
+    known_parts: tuple[str, ...] = tracks.declaration(track).buildable
+    if part and part not in known_parts:
+        raise UnknownName(f"part of track {track}", part, known_parts)
+    return part or known_parts[0]
 
 
 def build(

@@ -39,9 +39,9 @@ def open_captions(folder: Path) -> Captions:
     found = caption_files(folder)
     if not found:
         raise AssetError(captions_missing(folder))
-    sources: dict[str, Callable[[list[Path]], Captions]]
-    sources = {".txt": TextCaptions, ".parquet": ParquetCaptions, ".tar": ShardCaptions}
-    return sources[found[0].suffix](found)
+    readers: dict[str, Callable[[list[Path]], Captions]]
+    readers = {".txt": TextCaptions, ".parquet": ParquetCaptions, ".tar": ShardCaptions}
+    return readers[found[0].suffix](found)
 
 
 class TextCaptions:
@@ -72,14 +72,14 @@ class ParquetCaptions:
         except ImportError as error:
             raise ConfigError(f"Reading '{paths[0]}' needs pyarrow. Run: pip install 'fpd-bench[paper]'") from error
         self.paths = paths
-        parts: list[Any] = []
+        columns: list[Any] = []
         for path in paths:
             try:
-                parts.append(_column(parquet.ParquetFile(path), path))
+                columns.append(_column(parquet.ParquetFile(path), path))
             except (arrow.ArrowException, OSError, UnicodeDecodeError) as error:
                 said = " ".join(str(error).split())
                 raise AssetError(f"'{path}' cannot be read as Parquet: {said}. Fetch it again.") from error
-        self._column = arrow.chunked_array([chunk for part in parts for chunk in part.chunks], type=arrow.string())
+        self._column = arrow.chunked_array([chunk for part in columns for chunk in part.chunks], type=arrow.string())
         self._column = self._column.drop_null()
         if not len(self._column):
             raise AssetError(f"'{paths[0]}' holds no captions.")

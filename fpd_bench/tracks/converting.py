@@ -36,13 +36,13 @@ def convert(path: Path, name: str = "", out: Path | None = None) -> str:
             raise AssetError(f"Weights '{path}' hold no tensors under '{name}'. Names with tensors: {listed}.")
         raise AssetError(without_tensors(path, found))
     origin = {"converted_from": path.name, "sha256": sha256(path)}
-    whole = target.with_name(f".{target.name}.part")
+    unfinished = target.with_name(f".{target.name}.part")
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
-        save_file({key: value.detach().clone().contiguous() for key, value in state.items()}, whole, origin)
-        os.replace(whole, target)
+        save_file({key: value.detach().clone().contiguous() for key, value in state.items()}, unfinished, origin)
+        os.replace(unfinished, target)
     finally:
-        whole.unlink(missing_ok=True)
+        unfinished.unlink(missing_ok=True)
     kind, numbers = identify(state), sum(value.numel() for value in state.values())
     what = f"a {KNOWN_MODELS[kind].title}" if kind else "a model that fpd-bench does not know"
     return f"{target}: {len(state)} tensors, {numbers / 1e6:,.1f} M numbers, {what}"

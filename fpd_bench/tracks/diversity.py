@@ -35,9 +35,9 @@ def in_features(backbone: Callable[[], FeatureBackbone], name: str) -> Diversity
     """Measure mean features of Phi's deepest block. backbone: opens it when it is needed; name: its, in protocols."""
 
     def read(images: Images) -> diversity.Features:
-        phi = backbone()
+        network = backbone()
         with torch.inference_mode():
-            deepest = [*phi(_batch(images, phi.mean.device)).values()][-1]
+            deepest = [*network(_batch(images, network.mean.device)).values()][-1]
         features: diversity.Features = deepest.mean((2, 3)).double().cpu().numpy()
         return features
 

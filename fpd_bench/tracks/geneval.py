@@ -25,10 +25,10 @@ def validation_rows() -> list[Row]:
     for task in ("two_object", "counting", "colors", "position", "color_attr"):  # all single objects are official
         left = VALIDATION_PER_TASK
         while left:
-            made = row(task, *_draw_words(task, rng))
-            if made["prompt"] not in taken:
-                taken.add(made["prompt"])
-                rows.append(made)
+            drawn = row(task, *_draw_words(task, rng))
+            if drawn["prompt"] not in taken:
+                taken.add(drawn["prompt"])
+                rows.append(drawn)
                 left -= 1
     return rows
 

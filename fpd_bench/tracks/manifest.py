@@ -43,8 +43,8 @@ def write_with_entry(file: Path, content: bytes, shape: dict[str, Any]) -> Path:
     file.parent.mkdir(parents=True, exist_ok=True)
     _replace(file, content)
     entry = {"sha256": hashlib.sha256(content).hexdigest(), "shape": shape}
-    whole = {**manifest(file.parent), file.name: entry}
-    _replace(file.parent / "manifest.json", (json.dumps(whole, indent=2, sort_keys=True) + "\n").encode())
+    entries = {**manifest(file.parent), file.name: entry}
+    _replace(file.parent / "manifest.json", (json.dumps(entries, indent=2, sort_keys=True) + "\n").encode())
     return file
 
 

@@ -75,7 +75,7 @@ def test_with_the_hub_what_can_be_fetched_is_listed_and_not_refused(monkeypatch,
     lacking = missing([PAPER])
     refuse(lacking)
     assert [one.message.split(" --")[0] for one in lacking[:1]] == [
-        "Would be fetched: hf download turkeyju/generator_maskgen_vq_l model.safetensors config.json"
+        "Will be downloaded: hf download turkeyju/generator_maskgen_vq_l model.safetensors config.json"
     ]
     assert fetched == []
     provide(lacking)

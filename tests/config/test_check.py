@@ -51,20 +51,20 @@ WRONG = {
     "start.r_init must be in (0, 1]; got 0.0": RunConfig(start=StartConfig(0.0)),
     "start.r_init must be in (0, 1]; got 1.5": RunConfig(start=StartConfig(1.5)),
     "start.r_init=0.02 masks none of the 16 tokens": RunConfig(start=StartConfig(0.02)),
-    "refine.low=0.9 is above refine.high=0.5": RunConfig(refine=RefineConfig("uniform", low=0.9, high=0.5)),
+    "refine.low=0.9 must not be above refine.high=0.5": RunConfig(refine=RefineConfig("uniform", low=0.9, high=0.5)),
     "drift.bandwidths must be a list of numbers, 1 or more; got []": RunConfig(drift=DriftConfig(bandwidths=[])),
     "drift.bandwidths must be more than 0; got [-0.1, 0.2]": RunConfig(drift=DriftConfig(bandwidths=[0.2, -0.1])),
     "drift.positives=condition needs optim.samples_per_condition of 2 or more": RunConfig(
         drift=DriftConfig(positives="condition"), optim=OptimConfig(samples_per_condition=1)
     ),
-    "drift.cls=only is for transformers; this track's backbone is EfficientNet-Lite0": RunConfig(
+    "drift.cls=only is for transformers, but this track's backbone is EfficientNet-Lite0": RunConfig(
         drift=DriftConfig(cls="only")
     ),
     "drift.last_norm=True is for transformers": RunConfig(drift=DriftConfig(last_norm=True)),
-    "drift.resize=224 is of drift.space=feature": RunConfig(drift=DriftConfig(space="pixel", blocks=[], resize=224)),
+    "drift.resize=224 makes no difference to pixels. Leave it out, or use drift.space=feature": RunConfig(drift=DriftConfig(space="pixel", blocks=[], resize=224)),
     "start.embedding_noise must be in [0, 1); got 1.0": RunConfig(start=StartConfig(embedding_noise=1.0)),
     "start.top_p must be in (0, 1]; got 0.0": RunConfig(start=StartConfig(top_p=0.0)),
-    "optim.samples_per_condition=7 does not divide optim.batch=64": RunConfig(
+    "optim.batch=64 must be a multiple of optim.samples_per_condition=7": RunConfig(
         optim=OptimConfig(samples_per_condition=7)
     ),
     "need 2 or more drafts to compare; got optim.batch=1": RunConfig(
@@ -83,9 +83,9 @@ WRONG = {
     "drift.blocks=[2, 11] are not blocks of track 'shapes'. Choose one or more of [0, 1, 2, 3, 4]": RunConfig(
         drift=DriftConfig(blocks=[2, 11])
     ),
-    "drift.blocks=[] are not blocks": RunConfig(drift=DriftConfig(blocks=[])),
+    "drift.blocks=[] must be one or more numbers of the backbone's blocks": RunConfig(drift=DriftConfig(blocks=[])),
     "execution.device must be cpu, cuda, cuda:N or mps; got 'gpu'": RunConfig(execution=ExecutionConfig(device="gpu")),
-    "execution.micro_batch=65 exceeds optim.batch=64": RunConfig(execution=ExecutionConfig(micro_batch=65)),
+    "execution.micro_batch=65 must not exceed optim.batch=64": RunConfig(execution=ExecutionConfig(micro_batch=65)),
     "Unknown evaluation.split 'train'": RunConfig(evaluation=EvaluationConfig(split="train")),
 }
 

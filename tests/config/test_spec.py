@@ -129,7 +129,7 @@ WRONG_LINE = {
     "'nonsense' in the command line is not key=value": ["nonsense"],
     "only key=value is allowed": ["+seed=1"],
     "interpolations are not allowed": ["optim.lr=${gan.lr}"],
-    "'execution.threads' in the command line cannot be an axis": ["execution.threads=1,2"],
+    "'execution.threads' in the command line cannot have several values": ["execution.threads=1,2"],
     "'estimator=glob(*)' in the command line: glob() has no values": ["estimator=glob(*)"],
 }
 

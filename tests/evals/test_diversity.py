@@ -54,7 +54,7 @@ def test_synonyms_hide_layouts(codes):
 
 def test_shares_of_the_teacher():
     assert share_of(Diversity(0.4, 0.2, 3, 4), Diversity(0.5, 0.3, 3, 4)) == pytest.approx(0.8)
-    with pytest.raises(ConfigError, match="one picture for each prompt"):
+    with pytest.raises(ConfigError, match="images of a prompt do not differ"):
         share_of(Diversity(0.4, 0.2, 3, 4), Diversity(0, 1, 1, 4))
 
 

@@ -99,7 +99,7 @@ def test_a_backup_beside_the_runs_is_no_run(results, capsys):
     shutil.copytree(results / "runs" / FIRST, results / "runs" / f"{FIRST}.bak")
     before = content(results)
     assert check(results) == 0
-    assert f"No runs, and left alone: {FIRST}.bak" in capsys.readouterr().out
+    assert f"because they are not runs: {FIRST}.bak" in capsys.readouterr().out
     assert content(results) == before
 
 

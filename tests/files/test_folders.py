@@ -80,7 +80,7 @@ def break_folder(root, how):
     ("how", "said"),
     [
         ("a folder named like an image", "is a folder named like a file"),
-        ("a pipe named like an image", "is no regular file"),
+        ("a pipe named like an image", "is neither a file nor a folder"),
         ("a link to nothing", "is a link to nothing"),
         ("a folder's link to nothing", "is a link to nothing"),
         ("a link in a circle", "would count twice"),

@@ -66,14 +66,14 @@ REFUSED = {
         encoded(PICTURE, "WEBP", save_all=True, append_images=[Image.fromarray(PICTURE[::-1])]),
         "holds 2 frames",
     ),
-    "a pixel that is nearly opaque": (encoded(HOLED), "see-through"),
-    "grey and alpha": (encoded(Image.fromarray(HOLED).convert("LA")), "see-through"),
-    "see-through in a webp": (encoded(HOLED, "WEBP", lossless=True), "see-through"),
-    "a see-through colour": (encoded(PALETTE, transparency=int(np.asarray(PALETTE)[0, 0])), "see-through"),
-    "a see-through grey": (png(1, 1, 8, 0, b"\0\7", chunk(b"tRNS", b"\0\7")), "see-through"),
-    "a gif of that name": (encoded(GREY, "GIF"), "no PNG, JPEG, WebP or BMP"),
-    "a tiff of that name": (encoded(PICTURE, "TIFF"), "no PNG, JPEG, WebP or BMP"),
-    "text": (b"not an image", "no PNG, JPEG, WebP or BMP"),
+    "a pixel that is nearly opaque": (encoded(HOLED), "transparent pixels"),
+    "grey and alpha": (encoded(Image.fromarray(HOLED).convert("LA")), "transparent pixels"),
+    "see-through in a webp": (encoded(HOLED, "WEBP", lossless=True), "transparent pixels"),
+    "a see-through colour": (encoded(PALETTE, transparency=int(np.asarray(PALETTE)[0, 0])), "transparent pixels"),
+    "a see-through grey": (png(1, 1, 8, 0, b"\0\7", chunk(b"tRNS", b"\0\7")), "transparent pixels"),
+    "a gif of that name": (encoded(GREY, "GIF"), "not a PNG, JPEG, WebP or BMP"),
+    "a tiff of that name": (encoded(PICTURE, "TIFF"), "not a PNG, JPEG, WebP or BMP"),
+    "text": (b"not an image", "not a PNG, JPEG, WebP or BMP"),
     "nothing": (b"", "it is empty"),
     "half a file": (encoded(PICTURE)[:-40], "Cannot read the image"),
     "a broken inner chunk": (bytes(BROKEN), "broken PNG file"),
@@ -106,5 +106,5 @@ def test_a_turned_picture_is_turned_refused_or_left_alone():
 def test_what_is_no_file_is_told_and_waited_for_never(what, tmp_path):
     path = tmp_path / "a.png"
     {"folder": path.mkdir, "pipe": lambda: os.mkfifo(path), "missing": lambda: None}[what]()
-    with pytest.raises(AssetError, match="a.png'(: No such file| is a folder, not an| is no regular file)"):
+    with pytest.raises(AssetError, match="a.png'(: No such file| is a folder, so it is not an| is not a regular file)"):
         read_rgb(path)

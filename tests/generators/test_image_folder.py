@@ -98,7 +98,7 @@ def ready(config):
 
 
 def test_settings_of_a_pipeline_are_refused(flat):
-    with pytest.raises(ConfigError, match="reads generator.source only; got generator.steps"):
+    with pytest.raises(ConfigError, match="reads only generator.source, so generator.steps makes no difference"):
         ready(RunConfig(method="folder", generator=GeneratorConfig(source=str(flat), steps=4)))
     with pytest.raises(ConfigError, match="generator.source='nowhere' is not a folder"):
         ready(RunConfig(method="folder", generator=GeneratorConfig(source="nowhere")))

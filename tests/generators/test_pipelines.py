@@ -152,7 +152,7 @@ def test_what_is_missing_is_said_before_any_work(pipeline_folder, tmp_path, monk
 
 def test_images_at_once_have_nothing_to_do_with_the_batch_of_a_training(pipeline_folder):
     check(config(pipeline_folder, micro_batch=128))
-    with pytest.raises(ConfigError, match="execution.micro_batch=128 exceeds optim.batch=64"):
+    with pytest.raises(ConfigError, match="execution.micro_batch=128 must not exceed optim.batch=64"):
         check(RunConfig(execution=ExecutionConfig(micro_batch=128)))
 
 

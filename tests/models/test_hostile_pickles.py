@@ -43,7 +43,7 @@ KINDS = ("zip", "legacy", "0", "2", "4", "5", "eval")
 @pytest.mark.parametrize("load", [load_state, pickled_state, extractors._refuse_foreign])
 def test_it_is_refused_for_what_it_is(tmp_path, kind, load):
     path = hostile(kind, tmp_path)
-    with pytest.raises(AssetError, match="not loaded: the file wants to run code") as caught:
+    with pytest.raises(AssetError, match="not loaded: the file would run code") as caught:
         load(path)
     said = str(caught.value)
     assert "weights_only" not in said and "etch" not in said and "\n" not in said
@@ -69,7 +69,7 @@ def test_a_damaged_file_is_told_without_torchs_advice(tmp_path, data):
     for load in (load_state, pickled_state, extractors._refuse_foreign):
         with pytest.raises(AssetError) as caught:
             load(path)
-        assert "weights_only" not in str(caught.value) and "wants to run code (" not in str(caught.value)
+        assert "weights_only" not in str(caught.value) and "would run code (" not in str(caught.value)
 
 
 def test_sound_weights_ask_for_nothing(tmp_path):

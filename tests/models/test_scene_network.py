@@ -101,7 +101,7 @@ def test_a_foreign_or_missing_file_is_told(file):
     with pytest.raises(AssetError, match="has sha256 .*, but manifest.json says"):
         FeatureBackbone("shapes")
     file.unlink()
-    with pytest.raises(AssetError, match="tracks build shapes --part phi"):
+    with pytest.raises(AssetError, match="tracks build shapes --part backbone"):
         FeatureBackbone("shapes")
 
 

@@ -14,7 +14,7 @@ import yaml
 from fpd_bench import report
 from fpd_bench.config.spec import load_sweep
 from fpd_bench.errors import ConfigError
-from fpd_bench.reporting import words
+from fpd_bench.reporting import user_text
 from tests.store.synthetic_runs import write_run
 
 LABELS = [
@@ -89,15 +89,15 @@ def test_markdown_renders_the_exact_text(reported):
     (path,) = (one for one in reported[0].glob("*.md") if one.name != "index.md")
     text = path.read_text()
     for label in LABELS:
-        cell = words.markdown(label)
+        cell = user_text.markdown(label)
         assert f"| {cell.strip()} " in text or f"|{cell} " in text, label
-        assert re.sub(r"\\(.)", r"\1", cell) == words.one_line(label)
+        assert re.sub(r"\\(.)", r"\1", cell) == user_text.one_line(label)
 
 
 def test_figures_show_every_label_and_read_none_as_mathematics(reported):
     drawn = {" ".join(text.split()) for text in reported[1]}
     for label in LABELS:
-        wanted = " ".join(words.figure(label).split())
+        wanted = " ".join(user_text.figure(label).split())
         assert any(wanted == text or wanted in text for text in drawn), label
 
 

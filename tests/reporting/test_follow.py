@@ -36,7 +36,7 @@ def test_it_is_written_when_runs_end_and_ends_with_the_last(sweep, tmp_path, mon
     assert set(slept) == {0.5} and len(slept) == len(cells) + 1
     assert texts[0] is None and texts[1] != texts[2] == texts[3] != texts[-1]
     said = capsys.readouterr().err
-    assert said.count("are in the report") == len(cells) and "0 are waited for" in said
+    assert said.count("are in the report") == len(cells) and "waiting for 0 runs" in said
     assert "missing" not in (out / "routing-a.md").read_text()
 
 

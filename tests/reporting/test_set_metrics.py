@@ -82,8 +82,8 @@ def test_lower_is_better_and_other_protocols_are_never_ranked(project):
     assert table.row("other").delta is None and table.row("soft").delta.difference.value == pytest.approx(
         1.9667, abs=1e-3
     )
-    assert any("of different protocols: not compared" in note for note in table.notes)
-    assert "Rows of different protocols are not ranked together." in table.notes
+    assert any("cannot be compared, because the protocols differ" in note for note in table.notes)
+    assert "Rows with different protocols are not ranked together." in table.notes
     assert table.teacher is None and ste.kept is None
     assert table.floor.sampling_sd == pytest.approx(0.04) and table.floor.seed_sd > 0.05
 

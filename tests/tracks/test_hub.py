@@ -68,7 +68,7 @@ def test_a_dry_run_fetches_nothing_and_says_what_would_be(hub, published, monkey
     monkeypatch.setenv("FPD_DATA", str(published.weights / "data" if lacking == "nothing" else published.weights))
     code = sweep.main([str(SWEEPS / "table3.yaml"), "profile=paper", "seeds=[0]", "--dry-run"])
     said = capsys.readouterr()
-    fetched = [line for line in said.out.splitlines() if line.startswith("Would be fetched: hf download ")]
+    fetched = [line for line in said.out.splitlines() if line.startswith("Will be downloaded: hf download ")]
     assert hub == [] and len(fetched) == len(set(fetched)) == 7
     assert (code, "Training captions are missing" in said.err) == ((0, False) if lacking == "nothing" else (2, True))
     provide_weights("maskgen")

@@ -57,5 +57,5 @@ def test_imagenet_without_maskgit(weights):
 
 def test_a_judge_has_no_real_images_to_compare_with(weights):
     config = RunConfig(evaluation=EvaluationConfig(fidelity="lite0"))
-    with pytest.raises(ConfigError, match="track 'maskgen' has no real images to compare with"):
+    with pytest.raises(ConfigError, match="with real images, and track 'maskgen' has none"):
         against_real_images(config.evaluation.fidelity, judge_of("maskgen", "default"))

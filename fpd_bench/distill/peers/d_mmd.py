@@ -81,8 +81,8 @@ class DMMD:
         asked = self._ask(condition, "start")
         chunks = micro_batches(len(asked.known), self.config.execution.micro_batch)
         with clock("draft"), torch.set_grad_enabled(len(chunks) == 1):
-            parts = [self._draft(student, asked, rows) for rows in chunks]
-        logits = torch.cat([part.detach() for part in parts])
+            drafts = [self._draft(student, asked, rows) for rows in chunks]
+        logits = torch.cat([part.detach() for part in drafts])
         codes = self._codes(logits, asked, "draft")
         hidden, weight = self._hide(asked, "refine")
         tokens = codes.masked_fill(hidden, self.track.n_codes)
@@ -95,7 +95,7 @@ class DMMD:
             moved = (hidden & asked.open)[..., None]
             gradient = generator_gradient(logits, ratio) * weight * moved / (len(codes) * parallel.ranks())
         with clock("backward"):
-            for rows, part in zip(chunks, parts, strict=True):
+            for rows, part in zip(chunks, drafts, strict=True):
                 again = part if len(chunks) == 1 else self._draft(student, asked, rows)
                 again.backward(gradient[rows])
         somewhere = hidden | ~hidden.any()
@@ -136,8 +136,8 @@ class DMMD:
         """Take one step of the auxiliary network on fresh drafts; return its loss, a mean over masked tokens."""
         asked = self._ask(condition, "auxiliary")
         with torch.no_grad():
-            whole = slice(0, len(asked.known))
-            codes = self._codes(self._draft(student, asked, whole), asked, "auxiliary")
+            all_rows = slice(0, len(asked.known))
+            codes = self._codes(self._draft(student, asked, all_rows), asked, "auxiliary")
             hidden, weight = self._hide(asked, "auxiliary")
         everyone, loss = max(1, parallel.total(int(hidden.sum()))), 0.0
         self.optimizer.zero_grad(set_to_none=True)
@@ -191,8 +191,8 @@ class DMMD:
 
     def _codes(self, logits: Tensor, asked: Question, stream: str) -> Tensor:
         """Draw x ~ p [b, L]; what is known stays."""
-        whole = draw_noise(len(logits) * parallel.ranks(), self.track, self.config.start, self.streams[stream])
-        drawn = draft_codes(logits, parallel.own_rows(whole).to(self.device), self.config.start)
+        noise = draw_noise(len(logits) * parallel.ranks(), self.track, self.config.start, self.streams[stream])
+        drawn = draft_codes(logits, parallel.own_rows(noise).to(self.device), self.config.start)
         return torch.where(asked.open, drawn, asked.known)
 
     def _teacher(self, tokens: Tensor, condition: Condition) -> Tensor:

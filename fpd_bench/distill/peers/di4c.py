@@ -94,10 +94,10 @@ class Di4C:
         clock = Clock()
         with clock("refine"):
             batch = self._draw(len(condition))
-        loss, whole = 0.0, len(batch.codes) * parallel.ranks()
+        loss, total = 0.0, len(batch.codes) * parallel.ranks()
         with clock("backward"):
             for rows in micro_batches(len(batch.codes), self.config.execution.micro_batch):
-                part = self.loss(student, batch, rows).sum() / whole
+                part = self.loss(student, batch, rows).sum() / total
                 part.backward()
                 loss += float(part.detach())
         return {"loss": loss * parallel.ranks()} | clock.seconds
@@ -166,8 +166,8 @@ class Di4C:
         fading = (1 - time * 8 / 7).clamp_min(0)[..., None]  # published: negative for r > 7 / 8
         sure = law.gather(-1, drawn[..., None]).squeeze(-1) + CONFIDENCE_NOISE * fading * gumbel
         rank = sure.masked_fill(~hidden[:, None], -torch.inf).argsort(-1, descending=True).argsort(-1)
-        shown = length * (1 - mask_share((1 - time - self.own.delta).clamp_min(0)))
-        due = (shown - (~hidden).sum(1, keepdim=True)).floor()[..., None]
+        revealed = length * (1 - mask_share((1 - time - self.own.delta).clamp_min(0)))
+        due = (revealed - (~hidden).sum(1, keepdim=True)).floor()[..., None]
         return torch.where(hidden[:, None] & (rank < due), drawn, tokens[:, None])
 
     def _members(self, student: nn.Module, tokens: Tensor, condition: Condition, latent: Tensor) -> Tensor:

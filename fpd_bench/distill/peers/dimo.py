@@ -73,8 +73,8 @@ class DiMO:
         clock, start = Clock(), self._start(len(condition))
         chunks = micro_batches(len(condition), self.config.execution.micro_batch)
         with clock("draft"), torch.set_grad_enabled(len(chunks) == 1):
-            parts = [self._draft(student, start[rows], condition[rows]) for rows in chunks]
-        logits = torch.cat([part.detach() for part in parts])
+            drafts = [self._draft(student, start[rows], condition[rows]) for rows in chunks]
+        logits = torch.cat([part.detach() for part in drafts])
         codes = self._codes(logits, "draft")
         with clock("refine"):
             repaired = refine(self.track, codes, condition, self.config.refine, self.streams["refine"])
@@ -85,7 +85,7 @@ class DiMO:
         with clock("discriminator"):
             gradient = self.with_more(gradient, logits, condition)
         with clock("backward"):
-            for rows, part in zip(chunks, parts, strict=True):
+            for rows, part in zip(chunks, drafts, strict=True):
                 again = part if len(chunks) == 1 else self._draft(student, start[rows], condition[rows])
                 again.backward(gradient[rows] * self.config.start.temperature)  # `again` is over the temperature
         stats = draft_statistics(logits, codes, repaired.codes, repaired.hidden)
@@ -108,8 +108,8 @@ class DiMO:
             with torch.no_grad():
                 logits = self._draft(student, self._start(len(condition)), condition)
                 codes = self._codes(logits, "auxiliary")
-                refine, whole = self.config.refine, len(codes) * parallel.ranks()
-                ratios = draw_ratios(whole, refine.ratio, refine.low, refine.high, self.streams["auxiliary"])
+                refine, total = self.config.refine, len(codes) * parallel.ranks()
+                ratios = draw_ratios(total, refine.ratio, refine.low, refine.high, self.streams["auxiliary"])
                 hidden = draw_damage(ratios, self.track.n_tokens, self.streams["auxiliary"])
                 hidden = parallel.own_rows(hidden).to(codes.device)
             self.optimizer.zero_grad(set_to_none=True)

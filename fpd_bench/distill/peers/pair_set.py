@@ -26,8 +26,8 @@ class PairSet:
 
 def draw_uniform(shape: tuple[int, ...], generator: torch.Generator, device: torch.device) -> Tensor:
     """Draw uniform numbers [b, ...] in [0, 1): this rank's rows of what is drawn for all; shape: of this rank."""
-    whole = torch.rand(shape[0] * parallel.ranks(), *shape[1:], generator=generator)
-    mine: Tensor = parallel.own_rows(whole)
+    numbers = torch.rand(shape[0] * parallel.ranks(), *shape[1:], generator=generator)
+    mine: Tensor = parallel.own_rows(numbers)
     return mine.to(device)
 
 

@@ -121,12 +121,12 @@ class ReDi:
 
     def _draw(self, b: int) -> tuple[Tensor, Tensor, Condition]:
         """Draw x0 and x1 [b, L] and their conditions: in stage 0 z_init and real codes, later coupled ones."""
-        draw, whole = self.streams["start"], b * parallel.ranks()
+        draw, total = self.streams["start"], b * parallel.ranks()
         if self.stage == 0:
             target, given = self.real.draw(b, draw)
-            begin = parallel.own_rows(draw_start(whole, self.track, self.config.start, draw).tokens)
+            begin = parallel.own_rows(draw_start(total, self.track, self.config.start, draw).tokens)
             return begin.to(self.device), target, given
-        rows = parallel.own_rows(torch.randint(len(self.x0), (whole,), generator=draw))
+        rows = parallel.own_rows(torch.randint(len(self.x0), (total,), generator=draw))
         given = self.track.condition([self.texts[i] for i in rows.tolist()])
         return self.x0[rows].long().to(self.device), self.x1[rows].long().to(self.device), given
 

@@ -127,8 +127,8 @@ class SDTT:
 
     def _times(self, b: int) -> Tensor:
         """Draw times [b] ~ U(0, 1), spread over the whole batch: (u + i / B) mod 1."""
-        whole = b * parallel.ranks()
-        spread = torch.rand(1, generator=self.streams["refine"]) + torch.arange(whole) / whole
+        total = b * parallel.ranks()
+        spread = torch.rand(1, generator=self.streams["refine"]) + torch.arange(total) / total
         mine: Tensor = parallel.own_rows(spread % 1)
         return mine.clamp_min(EARLIEST).to(self.device)
 

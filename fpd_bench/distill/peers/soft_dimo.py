@@ -88,7 +88,7 @@ class SoftDiMO(DiMO):
         with torch.enable_grad():
             for rows in micro_batches(len(laws), self.config.execution.micro_batch):
                 given = logits[rows].detach().requires_grad_()
-                judged = self.critic(self._shown(given.softmax(-1), hidden[rows]), condition[rows])
+                judged = self.critic(self._hide(given.softmax(-1), hidden[rows]), condition[rows])
                 pulls.append(torch.autograd.grad(-judged.mean(1).sum(), given)[0])
         weight = self.own.weight / (len(laws) * parallel.ranks())
         return gradient + torch.cat(pulls) * (weight / self.config.start.temperature)  # of the bare logits
@@ -121,8 +121,8 @@ class SoftDiMO(DiMO):
         codes, given = self.real.draw(len(laws), draw)
         real = F.one_hot(codes, self.track.n_codes).to(laws.dtype)
         self.critic.requires_grad_(True)
-        on_real = self.critic(self._shown(real, self._hidden(real)), given)
-        on_fake = self.critic(self._shown(laws, self._hidden(laws)), condition)
+        on_real = self.critic(self._hide(real, self._hidden(real)), given)
+        on_fake = self.critic(self._hide(laws, self._hidden(laws)), condition)
         loss = F.relu(1 - on_real).mean() + F.relu(1 + on_fake).mean()
         self.judge.zero_grad(set_to_none=True)
         loss.backward()
@@ -137,7 +137,7 @@ class SoftDiMO(DiMO):
         noise = draw_uniform((b, length + 1), self.streams["adversary"], self.device)
         return noise[:, 1:] < noise[:, :1] * self.own.hidden
 
-    def _shown(self, laws: Tensor, hidden: Tensor) -> Tensor:
+    def _hide(self, laws: Tensor, hidden: Tensor) -> Tensor:
         """Put the mask in the place of hidden tokens: laws [b, L, K] -> weights [b, L, K + 1]."""
         mask = F.one_hot(torch.full_like(hidden, self.track.n_codes, dtype=torch.long), self.track.n_codes + 1)
         return torch.where(hidden[..., None], mask.to(laws.dtype), F.pad(laws, (0, 1)))

@@ -39,7 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _measure(args: argparse.Namespace) -> None:
     chosen = preset(args.preset)
     if args.weights and not chosen.needs_weights:
-        raise ConfigError(f"--weights is for Inception; preset {chosen.name} brings its own. Leave it out.")
+        raise ConfigError(
+            f"--weights names a file with Inception's weights, which preset '{chosen.name}' does not use. Leave it out."
+        )
     from fpd_bench.evals.fidelity.features import default_cache
     from fpd_bench.evals.fidelity.image_streams import open_images
     from fpd_bench.evals.fidelity.measure import measure
@@ -77,11 +79,21 @@ def _parser() -> argparse.ArgumentParser:
         "--reference", type=Path, required=True, metavar="REF", help=".npz with mu, sigma, arr_0; or a folder of images"
     )
     parser.add_argument("--preset", default="adm", help=f"one of {', '.join(PRESETS)} (default adm)")
-    parser.add_argument("--weights", type=Path, metavar="FILE", help="Inception's weights (default: $FPD_WEIGHTS)")
+    parser.add_argument(
+        "--weights",
+        type=Path,
+        metavar="FILE",
+        help="file with Inception's weights (default: looked for in $FPD_WEIGHTS)",
+    )
     parser.add_argument("--device", default="cpu", help="cpu (default), cuda, cuda:1, ...")
-    parser.add_argument("--cache", type=Path, metavar="DIR", help="features (default ~/.cache/fpd-bench/fidelity)")
-    parser.add_argument("--no-cache", action="store_true", help="keep no features")
-    parser.add_argument("--json", action="store_true", help="numbers and protocol as JSON")
+    parser.add_argument(
+        "--cache",
+        type=Path,
+        metavar="DIR",
+        help="folder in which features are kept (default ~/.cache/fpd-bench/fidelity)",
+    )
+    parser.add_argument("--no-cache", action="store_true", help="do not keep features")
+    parser.add_argument("--json", action="store_true", help="print numbers and protocol as JSON")
     return parser
 
 

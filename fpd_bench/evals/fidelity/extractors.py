@@ -101,6 +101,6 @@ def _refuse_foreign(weights: Path) -> None:
         torch.load(weights, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         refuse_hostile(weights)
-        raise AssetError(f"'{weights}' is not a file of weights: it is damaged, or wants to run code.") from error
+        raise AssetError(f"'{weights}' is not a file of weights: it is damaged, or would run code.") from error
     except Exception as error:  # zip and pickle raise a dozen kinds over damaged bytes
         raise AssetError(f"'{weights}' is not a file of weights: {first_words(error)}") from error

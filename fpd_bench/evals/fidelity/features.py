@@ -93,8 +93,9 @@ def _refuse_no_numbers(vectors: Tensor, logits: Tensor, preset: FidelityPreset) 
     if not fine.all():
         wrong = (~fine).nonzero().flatten().tolist()
         raise AssetError(
-            f"Network '{preset.extractor}' gives features that are no numbers for {len(wrong)} of {len(fine)} images, "
-            f"first for number {wrong[0] + 1}. Its weights are damaged or not its own: fetch them again."
+            f"Network '{preset.extractor}' gives NaN or infinite features for {len(wrong)} of {len(fine)} "
+            f"images, the first of them image {wrong[0] + 1}. Its weights are damaged, or belong to another "
+            "network: fetch them again."
         )
 
 
@@ -114,11 +115,11 @@ def _kept(path: Path | None) -> dict[str, Tensor] | None:
 
 
 def _seal(tensors: dict[str, Tensor]) -> str:
-    whole = hashlib.sha256()
+    combined = hashlib.sha256()
     for name, tensor in sorted(tensors.items()):
-        whole.update(f"{name} {list(tensor.shape)} {tensor.dtype}\n".encode())
-        whole.update(tensor.contiguous().numpy().data)
-    return whole.hexdigest()
+        combined.update(f"{name} {list(tensor.shape)} {tensor.dtype}\n".encode())
+        combined.update(tensor.contiguous().numpy().data)
+    return combined.hexdigest()
 
 
 def _pair(size: Tensor) -> tuple[int, int]:

@@ -39,16 +39,18 @@ def open_images(path: Path) -> Images:
     if path.is_file() and path.suffix.lower() == ".npz":
         return Batches([path])
     if not path.is_dir():
-        raise ConfigError(f"'{path}' is no folder of images and no .npz file.")
+        raise ConfigError(f"'{path}' is neither a folder of images nor an .npz file.")
     found = files_below(path, (*IMAGES, ".npz"))
     packed = [file for file in found if file.suffix.lower() == ".npz"]
     if not found:
         raise ConfigError(f"'{path}' holds no images ({', '.join(IMAGES)}) and no .npz files.")
     if packed and len(packed) < len(found):
-        raise ConfigError(f"'{path}' holds images and .npz files. Name the one or the other.")
+        raise ConfigError(f"'{path}' holds both images and .npz files. Name a folder with one kind, or one .npz file.")
     deeper = next((file for file in packed if file.parent != path), None)
     if deeper:
-        raise ConfigError(f"'{path}' holds .npz files in folders, such as '{deeper}'. Name the folder or the file.")
+        raise ConfigError(
+            f"'{path}' holds .npz files in subfolders, such as '{deeper}'. Name the subfolder or the file."
+        )
     return Batches(packed) if packed else Folder(found)
 
 
@@ -85,13 +87,13 @@ class Folder:
 
     @cached_property
     def digest(self) -> str:
-        whole = hashlib.sha256()
+        combined = hashlib.sha256()
         for path in self.files:
             try:
-                whole.update(hashlib.sha256(path.read_bytes()).digest())
+                combined.update(hashlib.sha256(path.read_bytes()).digest())
             except OSError as error:
                 raise AssetError(f"Cannot read the image '{path}': {error.strerror or error}.") from error
-        return whole.hexdigest()
+        return combined.hexdigest()
 
     def batches(self, size: int) -> Iterator[NDArray[np.uint8]]:
         expected: tuple[int, ...] | None = None

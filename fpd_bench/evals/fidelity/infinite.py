@@ -15,13 +15,13 @@ SMALLEST = 5  # subsets begin at N / SMALLEST, but with more images than feature
 SEED = 0
 
 
-def at_infinity(made: Tensor, fid: Callable[[Tensor], float]) -> float:
+def at_infinity(generated: Tensor, fid: Callable[[Tensor], float]) -> float:
     """Extrapolate FID of made [N, D]; fid: of such features against the reference. nan if N is too small for it."""
-    n, dimensions = made.shape
+    n, dimensions = generated.shape
     least = max(n // SMALLEST, dimensions + 1)
     if least * 2 > n:
         return float("nan")
     order = torch.Generator().manual_seed(SEED)
     sizes = np.linspace(least, n, SIZES).round().astype(int)
-    values = [fid(made[torch.randperm(n, generator=order)[:size]]) for size in sizes.tolist()]
+    values = [fid(generated[torch.randperm(n, generator=order)[:size]]) for size in sizes.tolist()]
     return float(np.polyfit(1 / sizes, values, 1)[1])

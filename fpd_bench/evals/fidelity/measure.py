@@ -69,23 +69,25 @@ def measure(
     def features(source: Images) -> Features:
         return extract(source, preset, lambda: open_extractor(preset, weights, device), digest, device, cache, progress)
 
-    made, real = features(images), features_of(reference, features)
-    _same_size(made, real, preset)
-    values, notes = _values(made, real, reference, preset)
+    generated, real = features(images), features_of(reference, features)
+    _same_size(generated, real, preset)
+    values, notes = _values(generated, real, reference, preset)
     wrong = [name for name, value in values.items() if not math.isfinite(value)]
     if wrong:
-        raise AssetError(f"{', '.join(wrong)} of these images is no number: the reference or the weights are damaged.")
+        raise AssetError(
+            f"{', '.join(wrong)} of these images is NaN or infinite, so the reference or the weights are damaged."
+        )
     protocol = {
         "preset": preset.name,
         "evaluator": f"torch-fidelity {torch_fidelity.__version__}",
         **{k: v for k, v in asdict(preset).items() if k not in UNSAID and v != ()},
-        "splits": len(preset.split_sizes(len(made.vectors))),
+        "splits": len(preset.split_sizes(len(generated.vectors))),
         "weights_sha256": digest,
         "reference": reference.name,
         "reference_sha256": reference.digest,
         "reference_images": len(real.vectors) if real else 0,
-        "images": len(made.vectors),
-        "pixels": list(made.size),
+        "images": len(generated.vectors),
+        "pixels": list(generated.size),
     }
     return Fidelity(values, protocol, notes)
 
@@ -100,58 +102,63 @@ def _enough(images: Images, reference: Reference, preset: FidelityPreset) -> Non
     k = max(preset.neighbours, NEIGHBOURS if {"density", "coverage"} & set(preset.also) else 0)
     if reference.images is not None and len(reference.images) <= k:
         raise ConfigError(
-            f"The reference '{reference.name}' has {len(reference.images)} images: precision, recall and their kin "
-            f"take {k} neighbours of each, so they need {k + 1} or more."
+            f"The reference '{reference.name}' has {len(reference.images)} images, but needs {k + 1} or more: "
+            f"precision, recall and similar metrics look at {k} neighbours of each image."
         )
 
 
-def _same_size(made: Features, real: Features | None, preset: FidelityPreset) -> None:
-    wanted = (preset.size, preset.size) if preset.size else real.size if real else made.size
-    for whose, size in (("The images", made.size), ("The reference's images", real.size if real else wanted)):
+def _same_size(generated: Features, real: Features | None, preset: FidelityPreset) -> None:
+    wanted = (preset.size, preset.size) if preset.size else real.size if real else generated.size
+    for whose, size in (("The images", generated.size), ("The reference's images", real.size if real else wanted)):
         if size != wanted:
             raise ConfigError(
-                f"{whose} have {size[1]} x {size[0]} px, preset '{preset.name}' compares images of {wanted[1]} x "
-                f"{wanted[0]}. Resizing changes FID: do it yourself, once and the same way for all you compare."
+                f"{whose} have {size[1]} x {size[0]} px, but preset '{preset.name}' compares images of "
+                f"{wanted[1]} x {wanted[0]} px. Resize them yourself, in the same way for everything that you "
+                "compare, because resizing changes FID."
             )
 
 
 def _values(
-    made: Features, real: Features | None, reference: Reference, preset: FidelityPreset
+    generated: Features, real: Features | None, reference: Reference, preset: FidelityPreset
 ) -> tuple[dict[str, float], list[str]]:
     notes = []
-    if len(made.vectors) <= made.vectors.shape[1]:
+    if len(generated.vectors) <= generated.vectors.shape[1]:
         notes.append(
-            f"{len(made.vectors)} images span fewer than the {made.vectors.shape[1]} dimensions: FID is biased upward."
+            f"{len(generated.vectors)} images are fewer than the {generated.vectors.shape[1]} dimensions of a feature, "
+            "so FID is biased upward."
         )
     statistics = reference.statistics or _statistics(real)
-    values = {"fid": frechet(_statistics(made), statistics), "fid_sampling_sd": _sampling_sd(made.vectors, statistics)}
-    values["is"] = inception_score(made.logits, preset)
-    if preset.papers and len(made.vectors) != preset.papers:
-        sizes = preset.split_sizes(len(made.vectors))
+    values = {
+        "fid": frechet(_statistics(generated), statistics),
+        "fid_sampling_sd": _sampling_sd(generated.vectors, statistics),
+    }
+    values["is"] = inception_score(generated.logits, preset)
+    if preset.papers and len(generated.vectors) != preset.papers:
+        sizes = preset.split_sizes(len(generated.vectors))
         last = f", the last of {sizes[-1]:,}" if sizes[-1] != sizes[0] else ""
         notes.append(
-            f"{len(made.vectors):,} images, papers use {preset.papers:,}: FID and Inception Score depend on the number "
-            f"(splits here: {len(sizes)} of {sizes[0]:,} images{last})."
+            f"{len(generated.vectors):,} images, where papers use {preset.papers:,}: FID and Inception Score depend "
+            f"on the number of images (here {len(sizes)} splits of {sizes[0]:,}{last})."
         )
     if real is None:
-        notes.append("The reference has no images: no precision, recall or KID.")
+        notes.append("The reference has statistics but no images, so precision, recall and KID cannot be computed.")
         return values, notes
     quiet = {"verbose": False, "save_cpu_ram": True}
     both = prc_features_to_metric(
-        made.vectors, real.vectors, prc_neighborhood=preset.neighbours, prc_batch_size=ROWS, **quiet
+        generated.vectors, real.vectors, prc_neighborhood=preset.neighbours, prc_batch_size=ROWS, **quiet
     )
     values |= {"precision": both[KEY_METRIC_PRECISION], "recall": both[KEY_METRIC_RECALL]}
-    subset = min(preset.kid_subset, len(made.vectors), len(real.vectors))
-    kid = kid_features_to_metric(made.vectors, real.vectors, kid_subset_size=subset, **quiet)
+    subset = min(preset.kid_subset, len(generated.vectors), len(real.vectors))
+    kid = kid_features_to_metric(generated.vectors, real.vectors, kid_subset_size=subset, **quiet)
     values["kid"] = kid[KEY_METRIC_KID_MEAN]
-    return values | _besides(made, real, statistics, preset), notes
+    return values | _besides(generated, real, statistics, preset), notes
 
 
-def _besides(made: Features, real: Features, statistics: Statistics, preset: FidelityPreset) -> dict[str, float]:
+def _besides(generated: Features, real: Features, statistics: Statistics, preset: FidelityPreset) -> dict[str, float]:
     """Compute the numbers of `preset.also`."""
-    found = density_and_coverage(made.vectors, real.vectors) if {"density", "coverage"} & set(preset.also) else {}
+    found = density_and_coverage(generated.vectors, real.vectors) if {"density", "coverage"} & set(preset.also) else {}
     if "fid_inf" in preset.also:
-        found["fid_inf"] = at_infinity(made.vectors, lambda part: frechet(_moments(part), statistics))
+        found["fid_inf"] = at_infinity(generated.vectors, lambda part: frechet(_moments(part), statistics))
     return {name: value for name, value in found.items() if name in preset.also and not math.isnan(value)}
 
 
@@ -185,12 +192,12 @@ def _moments(vectors: Tensor) -> Statistics:
     return found["mu"].astype(np.float64), found["sigma"]
 
 
-def frechet(made: Statistics, real: Statistics) -> float:
+def frechet(generated: Statistics, real: Statistics) -> float:
     """Compute ||mu1 - mu2||^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2)). Raises AssetError for statistics of other features."""
-    if made[0].shape != real[0].shape:
+    if generated[0].shape != real[0].shape:
         raise AssetError(
-            f"The reference's statistics have {len(real[0])} dimensions, these features {len(made[0])}: it belongs to "
-            "another preset."
+            f"The reference's statistics have {len(real[0])} dimensions, but the features here have "
+            f"{len(generated[0])}. Name a reference made with this preset."
         )
-    one, other = ({"mu": mu, "sigma": sigma} for mu, sigma in (made, real))
+    one, other = ({"mu": mu, "sigma": sigma} for mu, sigma in (generated, real))
     return float(fid_statistics_to_metric(one, other, False)[KEY_METRIC_FID])

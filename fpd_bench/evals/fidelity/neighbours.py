@@ -12,13 +12,13 @@ NEIGHBOURS = 5  # k of the paper
 ROWS = 1000  # real images at once
 
 
-def density_and_coverage(made: Tensor, real: Tensor, k: int = NEIGHBOURS) -> dict[str, float]:
+def density_and_coverage(generated: Tensor, real: Tensor, k: int = NEIGHBOURS) -> dict[str, float]:
     """Compute {"density", "coverage"} of made [M, D] and real [N, D], N > k."""
     inside, covered = 0, 0
     for part in real.double().split(ROWS):
         among = torch.cdist(part, real.double())
         radii = among.kthvalue(k + 1, dim=1).values  # the nearest of all is the image itself
-        within = torch.cdist(part, made.double()) < radii[:, None]
+        within = torch.cdist(part, generated.double()) < radii[:, None]
         inside += int(within.sum())
         covered += int(within.any(dim=1).sum())
-    return {"density": inside / (k * len(made)), "coverage": covered / len(real)}
+    return {"density": inside / (k * len(generated)), "coverage": covered / len(real)}

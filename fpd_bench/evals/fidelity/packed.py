@@ -28,11 +28,11 @@ class Batches:
 
     @cached_property
     def digest(self) -> str:
-        whole = hashlib.sha256()
+        combined = hashlib.sha256()
         for path in self.files:
             with path.open("rb") as file:
-                whole.update(hashlib.file_digest(file, "sha256").digest())
-        return whole.hexdigest()
+                combined.update(hashlib.file_digest(file, "sha256").digest())
+        return combined.hexdigest()
 
     def batches(self, size: int) -> Iterator[NDArray[np.uint8]]:
         """Yield batches as `Images.batches`."""
@@ -50,9 +50,12 @@ def _held(path: Path) -> tuple[str, int, tuple[int, int]]:
     names = arrays.names(path)
     keys = [key for key in KEYS if key in names]
     if len(keys) != 1:
-        raise AssetError(f"'{path}' has {', '.join(names)}; images are under {' or '.join(KEYS)}, one of the two.")
+        raise AssetError(
+            f"'{path}' has the arrays {', '.join(names)}; images must be under exactly one of the names "
+            f"{' and '.join(KEYS)}."
+        )
     found = arrays.header(path, keys[0])
     shape = found.shape
     if found.dtype != np.uint8 or found.fortran or len(shape) < 4 or shape[-1] != 3 or not math.prod(shape):
-        raise AssetError(f"'{path}' holds {found.dtype} {list(shape)}; images are uint8 [n, H, W, 3].")
+        raise AssetError(f"'{path}' holds {found.dtype} {list(shape)}; images must be uint8 [n, H, W, 3].")
     return keys[0], math.prod(shape[:-3]), (shape[-3], shape[-2])

@@ -45,7 +45,9 @@ def open_reference(path: Path) -> Reference:
         )
     names = set(arrays.names(path))
     if ("mu" in names) != ("sigma" in names):
-        raise AssetError(f"The reference '{path}' has {', '.join(sorted(names))}: of mu and sigma only one.")
+        raise AssetError(
+            f"The reference '{path}' has {', '.join(sorted(names))}; it needs both mu and sigma, or neither."
+        )
     images = open_images(path) if names & set(KEYS) else None
     statistics = _statistics(path) if "mu" in names else None
     if statistics is None and images is None:
@@ -60,14 +62,17 @@ def _statistics(path: Path) -> Statistics:
     d = of_mu.shape[0] if len(of_mu.shape) == 1 else 0
     floats = of_mu.dtype.kind == of_sigma.dtype.kind == "f"
     if not (floats and 0 < d <= WIDEST and of_sigma.shape == (d, d)):
-        raise AssetError(f"The reference '{path}' has {sizes}; a mean is float [D], a covariance float [D, D].")
+        raise AssetError(f"The reference '{path}' has {sizes}; mu must be float [D], sigma float [D, D].")
     mu, sigma = (arrays.load(path, name).astype(np.float64) for name in ("mu", "sigma"))
     for name, values in (("mu", mu), ("sigma", sigma)):
         wrong = int((~np.isfinite(values)).sum())
         if wrong:
-            raise AssetError(f"The reference '{path}' has {wrong} values in {name} that are no numbers.")
+            raise AssetError(f"The reference '{path}' has {wrong} values in {name} that are NaN or infinite.")
     if (np.diag(sigma) < 0).any() or np.abs(sigma - sigma.T).max() > ASYMMETRY * np.abs(sigma).max():
-        raise AssetError(f"The reference '{path}' has a sigma that is no covariance: it must be symmetric, >= 0.")
+        raise AssetError(
+            f"The matrix sigma of the reference '{path}' is not a covariance: it must be symmetric, with no "
+            "negative number on its diagonal."
+        )
     return mu, sigma
 
 

@@ -33,10 +33,10 @@ class Drawn:
 
     @cached_property
     def digest(self) -> str:
-        whole = hashlib.sha256()
+        combined = hashlib.sha256()
         for batch in self.batches(64):
-            whole.update(colours_first(batch))
-        return whole.hexdigest()
+            combined.update(colours_first(batch))
+        return combined.hexdigest()
 
     def batches(self, size: int) -> Iterator[NDArray[np.uint8]]:
         """Yield uint8 [b, H, W, 3]."""
@@ -60,7 +60,9 @@ def against_real_images(name: str, track: Any) -> Measure:
     """Measure against REAL real images of the track, by the preset of this name. Raises UnknownName, ConfigError."""
     chosen = preset(name)
     if not hasattr(track, "real_images"):
-        raise ConfigError(f"evaluation.fidelity={name}: track '{track.name}' has no real images to compare with.")
+        raise ConfigError(
+            f"evaluation.fidelity={name} compares with real images, and track '{track.name}' has none. Leave it out."
+        )
 
     def measured(samples: Path, device: str, progress: Callable[[int, int], None]) -> list[dict[str, Any]]:
         real = Drawn(track.real_images)

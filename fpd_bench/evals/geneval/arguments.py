@@ -52,9 +52,22 @@ def parser(commands_of: Mapping[str, Callable[[argparse.Namespace], None]]) -> a
 
     sub = command("score", "Detect and judge an image folder; resumable.")
     sub.add_argument("folder", type=Path, help="the image folder")
-    sub.add_argument("--out", type=Path, required=True, metavar="FILE", help="results.jsonl, appended to")
-    sub.add_argument("--shard", default="1/1", metavar="I/N", help="do only this share of the prompts (default 1/1)")
-    sub.add_argument("--batch", type=_from_1, default=8, metavar="N", help="images per detector call (default 8)")
+    sub.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="file of results (.jsonl), which the same command continues",
+    )
+    sub.add_argument(
+        "--shard",
+        default="1/1",
+        metavar="I/N",
+        help="score only this share of the prompts, for example 2/4 (default 1/1)",
+    )
+    sub.add_argument(
+        "--batch", type=_from_1, default=8, metavar="N", help="images in each call of the detector (default 8)"
+    )
     sub.add_argument("--self-test", type=Path, metavar="FILE", help="check the detector against FILE first")
     sub.add_argument("--rewritten", action="store_true", help="record that a language model rewrote the prompts")
     for add in (_add_suite, _add_detector, _add_clip, _add_options):
@@ -67,7 +80,7 @@ def parser(commands_of: Mapping[str, Callable[[argparse.Namespace], None]]) -> a
 
     sub = command("summary", "Print GenEval's summary of complete results (one file, or all shards).")
     sub.add_argument("results", type=Path, nargs="+", help="results files")
-    sub.add_argument("--json", action="store_true", help="numbers as JSON")
+    sub.add_argument("--json", action="store_true", help="print the numbers as JSON")
     _add_suite(sub)
 
     sub = command("selftest", "Check that the detector sees what it saw on a trusted machine.")
@@ -85,40 +98,52 @@ def _from_1(word: str) -> int:
 
 def _add_suite(sub: argparse.ArgumentParser) -> None:
     group = sub.add_argument_group("suite")
-    group.add_argument("--metadata", type=Path, metavar="FILE", help="another suite's rows (default: official 553)")
-    group.add_argument("--images-per-prompt", type=_from_1, default=4, metavar="N", help="default 4")
-    group.add_argument("--partial", action="store_true", help="accept missing prompts and images, not surplus ones")
+    group.add_argument(
+        "--metadata", type=Path, metavar="FILE", help="metadata rows of another suite (default: GenEval's 553)"
+    )
+    group.add_argument(
+        "--images-per-prompt", type=_from_1, default=4, metavar="N", help="images of each prompt (default 4)"
+    )
+    group.add_argument(
+        "--partial", action="store_true", help="accept prompts and images that are missing, but none beyond the suite"
+    )
 
 
 def _add_detector(sub: argparse.ArgumentParser) -> None:
     group = sub.add_argument_group("detector")
     group.add_argument("--detector", default="mask2former-hf", help=f"one of {', '.join(sorted(BACKENDS))}")
-    group.add_argument("--weights", metavar="PATH", help="of the detector; stored detections for 'precomputed'")
-    group.add_argument("--config", metavar="FILE", help="mmdet's configuration")
+    group.add_argument(
+        "--weights", metavar="PATH", help="weights of the detector; for 'precomputed', the file of stored detections"
+    )
+    group.add_argument("--config", metavar="FILE", help="configuration of the detector 'mmdet'")
     group.add_argument("--device", default="cpu", help="cpu (default), cuda, cuda:1, ...")
 
 
 def _add_clip(sub: argparse.ArgumentParser) -> None:
     group = sub.add_argument_group("colour classifier")
-    group.add_argument("--clip", action="store_true", help="use CLIP even if the detector brings colours")
+    group.add_argument("--clip", action="store_true", help="use CLIP even if the detector knows colours")
     group.add_argument("--clip-model", default="ViT-L-14-quickgelu", metavar="NAME", help="default ViT-L-14-quickgelu")
     group.add_argument("--clip-weights", default="openai", metavar="TAG|FILE", help="default openai (downloaded)")
     group.add_argument(
         "--amp", action=argparse.BooleanOptionalAction, default=True,
-        help="half precision on a GPU: what GenEval does without saying so (default; never on a CPU)",
+        help="half precision on a GPU, as GenEval itself computes (default; never on a CPU)",
     )  # fmt: skip
-    group.add_argument("--background", default="#999", help="canvas behind a masked object, or 'original'")
-    group.add_argument("--no-crop", action="store_true", help="show CLIP the whole picture")
+    group.add_argument(
+        "--background",
+        default="#999",
+        help="colour of the canvas behind a masked object, or 'original' for the image itself",
+    )
+    group.add_argument("--no-crop", action="store_true", help="show CLIP the whole image instead of the object's box")
 
 
 def _add_options(sub: argparse.ArgumentParser) -> None:
     group, default = sub.add_argument_group("rules"), Options()
     for name, kind, what in (
         ("threshold", float, "score that a detection must exceed"),
-        ("counting_threshold", float, "the same in task counting"),
-        ("max_objects", int, "per class, best first"),
+        ("counting_threshold", float, "the same for the task counting"),
+        ("max_objects", int, "most objects of a class, the best ones"),
         ("max_overlap", float, "IoU from which the weaker box is dropped; 1 = off"),
-        ("position_threshold", float, "share of both sizes an offset must exceed"),
+        ("position_threshold", float, "share of both sizes that an offset must exceed"),
     ):
         value = getattr(default, name)
         group.add_argument(

@@ -105,12 +105,12 @@ def _load(model: str, weights: str | None, device: str) -> tuple[torch.nn.Module
     except Exception as error:  # open_clip, safetensors and pickle raise many kinds over damaged files
         said = " ".join(str(error).split()) or type(error).__name__
         if isinstance(error, pickle.UnpicklingError):  # torch's own words advise to run the file's code
-            said = "the file is damaged, or wants to run code."
+            said = "the file is damaged, or would run code."
         raise AssetError(
-            f"Cannot load CLIP {model} with weights '{weights}': {said} "
-            "On a machine without network pass --clip-weights FILE (OpenAI's ViT-L-14)."
+            f"Cannot load CLIP {model} with weights '{weights}': {said} On a machine without internet access "
+            "pass --clip-weights FILE (OpenAI's ViT-L-14)."
         ) from error
-    kinds = {type(part) for part in network.modules()}
-    if QuickGELU not in kinds or torch.nn.GELU in kinds:
+    layer_types = {type(part) for part in network.modules()}
+    if QuickGELU not in layer_types or torch.nn.GELU in layer_types:
         raise ConfigError(f"CLIP {model} was not built with QuickGELU alone; use ViT-L-14-quickgelu.")
     return network.eval(), transform

@@ -97,8 +97,8 @@ def known_colours(answers: Answers) -> ColourClassifier:
         missing = [detection for detection in detections if key_of(name, detection) not in answers]
         if missing:
             raise ConfigError(
-                f"The colour of the {name} at {_words(missing[0][0])} is not known: the detector or the stored results "
-                "do not tell it. Score the images with the CLIP colour classifier (score --clip)."
+                f"The colour of the {name} at {_words(missing[0][0])} is not known: neither the detector nor "
+                "the stored results give it. Score the images with the CLIP colour classifier (score --clip)."
             )
         return [answers[key_of(name, detection)] for detection in detections]
 
@@ -149,7 +149,7 @@ def score_images(
     options = Options(threshold=threshold, counting_threshold=counting_threshold)
     records = []
     for seen, row in zip(detector.see(list(images), [str(i) for i in range(len(images))]), metadata, strict=True):
-        verdict = evaluate_image(seen.detections, row, known_colours(seen.answers()), options)
-        detail = {"reason": verdict.reason, "objects": verdict.details}
-        records.append({"score": float(verdict.correct), "task": row["tag"], "detail": detail})
+        judgement = evaluate_image(seen.detections, row, known_colours(seen.answers()), options)
+        detail = {"reason": judgement.reason, "objects": judgement.details}
+        records.append({"score": float(judgement.correct), "task": row["tag"], "detail": detail})
     return records

@@ -146,13 +146,13 @@ def _load(weights: str) -> Mask2FormerForUniversalSegmentation:
     except Exception as error:  # transformers, safetensors and pickle raise many kinds over damaged files
         said = " ".join(str(error).split()) or type(error).__name__
         if isinstance(error, pickle.UnpicklingError):  # torch's own words advise to run the file's code
-            said = "a file of weights is damaged, or wants to run code."
+            said = "a file of weights is damaged, or would run code."
         raise AssetError(
-            f"Cannot load Mask2Former weights '{weights}': {said} On a machine without network download "
-            f"{DEFAULT_WEIGHTS} elsewhere and pass --weights FOLDER."
+            f"Cannot load Mask2Former weights '{weights}': {said} On a machine without internet access pass "
+            f"--weights FOLDER, with {DEFAULT_WEIGHTS} downloaded elsewhere."
         ) from error
-    network, told = both
-    lacking = sorted({*told["missing_keys"], *(key for key, *_ in told["mismatched_keys"])})
+    network, loading_info = both
+    lacking = sorted({*loading_info["missing_keys"], *(key for key, *_ in loading_info["mismatched_keys"])})
     if lacking:
         raise AssetError(f"Mask2Former weights '{weights}' lack {len(lacking)} tensors, such as {lacking[0]}.")
     if network.config.num_labels != len(CLASSES):

@@ -29,7 +29,7 @@ class PrecomputedBackend:
         path = Path(file)
         self._rows: dict[str, results_file.Result] = {}
         if path.suffix == ".jsonl":
-            rows, manifest = results_file.read(path, whole=True), manifests.read(path)
+            rows, manifest = results_file.read(path, complete=True), manifests.read(path)
             self._rows = _by_name(((row["filename"], row) for row in rows), path)
             self._seen = {name: seen_in(row, manifest) for name, row in self._rows.items()}
         else:
@@ -54,8 +54,8 @@ class PrecomputedBackend:
         if missing:
             example = next(iter(self._seen), "none")
             raise ConfigError(
-                f"The stored detections ({len(self._seen)} images, such as {example}) lack {missing[0]}, and "
-                f"{len(missing) - 1} more."
+                f"The stored detections ({len(self._seen)} images, such as {example}) lack {missing[0]} and "
+                f"{len(missing) - 1} other images."
             )
         return [self._seen[name_of(name)] for name in keys]
 

@@ -21,7 +21,7 @@ def as_row(found: Any, where: str) -> Row:
         return {**row, **({"exclude": exclude} if exclude else {}), "prompt": _text(found, "prompt")}
     except ValueError as error:
         raise AssetError(
-            f"{where} is no row of GenEval: {error}. A row is one JSON object like "
+            f"{where} is not a row of GenEval: {error}. A row is one JSON object like "
             '{"tag": "counting", "include": [{"class": "cat", "count": 2}], "prompt": "a photo of two cats"}.'
         ) from error
 

@@ -16,7 +16,7 @@ from typing import Any
 from fpd_bench.errors import AssetError
 from fpd_bench.evals.geneval.detectors import Answers, Seen, key_of
 from fpd_bench.evals.geneval.folder import Picture
-from fpd_bench.evals.geneval.scoring import Detection, ImageVerdict
+from fpd_bench.evals.geneval.scoring import Detection, ImageJudgement
 from fpd_bench.files.text import parse, read_bytes, sealed, unsealed
 
 Result = dict[str, Any]
@@ -28,7 +28,7 @@ def sha256(path: Path) -> str:
     return hashlib.sha256(read_bytes(path)).hexdigest()
 
 
-def result(picture: Picture, verdict: ImageVerdict, seen: Seen, colours: Answers, floor: float) -> Result:
+def result(picture: Picture, judgement: ImageJudgement, seen: Seen, colours: Answers, floor: float) -> Result:
     """Make the line of one scored picture; boxes that score `floor` or less are not stored."""
     stored: dict[str, list[Detection]] = {}
     for name, found in seen.detections.items():
@@ -38,7 +38,7 @@ def result(picture: Picture, verdict: ImageVerdict, seen: Seen, colours: Answers
     boxes = {name: [[float(v) for v in box] for box, _ in found] for name, found in stored.items()}
     named = {name: [colours.get(key_of(name, detection)) for detection in found] for name, found in stored.items()}
     return {
-        **verdict_columns(picture.name, picture.row, verdict),
+        **judgement_columns(picture.name, picture.row, judgement),
         "image_sha256": sha256(picture.path) if picture.path.exists() else "",
         "floor": max(floor, seen.floor),
         "detections": json.dumps(boxes),
@@ -46,27 +46,30 @@ def result(picture: Picture, verdict: ImageVerdict, seen: Seen, colours: Answers
     }
 
 
-def verdict_columns(name: str, row: Mapping[str, Any], verdict: ImageVerdict) -> Result:
+def judgement_columns(name: str, row: Mapping[str, Any], judgement: ImageJudgement) -> Result:
     """Fill GenEval's seven columns."""
     return {
         "filename": name,
         "tag": row["tag"],
         "prompt": row["prompt"],
-        "correct": verdict.correct,
-        "reason": verdict.reason,
+        "correct": judgement.correct,
+        "reason": judgement.reason,
         "metadata": json.dumps(row),
-        "details": json.dumps(verdict.details),
+        "details": json.dumps(judgement.details),
     }
 
 
-def read(path: Path, *, whole: bool = False) -> list[Result]:
+def read(path: Path, *, complete: bool = False) -> list[Result]:
     """Read all lines of a results file. A torn last line, as a kill leaves it, is left out.
 
-    whole: it is refused, because numbers are made of what is there. Raises AssetError.
+    complete: it is refused, because numbers are made of what is there. Raises AssetError.
     """
     rows, good, length = _parse(path)
-    if whole and good < length:
-        raise AssetError(f"The last line of {path} is torn. The command that wrote the file continues it.")
+    if complete and good < length:
+        raise AssetError(
+            f"The last line of {path} is incomplete, because its writer was stopped. Run the command that wrote "
+            "the file again: it continues there."
+        )
     return rows
 
 

@@ -49,9 +49,9 @@ def read(out: Path) -> dict[str, Any] | None:
     found = unsealed(read_json(path), f"'{path}'")
     options, numbers = found.get("options"), ("threshold", "counting_threshold")
     if not isinstance(options, dict) or not all(_is_number(options.get(name)) for name in numbers):
-        raise AssetError(f"'{path}' is no manifest of results: its options are {options!r:.60}.")
+        raise AssetError(f"'{path}' is not a manifest of results: its options are {options!r:.60}.")
     if not _is_number(found.get("floor")):
-        raise AssetError(f"'{path}' is no manifest of results: its floor is {found.get('floor')!r:.60}.")
+        raise AssetError(f"'{path}' is not a manifest of results: its floor is {found.get('floor')!r:.60}.")
     return found
 
 
@@ -62,7 +62,10 @@ def require_ours(out: Path, manifest: Manifest, rows: int) -> None:
     """
     if not path_of(out).exists():
         if out.exists() and out.stat().st_size:
-            raise ConfigError(f"{out} exists without {path_of(out).name}: choose another --out.")
+            raise ConfigError(
+                f"{out} exists but its manifest {path_of(out).name} is missing, so it cannot be continued. Choose "
+                "another --out."
+            )
     elif rows:
         require_same(read(out), manifest.as_dict(), f"{out} and this command", also=("shard",))
 

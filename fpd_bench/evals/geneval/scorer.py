@@ -20,17 +20,18 @@ from fpd_bench.evals.geneval.stored import require_floor, seen_in
 from fpd_bench.files.text import parse
 
 UNMASKED = (
-    "The detections have no masks: CLIP is shown whole boxes, where GenEval shows objects on grey. Colours may differ."
+    "The detections have no masks, so CLIP is shown whole boxes, where GenEval shows objects on grey. Colours "
+    "may differ."
 )
 
 
 def shard_of(pictures: Sequence[Picture], shard: str) -> list[Picture]:
     """Take the share "i/n" (i from 1) of the pictures: whole prompts, dealt out in turn. Raises ConfigError."""
-    part, _, parts = shard.partition("/")
-    if not (part.isdigit() and parts.isdigit() and 1 <= int(part) <= int(parts)):
+    index, _, count = shard.partition("/")
+    if not (index.isdigit() and count.isdigit() and 1 <= int(index) <= int(count)):
         raise ConfigError(f"A shard is written i/n with 1 <= i <= n, for example 1/4; got '{shard}'.")
     folders = list(dict.fromkeys(picture.path.parent for picture in pictures))
-    mine = set(folders[int(part) - 1 :: int(parts)])
+    mine = set(folders[int(index) - 1 :: int(count)])
     return [picture for picture in pictures if picture.path.parent in mine]
 
 
@@ -104,25 +105,25 @@ def rescore(source: Path, out: Path, options: Options) -> list[results_file.Resu
         raise ConfigError(f"Rescoring would overwrite {source}; choose another --out.")
     manifest = manifests.read(source)
     rows = []
-    for row in results_file.read(source, whole=True):
+    for row in results_file.read(source, complete=True):
         metadata = _asked(row)
         seen = seen_in(row, manifest)
         require_floor(row["filename"], metadata["tag"], options, seen.floor)
-        verdict = evaluate_image(seen.detections, metadata, known_colours(seen.answers()), options)
-        rows.append({**row, **results_file.verdict_columns(row["filename"], metadata, verdict)})
+        judgement = evaluate_image(seen.detections, metadata, known_colours(seen.answers()), options)
+        rows.append({**row, **results_file.judgement_columns(row["filename"], metadata, judgement)})
     results_file.write(out, rows)
     if manifest:
         manifests.write(out, {**manifest, "options": asdict(options)})
     return rows
 
 
-def merge(sources: Iterable[Path]) -> list[results_file.Result]:
+def merge(given: Iterable[Path]) -> list[results_file.Result]:
     """Read the rows of one file in its order, of several shards by image name. Raises ConfigError if they disagree."""
-    files = list(sources)
-    made = {path: manifests.read(path) for path in files}
+    files = list(given)
+    manifests_of = {path: manifests.read(path) for path in files}
     for path in files[1:]:
-        manifests.require_same(made[files[0]], made[path], f"{files[0]} and {path}")
-    rows = [row for path in files for row in results_file.read(path, whole=True)]
+        manifests.require_same(manifests_of[files[0]], manifests_of[path], f"{files[0]} and {path}")
+    rows = [row for path in files for row in results_file.read(path, complete=True)]
     double = [name for name, n in Counter(row["filename"] for row in rows).items() if n > 1]
     if double:
         raise ConfigError(f"{len(double)} images are scored twice, for example {double[0]}. Name each file once.")
@@ -150,8 +151,8 @@ def _score(
     if colours is not None:
         answers = {}
         classify = _remember(colours.for_image(image), answers)
-    verdict = evaluate_image(seen.detections, picture.row, classify, manifest.options)
-    return results_file.result(picture, verdict, seen, answers, manifest.floor)
+    judgement = evaluate_image(seen.detections, picture.row, classify, manifest.options)
+    return results_file.result(picture, judgement, seen, answers, manifest.floor)
 
 
 def _remember(classify: ColourClassifier, answers: Answers) -> ColourClassifier:

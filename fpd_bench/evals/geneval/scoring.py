@@ -43,7 +43,7 @@ class Options:
 
 
 @dataclass(frozen=True)
-class ImageVerdict:
+class ImageJudgement:
     """One image. details: class -> kept boxes [[x1, y1, x2, y2, score], ...], best first."""
 
     correct: bool
@@ -62,8 +62,8 @@ def compute_iou(a: Sequence[float] | Box, b: Sequence[float] | Box) -> float:
         return max(x2 - x1 + 1, 0) * max(y2 - y1 + 1, 0)
 
     common = area(max(a[0], b[0]), max(a[1], b[1]), min(a[2], b[2]), min(a[3], b[3]))
-    whole = area(*a) + area(*b) - common
-    return float(common / whole) if whole else 0.0
+    union = area(*a) + area(*b) - common
+    return float(common / union) if union else 0.0
 
 
 def relative_position(a: Sequence[float] | Box, b: Sequence[float] | Box, threshold: float = 0.1) -> set[str]:
@@ -110,7 +110,7 @@ def evaluate_image(
     metadata: Mapping[str, Any],
     classify: ColourClassifier,
     options: Options | None = None,
-) -> ImageVerdict:
+) -> ImageJudgement:
     """Judge all detections of one image (unfiltered) against one metadata row.
 
     classify(detections, class name) names a colour for each and is called only where a clause asks for colours.
@@ -129,7 +129,7 @@ def evaluate_image(
         if count >= clause["count"]:
             reasons.append(f"expected {clause['class']}<{clause['count']}, found {count}")
     details = {name: [[float(v) for v in box] for box, _ in found] for name, found in kept.items()}
-    return ImageVerdict(not reasons, "\n".join(reasons), details)
+    return ImageJudgement(not reasons, "\n".join(reasons), details)
 
 
 def _include(

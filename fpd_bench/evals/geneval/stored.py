@@ -58,7 +58,7 @@ def as_colours(found: Any, count: int, where: str) -> list[str | None]:
     """Check that there is a colour or null for each box. Raises AssetError."""
     right = isinstance(found, list) and all(colour is None or isinstance(colour, str) for colour in found)
     if not right or len(found) != count:
-        raise AssetError(f"{where}: there must be a colour or null for each of {count} boxes; got {found!r:.80}.")
+        raise AssetError(f"{where}: each of the {count} boxes needs a colour or null; got {found!r:.80}.")
     return list(found)
 
 

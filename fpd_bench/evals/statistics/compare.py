@@ -83,6 +83,8 @@ def compare(a: Scores, b: Scores, label: str = "the two rows") -> Comparison:
 def compare_wholes(a: dict[int, float], b: dict[int, float], label: str = "the two rows") -> Comparison:
     """Compare A minus B of whole sets, {seed: number}. Raises ConfigError for other seeds, or fewer than two."""
     if a.keys() != b.keys() or len(a) < 2:
-        raise ConfigError(f"{label}: numbers of whole sets are compared over two or more seeds, the same for both.")
+        raise ConfigError(
+            f"{label}: numbers of all images together can only be compared over two or more seeds that both rows have."
+        )
     differences = [a[seed] - b[seed] for seed in sorted(a)]
     return Comparison(row_estimate.over_seeds(differences), tuple(differences))

@@ -46,7 +46,9 @@ def checked(looks: Sequence[int]) -> tuple[int, ...]:
     """Check that the looks are whole numbers that grow from 2 or more; give them as a tuple. Raises ConfigError."""
     found = tuple(looks)
     if not found or found[0] < 2 or any(b <= a for a, b in pairwise(found)):
-        raise ConfigError(f"looks must be growing numbers of seeds from 2, like [3, 5, 8]; got {list(found)}.")
+        raise ConfigError(
+            f"looks must be increasing numbers of seeds, the first 2 or more, like [3, 5, 8]; got {list(found)}."
+        )
     return found
 
 

@@ -93,7 +93,8 @@ class Scores:
         """Subtract image by image. Raises ConfigError unless both rows have the same seeds, prompts and images."""
         if self.seeds != other.seeds:
             raise ConfigError(
-                f"{label}: seeds {self.seeds} and {other.seeds}; a paired test needs the same. Run the missing."
+                f"{label}: seeds {self.seeds} and {other.seeds}; a paired test needs the same seeds in both. "
+                "Run the missing seeds."
             )
         if (self.prompts, self.tasks, self.values.shape) != (other.prompts, other.tasks, other.values.shape):
             raise ConfigError(

@@ -19,17 +19,20 @@ SEARCH = "search"  # beginning of the name of a file whose runs cannot be listed
 
 @dataclass
 class WantedRuns:
-    """runs: ids that a table asks for. kinds: what those runs are, the seed left out. unknown: files and profiles
-    whose runs cannot be listed; while there are any, no run counts as unneeded."""
+    """runs: ids that a table asks for. configurations: of those runs, the seed left out. unknown: files and
+    profiles whose runs cannot be listed; while there are any, no run counts as unneeded."""
 
     runs: set[str] = field(default_factory=set)
-    kinds: set[str] = field(default_factory=set)
+    configurations: set[str] = field(default_factory=set)
     unknown: list[str] = field(default_factory=list)
 
     def is_wanted(self, folder: Path) -> bool:
         """Say whether a table may read this run: it asks for it, or would with one seed more."""
         identity = layout.read_identity(folder)
-        return folder.name in self.runs or _without_seed(identity["semantic"], identity.get("plugins")) in self.kinds
+        return (
+            folder.name in self.runs
+            or _without_seed(identity["semantic"], identity.get("plugins")) in self.configurations
+        )
 
 
 def wanted_runs(words: Sequence[str]) -> WantedRuns:
@@ -60,7 +63,7 @@ def _add_profile(found: WantedRuns, path: Path, profile: str, overrides: list[st
             found.unknown.append(f"{path} with profile={profile} ({error})")
             continue
         found.runs |= configs.keys()
-        found.kinds |= {_without_seed(semantic(config), plugins(config)) for config in configs.values()}
+        found.configurations |= {_without_seed(semantic(config), plugins(config)) for config in configs.values()}
 
 
 def _without_seed(meaning: dict[str, Any], used: Any) -> str:

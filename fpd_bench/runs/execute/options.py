@@ -103,13 +103,13 @@ def fit_to_runs(executor: ExecutorOptions, executions: Iterable[ExecutionConfig]
     Runs on a GPU are made one after the other: several would share its memory. Who asks sbatch for GPUs in its own
     words (executor.sbatch.gres=gpu:a100:1) is given no more.
     """
-    needs = [gpus_of_run(one) for one in executions]
+    gpus_of_each = [gpus_of_run(one) for one in executions]
     workers, gpus, as_needed = executor.workers, executor.gpus, False
     if workers is None:
-        workers = 1 if any(needs) else _cores()
+        workers = 1 if any(gpus_of_each) else _cores()
     if gpus is None:
         as_needed = not asks_sbatch(executor)
-        gpus = max(needs, default=0) if as_needed else 0
+        gpus = max(gpus_of_each, default=0) if as_needed else 0
     return replace(executor, workers=workers, gpus=gpus, as_needed=as_needed)
 
 

@@ -101,10 +101,10 @@ def drop_later_looks(sweep: Sweep, results: Path) -> Sweep:
 def plan_of_all_runs(results: Path) -> SweepPlan:
     """Look at every run there is, whichever sweep asked for it, in the order in which they were made."""
     runs = {path.name: RunDir(path) for path in (results / layout.RUNS).glob("*") if path.is_dir()}
-    made = {name: layout.read_identity(run.path) for name, run in runs.items()}
-    order = sorted(runs, key=lambda name: (str(made[name].get("created")), name))
+    identities = {name: layout.read_identity(run.path) for name, run in runs.items()}
+    order = sorted(runs, key=lambda name: (str(identities[name].get("created")), name))
     states = with_scheduler_answers({name: state_of(runs[name]) for name in order}, runs)
-    return SweepPlan({name: _label(made[name]["semantic"]) for name in order}, states)
+    return SweepPlan({name: _label(identities[name]["semantic"]) for name in order}, states)
 
 
 def _label(meaning: dict[str, object]) -> str:

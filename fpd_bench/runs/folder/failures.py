@@ -106,8 +106,8 @@ def signature(traceback: str) -> str:
     matter.
     """
     places = re.findall(r'^ *File "(.*?)", line (\d+), in (\S+)', traceback, re.M)
-    kinds = re.findall(r"^([A-Za-z_][\w.]*(?:Error|Exception|Diverged|Interrupted|Full|Name)\b)", traceback, re.M)
-    return hashlib.sha256(repr((places, kinds) if places else traceback).encode()).hexdigest()
+    error_names = re.findall(r"^([A-Za-z_][\w.]*(?:Error|Exception|Diverged|Interrupted|Full|Name)\b)", traceback, re.M)
+    return hashlib.sha256(repr((places, error_names) if places else traceback).encode()).hexdigest()
 
 
 def _last_failure(run: RunDir) -> dict[str, Any]:

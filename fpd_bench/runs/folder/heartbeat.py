@@ -84,8 +84,8 @@ class Heart:
         if self._first is None:
             self._first = (step, time.monotonic())
         begin, since = self._first
-        made = step - begin
-        left = (time.monotonic() - since) / made * (steps - step) if made > 0 else None
+        done = step - begin
+        left = (time.monotonic() - since) / done * (steps - step) if done > 0 else None
         self._stage = self._stage | {"step": step, "steps": steps, "left_s": left}
 
     def _beat_on(self) -> None:

@@ -188,8 +188,8 @@ class RunDir:
 
     def results(self) -> list[Path]:
         """List the files that DONE vouches for: the student, images and evaluations."""
-        parts = ((layout.SAMPLES, "*.npz"), (layout.EVAL, "*.jsonl"))
-        found = [path for part, names in parts for path in sorted((self.path / part).glob(names))]
+        folders = ((layout.SAMPLES, "*.npz"), (layout.EVAL, "*.jsonl"))
+        found = [path for part, names in folders for path in sorted((self.path / part).glob(names))]
         return [path for path in (self.student, *found) if path.is_file()]
 
     def finish(self, status: str) -> None:

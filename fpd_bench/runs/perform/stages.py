@@ -4,31 +4,27 @@ Nothing escapes `perform` but an Outcome: a failure is written into the run and 
 """
 
 import gc
-import shutil
-import time
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from contextlib import suppress
 
-import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from fpd_bench.bench import Images, Suite, Track
+from fpd_bench.bench import Track
 from fpd_bench.config.identity import trains
 from fpd_bench.config.schema import RunConfig
 from fpd_bench.errors import Diverged, Interrupted, OddFile, Paused, RunError
-from fpd_bench.runs.folder import claims, image_shards, provenance, sealed
+from fpd_bench.runs.folder import claims, provenance, sealed
 from fpd_bench.runs.folder.failures import DiskFull, check_space, failure_class, halved, micro_batch
 from fpd_bench.runs.folder.outcome import Outcome
-from fpd_bench.runs.folder.rundir import Row, RunDir
+from fpd_bench.runs.folder.rundir import RunDir
 from fpd_bench.runs.folder.stop_signals import StopFlag, stop_flag
 from fpd_bench.runs.folder.whole_files import write_text
 from fpd_bench.runs.perform import pauses
 from fpd_bench.runs.perform.loaded_tracks import Bench, ImageSource, assets_of, open_source
 from fpd_bench.runs.perform.recorder import RunRecorder
+from fpd_bench.runs.perform.suite_answer import answer_suite, is_usable, stage
 
 __all__ = ["Bench", "perform", "student_of"]
 
@@ -126,10 +122,10 @@ def _repeat_until_sound(run: RunDir, config: RunConfig, source: ImageSource, rec
 def _stages(run: RunDir, config: RunConfig, source: ImageSource, recorder: RunRecorder) -> None:
     student = None
     if source.track and trains(config):
-        if not _is_usable(run.student, recorder):
+        if not is_usable(run.student, recorder):
             _train_or_pause(run, config, source, recorder)
         student = student_of(run, config, source.track)
-    _answer(run, config, source, student, source.judge.suite(config.evaluation.split), recorder)
+    answer_suite(run, config, source, student, source.judge.suite(config.evaluation.split), recorder)
 
 
 def _train_or_pause(run: RunDir, config: RunConfig, source: ImageSource, recorder: RunRecorder) -> None:
@@ -137,7 +133,7 @@ def _train_or_pause(run: RunDir, config: RunConfig, source: ImageSource, recorde
     assert source.track
     recorder.pause_at = pauses.step_to_pause_at(run, config)
     if not pauses.is_reached(run, config):
-        with _stage(recorder, "train"):
+        with stage(recorder, "train"):
             try:
                 _train(run, config, source.track, recorder)
             except Interrupted:
@@ -145,37 +141,10 @@ def _train_or_pause(run: RunDir, config: RunConfig, source: ImageSource, recorde
                     raise
     if pauses.is_reached(run, config):
         suite = pauses.suite_at(source.judge.suite(config.evaluation.split), config.execution.pause_at)
-        if not _is_usable(run.evaluation(suite.name), recorder):
-            _answer(run, config, source, pauses.student_at(run, config, source.track), suite, recorder)
+        if not is_usable(run.evaluation(suite.name), recorder):
+            answer_suite(run, config, source, pauses.student_at(run, config, source.track), suite, recorder)
         sealed.remove(run.samples(suite.name))
         raise Paused(f"at step {config.execution.pause_at} of {config.optim.steps}")
-
-
-def _answer(
-    run: RunDir, config: RunConfig, source: ImageSource, student: nn.Module | None, suite: Suite, recorder: RunRecorder
-) -> None:
-    """Draw the suite's images and score them, as far as that is not done."""
-    if not _is_usable(run.samples(suite.name), recorder):
-        with _stage(recorder, "sample"):
-            _sample(run, config, source, student, suite, recorder)
-    shutil.rmtree(run.shards(suite.name), ignore_errors=True)  # if killed between the whole and their removal
-    if not _is_usable(run.evaluation(suite.name), recorder):
-        with _stage(recorder, "evaluate"):
-            scored = _score(run, suite, recorder)
-            measured = _measure(run, config, source, suite, recorder)
-            differing = _diversity(run, config, suite, recorder)
-            recorder.keep_claim()
-            run.finish_evaluation(suite.name, [*scored, *measured, *differing])
-
-
-def _is_usable(path: Path, recorder: RunRecorder) -> bool:
-    """Say whether a stage's file is there as it was written; else it is made again, from what an earlier stage
-    wrote.
-    """
-    trouble = sealed.trouble(path)
-    if trouble and path.exists():
-        recorder.event("warning", message=f"{path.parent.name}/{path.name} {trouble}; it is made again")
-    return not trouble
 
 
 def _train(run: RunDir, config: RunConfig, track: Track, recorder: RunRecorder) -> None:
@@ -201,113 +170,6 @@ def student_of(run: RunDir, config: RunConfig, track: Track) -> nn.Module:
     student = new_student(config, track)
     student.load_state_dict(chosen)
     return student.eval()
-
-
-def _sample(
-    run: RunDir, config: RunConfig, source: ImageSource, student: nn.Module | None, suite: Suite, recorder: RunRecorder
-) -> None:
-    """Draw images uint8 [items, replicates, H, W, 3], in shards first: a killed sampling goes on behind its last
-    one.
-    """
-    from fpd_bench.runs.perform.suite_images import BATCH
-
-    replicates, folder = config.evaluation.images_per_prompt, run.shards(suite.name)
-    total = len(suite.items) * replicates
-    if not total:
-        raise RunError(f"suite '{suite.name}' of track '{config.track.name}' has no items to draw")
-    drawn = image_shards.count_kept(folder, BATCH, total, lambda message: recorder.event("warning", message=message))
-    shard: list[Images] = []
-    for image in _draw_images(config, source, student, suite, drawn):
-        shard.append(image)
-        if drawn + len(shard) < total and len(shard) < BATCH:
-            continue
-        check_space(run.path, shard[0].nbytes * len(shard))
-        recorder.keep_claim()
-        image_shards.save_shard(folder, drawn, np.stack(shard))
-        drawn, shard = drawn + len(shard), []
-        recorder.progress(drawn, total)
-        _stop_if_asked(recorder, "sampling")
-    recorder.keep_claim()
-    check_space(run.path, sum(path.stat().st_size for path in folder.glob("*.npy")))
-    image_shards.join_shards(folder, run.samples(suite.name), len(suite.items), replicates, BATCH)
-
-
-def _draw_images(
-    config: RunConfig, source: ImageSource, student: nn.Module | None, suite: Suite, begin: int
-) -> Iterator[Images]:
-    """Give the suite's images uint8 [H, W, 3] in order, without the first `begin`."""
-    from fpd_bench.runs.perform.suite_images import run_images
-
-    replicates = config.evaluation.images_per_prompt
-    if source.generator:
-        yield from source.generator.images(suite, replicates, begin)
-    elif source.track:
-        for _, _, image in run_images(config, source.track, student, suite, replicates, begin):
-            yield image
-
-
-def _measure(run: RunDir, config: RunConfig, source: ImageSource, suite: Suite, recorder: RunRecorder) -> list[Row]:
-    """Measure all images together: the suite's own, or those that evaluation.fidelity asks for."""
-    measure = suite.measure
-    if config.evaluation.fidelity:
-        from fpd_bench.evals.fidelity.suites import against_real_images
-
-        measure = against_real_images(config.evaluation.fidelity, source.judge)
-
-    def progress(done: int, total: int) -> None:
-        recorder.progress(done, total)
-        _stop_if_asked(recorder, "evaluation")
-
-    return measure(run.samples(suite.name), config.execution.device, progress) if measure else []
-
-
-def _diversity(run: RunDir, config: RunConfig, suite: Suite, recorder: RunRecorder) -> list[Row]:
-    """Measure how much the pictures of an item differ; [] for one picture each, and where the suite does not say."""
-    if suite.diversity is None or config.evaluation.images_per_prompt < 2:
-        return []
-
-    def items() -> Iterator[Images]:
-        for n, images in enumerate(image_shards.images_by_item(run.samples(suite.name)), 1):
-            yield images
-            recorder.progress(n, len(suite.items))
-            _stop_if_asked(recorder, "evaluation")
-
-    return suite.diversity(items())
-
-
-def _score(run: RunDir, suite: Suite, recorder: RunRecorder) -> list[Row]:
-    """Score item by item, from where the last attempt stopped; [] if an image by itself has no score."""
-    if suite.score is None:
-        return []
-    rows = {(row["item"], row["replicate"]): row for row in run.partial_scores(suite.name)}
-    ordered = []
-    for n, (item, pixels) in enumerate(
-        zip(suite.items, image_shards.images_by_item(run.samples(suite.name)), strict=True), 1
-    ):
-        replicates = range(len(pixels))
-        if any((item.id, replicate) not in rows for replicate in replicates):  # all again: a batch is scored as one
-            for replicate, record in zip(replicates, suite.score(pixels, [item] * len(pixels)), strict=True):
-                row = {"item": item.id, "replicate": replicate, "task": record["task"], "prompt": item.prompt}
-                row |= {"score": float(record["score"]), "detail": record["detail"]}
-                rows[item.id, replicate] = row
-                run.append_score(suite.name, row)
-        ordered += [rows[item.id, replicate] for replicate in replicates]
-        recorder.progress(n, len(suite.items))
-        _stop_if_asked(recorder, "evaluation")
-    return ordered
-
-
-@contextmanager
-def _stage(recorder: RunRecorder, name: str) -> Iterator[None]:
-    recorder.enter(name)
-    began = time.monotonic()
-    yield
-    recorder.event("stage_finished", stage=name, seconds=round(time.monotonic() - began, 3))
-
-
-def _stop_if_asked(recorder: RunRecorder, doing: str) -> None:
-    if recorder.should_stop():
-        raise Interrupted(f"stopped during {doing}; the same command continues")
 
 
 def _assets_unchanged(run: RunDir, attempt: int, recorder: RunRecorder) -> None:

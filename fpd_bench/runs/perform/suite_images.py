@@ -58,13 +58,13 @@ def sample_student(
 @torch.inference_mode()
 def to_pixels(track: Track, codes: Tensor, condition: Condition) -> Images:
     """Decode codes [B, L] to images uint8 [B, H, W, 3] on the CPU, rounded to the nearest level."""
-    parts = []
+    batches = []
     for begin in range(0, len(codes), DECODED):
         rows = slice(begin, begin + DECODED)
         images = track.tokenizer.decode(track.tokenizer.codebook[codes[rows]], condition[rows])
         levels = (images.clamp(0, 1) * 255 + 0.5).to(torch.uint8)
-        parts.append(levels.permute(0, 2, 3, 1).contiguous().cpu().numpy())
-    return np.concatenate(parts)
+        batches.append(levels.permute(0, 2, 3, 1).contiguous().cpu().numpy())
+    return np.concatenate(batches)
 
 
 def run_images(

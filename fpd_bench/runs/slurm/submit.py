@@ -75,11 +75,11 @@ def array_size(executor: ExecutorOptions) -> int:
     return min(executor.array_size, scheduler.array_limit() or executor.array_size)
 
 
-def _share_of_limit(executor: ExecutorOptions, part: int, whole: int) -> ExecutorOptions:
+def _share_of_limit(executor: ExecutorOptions, runs_here: int, runs_of_all: int) -> ExecutorOptions:
     """Share max_parallel out for an array of `part` of `whole` runs: together the arrays keep to it, and end
     together.
     """
-    return replace(executor, max_parallel=max(1, executor.max_parallel * part // whole))
+    return replace(executor, max_parallel=max(1, executor.max_parallel * runs_here // runs_of_all))
 
 
 def _array(

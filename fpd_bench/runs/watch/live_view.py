@@ -86,15 +86,15 @@ class SweepView:
         statuses = Counter(outcome.status for outcome in dict(self.ends).values())
         ended = statuses["done"] + statuses["diverged"] + statuses["failed"]
         failed = f" ({statuses['failed']} failed)" if statuses["failed"] else ""
-        parts = [f"{ended} of {len(self.runs)} runs ended{failed}"]
-        parts += [f"{statuses['interrupted']} stopped"] if statuses["interrupted"] else []
-        parts += [f"{statuses['busy']} of another process"] if statuses["busy"] else []
+        phrases = [f"{ended} of {len(self.runs)} runs ended{failed}"]
+        phrases += [f"{statuses['interrupted']} stopped"] if statuses["interrupted"] else []
+        phrases += [f"{statuses['busy']} of another process"] if statuses["busy"] else []
         if self.stop:
-            return ", ".join([*parts, f"{at_work} at work until they have saved" if at_work else "stopping"])
+            return ", ".join([*phrases, f"{at_work} at work until they have saved" if at_work else "stopping"])
         left = seconds_left(
             self._work, self._begun, self._now, self._ended(), time.monotonic() - self._began, self._most
         )
-        return ", ".join([*parts, f"{duration(left) or '?'} left"])
+        return ", ".join([*phrases, f"{duration(left) or '?'} left"])
 
     def _ended(self) -> dict[str, Outcome]:
         return {run_id: outcome for run_id, outcome in list(self.ends.items()) if outcome.status not in UNDER_WAY}
@@ -118,8 +118,8 @@ class SweepView:
     def _lines(self) -> None:
         while not self._over.wait(LINE_SECONDS):
             running = self.look()
-            parts = [f"{s.run_id} {s.stage} {s.step}/{s.steps}" for s in running]
-            self._print("; ".join(filter(None, (self.sentence(len(running)), ", ".join(parts)))))
+            phrases = [f"{s.run_id} {s.stage} {s.step}/{s.steps}" for s in running]
+            self._print("; ".join(filter(None, (self.sentence(len(running)), ", ".join(phrases)))))
 
     def _print(self, line: str) -> None:
         self.console.print(line, markup=False, highlight=False, soft_wrap=True)

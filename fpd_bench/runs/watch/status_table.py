@@ -22,9 +22,9 @@ def status_table(labels: dict[str, str], states: Iterable[RunState]) -> str:
     rows = [HEAD, *(_row(labels.get(state.run_id, ""), state) for state in states)]
     if len(rows) == 1:
         return "no runs"
-    shown = [n for n in range(len(HEAD)) if any(row[n] for row in rows[1:])]
-    width = {n: max(len(row[n]) for row in rows) for n in shown}
-    return "\n".join("  ".join(row[n].ljust(width[n]) for n in shown).rstrip() for row in rows)
+    columns = [n for n in range(len(HEAD)) if any(row[n] for row in rows[1:])]
+    width = {n: max(len(row[n]) for row in rows) for n in columns}
+    return "\n".join("  ".join(row[n].ljust(width[n]) for n in columns).rstrip() for row in rows)
 
 
 def as_json(labels: dict[str, str], state: RunState) -> str:

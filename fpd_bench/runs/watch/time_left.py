@@ -45,16 +45,16 @@ class Workload:
 
 def workloads(configs: Mapping[str, RunConfig], known: Mapping[Kind, PastDuration]) -> dict[str, Workload]:
     """Return {run id: Workload}, from finished runs of the same kind; a kind without any counts as an average one."""
-    kinds = {run_id: kind_of(config) for run_id, config in configs.items()}
-    here = [known[kind] for kind in dict.fromkeys(kinds.values()) if kind in known]
-    step = _mean((past.step_s for past in here if past.step_s), 1.0)
+    kind_of_run = {run_id: kind_of(config) for run_id, config in configs.items()}
+    here = [known[kind] for kind in dict.fromkeys(kind_of_run.values()) if kind in known]
+    step = _mean((times.step_s for times in here if times.step_s), 1.0)
     longest = max((config.optim.steps for config in configs.values() if trains(config)), default=1)
-    rest = _mean((past.other_s for past in here if past.other_s), REST * step * longest)
+    rest = _mean((times.other_s for times in here if times.other_s), REST * step * longest)
     average = PastDuration(step, rest, 0)
     found = {}
     for run_id, config in configs.items():
-        past = known.get(kinds[run_id], average)
-        found[run_id] = Workload(past.step_s * config.optim.steps if trains(config) else 0.0, past.other_s)
+        times = known.get(kind_of_run[run_id], average)
+        found[run_id] = Workload(times.step_s * config.optim.steps if trains(config) else 0.0, times.other_s)
     return found
 
 
@@ -72,13 +72,13 @@ def seconds_left(
     elapsed: seconds since the beginning; at_once: how many runs were at work together. One run is never shared, so
     the end is no sooner than the longest of them.
     """
-    made = sum(max(0.0, now[run_id] - begun[run_id]) for run_id in work)
+    work_done = sum(max(0.0, now[run_id] - begun[run_id]) for run_id in work)
     left = [one.total - now[run_id] for run_id, one in work.items() if run_id not in over]
     if not left:
         return 0.0
-    if made < ENOUGH * mean(one.total for one in work.values()) or made <= 0:
+    if work_done < ENOUGH * mean(one.total for one in work.values()) or work_done <= 0:
         return None
-    return max(sum(left), max(left) * at_once) * elapsed / made
+    return max(sum(left), max(left) * at_once) * elapsed / work_done
 
 
 def _mean(numbers: Iterable[float], otherwise: float) -> float:

@@ -38,8 +38,8 @@ class Recipes:
 
     def with_steps(self, steps: int) -> "Recipes":
         """Return the same recipes with this many steps for each network."""
-        parts = {name: replace(getattr(self, name), steps=steps) for name in self.__dataclass_fields__}
-        return replace(self, **parts)
+        recipes = {name: replace(getattr(self, name), steps=steps) for name in self.__dataclass_fields__}
+        return replace(self, **recipes)
 
 
 RECIPES = {"default": Recipes()}

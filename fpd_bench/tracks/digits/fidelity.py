@@ -30,9 +30,9 @@ def measure_against(split: str, classifier: Path) -> Measure:
 
     def measured(samples: Path, device: str, progress: Progress) -> list[dict[str, Any]]:
         images = open_images(samples)
-        made = compare(images, split, classifier, device, progress)
+        generated = compare(images, split, classifier, device, progress)
         real = compare(real_images(split, len(images)), split, classifier, device, lambda done, total: None)
-        return made.rows() + [{**row, "metric": f"real_{row['metric']}"} for row in real.rows()]
+        return generated.rows() + [{**row, "metric": f"real_{row['metric']}"} for row in real.rows()]
 
     return measured
 
@@ -48,9 +48,9 @@ def compare(images: Images, split: str, classifier: Path, device: str, progress:
 def real_images(split: str, n: int) -> Images:
     """Return at most n real images that stand for generated ones, of the part that is not the reference."""
     _, part = PARTS[split]
-    whole = pixels_of(part)
-    order = torch.randperm(len(whole), generator=torch.Generator().manual_seed(ORDER_SEED))
-    return InMemory(whole[order[:n].numpy()])
+    pixels = pixels_of(part)
+    order = torch.randperm(len(pixels), generator=torch.Generator().manual_seed(ORDER_SEED))
+    return InMemory(pixels[order[:n].numpy()])
 
 
 def pixels_of(part: str) -> NDArray[np.uint8]:

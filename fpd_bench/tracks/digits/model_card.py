@@ -25,18 +25,18 @@ def measure_networks(track: DigitsTrack, classifier: Path, split: str = "test") 
     part = data.digits(PARTS[split][0])
     images = data.batch_of(part.images)
     codes = track.tokenizer.encode(images)
-    made = _decode(track, codes).clamp(0, 1)
+    decoded = _decode(track, codes).clamp(0, 1)
     share = codes.flatten().bincount(minlength=track.n_codes).double() / codes.numel()
     said = {
         "images": len(images),
-        "mse": float((made - images).square().mean()),
-        "l1": float((made - images).abs().mean()),
+        "mse": float((decoded - images).square().mean()),
+        "l1": float((decoded - images).abs().mean()),
         "codes_used": int((share > 0).sum()),
         "perplexity": float(torch.special.entr(share).sum().exp()),
         "accuracy_images": _accuracy(track, images, part.labels),
-        "accuracy_reconstructions": _accuracy(track, made, part.labels),
+        "accuracy_reconstructions": _accuracy(track, decoded, part.labels),
     }
-    reconstructions = InMemory((made * 255).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous().numpy())
+    reconstructions = InMemory((decoded * 255).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous().numpy())
     real = real_images(split, len(images))
     both = (
         compare(each, split, classifier, "cpu", lambda done, total: None).values for each in (reconstructions, real)

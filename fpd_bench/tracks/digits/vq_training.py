@@ -65,10 +65,10 @@ class TokenizerTraining(ResumableTraining):
             self._follow(features.detach(), everything=True)
         codes = self.model.nearest(features.detach())
         chosen = self.model.codebook[codes]
-        made = self.model.decode(features + (chosen - features).detach())
+        decoded = self.model.decode(features + (chosen - features).detach())
         tether = F.mse_loss(features, chosen)
         self._follow(features.detach(), codes)
-        return _distance(made, images, self.recipe.edges) + self.recipe.tether * tether
+        return _distance(decoded, images, self.recipe.edges) + self.recipe.tether * tether
 
     @torch.no_grad()
     def _follow(self, features: Tensor, codes: Tensor | None = None, everything: bool = False) -> None:
@@ -85,9 +85,9 @@ class TokenizerTraining(ResumableTraining):
         model.codebook.copy_(model.sums / model.counts[:, None])
 
 
-def _distance(made: Tensor, images: Tensor, edges: float) -> Tensor:
+def _distance(decoded: Tensor, images: Tensor, edges: float) -> Tensor:
     """Compute the mean squared and absolute error, of pixels and of the differences between neighbours."""
-    error = made - images
+    error = decoded - images
     across, down = error.diff(dim=-1), error.diff(dim=-2)
     both = (across.square().mean() + down.square().mean()) / 2
     return error.square().mean() + 0.25 * error.abs().mean() + edges * both

@@ -68,8 +68,8 @@ class BackboneTraining:
         cosine = 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * self.step / recipe.steps))
         for group in self.optimizer.param_groups:
             group["lr"] = recipe.lr * min(1.0, (self.step + 1) / 30) * cosine
-        codes, shown = self._scenes()
-        loss, right = self._label_loss(shown) if recipe.labels else self._code_loss(codes, shown)
+        codes, damaged = self._scenes()
+        loss, right = self._label_loss(damaged) if recipe.labels else self._code_loss(codes, damaged)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         self.optimizer.step()
@@ -91,7 +91,7 @@ class BackboneTraining:
 
     def _scenes(self) -> tuple[Tensor, Tensor]:
         """Draw (true codes, codes shown) [B, L] of both worlds, in ids of the joint codebook."""
-        n, whole, shown, first = self.recipe.batch // len(self.worlds), [], [], 0
+        n, true_codes, damaged, first = self.recipe.batch // len(self.worlds), [], [], 0
         for world, codebook in zip(self.worlds, self.codebooks, strict=True):
             codes, _ = draw_scenes(n, world, self.generator, codebook)
             share = torch.rand(n, 1, generator=self.generator) * self.recipe.damage
@@ -100,32 +100,32 @@ class BackboneTraining:
             greyed = torch.rand(codes.shape, generator=self.generator) < 0.5
             if not self.recipe.labels:
                 noise = noise.masked_fill(greyed, self.grey)
-            whole.append(codes + first)
-            shown.append(torch.where(hit, noise, codes + first))
+            true_codes.append(codes + first)
+            damaged.append(torch.where(hit, noise, codes + first))
             first += world.codes
-        return torch.cat(whole), torch.cat(shown)
+        return torch.cat(true_codes), torch.cat(damaged)
 
-    def _maps(self, shown: Tensor) -> tuple[Tensor, Tensor]:
+    def _maps(self, damaged: Tensor) -> tuple[Tensor, Tensor]:
         """Compute scores [B, classes, L] of the tokens, [B, heads, places] of the places."""
-        images = self.tokenizer.decode(self.tokenizer.codebook[shown])
+        images = self.tokenizer.decode(self.tokenizer.codebook[damaged])
         maps = self.network.stages((images - 0.5) / 0.5)
         return self.token(maps[2]).flatten(2), self.place(maps[3]).flatten(2)
 
-    def _code_loss(self, codes: Tensor, shown: Tensor) -> tuple[Tensor, float]:
-        tokens, places = self._maps(shown)
+    def _code_loss(self, codes: Tensor, damaged: Tensor) -> tuple[Tensor, float]:
+        tokens, places = self._maps(damaged)
         quarters = _group_by_place(codes)  # [B, places, 4]
         scores = places.unflatten(1, (self.classes, 4))  # [B, classes, 4, places]
         loss = functional.cross_entropy(tokens, codes) + functional.cross_entropy(scores.mT, quarters)
         return loss, float((tokens.argmax(1) == codes).float().mean())
 
-    def _label_loss(self, shown: Tensor) -> tuple[Tensor, float]:
-        tokens, places = self._maps(shown)
+    def _label_loss(self, damaged: Tensor) -> tuple[Tensor, float]:
+        tokens, places = self._maps(damaged)
         first, second = self.worlds
-        named = torch.where(shown < first.codes, shown, plain_codes(shown - first.codes, second))
+        named = torch.where(damaged < first.codes, damaged, plain_codes(damaged - first.codes, second))
         quarters = _group_by_place(named)
         begin = quarters[..., :1]
-        whole = (begin > 0) & ((begin - 1) % 4 == 0) & (quarters == begin + torch.arange(4)).all(-1, keepdim=True)
-        objects = torch.where(whole, begin, torch.zeros_like(begin)).squeeze(-1)
+        complete = (begin > 0) & ((begin - 1) % 4 == 0) & (quarters == begin + torch.arange(4)).all(-1, keepdim=True)
+        objects = torch.where(complete, begin, torch.zeros_like(begin)).squeeze(-1)
         loss = functional.cross_entropy(tokens, named) + functional.cross_entropy(places, objects)
         return loss, float((tokens.argmax(1) == named).float().mean())
 
@@ -144,7 +144,7 @@ def build_backbone(
     training, folder = BackboneTraining(recipe or BackboneRecipe()), out or scene_network.FILE.parent
     for place in (work, folder):
         place.mkdir(parents=True, exist_ok=True)
-    checkpoint = work / "phi.pt"
+    checkpoint = work / "backbone.pt"
     if checkpoint.exists():
         training.load(checkpoint)
     while training.step < training.recipe.steps:

@@ -11,10 +11,10 @@ from fpd_bench.tracks.shapes.backbone_training import BackboneRecipe, build_back
 
 
 def build(part: str, preset: str, work: Path, out: Path | None, steps: int | None, progress: Progress) -> Path:
-    """Train `part`, teacher or phi, with checkpoints in `work`; return what was written to `out`."""
-    if part == "phi":
+    """Train `part`, teacher or backbone, with checkpoints in `work`; return what was written to `out`."""
+    if part == "backbone":
         chosen = BackboneRecipe(steps=steps) if steps else BackboneRecipe()
-        return build_backbone(work, out, chosen, lambda *state: progress("phi", *state))
+        return build_backbone(work, out, chosen, lambda *state: progress("backbone", *state))
     recipe = recipes.RECIPES[own_preset("shapes", preset)]
     recipe = replace(recipe, steps=steps) if steps else recipe
     return recipes.build(preset, work, out or files.FOLDER, recipe, lambda *state: progress("teacher", *state))

@@ -46,14 +46,14 @@ def _pieces(labels: NDArray[np.int64], n_colours: int, scale: float) -> list[_Pi
     areas = np.bincount(labels.reshape(-1) + 1, minlength=n_colours + 1)[1:]
     for colour in np.flatnonzero(areas >= max(least, 1)):
         mask = labels == colour
-        parts, n = ndimage.label(mask, AROUND)
-        sizes = np.bincount(parts.reshape(-1), minlength=n + 1)
+        numbered, n = ndimage.label(mask, AROUND)
+        sizes = np.bincount(numbered.reshape(-1), minlength=n + 1)
         big = [i for i in range(1, n + 1) if sizes[i] >= least]
         if not big:
             continue
         depth = ndimage.distance_transform_cdt(np.pad(mask, 1), "chessboard")[1:-1, 1:-1]
         for i in big:
-            part = parts == i
+            part = numbered == i
             pieces.append(_Piece(part, int(sizes[i]), bool(depth[part].max() > scale)))
     return pieces
 

@@ -24,5 +24,5 @@ SHAPES = TrackDeclaration(
     evaluations=(GENEVAL, LAYOUTS),
     verify=f"{_HERE}.files:verify",
     build=f"{_HERE}.command:build",
-    parts=("teacher", "phi"),
+    buildable=("teacher", "backbone"),
 )

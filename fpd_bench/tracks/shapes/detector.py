@@ -59,12 +59,12 @@ class Detector:
         """Find all objects of image [S, S, 3] uint8, largest first. Raises ConfigError for another shape or dtype."""
         if image.ndim != 3 or image.shape[0] != image.shape[1] or image.shape[2] != 3 or image.dtype != np.uint8:
             raise ConfigError(f"The shapes detector takes uint8 [S, S, 3]; got {image.dtype} {list(image.shape)}.")
-        view = self._prepare(image)
+        image_data = self._prepare(image)
         found = []
-        for index in range(1, int(view.owner.max()) + 1):
-            mask = view.owner == index
-            if mask.sum() >= components.smallest_area(view.scale):
-                thing = self._name(mask, view)
+        for index in range(1, int(image_data.owner.max()) + 1):
+            mask = image_data.owner == index
+            if mask.sum() >= components.smallest_area(image_data.scale):
+                thing = self._name(mask, image_data)
                 found += [thing] if thing else []
         return found
 
@@ -79,11 +79,11 @@ class Detector:
         owner = components.find_objects(np.where(foreground, self._nearest[bins], -1), len(self.colours), scale)
         return _ImageData(image.astype(np.float64), lab, np.median(image[border], axis=0), owner, scale)
 
-    def _name(self, mask: Mask, view: _ImageData) -> Found | None:
+    def _name(self, mask: Mask, image_data: _ImageData) -> Found | None:
         """Return colour, shape, score and box of one object; None if too little of it is there."""
-        colour = self._colour(mask, view)
-        alpha = self._coverage(mask, colour, view)
-        if alpha.sum() < 0.5 * components.smallest_area(view.scale) or not (alpha > 0.5).any():
+        colour = self._colour(mask, image_data)
+        alpha = self._coverage(mask, colour, image_data)
+        if alpha.sum() < 0.5 * components.smallest_area(image_data.scale) or not (alpha > 0.5).any():
             return None
         rows, columns = np.flatnonzero((alpha > 0.5).any(axis=1)), np.flatnonzero((alpha > 0.5).any(axis=0))
         shape, score = self._shape(alpha)
@@ -92,23 +92,23 @@ class Detector:
         box = [float(v) for v in (columns[0], rows[0], columns[-1] + 1, rows[-1] + 1)]
         return {"class": shape, "box": box, "score": score, "color": self.colours[colour], "mask": mask}
 
-    def _colour(self, mask: Mask, view: _ImageData) -> int:
+    def _colour(self, mask: Mask, image_data: _ImageData) -> int:
         """Find the palette colour nearest to the median of the object without its rim."""
         core = ndimage.binary_erosion(mask)
-        inside = view.lab[core if core.sum() >= 6 else mask]
+        inside = image_data.lab[core if core.sum() >= 6 else mask]
         return int(((self._lab - np.median(inside, axis=0)) ** 2).sum(axis=1).argmin())
 
-    def _coverage(self, mask: Mask, colour: int, view: _ImageData) -> NDArray[np.float64]:
+    def _coverage(self, mask: Mask, colour: int, image_data: _ImageData) -> NDArray[np.float64]:
         """Estimate how much of each pixel the object covers, [H, W] in [0, 1.1]: the mix of its colour and the
         background.
         """
-        grown = ndimage.binary_dilation(mask, components.AROUND, iterations=max(1, round(1.5 * view.scale)))
-        zone = grown & ((view.owner == 0) | mask)
-        direction = self._rgb[colour] - view.background
+        grown = ndimage.binary_dilation(mask, components.AROUND, iterations=max(1, round(1.5 * image_data.scale)))
+        zone = grown & ((image_data.owner == 0) | mask)
+        direction = self._rgb[colour] - image_data.background
         length = direction @ direction
         if length == 0:
             return zone * 0.0
-        alpha = np.clip((view.pixels - view.background) @ direction / length, 0, 1.1) * zone
+        alpha = np.clip((image_data.pixels - image_data.background) @ direction / length, 0, 1.1) * zone
         return np.where(alpha < 0.06, 0.0, alpha)
 
     def _shape(self, alpha: NDArray[np.float64]) -> tuple[str, float]:

@@ -39,8 +39,8 @@ def test_numbers_and_their_protocol(folders, tmp_path, capsys):
     [
         (["--preset", "adn"], "Unknown preset 'adn'. Did you mean 'adm'?"),
         (["--reference", "nowhere.npz"], "There is no reference 'nowhere.npz'. ADM's is VIRTUAL_imagenet256"),
-        (["--reference", "nowhere"], "'nowhere' is no folder of images"),
-        (["--weights", "nowhere.pth"], "FID needs Inception's weights; none at nowhere.pth"),
+        (["--reference", "nowhere"], "'nowhere' is neither a folder of images"),
+        (["--weights", "nowhere.pth"], "FID needs the weights of Inception, which are not at nowhere.pth"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(folders, changed, said, capsys):

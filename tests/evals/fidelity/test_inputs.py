@@ -70,13 +70,13 @@ SAID = {
     "an array": "x.npy' may hold images",
     "16 bits": "00003.png' has more than 8 bits",
     "a folder of that name": "x.png' is a folder",
-    "a pipe of that name": "x.png' is no regular file",
+    "a pipe of that name": "x.png' is not a regular file",
     "a link to nothing": "x' is a link to nothing",
     "a link up": "would count twice",
     "a broken image": "Cannot read the image",
     "an empty image": "it is empty",
     "another size": "Nothing is resized here",
-    "packed images": "holds images and .npz files",
+    "packed images": "holds both images and .npz files",
     "an unfinished image": "x.png.part' may hold images",
 }
 
@@ -135,24 +135,24 @@ def flipped(path, pixels):
 
 
 PACKED = {
-    "two arrays": "images are under arr_0 or images, one of the two",
-    "no array": "has labels; images are under",
+    "two arrays": "images must be under exactly one of the names arr_0 and images",
+    "no array": "has the arrays labels; images must be under",
     "nothing": "cannot be read as .npz",
     "text": "cannot be read as .npz",
     "16 bits": "holds uint16",
     "signs": "holds int8",
     "objects": "arr_0",
-    "channels first": "images are uint8 [n, H, W, 3]",
-    "columns first": "images are uint8 [n, H, W, 3]",
-    "one image": "images are uint8 [n, H, W, 3]",
-    "no image": "images are uint8 [n, H, W, 3]",
-    "no height": "images are uint8 [n, H, W, 3]",
-    "a lying header": "says it is uint8 [24, 8, 9, 3]",
-    "an endless header": "says it is uint8 [1000000000000, 8, 8, 3]",
-    "a header below nothing": "says it is uint8 [-24, -8, 8, 3]",
+    "channels first": "images must be uint8 [n, H, W, 3]",
+    "columns first": "images must be uint8 [n, H, W, 3]",
+    "one image": "images must be uint8 [n, H, W, 3]",
+    "no image": "images must be uint8 [n, H, W, 3]",
+    "no height": "images must be uint8 [n, H, W, 3]",
+    "a lying header": "says uint8 [24, 8, 9, 3]",
+    "an endless header": "says uint8 [1000000000000, 8, 8, 3]",
+    "a header below nothing": "says uint8 [-24, -8, 8, 3]",
     "a flipped byte": "Bad CRC-32",
     "a folder": "x.npz' holds no images",
-    "a pipe": "x.npz' is no folder of images and no .npz file",
+    "a pipe": "x.npz' is neither a folder of images nor an .npz file",
 }
 
 
@@ -165,7 +165,7 @@ def test_packed_images_in_doubt_are_refused(tmp_path, real, how, capsys):
 def test_packed_images_in_folders_are_named(made, real, tmp_path, capsys):
     (tmp_path / "runs/a").mkdir(parents=True)
     np.savez(tmp_path / "runs/a/x.npz", arr_0=random_images(24, 1))
-    assert "runs/a/x.npz'. Name the folder or the file" in refused(capsys, tmp_path / "runs", real)
+    assert "runs/a/x.npz'. Name the subfolder or the file" in refused(capsys, tmp_path / "runs", real)
 
 
 # -------------------------------------------------------------------------------------------------------- references
@@ -181,21 +181,21 @@ def without(array, value, *where):
 
 MU, SIGMA = np.zeros(1280), np.eye(1280)
 REFERENCES = {
-    "nan in mu": (statistics(mu=without(MU, np.nan, 3)), "has 1 values in mu that are no numbers"),
-    "inf in sigma": (statistics(sigma=without(SIGMA, np.inf, 3, 3)), "has 1 values in sigma that are no numbers"),
-    "minus in sigma": (statistics(sigma=without(SIGMA, -1, 3, 3)), "no covariance"),
-    "a lopsided sigma": (statistics(sigma=without(SIGMA, 9, 3, 4)), "no covariance"),
-    "mu alone": ({"mu": MU}, "of mu and sigma only one"),
-    "sigma beside images": ({"sigma": SIGMA, "arr_0": random_images(24, 1)}, "of mu and sigma only one"),
-    "rows": (statistics(mu=MU[None]), "a mean is float [D]"),
-    "another square": (statistics(sigma=np.eye(3)), "a covariance float [D, D]"),
-    "no dimension": ({"mu": np.zeros(0), "sigma": np.zeros((0, 0))}, "a mean is float [D]"),
-    "whole numbers": (statistics(mu=MU.astype(int)), "a mean is float [D]"),
-    "complex numbers": (statistics(mu=MU.astype(complex)), "a mean is float [D]"),
+    "nan in mu": (statistics(mu=without(MU, np.nan, 3)), "has 1 values in mu that are NaN or infinite"),
+    "inf in sigma": (statistics(sigma=without(SIGMA, np.inf, 3, 3)), "has 1 values in sigma that are NaN or infinite"),
+    "minus in sigma": (statistics(sigma=without(SIGMA, -1, 3, 3)), "is not a covariance"),
+    "a lopsided sigma": (statistics(sigma=without(SIGMA, 9, 3, 4)), "is not a covariance"),
+    "mu alone": ({"mu": MU}, "it needs both mu and sigma, or neither"),
+    "sigma beside images": ({"sigma": SIGMA, "arr_0": random_images(24, 1)}, "it needs both mu and sigma, or neither"),
+    "rows": (statistics(mu=MU[None]), "mu must be float [D]"),
+    "another square": (statistics(sigma=np.eye(3)), "sigma float [D, D]"),
+    "no dimension": ({"mu": np.zeros(0), "sigma": np.zeros((0, 0))}, "mu must be float [D]"),
+    "whole numbers": (statistics(mu=MU.astype(int)), "mu must be float [D]"),
+    "complex numbers": (statistics(mu=MU.astype(complex)), "mu must be float [D]"),
     "objects": (statistics(mu=np.array([None], dtype=object)), "mu"),
-    "other features": (statistics(wide=7), "7 dimensions, these features 1280"),
+    "other features": (statistics(wide=7), "7 dimensions, but the features here have 1280"),
     "neither": ({"labels": np.arange(3)}, "it needs mu and sigma, or arr_0"),
-    "three images": ({"arr_0": random_images(3, 1)}, "has 3 images: precision, recall and their kin take 3 neighbours"),
+    "three images": ({"arr_0": random_images(3, 1)}, "has 3 images, but needs 4 or more: precision, recall"),
     "three images beside statistics": (statistics(arr_0=random_images(3, 1)), "has 3 images"),
 }
 
@@ -209,7 +209,7 @@ def test_a_reference_in_doubt_is_refused(made, tmp_path, how, capsys):
 
 @pytest.mark.parametrize("n", [1, 2, 3])
 def test_a_folder_of_three_or_fewer_is_no_reference(made, folder, n, capsys):
-    assert f"has {n} images: precision, recall" in refused(capsys, made, folder("few", random_images(n, 2)))
+    assert f"has {n} images, but needs 4 or more: precision, recall" in refused(capsys, made, folder("few", random_images(n, 2)))
 
 
 def test_four_images_are_a_reference(made, folder, tiny):
@@ -219,14 +219,14 @@ def test_four_images_are_a_reference(made, folder, tiny):
 
 def test_density_needs_six_images_of_a_reference(made, folder, tiny):
     preset = replace(tiny, also=("density",))
-    with pytest.raises(ConfigError, match="has 5 images.*need 6 or more"):
+    with pytest.raises(ConfigError, match="has 5 images, but needs 6 or more"):
         measure(open_images(made), open_reference(folder("five", random_images(5, 2))), preset)
     assert "density" in measure(open_images(made), open_reference(folder("six", random_images(6, 2))), preset).values
 
 
 def test_a_reference_that_is_no_file(made, tmp_path, capsys):
     os.mkfifo(tmp_path / "pipe.npz")
-    assert "is no regular file" in refused(capsys, made, tmp_path / "pipe.npz")
+    assert "is not a regular file" in refused(capsys, made, tmp_path / "pipe.npz")
     (tmp_path / "folder.npz").mkdir()
     assert "holds no images" in refused(capsys, made, tmp_path / "folder.npz")
     assert "There is no reference" in refused(capsys, made, tmp_path / "nothing.NPZ")
@@ -242,7 +242,7 @@ def test_features_that_are_no_numbers_are_named(tiny, made, real, extractor, mon
         return vectors, logits
 
     monkeypatch.setattr(extractor, "forward", broken)
-    with pytest.raises(AssetError, match="no numbers for 1 of 24 images, first for number 6"):
+    with pytest.raises(AssetError, match="NaN or infinite features for 1 of 24 images, the first of them image 6"):
         measure(open_images(made), open_reference(real), tiny)
 
 
@@ -270,7 +270,7 @@ def test_weights_that_are_none_are_told_without_torchs_advice(made, real, tmp_pa
     assert main(words) == 2
     said = capsys.readouterr().err.splitlines()[-1]
     assert (
-        "is not a file of weights" in said or "wants to run code (os.system)" in said
+        "is not a file of weights" in said or "would run code (os.system)" in said
     ) and "weights_only" not in said
 
 

@@ -94,7 +94,7 @@ def test_a_reference_as_published_gives_what_its_images_give(tiny, both, tmp_pat
     assert whole.values == pytest.approx(images.values, rel=1e-3)
     np.savez(tmp_path / "statistics.npz", mu=vectors.mean(0), sigma=np.cov(vectors, rowvar=False))
     bare = measure(open_images(here), open_reference(tmp_path / "statistics.npz"), tiny)
-    assert set(bare.values) == {"fid", "fid_sampling_sd", "is"} and "no precision, recall or KID" in bare.notes[0]
+    assert set(bare.values) == {"fid", "fid_sampling_sd", "is"} and "precision, recall and KID cannot be computed" in bare.notes[0]
 
 
 def test_any_packing_of_the_same_images_gives_the_same_numbers(tiny, both, tmp_path):
@@ -163,10 +163,10 @@ def test_what_cannot_be_compared_is_refused(tiny, both, folder, tmp_path):
         helpers.Image.fromarray(random_images(1, 0, side=9)[0]).save(mixed / "99999.png")
         measure(open_images(mixed), reference, tiny)
     np.savez(tmp_path / "foreign.npz", mu=np.zeros(3), sigma=np.eye(3))
-    with pytest.raises(AssetError, match="3 dimensions, these features 6"):
+    with pytest.raises(AssetError, match="3 dimensions, but the features here have 6"):
         measure(open_images(here), open_reference(tmp_path / "foreign.npz"), tiny)
     np.savez(tmp_path / "floats.npz", arr_0=np.zeros((3, 8, 8, 3)))
-    with pytest.raises(AssetError, match="images are uint8"):
+    with pytest.raises(AssetError, match="images must be uint8"):
         open_images(tmp_path / "floats.npz")
 
 

@@ -135,7 +135,7 @@ def test_boxes_without_masks_are_cropped_whole_and_that_is_said(tmp_path, weight
     assert "no masks" not in capsys.readouterr().err
     stored = ["--detector", "precomputed", "--weights", str(tmp_path / "masked.jsonl")]
     assert main([*common, *stored, "--out", str(tmp_path / "whole.jsonl")]) == 0
-    assert capsys.readouterr().err.count("The detections have no masks: CLIP is shown whole boxes") == 1
+    assert capsys.readouterr().err.count("The detections have no masks, so CLIP is shown whole boxes") == 1
     manifest = json.loads((tmp_path / "whole.jsonl.manifest.json").read_text())
     assert manifest["detector"]["masks"] == "none" and manifest["colours"]["amp"] == "False"
 

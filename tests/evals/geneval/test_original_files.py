@@ -285,7 +285,7 @@ def test_a_row_that_could_never_be_judged_is_refused(place, how, capsys):
     (place / "suite.jsonl").write_text(to_jsonl(ROWS) + json.dumps(BAD_ROWS[how]) + "\n")
     score(place, "--detector", "shapes", code=2)
     (said,) = capsys.readouterr().err.splitlines()
-    assert "Line 4 of" in said and "is no row of GenEval" in said
+    assert "Line 4 of" in said and "is not a row of GenEval" in said
 
 
 # --------------------------------------------------------------------------------------------- colours and boxes (15)

@@ -41,7 +41,7 @@ def test_the_level_and_p_agree():
 
 @pytest.mark.parametrize("looks", [(), (1, 3), (3, 3), (5, 3)])
 def test_looks_that_do_not_grow_are_refused(looks):
-    with pytest.raises(ConfigError, match="growing numbers of seeds from 2"):
+    with pytest.raises(ConfigError, match="increasing numbers of seeds, the first 2 or more"):
         stats.constant_level(looks)
 
 

@@ -42,7 +42,7 @@ def test_a_missing_image_is_an_error_not_a_smaller_n():
 def test_rows_of_other_seeds_or_prompts_cannot_be_paired():
     rng = np.random.default_rng(7)
     a = simulate(rng, seeds=3, per_task=4)
-    with pytest.raises(ConfigError, match="needs the same. Run the missing"):
+    with pytest.raises(ConfigError, match="needs the same seeds in both. Run the missing"):
         stats.compare(a, simulate(rng, seeds=2, per_task=4))
     with pytest.raises(ConfigError, match="same suite and images_per_prompt"):
         stats.compare(a, simulate(rng, seeds=3, per_task=5))

@@ -7,7 +7,7 @@ import pytest
 
 from fpd_bench.config.compose import compose
 from fpd_bench.runs.folder.rundir import RunDir
-from fpd_bench.runs.perform import stages
+from fpd_bench.runs.perform import suite_answer
 from fpd_bench.runs.perform.stages import Bench, perform
 
 
@@ -111,14 +111,14 @@ def test_without_a_sound_checkpoint_a_damaged_student_is_trained_anew(run, bench
 
 def test_what_is_damaged_while_a_later_stage_works_is_made_again_before_done(run, bench, tiny, monkeypatch):
     shutil.rmtree(run.path / "eval")
-    real = stages._measure
+    real = suite_answer._measure
 
     def measure(*arguments):
         flipped(run.student)
-        monkeypatch.setattr(stages, "_measure", real)
+        monkeypatch.setattr(suite_answer, "_measure", real)
         return real(*arguments)
 
-    monkeypatch.setattr(stages, "_measure", measure)
+    monkeypatch.setattr(suite_answer, "_measure", measure)
     assert perform(run, bench).status == "done"
     assert stages_of(run, 2) == ["evaluate", "train"] and tiny.fingerprint(run) == run.expected
 
