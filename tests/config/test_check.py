@@ -61,7 +61,9 @@ WRONG = {
         drift=DriftConfig(cls="only")
     ),
     "drift.last_norm=True is for transformers": RunConfig(drift=DriftConfig(last_norm=True)),
-    "drift.resize=224 makes no difference to pixels. Leave it out, or use drift.space=feature": RunConfig(drift=DriftConfig(space="pixel", blocks=[], resize=224)),
+    "drift.resize=224 makes no difference to pixels. Leave it out, or use drift.space=feature": RunConfig(
+        drift=DriftConfig(space="pixel", blocks=[], resize=224)
+    ),
     "start.embedding_noise must be in [0, 1); got 1.0": RunConfig(start=StartConfig(embedding_noise=1.0)),
     "start.top_p must be in (0, 1]; got 0.0": RunConfig(start=StartConfig(top_p=0.0)),
     "optim.batch=64 must be a multiple of optim.samples_per_condition=7": RunConfig(

@@ -94,7 +94,9 @@ def test_the_sweep_of_the_readings_keeps_the_rows_that_it_leaves():
 
 
 WRONG = {
-    "'drift.preset' in the command line cannot have several values, because it is a preset that sets several fields.": ["drift.preset=official,b"],
+    "'drift.preset' in the command line cannot have several values, because it is a preset that sets several fields.": [
+        "drift.preset=official,b"
+    ],
     "several grids: [[drift.preset=...], [...]]": ["drift.preset=choice(official)"],
     "Unknown drift.preset 'offical' in the command line. Did you mean 'official'?": ["drift.preset=offical"],
     "Unknown field 'drift.prest' in the command line. Did you mean 'drift.preset'?": ["drift.prest=official"],
@@ -109,5 +111,7 @@ def test_a_wrong_one_is_told_in_one_line(message, sweep):
 
 
 def test_a_row_is_told_to_name_the_settings(sweep):
-    with pytest.raises(ConfigError, match="row x is a preset, not a field. Set one of the fields that it stands for: drift.combine, "):
+    with pytest.raises(
+        ConfigError, match="row x is a preset, not a field. Set one of the fields that it stands for: drift.combine, "
+    ):
         sweep(f"[{OFFICIAL}]", rows="{id: x, where: {drift.preset: official}}")

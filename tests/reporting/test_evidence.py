@@ -4,7 +4,9 @@ import gzip
 import json
 import shutil
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from fpd_bench import report
 from fpd_bench.config.spec import load_sweep
@@ -84,6 +86,15 @@ def test_a_changed_file_is_named_with_what_differs(copy, capsys, name, old, new,
     path.write_bytes(content.replace(old, new, 1))
     assert report.main(["--check", "--out", str(copy)]) == 1
     assert f"{copy}/{name}: " in (out := capsys.readouterr().out) and said in out
+
+
+@pytest.mark.parametrize(("levels", "code"), [(2, 0), (40, 1)])
+def test_a_picture_may_differ_by_rounding_only(copy, levels, code):
+    path = copy / "figures/routing-a_scores.png"
+    pixels = np.asarray(Image.open(path)).copy()
+    pixels[5, 5, :3] -= np.uint8(levels)
+    Image.fromarray(pixels).save(path)
+    assert report.main(["--check", "--out", str(copy)]) == code
 
 
 def test_a_missing_file_and_a_changed_score_are_named(copy, capsys):

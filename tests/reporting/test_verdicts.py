@@ -84,7 +84,10 @@ def test_the_pages_show_both_p_the_margin_and_the_noise(project, tmp_path):
     text = (tmp_path / "table3a.md").read_text()
     assert "| p Holm" in text and "The GAN does no harm (margin 0.1)" in text
     assert "## What it takes to decide" in text and "Seeds that agree" in text and "3 of 3" in text
-    assert "Noise: the scores of a row's runs have a standard deviation (SD) of 0.0" in text and "With 3 seeds and 3 claims" in text
+    assert (
+        "Noise: the scores of a row's runs have a standard deviation (SD) of 0.0" in text
+        and "With 3 seeds and 3 claims" in text
+    )
     assert "docs/statistics.md" in text
     page = (tmp_path / "index.html").read_text()
     assert "What it takes to decide" in page and "Noise: the scores of a row" in page

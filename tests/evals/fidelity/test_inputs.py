@@ -209,7 +209,9 @@ def test_a_reference_in_doubt_is_refused(made, tmp_path, how, capsys):
 
 @pytest.mark.parametrize("n", [1, 2, 3])
 def test_a_folder_of_three_or_fewer_is_no_reference(made, folder, n, capsys):
-    assert f"has {n} images, but needs 4 or more: precision, recall" in refused(capsys, made, folder("few", random_images(n, 2)))
+    assert f"has {n} images, but needs 4 or more: precision, recall" in refused(
+        capsys, made, folder("few", random_images(n, 2))
+    )
 
 
 def test_four_images_are_a_reference(made, folder, tiny):
@@ -269,9 +271,7 @@ def test_weights_that_are_none_are_told_without_torchs_advice(made, real, tmp_pa
     words = [str(made), "--reference", str(real), "--no-cache", "--weights", str(tmp_path / "inception.pth")]
     assert main(words) == 2
     said = capsys.readouterr().err.splitlines()[-1]
-    assert (
-        "is not a file of weights" in said or "would run code (os.system)" in said
-    ) and "weights_only" not in said
+    assert ("is not a file of weights" in said or "would run code (os.system)" in said) and "weights_only" not in said
 
 
 # --------------------------------------------------------------------------------------------------- Inception Score

@@ -94,7 +94,10 @@ def test_a_reference_as_published_gives_what_its_images_give(tiny, both, tmp_pat
     assert whole.values == pytest.approx(images.values, rel=1e-3)
     np.savez(tmp_path / "statistics.npz", mu=vectors.mean(0), sigma=np.cov(vectors, rowvar=False))
     bare = measure(open_images(here), open_reference(tmp_path / "statistics.npz"), tiny)
-    assert set(bare.values) == {"fid", "fid_sampling_sd", "is"} and "precision, recall and KID cannot be computed" in bare.notes[0]
+    assert (
+        set(bare.values) == {"fid", "fid_sampling_sd", "is"}
+        and "precision, recall and KID cannot be computed" in bare.notes[0]
+    )
 
 
 def test_any_packing_of_the_same_images_gives_the_same_numbers(tiny, both, tmp_path):
