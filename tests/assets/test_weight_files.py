@@ -52,7 +52,7 @@ def test_a_whole_pickled_module_and_weights_under_a_name_of_their_own_are_refuse
     with pytest.raises(AssetError, match=r"would run code \(torch.nn.modules.container.Sequential\).*tracks convert"):
         refuse_foreign(path, "maskgit")
     torch.save({"ema": state("maskgit")}, path, _use_new_zipfile_serialization=new)
-    with pytest.raises(AssetError, match="but under 'ema'. Take those out: .* --name ema"):
+    with pytest.raises(AssetError, match="but there are some under 'ema'. Extract them: .* --name ema"):
         refuse_foreign(path, "maskgit")
 
 

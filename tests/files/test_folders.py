@@ -52,7 +52,7 @@ def test_hidden_names_and_companions_do_not_count(root):
 @pytest.mark.parametrize("name", [f"x{suffix}" for suffix in (*OTHER_IMAGES, *PACKED, ".GIF", ".Npz")])
 def test_files_that_may_hold_images_are_not_left_out(root, name):
     (root / "more" / name).write_bytes(b"whatever")
-    with pytest.raises(AssetError, match=rf"{name}' may hold images, and is none of \.png"):
+    with pytest.raises(AssetError, match=rf"{name}' may hold images, but only \.png"):
         found(root)
 
 

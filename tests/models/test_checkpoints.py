@@ -100,7 +100,7 @@ def test_shards_with_an_index_load(small_maskgen, tmp_path):
     (tmp_path / "model-00002-of-00002.safetensors").unlink()
     refuse(small_maskgen, index, "maskgen", "1 of 2 shards are missing (model-00002-of-00002.safetensors)")
     index.write_text('{"metadata": {}}')
-    with pytest.raises(AssetError, match="is no index of safetensors shards"):
+    with pytest.raises(AssetError, match="is not an index of safetensors shards"):
         load_state(index)
 
 
@@ -268,7 +268,7 @@ def test_file_without_tensors_is_refused(tmp_path):
 def test_weights_under_a_name_of_their_own_are_refused_with_the_way_out(small_maskgit, tmp_path):
     path = tmp_path / "averaged.pth"
     torch.save({"step": 3, "ema": small_maskgit.state_dict()}, path)
-    way = f"but under 'ema'. Take those out: python -m fpd_bench.tracks convert '{path}' --name ema"
+    way = f"but there are some under 'ema'. Extract them: python -m fpd_bench.tracks convert '{path}' --name ema"
     refuse(small_maskgit, path, "maskgit", "no tensors inside, nor under model_state_dict or state_dict", way)
 
 
