@@ -81,8 +81,8 @@ def break_folder(root, how):
     [
         ("a folder named like an image", "is a folder named like a file"),
         ("a pipe named like an image", "is neither a file nor a folder"),
-        ("a link to nothing", "is a link to nothing"),
-        ("a folder's link to nothing", "is a link to nothing"),
+        ("a link to nothing", "is a link to a file that does not exist"),
+        ("a folder's link to nothing", "is a link to a file that does not exist"),
         ("a link in a circle", "would count twice"),
         ("a link up", "would count twice"),
         ("a folder that is met twice", "would count twice"),

@@ -197,7 +197,7 @@ def test_pickle_with_code_is_refused_and_its_conversion_works(small_maskgit, tmp
     torch.save(
         {"state_dict": small_maskgit.state_dict(), "callbacks": {torch.nn.Identity: [torch.nn.Identity()]}}, path
     )
-    refuse(small_maskgit, path, "maskgit", "would run code", "torch.nn.modules.linear.Identity", "convert it once")
+    refuse(small_maskgit, path, "maskgit", "would run code", "torch.nn.modules.linear.Identity", "Convert it once")
     with pytest.raises(AssetError) as caught:
         load_state(path)
     _, _, command = str(caught.value).rpartition("python -m ")
