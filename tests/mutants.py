@@ -1,4 +1,4 @@
-"""Ask of mutants of the code, by mutmut, whether the fast tests notice them: of all, or of a random sample of each room.
+"""Ask of mutants of the code, by mutmut, whether the fast tests notice them: all, or a random sample of each room.
 
     make mutants                         every mutant: hours
     make mutants ARGS="--sample 150"     at most 150 of each room, always the same ones: about half an hour of one core

@@ -21,7 +21,9 @@ def test_without_a_folder_the_repositories_are_named_once_for_all_runs(monkeypat
     monkeypatch.delenv("FPD_WEIGHTS", raising=False)
     configs = [compose(["track.name=maskgen", f"seed={seed}", "drift.blocks=[2]"]) for seed in range(3)]
     found = [one.message for one in missing(map(required_files, configs))]
-    assert found[0].startswith("Track 'maskgen' needs its published weights: FPD_WEIGHTS is not set. Download turkeyju/")
+    assert found[0].startswith(
+        "Track 'maskgen' needs its published weights: FPD_WEIGHTS is not set. Download turkeyju/"
+    )
     assert len(found) == len(set(found)) == 2 and all("FPD_WEIGHTS" in message for message in found)
     with pytest.raises(AssetError, match=r"FPD_WEIGHTS is not set.*\(1 more are missing; --dry-run lists them\)"):
         provide(missing(map(required_files, configs)))
