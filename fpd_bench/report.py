@@ -68,12 +68,20 @@ def _parser() -> argparse.ArgumentParser:
         metavar="SECONDS",
         help=f"write it again whenever a run has ended, until all have (looks every {WATCH_SECONDS} seconds)",
     )
-    parser.add_argument("--evidence", action="store_true", help="write what the tables stand on, too: OUT/evidence/")
     parser.add_argument(
-        "--from", type=Path, dest="from_evidence", metavar="DIR", help="render from such evidence, without any results"
+        "--evidence", action="store_true", help="also write the data behind the tables, to OUT/evidence/"
     )
     parser.add_argument(
-        "--check", action="store_true", help="are the files of OUT (default: reports) what evidence gives?"
+        "--from",
+        type=Path,
+        dest="from_evidence",
+        metavar="DIR",
+        help="write the report from such evidence, without any results",
+    )
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="check that the files of OUT (default: reports) are what their evidence gives",
     )
     return parser
 
@@ -145,7 +153,7 @@ def _from_evidence(options: argparse.Namespace) -> int:
 
     folder = options.from_evidence or options.out / evidence_report.FOLDER
     if options.sweeps or options.evidence or options.profile:
-        raise ConfigError("Evidence says itself what it is of: give neither sweeps nor --profile nor --evidence.")
+        raise ConfigError("The evidence names its own sweeps. Leave out sweep files, --profile and --evidence.")
     with evidence_report.opened(folder) as indexed:
         if not options.check:
             _print(*write_report(indexed, options.out, pictures=not options.no_figures))
