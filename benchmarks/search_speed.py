@@ -19,8 +19,8 @@ from fpd_bench.config.identity import run_id
 from fpd_bench.config.search_probe import drawn
 from fpd_bench.config.search_spec import load_search
 from fpd_bench.records.layout import sha256
-from fpd_bench.searching.looks import look
 from fpd_bench.searching.study import next_params
+from fpd_bench.searching.study_look import look
 
 FILE = Path("sweeps/search_lambda_bandwidths.yaml")
 LIMIT_S = 2.0

@@ -68,19 +68,27 @@ def _parser() -> argparse.ArgumentParser:
         metavar="SECONDS",
         help=f"write it again whenever a run has ended, until all have (looks every {WATCH_SECONDS} seconds)",
     )
-    parser.add_argument("--evidence", action="store_true", help="write what the tables stand on, too: OUT/evidence/")
     parser.add_argument(
-        "--from", type=Path, dest="from_evidence", metavar="DIR", help="render from such evidence, without any results"
+        "--evidence", action="store_true", help="also write the data behind the tables, to OUT/evidence/"
     )
     parser.add_argument(
-        "--check", action="store_true", help="are the files of OUT (default: reports) what evidence gives?"
+        "--from",
+        type=Path,
+        dest="from_evidence",
+        metavar="DIR",
+        help="write the report from such evidence, without any results",
+    )
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="check that the files of OUT (default: reports) are what their evidence gives",
     )
     return parser
 
 
 def _report(options: argparse.Namespace, url: str) -> int:
     from fpd_bench.config.spec import load_sweep
-    from fpd_bench.reporting.follow import follow
+    from fpd_bench.reporting.report_watch import follow
     from fpd_bench.reporting.write import make_writable, write_report
     from fpd_bench.runs.execute.options import split_executor
     from fpd_bench.store.ingest import run_folders
@@ -140,20 +148,20 @@ def _finished(
 
 def _from_evidence(options: argparse.Namespace) -> int:
     """Render a report again from the evidence of its tables, without any results; with --check, change nothing."""
-    from fpd_bench.reporting import evidence
+    from fpd_bench.reporting import evidence_report
     from fpd_bench.reporting.write import write_report
 
-    folder = options.from_evidence or options.out / evidence.FOLDER
+    folder = options.from_evidence or options.out / evidence_report.FOLDER
     if options.sweeps or options.evidence or options.profile:
-        raise ConfigError("Evidence says itself what it is of: give neither sweeps nor --profile nor --evidence.")
-    with evidence.opened(folder) as indexed:
+        raise ConfigError("The evidence names its own sweeps. Leave out sweep files, --profile and --evidence.")
+    with evidence_report.opened(folder) as indexed:
         if not options.check:
             _print(*write_report(indexed, options.out, pictures=not options.no_figures))
             return 0
         with tempfile.TemporaryDirectory() as scratch:
             anew = Path(scratch)
             write_report(indexed, anew, not options.no_figures, linked_from=options.out)
-            wrong, of = evidence.differences(anew, options.out)
+            wrong, of = evidence_report.differences(anew, options.out)
     for line in wrong:
         print(f"{options.out}/{line}")
     print(f"{of - len(wrong)} of {of} files in '{options.out}' are what evidence and code give.", file=sys.stderr)

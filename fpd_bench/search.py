@@ -65,9 +65,9 @@ def _search(asked: argparse.Namespace) -> int:
     from fpd_bench.runs.execute.executor import choose_executor
     from fpd_bench.runs.execute.options import split_executor
     from fpd_bench.runs.execute.preflight import check_machine, missing_files
-    from fpd_bench.searching.cells import final_sweep
     from fpd_bench.searching.rounds import Rounds
     from fpd_bench.searching.samplers import check_sampler
+    from fpd_bench.searching.search_sweep import final_sweep
 
     options, overrides = split_executor(asked.overrides)
     priced, overrides = split_plan(overrides)
@@ -102,8 +102,8 @@ def _search(asked: argparse.Namespace) -> int:
 
 def _everything(search: "Search", asked: argparse.Namespace) -> "Sweep":
     """Give all runs that the search knows of."""
-    from fpd_bench.searching.cells import known_sweep
-    from fpd_bench.searching.looks import look
+    from fpd_bench.searching.search_sweep import known_sweep
+    from fpd_bench.searching.study_look import look
 
     with look(search, asked.results, asked.url) as seen:
         return known_sweep(search, seen.trials, seen.best)
@@ -113,8 +113,8 @@ def _dry_run(search: "Search", asked: argparse.Namespace, priced: "PlanRequest")
     from fpd_bench.assets.missing import refuse
     from fpd_bench.costs import plan_report as costs
     from fpd_bench.runs.execute.preflight import check_machine, missing_files
-    from fpd_bench.searching.looks import look
     from fpd_bench.searching.preview import a_trial, preview
+    from fpd_bench.searching.study_look import look
 
     with look(search, asked.results, asked.url) as seen:
         print(preview(search, seen, asked.results))
@@ -130,8 +130,8 @@ def _dry_run(search: "Search", asked: argparse.Namespace, priced: "PlanRequest")
 
 
 def _export(search: "Search", asked: argparse.Namespace) -> int:
-    from fpd_bench.searching.export import export
-    from fpd_bench.searching.looks import look
+    from fpd_bench.searching.optuna_storage import export
+    from fpd_bench.searching.study_look import look
 
     with look(search, asked.results, asked.url) as seen:
         export(search, seen.trials, seen.board, asked.export)
@@ -141,7 +141,7 @@ def _export(search: "Search", asked: argparse.Namespace) -> int:
 
 def _conclude(search: "Search", asked: argparse.Namespace) -> None:
     """Print what the winner is worth as far as that is known, and write the page."""
-    from fpd_bench.searching.looks import look
+    from fpd_bench.searching.study_look import look
     from fpd_bench.searching.study_page import write_study
     from fpd_bench.searching.verdict import worth
 

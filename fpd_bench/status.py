@@ -131,8 +131,8 @@ def _plan_maker_of_search(asked: argparse.Namespace, overrides: list[str]) -> "C
     """Return a function that looks at the runs that a search has, which may be more at every look."""
     from fpd_bench.config.search_spec import load_search
     from fpd_bench.runs.execute import sweep_plan
-    from fpd_bench.searching.cells import known_sweep
-    from fpd_bench.searching.looks import look
+    from fpd_bench.searching.search_sweep import known_sweep
+    from fpd_bench.searching.study_look import look
 
     search = load_search(asked.what, overrides)
 

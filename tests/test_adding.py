@@ -100,6 +100,7 @@ def test_a_track_is_one_package_and_one_line(copy):
     assert [line[0] for line in added[0].splitlines()].count("+") == 1 and "\n-" not in added[0]
 
 
+@pytest.mark.slow
 def test_the_estimator_keeps_its_contract(copy):
     assert " passed" in copy.contracts("test_every_estimator", "sharp_ste")
     assert "planned" in copy.plan("overall", '"estimator=sharp_ste"')
@@ -160,6 +161,7 @@ def test_the_track_is_planned_with_what_it_costs(copy):
     assert "Unknown preset of track greys" in copy.plan("overall", '"track.name=greys","track.preset=x"', code=2)
 
 
+@pytest.mark.slow
 def test_the_track_keeps_its_contract(copy):
     assert " passed" in copy.contracts("test_every_track", "greys")
 

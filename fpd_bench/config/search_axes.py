@@ -122,7 +122,7 @@ Axis = Interval | Steps | Choice | Subset
 
 
 @dataclass(frozen=True)
-class Condition:
+class AxisCondition:
     """`field sign value`: when a dimension is there at all."""
 
     field: str
@@ -143,7 +143,7 @@ class Dimension:
 
     field: str
     axis: Axis
-    condition: Condition | None = None
+    condition: AxisCondition | None = None
 
     def __str__(self) -> str:
         return f"{self.field} = {self.axis}" + (f"  if {self.condition}" if self.condition else "")

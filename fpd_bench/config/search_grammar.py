@@ -7,7 +7,7 @@ from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, QuotedS
 
 from fpd_bench.config.compose import read_override
 from fpd_bench.config.fields import canonical, check_name, leaf, type_in_words, well_typed
-from fpd_bench.config.search_axes import SIGNS, Axis, Choice, Condition, Dimension, Interval, Steps, Subset
+from fpd_bench.config.search_axes import SIGNS, Axis, AxisCondition, Choice, Dimension, Interval, Steps, Subset
 from fpd_bench.errors import ConfigError, UnknownName
 
 WORDS = ("interval", "tag", "range", "choice", "subset")
@@ -140,7 +140,7 @@ def _may_be_empty(field: str) -> bool:
     return length is None or length.holds(0)
 
 
-def _condition(text: Any, place: str) -> Condition:
+def _condition(text: Any, place: str) -> AxisCondition:
     """Give `field > 0`, with any of ==, !=, >=, <=, >, <."""
     found = re.fullmatch(r"\s*([\w.]+)\s*(==|!=|>=|<=|>|<)\s*(.+?)\s*", text) if isinstance(text, str) else None
     if found is None:
@@ -154,7 +154,7 @@ def _condition(text: Any, place: str) -> Condition:
         raise ConfigError(f"{place}: {name} is {type_in_words(name)}; the condition compares it with '{word}'.")
     if sign not in ("==", "!=") and not isinstance(given, int | float):
         raise ConfigError(f"{place}: only numbers are larger or smaller; use == or != for {name}.")
-    return Condition(name, sign, given)
+    return AxisCondition(name, sign, given)
 
 
 def _each_fits(field: str, values: list[Any], place: str) -> None:

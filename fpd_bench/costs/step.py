@@ -11,7 +11,7 @@ from fpd_bench import registry
 from fpd_bench.config.identity import trains
 from fpd_bench.config.schema import RunConfig
 from fpd_bench.costs.meter import Share
-from fpd_bench.costs.networks import DrawingCosts, backbone_cost, discriminator_costs, measure_drawing, track_of
+from fpd_bench.costs.network_cost import DrawingCosts, backbone_cost, discriminator_costs, measure_drawing, track_of
 from fpd_bench.distill.work import Networks
 from fpd_bench.errors import ConfigError
 from fpd_bench.runs.perform.suite_images import BATCH, DECODED

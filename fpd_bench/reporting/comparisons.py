@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from fpd_bench.errors import ConfigError
 from fpd_bench.evals import statistics
 from fpd_bench.evals.statistics import Comparison
-from fpd_bench.reporting import diversity, set_metrics
+from fpd_bench.reporting import diversity_columns, set_metrics
 from fpd_bench.reporting.model import ClaimResult, RowResult, TableResult
 
 if TYPE_CHECKING:
@@ -119,5 +119,5 @@ def judge(table: TableResult, pairs: Pairs, claims: "Sequence[Claim]") -> list[C
             adjusted,
             statistics.judge_claim(gap, way, claim.margin, adjusted),
         )
-        results.append(replace(result, verdict=diversity.judge_diversity(result, better, worse)))
+        results.append(replace(result, verdict=diversity_columns.judge_diversity(result, better, worse)))
     return results

@@ -7,7 +7,7 @@ are compared by the best score among their rows that keep at least KEPT of the t
 import pandas as pd
 
 from fpd_bench import metrics
-from fpd_bench.reporting import diversity, set_metrics
+from fpd_bench.reporting import diversity_columns, set_metrics
 from fpd_bench.reporting.model import RowResult, TableResult
 from fpd_bench.reporting.number_words import NONE, estimate_text
 
@@ -41,7 +41,7 @@ def best_frame(table: TableResult) -> pd.DataFrame:
                 table.front: method,
                 metric.heading: estimate_text(row.score, places=metric.digits) if row and row.score else NONE,
                 "Of teacher": f"{row.kept:.0%}" if row and row.kept is not None else NONE,
-                "Diversity": diversity.words(row) if row else f"none of {len(rows)} rows keeps {KEPT:.0%}",
+                "Diversity": diversity_columns.words(row) if row else f"none of {len(rows)} rows keeps {KEPT:.0%}",
                 "Row": row.label if row else NONE,
             }
         )

@@ -8,19 +8,19 @@ from fpd_bench.reporting.model import ClaimResult
 QUIET = "quiet"
 
 
-class Cell(str):
+class MarkedText(str):
     """A cell's text that knows what it is. kind: QUIET where it stands for a number that is not there, or a verdict."""
 
     kind: str
 
-    def __new__(cls, text: str, kind: str = QUIET) -> "Cell":
+    def __new__(cls, text: str, kind: str = QUIET) -> "MarkedText":
         """Make the text, marked with its kind."""
         cell = super().__new__(cls, text)
         cell.kind = kind
         return cell
 
 
-NONE = Cell("–")
+NONE = MarkedText("–")
 
 
 def estimate_text(estimate: Estimate, sign: str = "", places: int = 3) -> str:

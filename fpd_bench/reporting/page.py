@@ -11,7 +11,7 @@ from fpd_bench import __version__
 from fpd_bench.reporting import tables
 from fpd_bench.reporting.claims_by_table import TITLE
 from fpd_bench.reporting.model import VERDICTS, TableResult
-from fpd_bench.reporting.number_words import Cell
+from fpd_bench.reporting.number_words import MarkedText
 from fpd_bench.reporting.user_text import markdown
 
 CSS = """
@@ -148,7 +148,7 @@ def _table(frame: pd.DataFrame, best: set[tuple[int, str]]) -> str:
 def _cell(text: str, best: bool) -> str:
     if best:
         return f'<td class="best">{escape(text)}</td>'
-    if isinstance(text, Cell):
+    if isinstance(text, MarkedText):
         return f'<td class="{text.kind}">{escape(text)}</td>'
     return f"<td>{escape(text)}</td>"
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from fpd_bench.config.tracks import hashed_preset
 from fpd_bench.registry import TEACHER
-from fpd_bench.reporting import comparisons, diversity, open_claims, outlook, set_metrics
+from fpd_bench.reporting import comparisons, diversity_columns, open_claims, outlook, set_metrics
 from fpd_bench.reporting.model import TableResult
 from fpd_bench.reporting.row_results import RowMaker
 from fpd_bench.store.query import Run, Store
@@ -45,7 +45,7 @@ def table_result(sweep: "Sweep", table: "Table", store: Store) -> TableResult:
         unfinished=seen.unfinished,
         front=table.front,
     )
-    diversity.fill(result, store, teachers)
+    diversity_columns.fill(result, store, teachers)
     pairs = comparisons.Pairs(result)
     comparisons.to_baseline(result, pairs, table.baseline)
     comparisons.mark_best(result, pairs)

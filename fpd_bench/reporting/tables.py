@@ -8,10 +8,10 @@ import pandas as pd
 
 from fpd_bench import metrics
 from fpd_bench.evals.statistics import Estimate, constant_level
-from fpd_bench.reporting import diversity, front, set_metrics
+from fpd_bench.reporting import diversity_columns, front, set_metrics
 from fpd_bench.reporting.latex import to_latex
 from fpd_bench.reporting.model import VERDICTS, ClaimResult, RowResult, TableResult
-from fpd_bench.reporting.number_words import NONE, QUIET, Cell, claim_text, estimate_text, p_text
+from fpd_bench.reporting.number_words import NONE, QUIET, MarkedText, claim_text, estimate_text, p_text
 from fpd_bench.reporting.outlook_frame import outlook_frame, outlook_notes
 from fpd_bench.reporting.user_text import markdown
 
@@ -58,7 +58,7 @@ def main_frame(table: TableResult) -> pd.DataFrame:
             versus: _delta(row, table, metric.digits),
             "p": p_text(row.delta.p if row.delta else None),
             "Of teacher": NONE if row.kept is None else f"{row.kept:.0%}",
-            "Diversity": diversity.words(row),
+            "Diversity": diversity_columns.words(row),
             "Published": _published(row.published, metric.published_digits),
             "Published Δ": _published(row.published_delta, metric.published_digits, "+"),
         }
@@ -72,13 +72,13 @@ def main_frame(table: TableResult) -> pd.DataFrame:
 
 def score_text(row: RowResult, places: int = 3) -> str:
     """Write '0.432 [0.410, 0.455]', or why there is no number."""
-    return estimate_text(row.score, places=places) if row.score else Cell(row.state)
+    return estimate_text(row.score, places=places) if row.score else MarkedText(row.state)
 
 
 def _delta(row: RowResult, table: TableResult, places: int) -> str:
     if row.delta:
         return estimate_text(row.delta.difference, "+", places)
-    return Cell("baseline") if row.label == table.baseline else NONE
+    return MarkedText("baseline") if row.label == table.baseline else NONE
 
 
 def _published(value: float | None, places: int, sign: str = "") -> str:
@@ -111,9 +111,9 @@ def claims_frame(table: TableResult) -> pd.DataFrame:
     )
 
 
-def _verdict_cell(claim: ClaimResult, most: int) -> Cell:
+def _verdict_cell(claim: ClaimResult, most: int) -> MarkedText:
     looks = f" at {claim.decided_at} of {most} seeds" if claim.decided_at else ""
-    return Cell(claim.verdict + looks, claim.verdict if claim.verdict in VERDICTS else QUIET)
+    return MarkedText(claim.verdict + looks, claim.verdict if claim.verdict in VERDICTS else QUIET)
 
 
 def tasks_frame(table: TableResult) -> pd.DataFrame:
@@ -167,7 +167,7 @@ def seeds_frame(table: TableResult) -> pd.DataFrame:
             "Row": row.label,
             "Seed": str(seed.seed),
             "Run": seed.run_id,
-            "Score": Cell(seed.status) if seed.score is None else f"{seed.score:.{places}f}",
+            "Score": MarkedText(seed.status) if seed.score is None else f"{seed.score:.{places}f}",
         }
         for row in table.rows
         for seed in row.seeds
@@ -204,7 +204,7 @@ def numbers_frame(table: TableResult) -> pd.DataFrame:
             numbers["protocol"] = row.protocol
         if any(other.diversity for other in table.rows):
             numbers |= {"diversity_kept": row.variety, "collapsed": row.collapsed}
-            for name in diversity.given(table):
+            for name in diversity_columns.given(table):
                 numbers |= _columns(name, row.diversity.get(name))
         for task in tasks:
             numbers |= _columns(task, row.tasks.get(task))
@@ -240,7 +240,7 @@ def notes(table: TableResult) -> list[str]:
             f"Of teacher: the row's score divided by the teacher's score in 16 steps ({table.teacher:.3f}) on the "
             "same suite."
         )
-    said += diversity.notes(table) + front.notes(table)
+    said += diversity_columns.notes(table) + front.notes(table)
     if tasks := sorted({task for row in table.rows if row.novelty for task in row.novelty.tasks}):
         names = ", ".join(metrics.get_or_plain(task).label for task in tasks)
         said.append(
@@ -297,7 +297,7 @@ def sections(table: TableResult) -> list[tuple[str, pd.DataFrame]]:
         ("Claims", claims_frame(table)),
         ("What it takes to decide", outlook_frame(table)),
         ("All metrics" if of_all else "By task", tasks_frame(table)),
-        ("Diversity", diversity.frame(table)),
+        ("Diversity", diversity_columns.frame(table)),
         ("Novel compositions", novelty_frame(table)),
         ("Published", published_frame(table)),
         (EVERY_RUN, seeds_frame(table)),

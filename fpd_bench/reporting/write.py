@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from fpd_bench.errors import ConfigError
-from fpd_bench.reporting import evidence, page, tables
+from fpd_bench.reporting import evidence_report, page, tables
 from fpd_bench.reporting.claims_by_table import TITLE, claims_by_table
 from fpd_bench.reporting.latex import to_latex
 from fpd_bench.reporting.model import TableResult
@@ -55,8 +55,8 @@ def write_report(
                 paths += _claims(sweep, claims, part)
                 shared.append(page.SharedClaims(claims_file(sweep), sweep.title, claims))
             if overrides is not None:
-                evidence.write(sweep, results, store, part / evidence.FOLDER, overrides)
-                shutil.rmtree(folder / evidence.FOLDER / sweep.name, ignore_errors=True)
+                evidence_report.write(sweep, results, store, part / evidence_report.FOLDER, overrides)
+                shutil.rmtree(folder / evidence_report.FOLDER / sweep.name, ignore_errors=True)
         paths += page.write_page(written, shared, part, statistics_page)
         for path in sorted(part.rglob("*")):
             target = folder / path.relative_to(part)

@@ -14,15 +14,15 @@ from fpd_bench.config.search_file import COSTS
 from fpd_bench.config.search_spec import Search
 from fpd_bench.records.layout import PAUSE
 from fpd_bench.records.run_status import has_result
+from fpd_bench.searching.answered_runs import ValidationRun, need_validation
 from fpd_bench.searching.history import Trial
-from fpd_bench.searching.suites import ValidationRun, need_validation
 from fpd_bench.store.query import Store
 
 SERIES = {"step_s": "seconds/step", "memory_gb": "memory_gb"}  # costs that the training log has
 
 
 @dataclass(frozen=True)
-class Level:
+class RaceLevel:
     """The first `seeds` of the search, trained to `step`; step 0 = to the end."""
 
     seeds: int
@@ -32,10 +32,10 @@ class Level:
         return f"step {self.step}" if self.step else f"{self.seeds} seed{'s' if self.seeds > 1 else ''}"
 
 
-def levels(search: Search) -> list[Level]:
+def levels(search: Search) -> list[RaceLevel]:
     """List the levels, cheapest first: one seed paused at each of race.steps, then whole runs of 1, 2, ... seeds."""
-    paused = [Level(1, step) for step in search.race.steps]
-    return [*paused, *(Level(count) for count in range(1, len(search.seeds) + 1))]
+    paused = [RaceLevel(1, step) for step in search.race.steps]
+    return [*paused, *(RaceLevel(count) for count in range(1, len(search.seeds) + 1))]
 
 
 def directions(search: Search) -> list[int]:
@@ -73,7 +73,7 @@ class Board:
         found = self._metrics[self.search.file.metric][run.run_id]
         return next((name for name in sorted(found) if PAUSE not in name), None)
 
-    def values(self, trial: Trial, level: Level) -> tuple[float, ...] | None:
+    def values(self, trial: Trial, level: RaceLevel) -> tuple[float, ...] | None:
         """Give the objectives, each a mean over the level's seeds; None unless all of its runs are that far."""
         runs = [trial.runs.get(seed) for seed in self.search.seeds[: level.seeds]]
         found = [self._of_run(run, level.step) if run else None for run in runs]
@@ -115,11 +115,11 @@ class Board:
         """Say whether the trial keeps all limits."""
         return all(excess <= 0 for excess in self.over(trial).values())
 
-    def highest(self, trial: Trial) -> Level | None:
+    def highest(self, trial: Trial) -> RaceLevel | None:
         """Give the highest level that the trial has reached."""
         return next((level for level in reversed(self.levels) if self.values(trial, level) is not None), None)
 
-    def lost(self, trial: Trial, level: Level) -> bool:
+    def lost(self, trial: Trial, level: RaceLevel) -> bool:
         """Say whether a run of this level has ended without a value: it diverged."""
         runs = [trial.runs.get(seed) for seed in self.search.seeds[: level.seeds]]
         return any(run is not None and has_result(run.status) and self._of_run(run, level.step) is None for run in runs)

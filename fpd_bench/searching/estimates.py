@@ -7,10 +7,10 @@ from fpd_bench import metrics
 from fpd_bench.config.search_spec import Search
 from fpd_bench.evals import statistics
 from fpd_bench.evals.statistics import Estimate, Scores
-from fpd_bench.searching.board import Level
+from fpd_bench.searching.board import RaceLevel
 from fpd_bench.searching.history import Trial
-from fpd_bench.searching.looks import Look
 from fpd_bench.searching.pruning import suite_of
+from fpd_bench.searching.study_look import Look
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Estimated:
     seed the interval is about prompts only and says nothing of another training (docs/statistics.md)."""
 
     trial: Trial
-    level: Level
+    level: RaceLevel
     score: Estimate
     values: tuple[float, ...]
     seconds: float
@@ -43,12 +43,12 @@ def estimated(search: Search, seen: Look) -> list[Estimated]:
     return found
 
 
-def _score(search: Search, seen: Look, trial: Trial, level: Level, value: float) -> Estimate:
+def _score(search: Search, seen: Look, trial: Trial, level: RaceLevel, value: float) -> Estimate:
     name = search.file.metric
     seeds = search.seeds[: level.seeds]
     if metrics.get(name).of_set:
         return statistics.whole_score(
-            [values[0] for seed in seeds if (values := seen.board.values(_alone(trial, seed, seeds[0]), Level(1)))]
+            [values[0] for seed in seeds if (values := seen.board.values(_alone(trial, seed, seeds[0]), RaceLevel(1)))]
         )
     scored: dict[int, dict[tuple[str, int], float]] = {}
     tasks: dict[str, str] = {}

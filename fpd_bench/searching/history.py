@@ -12,7 +12,7 @@ from fpd_bench.config.identity import run_id
 from fpd_bench.config.schema import RunConfig
 from fpd_bench.config.search_axes import active
 from fpd_bench.config.search_spec import VALIDATION, Search
-from fpd_bench.searching.suites import ValidationRun, split_of
+from fpd_bench.searching.answered_runs import ValidationRun, split_of
 from fpd_bench.store.query import Run, Store
 
 

@@ -9,8 +9,8 @@ from fpd_bench.runs.watch import past_durations
 from fpd_bench.searching import samplers
 from fpd_bench.searching.board import Board, levels
 from fpd_bench.searching.history import Trial
-from fpd_bench.searching.looks import Look
 from fpd_bench.searching.study import next_params
+from fpd_bench.searching.study_look import Look
 
 FIRST = 5  # trials that are shown
 

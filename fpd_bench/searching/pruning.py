@@ -12,17 +12,17 @@ from optuna.trial import TrialState, create_trial
 from fpd_bench import metrics
 from fpd_bench.config.search_spec import Search
 from fpd_bench.records.layout import PAUSE
-from fpd_bench.searching.board import Board, Level
+from fpd_bench.searching.answered_runs import ValidationRun, need_validation
+from fpd_bench.searching.board import Board, RaceLevel
 from fpd_bench.searching.history import Trial
 from fpd_bench.searching.study import quiet
-from fpd_bench.searching.suites import ValidationRun, need_validation
 from fpd_bench.store.query import Store
 
 LEAST_PAIRS = 8  # fewer prompts than that decide nothing
 Answers = dict[tuple[int, str], float]  # {(seed, prompt): mean over its images}
 
 
-def hopeless(search: Search, store: Store, board: Board, trial: Trial, best: Trial, level: Level) -> bool:
+def hopeless(search: Search, store: Store, board: Board, trial: Trial, best: Trial, level: RaceLevel) -> bool:
     """Say whether the trial is worse than the best one at this level, by a one-sided test at race.p.
 
     Never for numbers of all images together, such as FID, which no prompt has.
@@ -46,7 +46,7 @@ def _wilcoxon(search: Search, ours: Sequence[float], theirs: Sequence[float]) ->
         return bool(pruner.prune(study, mine))
 
 
-def answers(search: Search, store: Store, board: Board, trial: Trial, level: Level) -> Answers:
+def answers(search: Search, store: Store, board: Board, trial: Trial, level: RaceLevel) -> Answers:
     """Give the trial's scores at a level, prompt by prompt, of the task that the metric names or of all."""
     found: Answers = {}
     for seed in search.seeds[: level.seeds]:
@@ -62,7 +62,7 @@ def answers(search: Search, store: Store, board: Board, trial: Trial, level: Lev
     return found
 
 
-def suite_of(store: Store, board: Board, run: ValidationRun, level: Level) -> str | None:
+def suite_of(store: Store, board: Board, run: ValidationRun, level: RaceLevel) -> str | None:
     """Give the suite that the run has answered at this level: paused there, or in the end."""
     found = store.suites([run.run_id])
     if level.step:

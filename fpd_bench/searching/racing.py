@@ -8,13 +8,13 @@ from collections.abc import Collection, Sequence
 from itertools import pairwise
 
 from fpd_bench.config.search_spec import Search
-from fpd_bench.searching.board import Board, Level, directions
+from fpd_bench.searching.board import Board, RaceLevel, directions
 from fpd_bench.searching.history import Trial
 from fpd_bench.searching.pruning import hopeless
 from fpd_bench.store.query import Store
 
 
-def ranked(search: Search, trials: Sequence[Trial], board: Board, level: Level) -> list[Trial]:
+def ranked(search: Search, trials: Sequence[Trial], board: Board, level: RaceLevel) -> list[Trial]:
     """Give the trials that have reached a level within all limits, the best first by the first objective."""
     way = directions(search)[0]
     found = {
@@ -25,7 +25,7 @@ def ranked(search: Search, trials: Sequence[Trial], board: Board, level: Level) 
 
 def climbers(
     search: Search, store: Store, trials: Sequence[Trial], board: Board, given_up: Collection[int] = (), least: int = 0
-) -> tuple[Level, list[Trial]] | None:
+) -> tuple[RaceLevel, list[Trial]] | None:
     """Give the trials that may climb next, and to which level; None if nobody may.
 
     given_up: numbers of trials that cannot climb in this call, for their runs have failed. least: how many climb at

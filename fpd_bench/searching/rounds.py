@@ -15,13 +15,13 @@ from fpd_bench.runs.execute.executor import Executor
 from fpd_bench.runs.folder.rundir import RunDir
 from fpd_bench.runs.folder.stop_signals import stop_flag
 from fpd_bench.runs.watch.live_view import SweepView
+from fpd_bench.searching.answered_runs import ValidationRun
 from fpd_bench.searching.board import Board
-from fpd_bench.searching.cells import final_sweep, trials_sweep
 from fpd_bench.searching.history import Trial
-from fpd_bench.searching.looks import Look, look
 from fpd_bench.searching.racing import climbers
+from fpd_bench.searching.search_sweep import final_sweep, trials_sweep
 from fpd_bench.searching.study import begin_of_generation, next_params
-from fpd_bench.searching.suites import ValidationRun
+from fpd_bench.searching.study_look import Look, look
 from fpd_bench.store.query import Run
 
 LOST_ROUNDS = 3  # after which a search ends: what fails every time is not the trial's own fault

@@ -16,14 +16,14 @@ from fpd_bench.searching import samplers
 from fpd_bench.searching.best_file import best_yaml
 from fpd_bench.searching.estimates import Estimated, estimated, seconds_spent
 from fpd_bench.searching.history import as_text
-from fpd_bench.searching.looks import Look
 from fpd_bench.searching.racing import pareto_front
-from fpd_bench.searching.verdict import Worth, said
+from fpd_bench.searching.study_look import Look
+from fpd_bench.searching.verdict import WinnerWorth, said
 
 TOP = 10  # trials in the table of the best
 
 
-def write_study(search: Search, seen: Look, found: Worth | None, out: Path) -> list[Path]:
+def write_study(search: Search, seen: Look, found: WinnerWorth | None, out: Path) -> list[Path]:
     """Write index.html, index.md, trials.csv, figures/ and, with a winner, best.yaml into the study's folder of `out`.
 
     All of it or none, as reports are. Raises ConfigError if it cannot be written.
@@ -113,7 +113,7 @@ def _facts(search: Search, seen: Look, trials: list[Estimated]) -> list[str]:
     ]
 
 
-def _worth(found: Worth | None) -> str:
+def _worth(found: WinnerWorth | None) -> str:
     return "\n".join(found.lines()) if found else "No trial has seen all seeds yet."
 
 
@@ -121,7 +121,7 @@ def _html(
     search: Search,
     seen: Look,
     trials: list[Estimated],
-    found: Worth | None,
+    found: WinnerWorth | None,
     frames: dict[str, pd.DataFrame],
     pictures: dict[str, Path | str],
     folder: Path,
@@ -151,7 +151,7 @@ def _markdown(
     search: Search,
     seen: Look,
     trials: list[Estimated],
-    found: Worth | None,
+    found: WinnerWorth | None,
     frames: dict[str, pd.DataFrame],
     pictures: dict[str, Path | str],
     folder: Path,

@@ -8,13 +8,13 @@ from fpd_bench.config.search_spec import Search
 from fpd_bench.evals.statistics import Estimate
 from fpd_bench.reporting.model import TableResult
 from fpd_bench.reporting.results import table_result
-from fpd_bench.searching.cells import BASELINE, WINNER, final_sweep
 from fpd_bench.searching.history import Trial
-from fpd_bench.searching.looks import Look
+from fpd_bench.searching.search_sweep import BASELINE, WINNER, final_sweep
+from fpd_bench.searching.study_look import Look
 
 
 @dataclass(frozen=True)
-class Worth:
+class WinnerWorth:
     """A winner as it was chosen and, with confirm.seeds, as it was confirmed."""
 
     trial: Trial
@@ -83,10 +83,10 @@ def said(found: Estimate | None, sign: bool = False) -> str:
     return f"{found.value:{form}} [{found.low:{form}}, {found.high:{form}}]"
 
 
-def worth(search: Search, seen: Look) -> Worth | None:
+def worth(search: Search, seen: Look) -> WinnerWorth | None:
     """Give the winner's worth as far as its runs are there; None without a winner."""
     if seen.best is None:
         return None
     sweep = final_sweep(search, seen.best.params)
     results = [table_result(sweep, table, seen.store) for table in sweep.tables]
-    return Worth(seen.best, results[0], results[1] if len(results) > 1 else None)
+    return WinnerWorth(seen.best, results[0], results[1] if len(results) > 1 else None)

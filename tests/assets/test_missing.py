@@ -21,7 +21,9 @@ def test_without_a_folder_the_repositories_are_named_once_for_all_runs(monkeypat
     monkeypatch.delenv("FPD_WEIGHTS", raising=False)
     configs = [compose(["track.name=maskgen", f"seed={seed}", "drift.blocks=[2]"]) for seed in range(3)]
     found = [one.message for one in missing(map(required_files, configs))]
-    assert found[0].startswith("Track 'maskgen' needs its published weights: FPD_WEIGHTS is not set. Fetch turkeyju/")
+    assert found[0].startswith(
+        "Track 'maskgen' needs its published weights: FPD_WEIGHTS is not set. Download turkeyju/"
+    )
     assert len(found) == len(set(found)) == 2 and all("FPD_WEIGHTS" in message for message in found)
     with pytest.raises(AssetError, match=r"FPD_WEIGHTS is not set.*\(1 more are missing; --dry-run lists them\)"):
         provide(missing(map(required_files, configs)))
@@ -40,7 +42,7 @@ def test_in_an_empty_folder_every_file_has_its_command(monkeypatch, tmp_path):
         (["track.name=maskgen", "drift.blocks=[2]"], "Training captions are missing"),
         (["gan.weight=0.5", "track.name=maskgen", "drift.blocks=[2]"], "The discriminator needs real images"),
         (["gan.weight=0.5", "gan.discriminator=projected"], "gan.discriminator=projected needs DeiT-B"),
-        (["evaluation.fidelity=adm"], "FID needs Inception's weights"),
+        (["evaluation.fidelity=adm"], "FID needs the weights of Inception"),
         (["track.name=maskgit", "drift.blocks=[2]"], "FID's reference '"),
         (["method=folder", "generator.source=/none"], "generator.source='/none' is not a folder."),
         (["method=diffusers", "generator.source=/none"], "'/none' holds no pipeline: it has no model_index.json"),

@@ -40,7 +40,7 @@ def test_the_right_pickle_passes(tmp_path, new, prefix):
 def test_a_pickle_that_wants_code_is_refused_with_the_way_out(tmp_path, new):
     path = tmp_path / "last.ckpt"
     torch.save({"state_dict": state("vqgan"), "callbacks": Callback()}, path, _use_new_zipfile_serialization=new)
-    with pytest.raises(AssetError, match="would run code .*Callback.* convert it once"):
+    with pytest.raises(AssetError, match="would run code .*Callback.* Convert it once"):
         refuse_foreign(path, "vqgan")
 
 
@@ -52,7 +52,7 @@ def test_a_whole_pickled_module_and_weights_under_a_name_of_their_own_are_refuse
     with pytest.raises(AssetError, match=r"would run code \(torch.nn.modules.container.Sequential\).*tracks convert"):
         refuse_foreign(path, "maskgit")
     torch.save({"ema": state("maskgit")}, path, _use_new_zipfile_serialization=new)
-    with pytest.raises(AssetError, match="but under 'ema'. Take those out: .* --name ema"):
+    with pytest.raises(AssetError, match="but there are some under 'ema'. Extract them: .* --name ema"):
         refuse_foreign(path, "maskgit")
 
 

@@ -68,7 +68,7 @@ def test_every_sweep_expands(path):
 
 def test_the_paper_profile_says_what_it_lacks(monkeypatch):
     monkeypatch.delenv("FPD_WEIGHTS", raising=False)
-    lacking = "Track 'maskgen' needs its published weights: FPD_WEIGHTS is not set. Fetch turkeyju"
+    lacking = "Track 'maskgen' needs its published weights: FPD_WEIGHTS is not set. Download turkeyju"
     with pytest.raises(ConfigError, match=lacking):
         require(SWEEPS / "table3.yaml", "profile=paper")
 

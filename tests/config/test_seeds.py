@@ -50,8 +50,8 @@ def test_what_is_written_is_what_is_trained(given, numbers, looks):
         ({"looks": [3, 5], "of": 10**30}, "at least 5, which"),
         ({"looks": [2, 3], "of": [1, 1, 2]}, "distinct whole numbers"),
         ({"looks": [2, 3], "of": "all"}, "got 'all'"),
-        ({"until": "tired"}, "expected {until: decided}, alone; got"),
-        ({"until": "decided", "of": 8}, "alone"),
+        ({"until": "tired"}, "expected {until: decided} and no other key; got"),
+        ({"until": "decided", "of": 8}, "no other key"),
         ({"look": [3, 5]}, "Did you mean 'looks'?"),
     ],
 )

@@ -120,7 +120,7 @@ WRONG_LINE = {
     "interval() has no values to enumerate": ["optim.lr=interval(1e-5,1e-3)"],
     "Name them: optim.lr=a,b,c.": ["optim.lr=tag(log, interval(1e-5,1e-3))"],
     "'optim.lr' is given more than once in the command line, with several values": ["optim.lr=1e-3,1", "optim.lr=1e-4"],
-    "'seed' is not a choice to compare, and the command line sets it. Write seeds=[0,1]": ["seed=3"],
+    "the command line sets 'seed', which is not a choice to compare. Write seeds=[0,1]": ["seed=3"],
     "seeds must be distinct whole numbers from 0": ["seeds=[1,1]"],
     "got [-1]": ["seeds=[-1]"],
     "seeds must be whole numbers, like seeds=[0,1,2]; got ''": ["seeds=[]"],
@@ -128,7 +128,7 @@ WRONG_LINE = {
     "'a=b=c' in the command line is not key=value": ["a=b=c"],
     "'nonsense' in the command line is not key=value": ["nonsense"],
     "only key=value is allowed": ["+seed=1"],
-    "interpolations are not allowed": ["optim.lr=${gan.lr}"],
+    "references like ${name} are not allowed": ["optim.lr=${gan.lr}"],
     "'execution.threads' in the command line cannot have several values": ["execution.threads=1,2"],
     "'estimator=glob(*)' in the command line: glob() has no values": ["estimator=glob(*)"],
 }
@@ -147,16 +147,16 @@ WRONG_FILE = {
     "the grid is empty": (GRID, "[]"),
     "Unknown key 'sedes' in": ("seeds:", "sedes:"),
     "'tables' must be a list": ("tables:\n", "tables: {}\nx:\n"),
-    "lacks 'where'": (", where: {estimator: ste, gan.weight: 0.0}", ""),
+    "a row needs 'where'": (", where: {estimator: ste, gan.weight: 0.0}", ""),
     "row label 'Soft' is used twice": ("label: STE", "label: Soft"),
     "row id 'soft' is used twice": ("id: ste", "id: soft"),
     "Unknown row 'sfot'": ("baseline: soft", "baseline: sfot"),
     "Unknown row 'stee'": ("better: ste", "better: stee"),
-    "row 'ste' selects 0 configurations": ("gan.weight: 0.0", "gan.weight: 0.7"),
-    "row 'ste' selects 2 configurations": (", gan.weight: 0.0", ""),
+    "row 'ste' must select one configuration, but selects 0.": ("gan.weight: 0.0", "gan.weight: 0.7"),
+    "row 'ste' must select one configuration, but selects 2.": (", gan.weight: 0.0", ""),
     "rows 'soft' and 'ste' select the same configuration": ("estimator: ste,", "estimator: soft,"),
     "Unknown field 'gan.wight'": ("gan.weight: 0.0", "gan.wight: 0.0"),
-    "'seed' is not a choice to compare": (GRID, '["seed=1,2"]'),
+    "sets 'seed', which is not a choice to compare": (GRID, '["seed=1,2"]'),
     "seeds must be distinct whole numbers": ("[0, 1]", "[0, 0]"),
     "Unknown metric 'fids'": ("name: demo", "name: demo\nmetric: fids"),
     "'optim.steps' has several values. Only a grid may vary a field": (
@@ -314,5 +314,5 @@ def test_what_one_row_cannot_use_is_left_out_of_it_but_not_of_a_table_that_never
     assert {row: cell.config.drift.backbone for row, cell in cells.items()} == {"pixel": "", "feature": "shapes"}
     plain = {cell.row_id: cell.run_id for cell in load_sweep(path).cells}
     assert cells["pixel"].run_id == plain["pixel"] and cells["feature"].run_id != plain["feature"]
-    with pytest.raises(ConfigError, match="has no backbone"):
+    with pytest.raises(ConfigError, match="uses no backbone"):
         load_sweep(path, ["drift.backbone=shapes", "drift.space=pixel"])

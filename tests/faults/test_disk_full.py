@@ -98,7 +98,7 @@ def test_a_full_disk_stops_an_ingest_that_the_next_one_completes(tmp_path, capsy
         for command in ("check", "rebuild", "export"):
             assert main([command, "--results", str(disk.path)]) == 1
             said = capsys.readouterr().err
-            assert "index" in said and "Make room" in said and said.count("\n") == 1, said
+            assert "index" in said and "Free some disk space" in said and said.count("\n") == 1, said
         assert {path: data for path, data in files(disk.path).items() if "runs" in path.parts} == kept
         assert not list(disk.path.glob("*rebuild*")) and not list(disk.path.rglob("*.tmp"))
         with Store(disk.path) as store:

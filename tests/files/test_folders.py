@@ -52,7 +52,7 @@ def test_hidden_names_and_companions_do_not_count(root):
 @pytest.mark.parametrize("name", [f"x{suffix}" for suffix in (*OTHER_IMAGES, *PACKED, ".GIF", ".Npz")])
 def test_files_that_may_hold_images_are_not_left_out(root, name):
     (root / "more" / name).write_bytes(b"whatever")
-    with pytest.raises(AssetError, match=rf"{name}' may hold images, and is none of \.png"):
+    with pytest.raises(AssetError, match=rf"{name}' may hold images, but only \.png"):
         found(root)
 
 
@@ -81,8 +81,8 @@ def break_folder(root, how):
     [
         ("a folder named like an image", "is a folder named like a file"),
         ("a pipe named like an image", "is neither a file nor a folder"),
-        ("a link to nothing", "is a link to nothing"),
-        ("a folder's link to nothing", "is a link to nothing"),
+        ("a link to nothing", "is a link to a file that does not exist"),
+        ("a folder's link to nothing", "is a link to a file that does not exist"),
         ("a link in a circle", "would count twice"),
         ("a link up", "would count twice"),
         ("a folder that is met twice", "would count twice"),

@@ -140,7 +140,7 @@ def test_what_is_missing_is_said_before_any_work(pipeline_folder, tmp_path, monk
         ready(config(tmp_path))
     with pytest.raises(UnknownName, match="Unknown scheduler 'LCMSchedule' in generator.scheduler. Did you mean 'LCMS"):
         images(pipeline_folder, scheduler="LCMSchedule")
-    with pytest.raises(ConfigError, match="generator.timesteps=.*are 1 steps; got generator.steps=2"):
+    with pytest.raises(ConfigError, match="generator.timesteps=.*has 1 steps, so generator.steps must be 1; got 2"):
         ready(config(pipeline_folder, timesteps=[399]))
     with pytest.raises(UnknownName, match="Unknown generator.dtype 'half'. Available: bfloat16, float16, float32"):
         ready(config(pipeline_folder, dtype="half"))

@@ -100,7 +100,7 @@ def test_shards_with_an_index_load(small_maskgen, tmp_path):
     (tmp_path / "model-00002-of-00002.safetensors").unlink()
     refuse(small_maskgen, index, "maskgen", "1 of 2 shards are missing (model-00002-of-00002.safetensors)")
     index.write_text('{"metadata": {}}')
-    with pytest.raises(AssetError, match="is no index of safetensors shards"):
+    with pytest.raises(AssetError, match="is not an index of safetensors shards"):
         load_state(index)
 
 
@@ -197,7 +197,7 @@ def test_pickle_with_code_is_refused_and_its_conversion_works(small_maskgit, tmp
     torch.save(
         {"state_dict": small_maskgit.state_dict(), "callbacks": {torch.nn.Identity: [torch.nn.Identity()]}}, path
     )
-    refuse(small_maskgit, path, "maskgit", "would run code", "torch.nn.modules.linear.Identity", "convert it once")
+    refuse(small_maskgit, path, "maskgit", "would run code", "torch.nn.modules.linear.Identity", "Convert it once")
     with pytest.raises(AssetError) as caught:
         load_state(path)
     _, _, command = str(caught.value).rpartition("python -m ")
@@ -268,7 +268,7 @@ def test_file_without_tensors_is_refused(tmp_path):
 def test_weights_under_a_name_of_their_own_are_refused_with_the_way_out(small_maskgit, tmp_path):
     path = tmp_path / "averaged.pth"
     torch.save({"step": 3, "ema": small_maskgit.state_dict()}, path)
-    way = f"but under 'ema'. Take those out: python -m fpd_bench.tracks convert '{path}' --name ema"
+    way = f"but there are some under 'ema'. Extract them: python -m fpd_bench.tracks convert '{path}' --name ema"
     refuse(small_maskgit, path, "maskgit", "no tensors inside, nor under model_state_dict or state_dict", way)
 
 

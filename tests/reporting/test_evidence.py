@@ -107,7 +107,7 @@ def test_a_missing_file_and_a_changed_score_are_named(copy, capsys):
     index.write_bytes(gzip.compress(json.dumps(content).encode(), mtime=0))
     assert report.main(["--check", "--out", str(copy), "--no-figures"]) == 1
     out = capsys.readouterr().out
-    assert "routing-a.tex: is not there" in out and "routing-a.csv: row soft, score: " in out
+    assert "routing-a.tex is missing" in out and "routing-a.csv: row soft, score: " in out
 
 
 def test_evidence_is_small_and_the_same_twice(written, copy):
@@ -128,4 +128,4 @@ def test_what_makes_no_sense_is_refused(copy, capsys, tmp_path):
     assert report.main(["--from", str(tmp_path), "--out", str(copy)]) == 2
     assert "holds no evidence" in capsys.readouterr().err
     assert report.main(["sweeps/table3.yaml", "--check", "--out", str(copy)]) == 2
-    assert "says itself what it is of" in capsys.readouterr().err
+    assert "names its own sweeps" in capsys.readouterr().err

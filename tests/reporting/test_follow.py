@@ -30,7 +30,7 @@ def test_it_is_written_when_runs_end_and_ends_with_the_last(sweep, tmp_path, mon
             cell = cells[len(slept) - 1 - (len(slept) > 3)]
             write_run(results, cell.run_id, cell.config, per_task=6, size=8, steps=3)
 
-    monkeypatch.setattr("fpd_bench.reporting.follow.time", SimpleNamespace(sleep=another_run_ends))
+    monkeypatch.setattr("fpd_bench.reporting.report_watch.time", SimpleNamespace(sleep=another_run_ends))
     command = [str(sweep), "--results", str(results), "--out", str(out), "--no-figures", "--watch", "0.5"]
     assert report.main(command) == 0
     assert set(slept) == {0.5} and len(slept) == len(cells) + 1

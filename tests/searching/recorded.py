@@ -10,8 +10,8 @@ from fpd_bench.config.search_spec import load_search
 from fpd_bench.runs.execute.executor import Ending
 from fpd_bench.runs.folder.outcome import Outcome
 from fpd_bench.runs.folder.rundir import RunDir
-from fpd_bench.searching.looks import look
 from fpd_bench.searching.rounds import Rounds
+from fpd_bench.searching.study_look import look
 
 PROMPTS = 40
 FILE = """\

@@ -7,12 +7,12 @@ import pytest
 
 from fpd_bench.config.search_spec import TEST, load_search
 from fpd_bench.errors import ConfigError
+from fpd_bench.searching.answered_runs import TestRun, ValidationRun
 from fpd_bench.searching.board import Board
 from fpd_bench.searching.pruning import hopeless
 from fpd_bench.searching.racing import climbers, pareto_front, ranked
 from fpd_bench.searching.samplers import check_sampler, chosen
 from fpd_bench.searching.study import next_params, study_of
-from fpd_bench.searching.suites import TestRun, ValidationRun
 from fpd_bench.store.ingest import rebuild
 from tests.searching.recorded import Recording, record, skill
 

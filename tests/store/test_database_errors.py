@@ -20,7 +20,7 @@ def test_an_index_that_somebody_writes_is_locked_and_not_replaced(tmp_path, monk
     other = sqlite3.connect(tmp_path / "index.sqlite", isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
     before = (tmp_path / "index.sqlite").stat().st_ino
-    with pytest.raises(StoreError, match="is locked. Another process holds it"):
+    with pytest.raises(StoreError, match="is locked. Another process is using it"):
         ingest.ingest(tmp_path)
     assert (tmp_path / "index.sqlite").stat().st_ino == before
     other.close()

@@ -149,7 +149,7 @@ SPOILT = {
     "missing": "1 tensors missing (last_layer.4.weight), 0 unknown",
     "extra": "0 tensors missing , 1 unknown (tail.weight)",
     "size": "bias [2, 2] instead of [17, 36]",
-    "ema": "but under 'ema'. Take those out: python -m fpd_bench.tracks convert",
+    "ema": "but there are some under 'ema'. Extract them: python -m fpd_bench.tracks convert",
     "module": "would run code (torch.nn.modules.linear.Linear)",
 }
 
@@ -264,4 +264,4 @@ def test_fetch_takes_what_is_there_and_says_how_to_get_the_rest(folder, capsys, 
     (folder / TEACHER).unlink()
     assert main(["fetch", "maskgen", "--weights", str(folder)]) == 2
     said = capsys.readouterr().err
-    assert "'turkeyju/generator_maskgen_vq_l' (teacher) cannot be fetched" in said and "hf download turkeyju" in said
+    assert "'turkeyju/generator_maskgen_vq_l' (teacher) cannot be downloaded" in said and "hf download turkeyju" in said

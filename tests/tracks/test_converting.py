@@ -85,7 +85,7 @@ def test_one_of_several_objects_by_name_and_a_module_that_was_saved_whole(tmp_pa
     path, module = tmp_path / "two.pth", torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.BatchNorm1d(3))
     torch.save({"ema": {"w": torch.ones(2)}, "net": module, "step": 3}, path)
     code, _, said = convert(capsys, path)
-    assert code == 2 and "but under 'ema', 'net'. Take those out" in said
+    assert code == 2 and "but there are some under 'ema', 'net'. Extract them" in said
     assert convert(capsys, path, "--name", "net")[0] == 0
     found = load_file(tmp_path / "two.safetensors")
     assert found.keys() == module.state_dict().keys()

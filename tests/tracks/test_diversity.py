@@ -6,7 +6,7 @@ import torch
 
 from fpd_bench.models.backbones import FeatureBackbone
 from fpd_bench.runs.perform.suite_images import to_pixels
-from fpd_bench.tracks.diversity import in_features
+from fpd_bench.tracks.diversity_measure import in_features
 from fpd_bench.tracks.shapes.track import ShapesTrack
 
 

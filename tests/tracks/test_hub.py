@@ -94,7 +94,7 @@ def test_a_gated_repository_says_whose_licence_to_accept(hub, monkeypatch):
         raise GatedRepoError.__new__(GatedRepoError)  # made without a response of the client's own HTTP library
 
     monkeypatch.setattr("huggingface_hub.hf_hub_download", refused)
-    with pytest.raises(AssetError, match="is gated: accept its licence on https://huggingface.co/turkeyju.*hf auth"):
+    with pytest.raises(AssetError, match="is gated. Accept its licence on https://huggingface.co/turkeyju.*hf auth"):
         tracks.get("maskgen")("default")
     with pytest.raises(AssetError, match="timm/deit_base_distilled_patch16_224.fb_in1k' .* is gated"):
         discriminator_file()
@@ -104,7 +104,7 @@ def test_a_hub_out_of_reach_gives_the_command_for_another_machine(tmp_path, monk
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setenv("FPD_WEIGHTS", "hub")
-    told = r"'turkeyju\S* \(teacher\) cannot be fetched: .*\w\. On a machine with a network run: hf download"
+    told = r"'turkeyju\S* \(teacher\) cannot be downloaded: .*\w\. On a machine with internet access run: hf download"
     with pytest.raises(AssetError, match=told):
         provide_weights("maskgen")
     with pytest.raises(AssetError, match=r"hf download llvictorll/Maskgit-pytorch pretrained_maskgit/VQGAN/last.ckpt"):

@@ -62,7 +62,7 @@ def test_the_suite_holds_every_class_once_and_is_compared_with_imagenet(track, t
 
 def test_the_reference_is_asked_for_before_anything_runs(published, monkeypatch):
     monkeypatch.setenv("FPD_WEIGHTS", str(published.weights))
-    with pytest.raises(AssetError, match="FID needs Inception|VIRTUAL_imagenet256_labeled.npz"):
+    with pytest.raises(AssetError, match="FID needs the weights of Inception|VIRTUAL_imagenet256_labeled.npz"):
         require_files(compose(["track.name=maskgit", "drift.blocks=[2]"]))
     require_files(compose(["track.name=maskgit", "drift.blocks=[2]", "evaluation.fidelity=lite0"]))
 

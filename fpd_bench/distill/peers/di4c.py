@@ -52,7 +52,7 @@ def kl(log_p: Tensor, log_q: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Batch:
+class LatentBatch:
     """x0 and x_r [b, L], r [b], its condition; log p_T [b, L, K]; x_u [b, M, L], the teacher's continuations; latents
     of student and target, and what draws x ~ p_u."""
 
@@ -119,7 +119,7 @@ class Di4C:
 
     def load_state_dict(self, state: dict[str, Any]) -> None: ...
 
-    def loss(self, student: nn.Module, batch: Batch, rows: slice) -> Tensor:
+    def loss(self, student: nn.Module, batch: LatentBatch, rows: slice) -> Tensor:
         """Compute the loss [b] of these images."""
         time, teacher, given = batch.time[rows], batch.teacher[rows], batch.condition[rows]
         log_p = self._members(student, batch.tokens[rows, None].expand_as(batch.later[rows]), given, batch.latent[rows])
@@ -138,7 +138,7 @@ class Di4C:
         return total
 
     @torch.no_grad()
-    def _draw(self, b: int) -> Batch:
+    def _draw(self, b: int) -> LatentBatch:
         """Draw images, mask them to a time, and let the teacher, without guidance, take a step from there M times."""
         codes, condition = self.pairs.draw(b, self.streams["start"])
         length, members, draw = codes.shape[1], self.own.latents, self.streams["refine"]
@@ -152,7 +152,7 @@ class Di4C:
         later = self._continue(tokens, teacher, time, uniforms[:, 0], uniforms[:, 1])
         latent, fresh = latents.split(members, dim=1)
         draws = uniforms[:, 2].contiguous()
-        return Batch(codes, tokens, time[:, 0], condition, teacher, later, latent, fresh, draws)
+        return LatentBatch(codes, tokens, time[:, 0], condition, teacher, later, latent, fresh, draws)
 
     def _continue(self, tokens: Tensor, teacher: Tensor, time: Tensor, codes: Tensor, order: Tensor) -> Tensor:
         """Reveal the most confident masked tokens of x_r [b, L] that the step from r to r + delta is due, M times.

@@ -10,7 +10,7 @@ import numpy as np
 from fpd_bench.errors import AssetError, ConfigError
 from fpd_bench.evals.geneval.detectors import DetectorSettings, Image, Seen
 from fpd_bench.evals.geneval.prompt_grammar import CLASSES
-from fpd_bench.evals.geneval.results_file import sha256
+from fpd_bench.evals.geneval.results_file import input_sha256
 from fpd_bench.evals.geneval.scoring import Detection
 
 
@@ -36,7 +36,7 @@ class MmdetBackend:
                 raise AssetError(f"Detector 'mmdet' cannot find {path}. Download it from download.openmmlab.com.")
         self._infer = apis.inference_detector
         self._model = apis.init_detector(config, weights, device=device)
-        self.identity = {"backend": "mmdet", "mmdet": version, "weights_sha256": sha256(Path(weights))}
+        self.identity = {"backend": "mmdet", "mmdet": version, "weights_sha256": input_sha256(Path(weights))}
 
     @classmethod
     def from_settings(cls, settings: DetectorSettings) -> Self:

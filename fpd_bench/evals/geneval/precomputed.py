@@ -37,7 +37,7 @@ class PrecomputedBackend:
                 name: _seen(found, f"'{path}', {name}")
                 for name, found in _by_name(read_json(path).items(), path).items()
             }
-        self.identity = {"backend": "precomputed", "file_sha256": results_file.sha256(path), "masks": "none"}
+        self.identity = {"backend": "precomputed", "file_sha256": results_file.input_sha256(path), "masks": "none"}
 
     @classmethod
     def from_settings(cls, settings: DetectorSettings) -> Self:
@@ -72,7 +72,7 @@ class PrecomputedBackend:
                     f"The stored detections of {row['filename']} are of '{row['prompt']}', but {picture.path} is of "
                     f"'{picture.row['prompt']}': they belong to another image folder."
                 )
-            if row.get("image_sha256") and row["image_sha256"] != results_file.sha256(picture.path):
+            if row.get("image_sha256") and row["image_sha256"] != results_file.input_sha256(picture.path):
                 raise ConfigError(f"{picture.path} is not the image that the stored detections are of: it has changed.")
 
 

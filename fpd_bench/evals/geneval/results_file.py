@@ -23,7 +23,7 @@ Result = dict[str, Any]
 TEXTS = ("filename", "tag", "prompt", "metadata", "details")  # columns that must be texts
 
 
-def sha256(path: Path) -> str:
+def input_sha256(path: Path) -> str:
     """Hash a file's bytes (hex digest). Raises AssetError."""
     return hashlib.sha256(read_bytes(path)).hexdigest()
 
@@ -39,7 +39,7 @@ def result(picture: Picture, judgement: ImageJudgement, seen: Seen, colours: Ans
     named = {name: [colours.get(key_of(name, detection)) for detection in found] for name, found in stored.items()}
     return {
         **judgement_columns(picture.name, picture.row, judgement),
-        "image_sha256": sha256(picture.path) if picture.path.exists() else "",
+        "image_sha256": input_sha256(picture.path) if picture.path.exists() else "",
         "floor": max(floor, seen.floor),
         "detections": json.dumps(boxes),
         "colours": json.dumps(named),

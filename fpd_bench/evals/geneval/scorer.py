@@ -169,5 +169,5 @@ def _remember(classify: ColourClassifier, answers: Answers) -> ColourClassifier:
 def _check_unchanged(pictures: Sequence[Picture], done: dict[str, results_file.Result]) -> None:
     for picture in pictures:
         stored = done.get(picture.name, {}).get("image_sha256")
-        if stored and stored != results_file.sha256(picture.path):
+        if stored and stored != results_file.input_sha256(picture.path):
             raise ConfigError(f"{picture.path} has changed since it was scored. Choose another --out.")

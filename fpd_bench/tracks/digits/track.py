@@ -19,7 +19,7 @@ from fpd_bench.tracks.digits.classifier import classify
 from fpd_bench.tracks.digits.fidelity import measure_against
 from fpd_bench.tracks.digits.language import condition_of, condition_of_labels, null_condition
 from fpd_bench.tracks.digits.tokenizer import DigitsTokenizer
-from fpd_bench.tracks.diversity import in_features
+from fpd_bench.tracks.diversity_measure import in_features
 
 ITEMS_PER_CLASS = 25  # of four images each, as evaluation.images_per_prompt has it: a thousand in all
 GUIDANCE, CONFIDENCE_NOISE = 1.0, 4.5  # of the teacher's own sampler, chosen on the validation part

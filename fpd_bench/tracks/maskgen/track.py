@@ -27,7 +27,7 @@ from fpd_bench.models.tatitok import TaTiTok
 from fpd_bench.models.weight_loading import load_weights
 from fpd_bench.registry import tracks
 from fpd_bench.tracks.captions import open_captions
-from fpd_bench.tracks.diversity import in_features
+from fpd_bench.tracks.diversity_measure import in_features
 from fpd_bench.tracks.geneval import GenEvalSuites
 from fpd_bench.tracks.maskgen.declaration import FILES
 from fpd_bench.tracks.maskgen.networks import build_teacher, build_text, build_tokenizer, read_score

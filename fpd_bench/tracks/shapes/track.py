@@ -16,7 +16,7 @@ from fpd_bench.models.backbones import LITE0_SHA256, FeatureBackbone
 from fpd_bench.models.condition import Condition
 from fpd_bench.models.sampling import sample_by_confidence
 from fpd_bench.registry import tracks
-from fpd_bench.tracks.diversity import in_layouts
+from fpd_bench.tracks.diversity_measure import in_layouts
 from fpd_bench.tracks.shapes import assets
 from fpd_bench.tracks.shapes.geneval_backend import ShapesBackend
 from fpd_bench.tracks.shapes.language import condition_of, draw_prompts, draw_scenes, draw_things, null_condition

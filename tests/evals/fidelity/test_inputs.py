@@ -70,8 +70,8 @@ SAID = {
     "an array": "x.npy' may hold images",
     "16 bits": "00003.png' has more than 8 bits",
     "a folder of that name": "x.png' is a folder",
-    "a pipe of that name": "x.png' is not a regular file",
-    "a link to nothing": "x' is a link to nothing",
+    "a pipe of that name": "x.png' is neither a file nor a folder",
+    "a link to nothing": "x' is a link to a file that does not exist",
     "a link up": "would count twice",
     "a broken image": "Cannot read the image",
     "an empty image": "it is empty",
@@ -307,7 +307,7 @@ def test_another_number_of_images_than_the_papers_is_noted(tiny, made, real):
     found = measure(open_images(made), open_reference(real), preset)
     assert found.protocol["splits"] == 3 and "split_images" not in found.protocol
     (said,) = [note for note in found.notes if "papers use 50,000" in note]
-    assert "splits here: 3 of 10 images, the last of 4" in said
+    assert "here 3 splits of 10, the last of 4" in said
     assert not any("papers" in note for note in measure(open_images(made), open_reference(real), tiny).notes)
 
 

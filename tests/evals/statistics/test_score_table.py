@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from fpd_bench.errors import ConfigError
 from fpd_bench.evals import statistics as stats
+from fpd_bench.evals.statistics.floor import pooled
 from tests.evals.statistics.tables import as_runs, simulate
 
 
@@ -51,3 +52,18 @@ def test_rows_of_other_seeds_or_prompts_cannot_be_paired():
 def test_statistics_never_load_torch_and_open_at_once():
     code = "import sys, fpd_bench.evals.statistics; sys.exit(any(m in sys.modules for m in ('torch', 'scipy.stats')))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_part_of_the_scores_keeps_their_places():
+    values = np.arange(24, dtype=float).reshape(3, 4, 2)
+    scores = stats.Scores(values, (5, 7, 9), ("a", "b", "c", "d"), ("counting", "colors", "counting", "colors"))
+    some = scores.of_seeds({9, 5, 1})
+    assert (some.seeds, some.prompts, some.tasks) == ((5, 9), scores.prompts, scores.tasks)
+    assert some.values.tolist() == values[[0, 2]].tolist()
+    colours = scores.of_task("colors")
+    assert (colours.seeds, colours.prompts, colours.tasks) == ((5, 7, 9), ("b", "d"), ("colors", "colors"))
+    assert colours.values.tolist() == values[:, [1, 3]].tolist()
+
+
+def test_standard_deviations_are_pooled_by_their_squares():
+    assert pooled([3.0, 4.0]) == pytest.approx(np.sqrt(12.5)) and pooled([]) is None

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from fpd_bench.config.identity import run_id, semantic
 from fpd_bench.config.schema import ExecutionConfig, RunConfig
 from fpd_bench.errors import ConfigError, RunError
+from fpd_bench.records import layout
 from fpd_bench.registry import estimators
 from fpd_bench.runs.folder.rundir import RunDir, find_run
 from fpd_bench.runs.folder.whole_files import append_line, write_with
@@ -116,3 +117,24 @@ def test_a_run_is_found_by_the_beginning_of_its_id(run, tmp_path):
     assert find_run(tmp_path, run.run_id[:4]).path == run.path
     with pytest.raises(ConfigError, match="0 of 1 runs in"):
         find_run(tmp_path, "zz")
+
+
+def test_a_score_that_is_not_as_it_was_written_is_not_there(run):
+    for n in range(3):
+        run.append_score("test", {"item": str(n), "score": 1.0})
+    (path,) = (run.path / layout.EVAL).glob("*partial*")
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join([lines[0], lines[1].replace("1.0", "0.0"), '{"item": "2", "score": 1.0}\n']))
+    assert run.partial_scores("test") == [{"item": "0", "score": 1.0}]
+
+
+def test_a_pause_is_known_by_the_answers_that_were_given_there(run):
+    (run.path / layout.EVAL).mkdir(exist_ok=True)
+    (run.path / layout.EVAL / f"validation{layout.PAUSE}75.jsonl").touch()
+    assert run.has_paused_at(75) and not run.has_paused_at(5) and not run.has_paused_at(750)
+
+
+def test_the_output_of_an_attempt_lies_beside_its_record(run):
+    run.begin_attempt({})
+    assert run.log_file(1) == run.path / layout.ATTEMPTS / "1.log"
+    assert (run.path / layout.ATTEMPTS / "1.json").is_file()

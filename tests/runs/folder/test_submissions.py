@@ -75,3 +75,56 @@ def test_a_requeued_job_takes_its_own_claim_over_and_no_other(run, monkeypatch):
         claims.acquire(run.claim, 3)
     claims.release_for_job(run.claim, "18")
     assert claims.acquire(run.claim, 3).pid == os.getpid()
+
+
+def test_jobs_tell_each_other_how_often_runs_have_failed_alike(tmp_path):
+    runs = [RunDir(tmp_path / "runs" / f"{n:012x}") for n in range(3)]
+    for run in runs:
+        run.path.mkdir(parents=True)
+    mine = replace(submissions.claim(runs[0], "fpd-a", 0), most_alike=2)
+    assert not submissions.failed_too_often(runs[2], mine)
+    submissions.note_mistake(runs[0], mine, "f" * 64)
+    submissions.note_mistake(runs[0], mine, "f" * 64)  # the same run again counts once
+    submissions.note_mistake(runs[1], mine, "0" * 64)  # another mistake
+    assert not submissions.failed_too_often(runs[2], mine)
+    submissions.note_mistake(runs[1], mine, "f" * 64)
+    assert submissions.failed_too_often(runs[2], mine)
+    assert not submissions.failed_too_often(runs[2], replace(mine, most_alike=3))
+    assert not submissions.failed_too_often(runs[2], replace(mine, most_alike=0))  # 0 = never
+    assert not submissions.failed_too_often(runs[2], replace(mine, batch="fpd-b"))
+
+
+def test_a_mistake_that_cannot_be_written_ends_nothing(tmp_path):
+    run = RunDir(tmp_path / "runs" / "0123456789ab")
+    run.path.mkdir(parents=True)
+    (tmp_path / submissions.LOGS).write_text("a file where the folder would be")
+    mine = replace(submissions.claim(run, "fpd-a", 0), most_alike=1)
+    submissions.note_mistake(run, mine, "f" * 64)
+    assert not submissions.failed_too_often(run, mine)
+
+
+def test_the_output_of_a_job_is_all_that_its_tasks_have_printed(tmp_path):
+    run = RunDir(tmp_path / "runs" / "0123456789ab")
+    run.path.mkdir(parents=True)
+    for batch, name, text in [
+        ("fpd-a", "17_3_0_log.out", " one\n"),
+        ("fpd-a", "17_3_1_log.out", b"t\xffwo"),
+        ("fpd-a", "17_3_0_log.err", "trouble"),
+        ("fpd-a", "17_33_0_log.out", "another job's"),
+        ("fpd-a", "17_3_2_log.out", " \n"),
+    ]:
+        path = tmp_path / submissions.LOGS / batch / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    assert submissions.job_output(run, "17_3", "out") == "one\nt\N{REPLACEMENT CHARACTER}wo"
+    assert submissions.job_output(run, "17_3", "err") == "trouble"
+    assert submissions.job_output(run, "17_4", "out") == submissions.job_output(run, "*", "out") == ""
+
+
+def test_a_log_that_cannot_be_read_is_empty(tmp_path):
+    assert submissions.read_log(tmp_path / "nothing") == submissions.read_log(tmp_path) == ""
+
+
+def test_no_two_batches_have_one_name():
+    names = {submissions.new_batch() for _ in range(100)}
+    assert len(names) == 100 and all(name.startswith("fpd-") and len(name) == 14 for name in names)

@@ -8,7 +8,7 @@ from fpd_bench.config.identity import run_id
 from fpd_bench.config.schema import RunConfig
 from fpd_bench.config.search_spec import TEST, Search
 from fpd_bench.config.sweep_file import Claim
-from fpd_bench.searching.board import Level
+from fpd_bench.searching.board import RaceLevel
 from fpd_bench.searching.history import Trial
 
 TRIALS, PROMISED, CONFIRMED = "trials", "promised", "confirmed"
@@ -26,7 +26,7 @@ def _seeds(tables: tuple[Table, ...]) -> tuple[int, ...]:
     return tuple(dict.fromkeys(cell.seed for table in tables for cell in table.cells))
 
 
-def trials_sweep(search: Search, trials: list[Trial], level: Level) -> Sweep:
+def trials_sweep(search: Search, trials: list[Trial], level: RaceLevel) -> Sweep:
     """Give the runs that these trials need to reach a level."""
     rows = tuple(Row(str(trial.number), trial.label, trial.params) for trial in trials)
     cells = tuple(
@@ -44,7 +44,7 @@ def _paused(config: RunConfig, step: int) -> RunConfig:
 
 def known_sweep(search: Search, trials: list[Trial], best: Trial | None) -> Sweep:
     """Give the runs that the search has: of its trials, and, once there is a winner, of the final comparison."""
-    (table,) = trials_sweep(search, trials, Level(len(search.seeds))).tables
+    (table,) = trials_sweep(search, trials, RaceLevel(len(search.seeds))).tables
     there = {run.run_id for trial in trials for run in trial.runs.values()}
     known = replace(table, cells=tuple(cell for cell in table.cells if cell.run_id in there))
     return sweep_of(search, (known, *(final_sweep(search, best.params).tables if best else ())))
