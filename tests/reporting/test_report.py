@@ -201,7 +201,7 @@ def test_an_axis_from_the_command_line_makes_tables_with_usable_file_names(proje
         write_run(results, cell.run_id, cell.config, per_task=2, size=8)
     assert run(project, tmp_path / "out", "optim.lr=1e-4,1e-3") == 0
     names = sorted(file.name for file in (tmp_path / "out").glob("*.md"))
-    assert names == ["index.md", "table3a_optim.lr_0.0001.md", "table3a_optim.lr_0.001.md"]
+    assert names == ["index.md", "table3-claims-by-table.md", "table3a_optim.lr_0.0001.md", "table3a_optim.lr_0.001.md"]
     assert (tmp_path / "out" / "figures" / "table3a_optim.lr_0.001_scores.pdf").exists()
 
 
