@@ -62,6 +62,7 @@ def test_json_may_be_wide_but_not_deep(deep):
     with pytest.raises(OddFile, match="^x.json is nested too deep$"):
         parse_json(wrong, "x.json")
     assert len(parse_json(b"[" + b"[],{}," * 200 + b"1]", "x.json")) == 401
+    assert len(parse_json(b"[[]," + nested(DEEPEST - 1) + b"]", "x.json")) == 2  # as deep as it may be
     with pytest.raises(OddFile, match="^x.json is nested too deep$"):
         parse_json(nested(100_000), "x.json")
 
