@@ -100,7 +100,7 @@ class TableBuilder:
             fields = [key for key in grid if key in leaves()]
             if fields:
                 raise ConfigError(
-                    f"{self.where}: a grid is a list of overrides, such as ['{fields[0]}=a,b'], not a mapping of fields."
+                    f"{self.where}: a grid is a list of overrides, such as ['{fields[0]}=a,b'], no mapping of fields."
                 )
             if self.profile not in grid:
                 raise UnknownName("profile", self.profile, grid, f"{self.where}, grid")
