@@ -2,22 +2,52 @@
 
 import argparse
 import os
+import re
 import sys
 import traceback
 from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, NoReturn
 
+from fpd_bench.errors import UnknownName
 from fpd_bench.secrets_mask import mask
 
 if TYPE_CHECKING:
     from _typeshed import SupportsWrite
 
+KINDS = {"int": "a whole number", "float": "a number"}
 STOPPED = 130  # exit code of a command that Ctrl-C ended, as shells have it
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse, which quotes a mistyped word in full: also one that holds a password."""
+    """argparse, in our words, and without a password that a mistyped word may hold."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say in one line what is wrong and where help is; exit code 2."""
+        self.exit(2, f"{self._in_our_words(message)} All words: {self.prog} --help\n")
+
+    def _in_our_words(self, message: str) -> str:
+        """Say argparse's message as ours are said: the value, the valid choices, the nearest one."""
+        what, _, said = message.partition(": ")
+        if what == "the following arguments are required":
+            missing = [name for name in said.split(", ") if name != "key=value"]  # of these there may be none
+            return f"Missing: {', '.join(missing)}."
+        if what == "unrecognized arguments":
+            options = [name for name in self._option_string_actions if name.startswith("--")]
+            word = said.split()[0]
+            return (
+                str(UnknownName("option", word.partition("=")[0], options)) if word[0] == "-" else f"Not read: {said}."
+            )
+        what = what.removeprefix("argument ")
+        found = re.match(r"invalid choice: '(.*)' \(choose from (.*)\)", said, re.S)
+        if found:
+            return str(UnknownName("command", found[1], re.findall(r"'(.*?)'", found[2])))
+        found = re.match(r"invalid (\w+) value: (.*)", said, re.S)
+        if found:
+            return f"{what} must be {KINDS.get(found[1], found[1])}; got {found[2]}."
+        if said.startswith("expected"):
+            return f"{what} needs a value."
+        return f"{message.removeprefix('argument ')}."
 
     def _print_message(self, message: str, file: "SupportsWrite[str] | None" = None) -> None:
         super()._print_message(mask(message), file)

@@ -1,6 +1,7 @@
 """Pickles that want to run code, told by what they import; nothing in them runs. Needs no torch."""
 
 import pickletools
+import re
 import zipfile
 from collections.abc import Iterator
 from contextlib import suppress
@@ -41,8 +42,12 @@ def hostile_code(path: Path) -> str:
 def first_words(error: Exception) -> str:
     """Quote the first line of what a loader says, without torch's advice to run what the file asks for."""
     said = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    asked = re.search(r"GLOBAL (\S+)", str(error))
+    if asked:
+        return f"opening it would run code ({asked[1]}), which no weights need"
+    tells_nothing = isinstance(error, KeyError | IndexError | AttributeError | TypeError)
     advises = "weights_only" in said or "Weights only" in said
-    return "it was not written by torch.save, or is damaged" if advises else said[:120]
+    return "it was not written by torch.save, or is damaged" if advises or tells_nothing else said[:120]
 
 
 def _imports(stream: IO[bytes] | bytes, words: list[str]) -> Iterator[str]:

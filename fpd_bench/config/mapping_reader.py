@@ -32,7 +32,10 @@ class MappingReader:
         if not isinstance(found, kind) or (isinstance(found, bool) and kind is not bool):
             types = kind if isinstance(kind, tuple) else (kind,)
             names = " or ".join(dict.fromkeys(NOUNS[one] for one in types))
-            raise ConfigError(f"{self._where}: '{key}' must be {names}; got {found!r}.")
+            quoted = (
+                " This is text: write a number, without quotes." if isinstance(found, str) and float in types else ""
+            )
+            raise ConfigError(f"{self._where}: '{key}' must be {names}; got {found!r}.{quoted}")
         return found
 
     def text(self, key: str, default: Any = REQUIRED) -> str:

@@ -97,6 +97,11 @@ class TableBuilder:
     def _grids(self) -> list[list[Override]]:
         grid = self.spec.grid
         if isinstance(grid, dict):
+            fields = [key for key in grid if key in leaves()]
+            if fields:
+                raise ConfigError(
+                    f"{self.where}: a grid is a list of overrides, such as ['{fields[0]}=a,b'], no mapping of fields."
+                )
             if self.profile not in grid:
                 raise UnknownName("profile", self.profile, grid, f"{self.where}, grid")
             grid = grid[self.profile]

@@ -1,8 +1,10 @@
 """YAML whose numbers remember how they were written: a label `010`, `1_000`, `1:30` or `1.10` is that text.
 
-A number is a number where one is asked for; where text is, it is what stands in the file.
+A number is a number where one is asked for; where text is, it is what stands in the file. What YAML alone takes for a
+number, `010` for 8 and `1:30` for 90, is text. Text has no character that a terminal would obey or no file can hold.
 """
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,9 @@ import yaml
 from omegaconf._utils import get_yaml_loader
 
 from fpd_bench.errors import ConfigError
+
+ONLY_YAML = re.compile(r"[-+]?(0[0-9_]+|[0-9][0-9_]*(:[0-9_.]+)+)")  # base 8 and base 60
+CONTROL = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff]")  # all but tab and ends of lines
 
 
 class Written:
@@ -30,31 +35,45 @@ class _Loader(get_yaml_loader()):  # type: ignore[misc]
     """OmegaConf's loader: it refuses a key given twice and reads 1e-4 as a number."""
 
 
-def _integer(loader: Any, node: yaml.ScalarNode) -> WrittenInt:
+def _integer(loader: Any, node: yaml.ScalarNode) -> WrittenInt | str:
+    if ONLY_YAML.fullmatch(node.value):
+        return _text(loader, node)
     found = WrittenInt(loader.construct_yaml_int(node))
     found.written = node.value
     return found
 
 
-def _float(loader: Any, node: yaml.ScalarNode) -> WrittenFloat:
+def _float(loader: Any, node: yaml.ScalarNode) -> WrittenFloat | str:
+    if ONLY_YAML.fullmatch(node.value):
+        return _text(loader, node)
     found = WrittenFloat(loader.construct_yaml_float(node))
     found.written = node.value
     return found
 
 
 def _text(loader: Any, node: yaml.ScalarNode) -> str:
-    return str(node.value)
+    text = str(node.value)
+    found = CONTROL.search(text)
+    if found:
+        raise ConfigError(
+            f"line {node.start_mark.line + 1}: {text!r:.60} holds the character U+{ord(found[0]):04X}, "
+            "which terminals, tables and pages cannot show. Leave it out."
+        )
+    return text
 
 
 _Loader.add_constructor("tag:yaml.org,2002:int", _integer)
 _Loader.add_constructor("tag:yaml.org,2002:float", _float)
-_Loader.add_constructor("tag:yaml.org,2002:timestamp", _text)
+for tag in ("str", "timestamp", "value", "merge"):  # value is `=`, merge is `<<` where it is no key
+    _Loader.add_constructor(f"tag:yaml.org,2002:{tag}", _text)
 
 
 def read_yaml(path: Path) -> Any:
     """Read a file of mappings, lists and scalars. Raises ConfigError, one line, for what is not YAML."""
     try:
         return yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
+    except ConfigError as error:
+        raise ConfigError(f"{path}, {error}") from error
     except RecursionError as error:
         raise ConfigError(f"{path} is not a sweep: it is nested too deeply.") from error
     except (yaml.YAMLError, ValueError, TypeError) as error:

@@ -4,7 +4,7 @@ Noise is drawn on the CPU from one generator per image, keyed like everything el
 batch size, restart or device starts from the same noise.
 """
 
-import pickle
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from fpd_bench.assets.hostile import first_words, refuse_hostile
 from fpd_bench.assets.hub_pipelines import locate
 from fpd_bench.bench import Images, Suite
 from fpd_bench.config.schema import GeneratorConfig, RunConfig
@@ -20,9 +21,11 @@ from fpd_bench.errors import AssetError, ConfigError, FpdError, UnknownName
 from fpd_bench.models import devices
 from fpd_bench.models.pickled_module import pickled_state
 from fpd_bench.models.streams import generator_of
+from fpd_bench.models.torch_files import read_torch
 from fpd_bench.registry import generators
 
 BATCH = 4  # images at once, unless execution.micro_batch says otherwise
+PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 
 
 @generators.register("diffusers")
@@ -84,7 +87,9 @@ def open_pipeline(settings: GeneratorConfig) -> Any:
         options |= {"custom_pipeline": settings.custom_pipeline, "trust_remote_code": True}
     source = locate(settings.source)
     try:
-        pipeline: Any = diffusers.DiffusionPipeline.from_pretrained(source, **options)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Detected pickle protocol")  # what comes of it is told below
+            pipeline: Any = diffusers.DiffusionPipeline.from_pretrained(source, **options)
         if settings.unet:
             pipeline.unet = _unet(locate(settings.unet, ""), pipeline.unet)
         if settings.lora:
@@ -92,9 +97,11 @@ def open_pipeline(settings: GeneratorConfig) -> Any:
     except FpdError:
         raise
     except Exception as error:  # diffusers, transformers, safetensors and pickle raise many kinds over damaged files
+        for path in sorted(path for path in Path(source).rglob("*") if path.suffix in PICKLES):
+            refuse_hostile(path)
         said = " ".join(str(error).split())[:300] or type(error).__name__
-        if isinstance(error, pickle.UnpicklingError):  # torch's own words advise to run the file's code
-            said = "a file of weights is damaged, or loading it would run code"
+        if "eights_only" in said or "eights only" in said:  # torch's own words advise to run the file's code
+            said = first_words(error)
         raise AssetError(f"'{source}' cannot be opened as a pipeline: {said}") from error
     if settings.scheduler:
         pipeline.scheduler = scheduler_class(settings.scheduler, diffusers).from_config(pipeline.scheduler.config)
@@ -147,8 +154,7 @@ def _read_weights(path: str) -> dict[str, Tensor]:
 
     if path.endswith(".pkl"):
         return pickled_state(path)
-    safe = path.endswith(".safetensors")
-    return load_file(path) if safe else torch.load(path, map_location="cpu", weights_only=True)
+    return load_file(path) if path.endswith(".safetensors") else read_torch(Path(path))
 
 
 def _revisions(pipeline: Any, settings: GeneratorConfig) -> dict[str, str]:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from safetensors.torch import save_file
 
+from fpd_bench.assets.hostile import refuse_hostile
 from fpd_bench.assets.values import check_archive
 from fpd_bench.assets.weight_files import refuse_text
 from fpd_bench.assets.wrappings import WRAPPERS, hidden_under, without_tensors
@@ -30,6 +31,7 @@ def convert(path: Path, name: str = "", out: Path | None = None) -> str:
     content = read_pickle(path)
     state = module_state(content, name)
     if not state:
+        refuse_hostile(path)
         found = hidden_under(content, is_tensor)
         if name and name not in found:
             listed = ", ".join(found) or f"none but {', '.join(WRAPPERS)}"

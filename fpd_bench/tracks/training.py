@@ -3,7 +3,6 @@
 import copy
 import math
 import os
-import pickle
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -13,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from fpd_bench.errors import AssetError
+from fpd_bench.models.torch_files import read_torch
 
 CHECKPOINT_EVERY = 250
 WARM_UP, LAST_LR = 100, 0.02  # steps; share of the learning rate at the end of the cosine
@@ -91,12 +91,10 @@ def read_checkpoint(path: Path, ours: dict[str, Any]) -> dict[str, Any]:
     read.
     """
     begin = f"Delete it, or name another folder with --work, to start again: rm '{path}'"
-    try:
-        state = torch.load(path, weights_only=True)
-        recipe = state["recipe"]
-    except (RuntimeError, EOFError, KeyError, ValueError, pickle.UnpicklingError) as error:
-        said = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise AssetError(f"Checkpoint '{path}' cannot be read ({said}). {begin}") from error
+    state = read_torch(path, "Checkpoint", begin)
+    recipe = state.get("recipe") if isinstance(state, dict) else None
+    if not isinstance(recipe, dict):
+        raise AssetError(f"Checkpoint '{path}' cannot be read: it is none of ours. {begin}")
     changed = [f"{name} {recipe.get(name)}, asked {ours[name]}" for name in ours if recipe.get(name) != ours[name]]
     if changed:
         raise AssetError(f"Checkpoint '{path}' was made by another recipe ({'; '.join(changed)}). {begin}")

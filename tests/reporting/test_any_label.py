@@ -138,6 +138,29 @@ def test_what_yaml_reads_as_something_else_is_refused(text, tmp_path):
         assert found == text
 
 
+@pytest.mark.parametrize("text", [r'"\e[31mred"', r'"a\0b"', r'"\ud800"', r'"a\bb"', r'"\u009b31m"', r'"\x7f"'])
+@pytest.mark.parametrize("key", ["label", "caption", "text"])
+def test_what_a_terminal_would_obey_or_no_file_can_hold_is_refused(text, key, tmp_path):
+    path = tmp_path / "control.yaml"
+    words = {"label": "x", "caption": "x", "text": "x"} | {key: text}
+    path.write_text(
+        f"tables: [{{id: a, caption: {words['caption']}, grid: ['estimator=ste,soft'], rows: [{{id: ste, label: "
+        f"{words['label']}, where: {{estimator: ste}}}}, {{id: b, label: b, where: {{estimator: soft}}}}],\n"
+        f"  claims: [{{better: ste, worse: b, text: {words['text']}}}]}}]\n"
+    )
+    with pytest.raises(ConfigError, match=r"control.yaml, line \d: .* holds the character U\+00|U\+D800") as caught:
+        load_sweep(path)
+    assert caught.value.args[0].isprintable()
+
+
+@pytest.mark.parametrize("text", ["=", "<<"])
+def test_what_yaml_alone_has_a_use_for_is_a_label(text, tmp_path):
+    path = tmp_path / "words.yaml"
+    row = f"{{id: ste, label: {text}, where: {{estimator: ste}}}}"
+    path.write_text(f"tables: [{{id: a, grid: ['estimator=ste'], rows: [{row}]}}]\n")
+    assert load_sweep(path).tables[0].rows[0].label == text
+
+
 @pytest.mark.parametrize(
     "shown", ["{Row: x}", "{p: x}", "{Overall: x}", "{kind: {a: 1}}", "{kind: null}", "{kind: true}"]
 )

@@ -4,7 +4,6 @@ Inception's weights are not part of any package: torch-fidelity downloads them a
 first, named if they are missing, and read without executing what a pickle may carry.
 """
 
-import pickle
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +14,12 @@ from torch.nn import functional
 from torch_fidelity.feature_extractor_base import FeatureExtractorBase
 from torch_fidelity.registry import FEATURE_EXTRACTORS_REGISTRY, register_feature_extractor
 
-from fpd_bench.assets.hostile import first_words, refuse_hostile
 from fpd_bench.assets.inception import INCEPTION_FILE, INCEPTION_URL, inception_file
 from fpd_bench.errors import AssetError
 from fpd_bench.evals.fidelity.presets import LITE0, FidelityPreset
 from fpd_bench.models import devices
 from fpd_bench.models.backbones import EMBEDDED, LITE0_SHA256, embedded_weights
+from fpd_bench.models.torch_files import read_torch
 from fpd_bench.records.layout import sha256
 
 LITE0_SIDE = 128
@@ -79,8 +78,8 @@ def open_extractor(preset: FidelityPreset, weights: Path | None, device: str) ->
     try:
         opened = network(preset.extractor, [preset.features, preset.logits], **options)
     except (RuntimeError, KeyError, TypeError, AttributeError) as error:
-        said = (str(error).splitlines() or [type(error).__name__])[0]
-        raise AssetError(f"'{weights}' does not fit '{preset.extractor}': {said}") from error
+        said = " ".join(str(error).split()) or type(error).__name__
+        raise AssetError(f"'{weights}' does not fit '{preset.extractor}': {said[:200]}") from error
     return opened.eval().requires_grad_(False).to(devices.open_device(device))
 
 
@@ -97,10 +96,4 @@ def _refuse_foreign(weights: Path) -> None:
     found = sha256(weights)
     if weights.name == INCEPTION_FILE and not found.startswith(wanted):
         raise AssetError(f"'{weights}' has sha256 {found[:8]}..., expected {wanted}... Fetch it again: {INCEPTION_URL}")
-    try:
-        torch.load(weights, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        refuse_hostile(weights)
-        raise AssetError(f"'{weights}' is not a file of weights: it is damaged, or would run code.") from error
-    except Exception as error:  # zip and pickle raise a dozen kinds over damaged bytes
-        raise AssetError(f"'{weights}' is not a file of weights: {first_words(error)}") from error
+    read_torch(weights)

@@ -13,6 +13,7 @@ from torch import Generator, Tensor
 
 from fpd_bench.config.tracks import own_preset
 from fpd_bench.models.condition import Condition
+from fpd_bench.models.torch_files import read_torch
 from fpd_bench.models.transformer import MaskedTransformer
 from fpd_bench.tracks.masked_training import Recipe, TeacherTraining
 from fpd_bench.tracks.shapes import assets
@@ -80,4 +81,4 @@ def _codebook(world: WorldPreset, kept: Path) -> Tensor:
     if not kept.exists():
         scenes, _ = draw_things(FIT_SCENES, world, torch.Generator().manual_seed(FIT_SEED))
         write_checkpoint(torch.from_numpy(learn_codes(scenes, world)) / 255, kept)
-    return torch.load(kept, weights_only=True)
+    return read_torch(kept, "Codebook", f"Delete it, to learn it again: rm '{kept}'")
