@@ -68,6 +68,7 @@ def _search(asked: argparse.Namespace) -> int:
     from fpd_bench.searching.rounds import Rounds
     from fpd_bench.searching.samplers import check_sampler
     from fpd_bench.searching.search_sweep import final_sweep
+    from fpd_bench.searching.variety import sentence
 
     options, overrides = split_executor(asked.overrides)
     priced, overrides = split_plan(overrides)
@@ -88,6 +89,7 @@ def _search(asked: argparse.Namespace) -> int:
     provide(missing_files(alike.runs().values()))
     check_machine(alike.runs().values(), here=executor.here)
     sweep_plan.check_results(asked.results)
+    _say(sentence(search))
     rounds = Rounds(search, executor, asked.results, asked.url, _say, asked.detach)
     code = rounds.carry_out()
     _conclude(search, asked)

@@ -111,7 +111,10 @@ def value(config: RunConfig, name: str) -> Any:
     if name.startswith(f"{PLUGIN}."):
         _, plugin, field = name.split(".")
         return canonical(name, getattr(own_settings(config, plugin), field))
-    return canonical(name, attrgetter(name)(config))
+    return canonical(name, _getter(name)(config))
+
+
+_getter = cache(attrgetter)  # made anew it takes as long as all the rest
 
 
 def assign(config: RunConfig, name: str, found: Any) -> None:
@@ -132,9 +135,12 @@ def canonical(name: str, found: Any) -> Any:
 
     A value of the wrong type is given back as it is, so that it equals nothing.
     """
-    if isinstance(found, str | bool):
+    exact = type(found)  # isinstance takes longer, and an index of thousands of runs asks a hundred times for each
+    if exact is str or exact is bool:
         return found
     declared = leaf(name)
+    if exact is float or exact is int:
+        return found + 0.0 if declared.type is float else found
     if isinstance(found, list | tuple):
         items = [_number(item) if declared.type == list[float] else item for item in found]
         return sorted(set(items)) if declared.metadata.get("is_set") and well_typed(name, items) else items

@@ -14,6 +14,7 @@ from typing import Any
 
 from fpd_bench import registry
 from fpd_bench.config.fields import EXECUTION, canonical, leaf, leaves, plugin_leaves, value
+from fpd_bench.config.knobs import When
 from fpd_bench.config.schema import RunConfig
 from fpd_bench.config.tracks import hashed_preset
 from fpd_bench.declarations import Declaration
@@ -42,8 +43,9 @@ def reads(config: RunConfig) -> set[str]:
     """Name the fields that can change a number of this run. Raises UnknownName, PluginError."""
     used = _plugins_used(config)
     patterns = (*COMMON, *(one for plugin in used.values() for one in plugin.reads))
-    names = {name for name in _fields_matching(patterns) if _applies_to(config, name)}
-    return names.union(*(plugin_leaves(key.partition(":")[2]) for key, plugin in used.items() if plugin.settings))
+    always, sometimes = _by_condition(patterns)
+    names = always.union(name for name, when in sometimes if when.holds(config))
+    return set(names).union(*(plugin_leaves(key.partition(":")[2]) for key, plugin in used.items() if plugin.settings))
 
 
 def is_read(config: RunConfig, name: str) -> bool:
@@ -97,6 +99,16 @@ def _plugins_used(config: RunConfig) -> dict[str, Declaration]:
 def _fields_matching(patterns: tuple[str, ...]) -> frozenset[str]:
     """Name the leaves that any of the patterns fits."""
     return frozenset(name for name in leaves() if any(_matches(name, pattern) for pattern in patterns))
+
+
+@cache
+def _by_condition(patterns: tuple[str, ...]) -> tuple[frozenset[str], tuple[tuple[str, When], ...]]:
+    """Split the leaves that any of the patterns fits into those always read and those read on a condition."""
+    whens = {name: leaves()[name].metadata.get("when") for name in _fields_matching(patterns)}
+    return (
+        frozenset(name for name, when in whens.items() if when is None),
+        tuple((name, when) for name, when in sorted(whens.items()) if when is not None),
+    )
 
 
 def _matches(name: str, pattern: str) -> bool:

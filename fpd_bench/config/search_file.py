@@ -11,6 +11,7 @@ from fpd_bench.config.sweep_file import load_yaml, read_profiles
 from fpd_bench.errors import ConfigError, UnknownName
 
 SAMPLERS = ("auto", "tpe", "gp", "random", "cmaes", "nsga2")
+HALF = 0.5  # of the teacher's diversity, below which the reports call a row collapsed
 COSTS = {  # what a trial can cost: name: what is meant; less is better
     "step_s": "seconds of a training step",
     "run_s": "seconds of a whole run",
@@ -30,7 +31,8 @@ class Race:
 
 @dataclass(frozen=True)
 class SearchFile:
-    """The file as a whole. space, baseline: as written, or {profile: as written}; seeds: of the trials."""
+    """The file as a whole. space, baseline: as written, or {profile: as written}; seeds: of the trials; diversity: the
+    share of the teacher's that a winner keeps at least, 0 = whatever."""
 
     path: Path
     name: str
@@ -47,6 +49,7 @@ class SearchFile:
     objectives: tuple[str, ...]
     limits: dict[str, float] = field(default_factory=dict)
     confirm: tuple[int, ...] = ()
+    diversity: float = HALF
 
 
 def is_search(path: Path) -> bool:
@@ -79,6 +82,7 @@ def read_search_file(path: Path) -> SearchFile:
         _objectives(top.get("objectives", list, [metric]), metric, str(path)),
         _limits(top.get("limits", dict, {}), f"{path}, limits"),
         _confirm(top.get("confirm", dict, {}), f"{path}, confirm"),
+        _share(top.get("diversity", (int, float), HALF), str(path)),
     )
     top.finish()
     if shared := sorted(set(found.seeds.numbers) & set(found.confirm)):
@@ -143,3 +147,9 @@ def _confirm(entry: dict[str, Any], where: str) -> tuple[int, ...]:
     seeds = reader.get("seeds", list, [])
     reader.finish()
     return check_seeds(seeds, where) if seeds else ()
+
+
+def _share(found: Any, where: str) -> float:
+    if isinstance(found, bool) or not 0 <= found <= 1:
+        raise ConfigError(f"{where}: diversity is a share of the teacher's, from 0 (whatever) to 1; got {found!r}.")
+    return float(found)

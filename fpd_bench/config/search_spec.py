@@ -6,7 +6,7 @@ sets a field of every trial, and `search.trials=`, `search.parallel=`, `search.s
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,8 @@ VALIDATION, TEST = "validation", "test"
 @dataclass(frozen=True)
 class Search:
     """Everything a search file asks for under one profile. base: of every trial, on validation prompts; baseline: the
-    setting that the winner is compared with; parallel: trials that are asked together; steps: see `Race`."""
+    setting that the winner is compared with; parallel: trials that are asked together; placed: params of the runs that
+    were looked at (history.py)."""
 
     file: SearchFile
     profile: str
@@ -43,6 +44,7 @@ class Search:
     sampler: str
     trials: int
     parallel: int
+    placed: dict[str, dict[str, Any] | None] = field(init=False, compare=False, repr=False, default_factory=dict)
 
     @property
     def name(self) -> str:

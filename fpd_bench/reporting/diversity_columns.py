@@ -37,10 +37,11 @@ def fill(table: TableResult, store: Store, teachers: Sequence[str]) -> None:
             if name in MAIN and drawn:
                 teacher = sum(value for value, *_ in drawn) / len(drawn)
                 table.teacher_diversity[name] = teacher
-                row.variety = _share(row.diversity[name].value, teacher, LEAST[name])
+                row.variety = share(row.diversity[name].value, teacher, LEAST[name])
 
 
-def _share(student: float, teacher: float, least: float) -> float | None:
+def share(student: float, teacher: float, least: float) -> float | None:
+    """Divide two numbers of diversity, less what one picture for each prompt has; None for a teacher without any."""
     return (student - least) / (teacher - least) if teacher > least else None
 
 

@@ -16,8 +16,10 @@ from fpd_bench.records.layout import PAUSE
 from fpd_bench.records.run_status import has_result
 from fpd_bench.searching.answered_runs import ValidationRun, need_validation
 from fpd_bench.searching.history import Trial
+from fpd_bench.searching.variety import Variety
 from fpd_bench.store.query import Store
 
+DIVERSITY = "diversity"  # the limit from below that every search has
 SERIES = {"step_s": "seconds/step", "memory_gb": "memory_gb"}  # costs that the training log has
 
 
@@ -58,6 +60,7 @@ class Board:
                 for run_id, suite, value in found:
                     if run_id in wanted:
                         self._metrics[name][run_id][suite] = value
+        self.variety = Variety(search, store, wanted)
         costs = {*search.file.objectives, *search.file.limits} & {*COSTS}
         self._costs = {name: self._cost(store, name) for name in costs}
 
@@ -104,12 +107,24 @@ class Board:
         return found if found is not None and math.isfinite(found) else None
 
     def over(self, trial: Trial) -> dict[str, float]:
-        """Give {limit: by how much the trial exceeds it}; 0 or less is within, and so is a cost nobody noted."""
+        """Give {limit: by how much the trial exceeds it}; 0 or less is within, and so is a cost nobody noted. The
+        teacher's diversity is a limit from below."""
         found = {}
         for name, most in self.search.file.limits.items():
             costs = [cost for run in trial.runs.values() if (cost := self.cost(run, name)) is not None]
             found[name] = max(costs, default=most) - most
+        if self.variety.teacher is not None:
+            least, kept = self.search.file.diversity, self.kept(trial)
+            found[DIVERSITY] = 0.0 if kept is None else least - kept
         return found
+
+    def kept(self, trial: Trial) -> float | None:
+        """Give the share of the teacher's diversity that the trial keeps; None where that is unknown."""
+        return self.variety.kept([run.run_id for run in trial.runs.values()])
+
+    def collapsed(self, trial: Trial) -> bool:
+        """Say whether the trial keeps too little of the teacher's diversity to win."""
+        return self.over(trial).get(DIVERSITY, 0.0) > 0
 
     def feasible(self, trial: Trial) -> bool:
         """Say whether the trial keeps all limits."""

@@ -24,6 +24,7 @@ class Estimated:
     values: tuple[float, ...]
     seconds: float
     feasible: bool
+    kept: float | None  # share of the teacher's diversity
 
     @property
     def seeds(self) -> int:
@@ -39,7 +40,9 @@ def estimated(search: Search, seen: Look) -> list[Estimated]:
         if level and values:
             seconds = sum(run.run.seconds for run in trial.runs.values())
             score = _score(search, seen, trial, level, values[0])
-            found.append(Estimated(trial, level, score, values, seconds, seen.board.feasible(trial)))
+            found.append(
+                Estimated(trial, level, score, values, seconds, seen.board.feasible(trial), seen.board.kept(trial))
+            )
     return found
 
 

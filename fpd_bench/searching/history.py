@@ -41,19 +41,30 @@ def as_text(found: Any) -> str:
 
 def history(search: Search, store: Store) -> list[Trial]:
     """Give the trials: all configurations of the space with a run at the first seed of the search."""
-    first: list[tuple[str, str, dict[str, Any]]] = []
-    runs = {name: run for name, run in store.runs().items() if _may_be_one(search, run)}
-    for name, run in runs.items():
-        if run.config.get("seed") == search.seeds[0]:
-            found = placed(search, run.config)
-            if found is not None and run_id(found[1]) == name:
-                first.append((run.created, name, found[0]))
+    found: dict[str, tuple[dict[str, Any], dict[int, Run]]] = {}
+    for run in store.runs().values():
+        params = _params(search, run) if _may_be_one(search, run) else None
+        if params is not None:
+            found.setdefault(repr(params), (params, {}))[1][run.config["seed"]] = run
+    first = search.seeds[0]
+    begun = [
+        (runs[first].created, runs[first].run_id, params, runs) for params, runs in found.values() if first in runs
+    ]
     trials = []
-    for number, (_, name, params) in enumerate(sorted(first, key=lambda one: one[:2])):
-        more = {seed: run_id(search.config(params, seed)) for seed in search.seeds[1:] if len(runs) > len(first)}
-        mine = {search.seeds[0]: name} | more
-        trials.append(Trial(number, params, {s: ValidationRun(runs[one]) for s, one in mine.items() if one in runs}))
+    for number, (_, _, params, runs) in enumerate(sorted(begun, key=lambda one: one[:2])):
+        mine = {seed: ValidationRun(runs[seed]) for seed in search.seeds if seed in runs}
+        trials.append(Trial(number, params, mine))
     return trials
+
+
+def _params(search: Search, run: Run) -> dict[str, Any] | None:
+    """Give {field: value} of the trial that the run belongs to; None if it is nobody's. Worked out once for a search,
+    for a run id says all that this depends on."""
+    if run.run_id not in search.placed:
+        found = placed(search, run.config, run.config["seed"])
+        mine = found is not None and run_id(found[1]) == run.run_id
+        search.placed[run.run_id] = found[0] if found is not None and mine else None
+    return search.placed[run.run_id]
 
 
 def _may_be_one(search: Search, run: Run) -> bool:
@@ -67,11 +78,11 @@ def _may_be_one(search: Search, run: Run) -> bool:
     )
 
 
-def placed(search: Search, found: dict[str, Any]) -> tuple[dict[str, Any], RunConfig] | None:
+def placed(search: Search, found: dict[str, Any], seed: int) -> tuple[dict[str, Any], RunConfig] | None:
     """Find a recorded configuration's place in the space: ({field: value} of its active dimensions, the configuration
-    that a trial has there at the first seed); None if it has none."""
+    that a trial has there at this seed); None if it has none."""
     config, params = compose([], search.base), {}
-    config.seed = search.seeds[0]
+    config.seed = seed
     for one in search.space:
         if not active(one, config):
             continue
@@ -85,7 +96,7 @@ def placed(search: Search, found: dict[str, Any]) -> tuple[dict[str, Any], RunCo
 
 def baseline_params(search: Search) -> dict[str, Any] | None:
     """Give {field: value} of the baseline, if it is a configuration of the space."""
-    found = placed(search, asdict(search.baseline))
+    found = placed(search, asdict(search.baseline), search.seeds[0])
     mine = run_id(replace(search.baseline, seed=search.seeds[0]))
     return found[0] if found is not None and run_id(found[1]) == mine else None
 

@@ -11,6 +11,7 @@ from fpd_bench.searching.board import Board, levels
 from fpd_bench.searching.history import Trial
 from fpd_bench.searching.study import next_params
 from fpd_bench.searching.study_look import Look
+from fpd_bench.searching.variety import measure, sentence
 
 FIRST = 5  # trials that are shown
 
@@ -43,6 +44,7 @@ def budget(search: Search) -> list[str]:
             f"Then the winner and the baseline run again: {len(search.seeds)} seeds on validation prompts and "
             f"{len(search.file.confirm)} new seeds on test prompts, at most {pair} runs."
         ),
+        sentence(search),
     ]
 
 
@@ -54,7 +56,7 @@ def most_runs(search: Search) -> int:
     for _ in search.seeds[1:]:
         there = max(there // search.race.keep, 1)
         total += there
-    return total + 2 * (len(search.seeds) + len(search.file.confirm))
+    return total + 2 * (len(search.seeds) + len(search.file.confirm)) + bool(measure(search))
 
 
 def cost(search: Search, results: Path) -> list[str]:

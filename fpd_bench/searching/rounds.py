@@ -19,9 +19,10 @@ from fpd_bench.searching.answered_runs import ValidationRun
 from fpd_bench.searching.board import Board
 from fpd_bench.searching.history import Trial
 from fpd_bench.searching.racing import climbers
-from fpd_bench.searching.search_sweep import final_sweep, trials_sweep
+from fpd_bench.searching.search_sweep import final_sweep, sweep_of, trials_sweep
 from fpd_bench.searching.study import begin_of_generation, next_params
 from fpd_bench.searching.study_look import Look, look
+from fpd_bench.searching.variety import reference
 from fpd_bench.store.query import Run
 
 LOST_ROUNDS = 3  # after which a search ends: what fails every time is not the trial's own fault
@@ -65,6 +66,15 @@ class Rounds:
             return self._next(seen)
 
     def _next(self, seen: Look) -> Sweep | None:
+        """Give what the trials need and, beside the first of them, the teacher's run: nothing is decided without it."""
+        teacher = reference(self.search)
+        if teacher is None or self._over(sweep_of(self.search, (teacher,))):
+            return self._next_trials(seen)
+        begun = any(seen.board.highest(trial) for trial in seen.trials)
+        due = None if begun else self._next_trials(seen)
+        return sweep_of(self.search, (*(due.tables if due else ()), teacher))
+
+    def _next_trials(self, seen: Look) -> Sweep | None:
         search, trials, board = self.search, seen.trials, seen.board
         if len(trials) % search.parallel:  # a generation that was not asked to its end
             trials = self._ask(trials, board)

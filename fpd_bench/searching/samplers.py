@@ -9,6 +9,7 @@ from fpd_bench.config.search_axes import Choice, Subset
 from fpd_bench.config.search_spec import Search
 from fpd_bench.errors import ConfigError
 
+MOST = {"gp": 500, "cmaes": 1000, "nsga2": 1000}  # trials, beyond which a question takes seconds
 GP_TRIALS = 200  # up to so many a Gaussian process is fitted in about a second; beyond, TPE (docs/search.md)
 REPLAYED = ("cmaes", "nsga2")  # whose own state lies in the trials they asked for: the study is asked through again
 
@@ -41,11 +42,16 @@ def make(search: Search, seed: int) -> BaseSampler:
 
 
 def check_sampler(search: Search) -> None:
-    """Raise ConfigError if the sampler cannot search this space or these objectives."""
+    """Raise ConfigError if the sampler cannot search this space, these objectives or so many trials."""
     name = chosen(search)
     if name == "cmaes" and len(search.file.objectives) > 1:
         raise ConfigError("The sampler cmaes takes one objective only. Use search.sampler=nsga2, tpe or gp.")
     if name == "cmaes" and all(isinstance(one.axis, Choice | Subset) for one in search.space):
         raise ConfigError(
             "The sampler cmaes needs numbers, but the space has only choices and subsets. Use search.sampler=tpe."
+        )
+    if search.trials > MOST.get(name, search.trials):
+        raise ConfigError(
+            f"The sampler {name} is for up to {MOST[name]} trials, beyond which asking takes too long; got "
+            f"{search.trials}. Use search.sampler=tpe or search.trials={MOST[name]}."
         )

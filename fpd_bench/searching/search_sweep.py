@@ -10,6 +10,7 @@ from fpd_bench.config.search_spec import TEST, Search
 from fpd_bench.config.sweep_file import Claim
 from fpd_bench.searching.board import RaceLevel
 from fpd_bench.searching.history import Trial
+from fpd_bench.searching.variety import reference
 
 TRIALS, PROMISED, CONFIRMED = "trials", "promised", "confirmed"
 WINNER, BASELINE = "winner", "baseline"
@@ -43,11 +44,14 @@ def _paused(config: RunConfig, step: int) -> RunConfig:
 
 
 def known_sweep(search: Search, trials: list[Trial], best: Trial | None) -> Sweep:
-    """Give the runs that the search has: of its trials, and, once there is a winner, of the final comparison."""
+    """Give the runs that the search has: of its trials, of the teacher that they are held to, and, once there is a
+    winner, of the final comparison."""
     (table,) = trials_sweep(search, trials, RaceLevel(len(search.seeds))).tables
     there = {run.run_id for trial in trials for run in trial.runs.values()}
     known = replace(table, cells=tuple(cell for cell in table.cells if cell.run_id in there))
-    return sweep_of(search, (known, *(final_sweep(search, best.params).tables if best else ())))
+    teacher = reference(search) if trials else None
+    final = final_sweep(search, best.params).tables if best else ()
+    return sweep_of(search, (known, *([teacher] if teacher else []), *final))
 
 
 def final_sweep(search: Search, best: dict[str, Any]) -> Sweep:

@@ -18,6 +18,7 @@ from fpd_bench.searching.estimates import Estimated, estimated, seconds_spent
 from fpd_bench.searching.history import as_text
 from fpd_bench.searching.racing import pareto_front
 from fpd_bench.searching.study_look import Look
+from fpd_bench.searching.variety import measure, sentence
 from fpd_bench.searching.verdict import WinnerWorth, said
 
 TOP = 10  # trials in the table of the best
@@ -62,6 +63,7 @@ def _all_frame(search: Search, trials: list[Estimated]) -> pd.DataFrame:
         row |= {"low": f"{one.score.low:.6g}", "high": f"{one.score.high:.6g}"}
         row |= {name: f"{value:.6g}" for name, value in zip(search.file.objectives[1:], one.values[1:], strict=True)}
         row |= {dim.field: as_text(one.trial.params.get(dim.field, "")) for dim in search.space}
+        row |= {"diversity_kept": "" if one.kept is None else f"{one.kept:.3f}"}
         row |= {"within_limits": one.feasible, "seconds": f"{one.seconds:.1f}"}
         rows.append(row | {"runs": " ".join(run.run_id for run in one.trial.runs.values())})
     return pd.DataFrame(rows)
@@ -93,6 +95,7 @@ def _short(search: Search, trials: list[Estimated]) -> pd.DataFrame:
 def _facts(search: Search, seen: Look, trials: list[Estimated]) -> list[str]:
     runs = sum(len(trial.runs) for trial in seen.trials)
     hours = seconds_spent(seen.trials) / 3600
+    collapsed = sum(map(seen.board.collapsed, seen.trials))
     limits = [f"{name} at most {most:g}" for name, most in search.file.limits.items()]
     return [
         (
@@ -109,6 +112,7 @@ def _facts(search: Search, seen: Look, trials: list[Estimated]) -> list[str]:
             "confirmed value is measured on new seeds and test prompts, by the test that the tables use."
         ),
         *([f"Limits: {', '.join(limits)}."] if limits else []),
+        sentence(search) + (f" {collapsed} of {len(seen.trials)} trials have." if measure(search) else ""),
         *(f"Searched: {one}" for one in search.space),
     ]
 

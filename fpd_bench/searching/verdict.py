@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fpd_bench import metrics
 from fpd_bench.config.search_spec import Search
 from fpd_bench.evals.statistics import Estimate
-from fpd_bench.reporting.model import TableResult
+from fpd_bench.reporting.model import COLLAPSED, TableResult
 from fpd_bench.reporting.results import table_result
 from fpd_bench.searching.history import Trial
 from fpd_bench.searching.search_sweep import BASELINE, WINNER, final_sweep
@@ -58,7 +58,11 @@ class WinnerWorth:
             return "the winner is the baseline itself"
         claim = self.confirmed.claims[0]
         p = "" if claim.p is None else f", p = {claim.p:.3g}" if claim.p >= 0.001 else ", p < .001"
-        words = {"reproduced": "the winner is better", "contradicted": "the winner is worse"}
+        words = {
+            "reproduced": "the winner is better",
+            "contradicted": "the winner is worse",
+            COLLAPSED: "it has collapsed",
+        }
         return f"{words.get(claim.verdict, f'{claim.verdict}: no difference shown')}{p}"
 
     def lines(self) -> list[str]:

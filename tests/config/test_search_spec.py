@@ -99,6 +99,7 @@ WRONG = {  # (old text, new text) of the file
     ("trials: 10", "trials: 10\nrace: {keep: 1}"): "keep must be 2 or more",
     ("trials: 10", "trials: 10\nrace: {steps: [300]}"): "race.steps must be below optim.steps=300",
     ("trials: 10", "trials: 10\nrace: {steps: [200, 100]}"): "steps must be in increasing order",
+    ("trials: 10", "trials: 10\ndiversity: 2"): "from 0 (whatever) to 1; got 2",
     ("trials: 10", "trials: 10\nlimits: {memory: 3}"): "Unknown cost 'memory'",
     ("trials: 10", "trials: 10\nobjectives: [run_s]"): "must differ and begin with the metric 'overall'",
     ("trials: 10", "trails: 10"): "lacks 'trials'",

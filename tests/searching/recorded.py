@@ -39,10 +39,11 @@ def skill(config):
     return 0.55 + from_lambda + 0.08 * (0.5 in chosen) + 0.05 * (1.0 in chosen) - 0.02 * len(chosen)
 
 
-def record(results, config, share=1.0, suite=None, end="done"):
+def record(results, config, share=1.0, suite=None, end="done", differ=0.45):
     """The run of a configuration, as if it had been made: its answers to 40 prompts, two images each.
 
-    share: of its skill that the training has reached; end None: the run goes on later.
+    share: of its skill that the training has reached; end None: the run goes on later; differ: how much its pictures
+    of a prompt do, the teacher's .5.
     """
     run = RunDir.create(results, config)
     if run.is_done():
@@ -59,6 +60,8 @@ def record(results, config, share=1.0, suite=None, end="done"):
             task = ("colors", "counting")[prompt % 2]
             row = {"item": f"{prompt:03d}", "replicate": replicate, "task": task, "prompt": f"prompt {prompt}"}
             rows.append(row | {"score": score, "detail": {}})
+    number = {"metric": "differ", "value": 0.5 if config.method == "teacher" else differ, "n": 2 * PROMPTS}
+    rows.append(number | {"protocol": {"measure": "tokens", "images_per_prompt": 2}})
     run.append_training({"step": 1, "loss": 0.1, "memory_gb": 2.0 + config.gan.weight, "seconds/step": 0.5})
     run.finish_evaluation(suite or f"geneval-{config.evaluation.split}", rows)
     if end:
@@ -75,8 +78,8 @@ class Recording:
 
     here = True
 
-    def __init__(self, rng=None, kills=0.0, failing=lambda config: False):
-        self.made, self.rng, self.kills, self.failing = [], rng, kills, failing
+    def __init__(self, rng=None, kills=0.0, failing=lambda config: False, collapsing=lambda config: False):
+        self.made, self.rng, self.kills, self.failing, self.collapsing = [], rng, kills, failing, collapsing
 
     def carry_out(self, sweep, todo, results, tell, detach):
         configs = sweep.runs()
@@ -89,11 +92,12 @@ class Recording:
                 event = {"failure_class": "code", "message": "an error", "traceback": ""}
                 run.append_event(run.next_event("failed") | event)
                 continue
+            differ = 0.2 if self.collapsing(config) else 0.45
             if step:
                 share, suite = 0.5 + 0.5 * step / config.optim.steps, f"geneval-validation@{step}"
-                record(results, config, share, suite, end=None)
+                record(results, config, share, suite, end=None, differ=differ)
             else:
-                record(results, config)
+                record(results, config, differ=differ)
             self.made.append((run_id, step))
             tell(Outcome(run_id, "paused" if step else "done"))
         return Ending()

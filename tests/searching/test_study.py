@@ -5,14 +5,18 @@ from dataclasses import replace
 
 import pytest
 
+from fpd_bench.config.search_file import SearchFile
 from fpd_bench.config.search_spec import TEST, load_search
 from fpd_bench.errors import ConfigError
+from fpd_bench.evals.diversity import FLOOR
+from fpd_bench.runs.execute.sweep_plan import open_run
 from fpd_bench.searching.answered_runs import TestRun, ValidationRun
 from fpd_bench.searching.board import Board
 from fpd_bench.searching.pruning import hopeless
 from fpd_bench.searching.racing import climbers, pareto_front, ranked
 from fpd_bench.searching.samplers import check_sampler, chosen
 from fpd_bench.searching.study import next_params, study_of
+from fpd_bench.searching.variety import sentence
 from fpd_bench.store.ingest import rebuild
 from tests.searching.recorded import Recording, record, skill
 
@@ -83,7 +87,7 @@ def test_a_run_on_test_prompts_cannot_be_made_what_steers_a_search(study):
         runs = seen.store.runs()
         on_validation = seen.trials[0].runs[100]
         (first, *_) = [run for run in runs.values() if run.config["evaluation"]["split"] == "test"]
-        with pytest.raises(ConfigError, match="has answered 'test' prompts, not 'validation' ones"):
+        with pytest.raises(ConfigError, match="has answered 'test' prompts, not 'validation' prompts"):
             ValidationRun(first)
         with pytest.raises(ConfigError, match="has answered 'validation' prompts"):
             TestRun(on_validation.run)
@@ -125,6 +129,52 @@ def test_limits_keep_a_costly_trial_from_climbing_and_from_winning(study):
         assert seen.best.params["gan.weight"] <= 0.05
         frozen = study_of(one.search, seen.trials, seen.board).trials[costly[0].number]
         assert frozen.constraints["memory_gb"] > 0
+
+
+def best_collapse(config):
+    """The settings that score best, as if by one picture for each prompt."""
+    return 0.01 < config.gan.weight < 0.2
+
+
+@pytest.mark.parametrize("steps", ["", ", steps: [100]"], ids=["seeds", "steps"])
+def test_a_trial_that_has_collapsed_does_not_climb_and_cannot_win(study, steps):
+    one, blind = study("watched", trials=16, steps=steps), study("blind", trials=16, steps=steps, more="diversity: 0")
+    for each in (one, blind):
+        each.run(Recording(collapsing=best_collapse))
+    with one.look() as seen:
+        lost = [trial for trial in seen.trials if best_collapse(one.search.config(trial.params, 100))]
+        assert lost and [trial for trial in seen.trials if seen.board.collapsed(trial)] == lost
+        assert all(len(trial.runs) == 1 for trial in lost) and seen.best not in lost
+        frozen = study_of(one.search, seen.trials, seen.board).trials
+        assert steps or frozen[lost[0].number].constraints["diversity"] == pytest.approx(0.5 - 0.2 / 0.5)
+        assert seen.board.kept(lost[0]) == pytest.approx(0.4) and "has collapsed" in sentence(one.search)
+    with blind.look() as seen:
+        assert best_collapse(blind.search.config(seen.best.params, 100))
+        assert seen.board.kept(seen.best) is None and "not watched" in sentence(blind.search)
+
+
+def test_the_teacher_is_run_before_anything_is_decided_from_trials_that_were_there(study):
+    one = study(trials=6, parallel=2)
+    record(one.results, one.search.config({"gan.weight": 0.05, "drift.bandwidths": [0.5, 1.0]}, 100), differ=0.2)
+    _code, made = one.run()
+    first = open_run(one.results, made[0][0]).config()
+    assert first.method == "teacher" and first.evaluation.split == "validation" and first.seed == 100
+    with one.look() as seen:
+        assert seen.board.collapsed(seen.trials[0]) and len(seen.trials[0].runs) == 1
+
+
+def test_the_half_is_the_one_of_the_reports():
+    assert SearchFile.diversity == FLOOR
+
+
+@pytest.mark.parametrize(("sampler", "most"), [("gp", 500), ("cmaes", 1000), ("nsga2", 1000)])
+def test_a_sampler_is_refused_for_more_trials_than_it_can_ask_for_in_time(study, sampler, most):
+    one = study(sampler=sampler)
+    check_sampler(load_search(one.file, [f"search.trials={most}"]))
+    with pytest.raises(ConfigError, match=f"up to {most} trials.*search.sampler=tpe") as found:
+        check_sampler(load_search(one.file, [f"search.trials={most + 1}"]))
+    assert "\n" not in str(found.value)
+    check_sampler(load_search(one.file, ["search.sampler=auto", "search.trials=5000"]))
 
 
 def test_two_objectives_have_a_front(study):
