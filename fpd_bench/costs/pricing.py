@@ -14,7 +14,6 @@ from fpd_bench.config.budget import Price, price_file, price_key
 from fpd_bench.config.cells import Sweep
 from fpd_bench.config.identity import trains
 from fpd_bench.config.schema import RunConfig
-from fpd_bench.config.written import read_yaml
 from fpd_bench.runs.execute.sweep_plan import open_run
 from fpd_bench.runs.folder.whole_files import write_text
 from fpd_bench.runs.watch.past_durations import step_seconds
@@ -25,7 +24,7 @@ HEAD = "# What a step costs, for budget=flops and budget=seconds. Written by: py
 def write_prices(sweep: Sweep, results: Path) -> Path:
     """Write the prices of all rows that train into the sweep's price file; other profiles' stay. Returns the file."""
     path = price_file(sweep.path)
-    prices = (read_yaml(path) if path.is_file() else None) or {}
+    prices = yaml.safe_load(path.read_text()) if path.is_file() else {}
     prices[sweep.profile] = [
         {"row": row, "settings": price.settings, "flops": float(f"{price.flops:.6g}")}
         | ({"flops_once": float(f"{price.flops_once:.6g}")} if price.flops_once else {})

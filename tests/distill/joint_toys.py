@@ -49,7 +49,8 @@ class Toy:
         with torch.random.fork_rng():
             torch.manual_seed(0)
             network = MaskedTransformer(Shape(2, tokens, 2, 1, width=32, depth=2, heads=2))
-        torch.nn.init.normal_(network.token.weight, std=1.0, generator=draw)
+        for values in (network.token.weight, network.token_place):  # places apart, or a latent moves all tokens alike
+            torch.nn.init.normal_(values, std=1.0, generator=draw)
         optimizer = torch.optim.AdamW(network.parameters(), lr=3e-3)
         for _ in range(steps):
             codes = self.data(128, draw)
