@@ -8,6 +8,7 @@ The same command continues what was interrupted and runs what is missing. key=va
 profile=NAME, seeds=[0,1], executor=local|inline|slurm, executor.workers=N, and any field that `--fields` lists
 (`--fields drift`: of that group).
 What it will cost: --dry-run plan.gpu=H100 plan.utilisation=0.35 (always with profile=paper), see docs/paper_scale.md.
+Equal training cost instead of equal steps: budget=flops or budget=seconds, see docs/budgets.md.
 On a cluster: executor=slurm executor.partition=P executor.timeout_min=240 execution.device=cuda, see docs/clusters.md.
 Exit code: 0 all runs have a result, 1 some have not, 2 the request is wrong, 130 Ctrl-C stopped it.
 """
@@ -57,6 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="fields to set, see above")
     parser.add_argument("--dry-run", action="store_true", help="say what would run, and stop")
     parser.add_argument("--fields", nargs="?", const="", metavar="GROUP", help="list all fields, or those of a group")
+    parser.add_argument("--price", action="store_true", help="write what a step of each row costs, for budget=, and stop")
     parser.add_argument("--detach", action="store_true", help="with executor=slurm: submit and leave")
     parser.add_argument("--cancel", action="store_true", help="take the sweep's runs back from their SLURM jobs")
     parser.add_argument("--results", type=Path, default=RESULTS, metavar="DIR", help="default: results")
@@ -80,6 +82,8 @@ def _sweep(asked: argparse.Namespace) -> int:
     options, overrides = split_executor(asked.overrides)
     priced, asked.overrides = split_plan(overrides)
     sweep = load_sweep(asked.file, asked.overrides)
+    if asked.price:
+        return _price(asked, sweep)
     executor = choose_executor(options, sweep)
     if asked.cancel:
         print(executor.cancel(sweep, asked.results), file=sys.stderr)
@@ -100,6 +104,13 @@ def _sweep(asked: argparse.Namespace) -> int:
         if not sweep.looks or sweep_plan.plan_sweep(now, asked.results).missing:
             return _conclude(asked, now)
         _bring_up_to_date(asked, sweep)
+
+
+def _price(asked: argparse.Namespace, sweep: "Sweep") -> int:
+    from fpd_bench.costs.pricing import write_prices
+
+    print(f"Written: {write_prices(sweep, asked.results)}", file=sys.stderr)
+    return 0
 
 
 def _asked_by_now(asked: argparse.Namespace, sweep: "Sweep") -> "Sweep":

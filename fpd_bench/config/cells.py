@@ -37,7 +37,8 @@ class Cell:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows in order, and their cells, row by row and seed by seed. front: as in the file (sweep_file.TableSpec)."""
+    """Rows in order, and their cells, row by row and seed by seed. front, budget_of: as in the file
+    (sweep_file.TableSpec)."""
 
     id: str
     caption: str
@@ -46,6 +47,7 @@ class Table:
     claims: tuple[Claim, ...]
     cells: tuple[Cell, ...]
     front: str = ""
+    budget_of: str = ""
 
 
 @dataclass(frozen=True)

@@ -56,6 +56,13 @@ def chosen_seeds(file: Profiled, asked: Override | None) -> Seeds:
         raise ConfigError(f"seeds must be whole numbers, like seeds=[0,1,2]; got {words!r}.") from None
 
 
+def chosen_budget(asked: Override | None) -> str:
+    """Name the budget that is asked for, `steps` if none is. Raises ConfigError for several at once."""
+    if asked and asked.is_axis:
+        raise ConfigError("budget has several values, which are several sweeps. Give it one: budget=flops.")
+    return asked.texts[0].partition("=")[2] if asked else "steps"
+
+
 def profile_overrides(file: Profiled, profile: str) -> list[str]:
     """List the profile's overrides, one value each. Raises ConfigError."""
     where = f"{file.path}, profile {profile}"

@@ -1,6 +1,7 @@
 """A sweep file and command-line overrides -> tables of cells, each with its RunConfig. Needs no torch.
 
-On the command line `profile=` picks a profile and `seeds=[0,1]` replaces the seeds; any other key replaces the
+On the command line `profile=` picks a profile, `seeds=[0,1]` replaces the seeds and `budget=flops` the numbers of steps
+(budget.py); any other key replaces the
 profile's value and, where it is one, that axis of every grid. A grid that names one method keeps it: what the table
 compares with is not the command line's to change. An axis that no grid of a table has (`optim.lr=1e-4,1e-3`) makes one
 copy of the table per value. Rows whose choice the command line has made meaningless are left out.
@@ -9,12 +10,13 @@ copy of the table per value. Rows whose choice the command line has made meaning
 from collections.abc import Sequence
 from pathlib import Path
 
+from fpd_bench.config.budget import in_budget
 from fpd_bench.config.cells import Cell, Row, Sweep, Table
 from fpd_bench.config.compose import parse
 from fpd_bench.config.fields import check_name
 from fpd_bench.config.identity import reads
 from fpd_bench.config.metric_check import check_metric
-from fpd_bench.config.profiles import chosen_profile, chosen_seeds, override_of, profile_overrides
+from fpd_bench.config.profiles import chosen_budget, chosen_profile, chosen_seeds, override_of, profile_overrides
 from fpd_bench.config.sweep_file import Claim, read_sweep_file
 from fpd_bench.config.table_builder import TableBuilder, refuse_execution_axis, refuse_seed
 from fpd_bench.errors import ConfigError
@@ -31,7 +33,8 @@ def load_sweep(path: str | Path, overrides: Sequence[str] = ()) -> Sweep:
     given = parse(list(overrides), "the command line")
     profile = chosen_profile(file, override_of(given, "profile"))
     seeds = chosen_seeds(file, override_of(given, "seeds"))
-    given = [override for override in given if override.key not in ("profile", "seeds")]
+    budget = chosen_budget(override_of(given, "budget"))
+    given = [override for override in given if override.key not in ("profile", "seeds", "budget")]
     for override in given:
         check_name(override.key, "the command line")
         refuse_seed(override.key, "the command line", "seeds=[0,1]")
@@ -43,7 +46,7 @@ def load_sweep(path: str | Path, overrides: Sequence[str] = ()) -> Sweep:
     sweep = _without_idle_looks(sweep)
     check_metric(sweep)
     _refuse_unread_axes(sweep, [override.key for override in given if override.is_axis])
-    return sweep
+    return in_budget(sweep, budget)
 
 
 def _without_idle_looks(sweep: Sweep) -> Sweep:

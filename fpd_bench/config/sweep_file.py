@@ -47,6 +47,7 @@ class TableSpec:
     """grid: override lists, a union of products; or {profile: such a list}. settings: overrides for all of it.
 
     front: the column of `shown` whose words name the methods of a quality-diversity front; '' = the table is none.
+    budget_of: the row whose cost of training the others get under budget=flops or seconds; '' = no such budget.
     """
 
     id: str
@@ -57,6 +58,7 @@ class TableSpec:
     claims: tuple[Claim, ...]
     front: str = ""
     settings: tuple[str, ...] = ()
+    budget_of: str = ""
 
 
 @dataclass(frozen=True)
@@ -118,9 +120,10 @@ def _read_table(entry: Any, where: str, metric: str) -> TableSpec:
     _refuse_repeats([row.id for row in rows], "row id", where)
     _refuse_repeats([row.label for row in rows], "row label", where)
     claims = tuple(_read_claim(claim, where) for claim in reader.get("claims", list, []))
-    baseline = reader.text("baseline", "") or None
+    baseline, budget_of = reader.text("baseline", "") or None, reader.text("budget_of", "")
     known = [row.id for row in rows]
-    for name in [*([baseline] if baseline else []), *(row for claim in claims for row in (claim.better, claim.worse))]:
+    named = [name for name in (baseline, budget_of) if name]
+    for name in [*named, *(row for claim in claims for row in (claim.better, claim.worse))]:
         if name not in known:
             raise UnknownName("row", name, known, where)
     front = reader.text("front", "")
@@ -132,7 +135,7 @@ def _read_table(entry: Any, where: str, metric: str) -> TableSpec:
         )
     grid = reader.get("grid", (list, dict))
     settings = tuple(reader.get("settings", list, []))
-    table = TableSpec(ident, reader.text("caption", ident), grid, rows, baseline, claims, front, settings)
+    table = TableSpec(ident, reader.text("caption", ident), grid, rows, baseline, claims, front, settings, budget_of)
     reader.finish()
     return table
 

@@ -153,6 +153,7 @@ class TableBuilder:
             tuple(claim for claim in self.spec.claims if {claim.better, claim.worse} <= kept),
             tuple(cells),
             self.spec.front,
+            self.spec.budget_of,
         )
 
     def _configs(self, pinned: tuple[str, ...]) -> dict[str, _Found]:

@@ -39,13 +39,18 @@ class Toy:
 
     preset, n_codes, tokenizer, backbone, assets, name = "default", 2, Tokenizer(), None, {}, "toy"
 
-    def __init__(self, tokens: int, differs: float, steps: int = 400):
+    def __init__(self, tokens: int, differs: float, steps: int = 400, teacher: torch.nn.Module | None = None):
         self.n_tokens, self.differs = tokens, differs
+        network = teacher or self._train(tokens, steps)
+        self.teacher = network.eval().requires_grad_(False)
+
+    def _train(self, tokens: int, steps: int) -> torch.nn.Module:
         draw = torch.Generator().manual_seed(0)
         with torch.random.fork_rng():
             torch.manual_seed(0)
             network = MaskedTransformer(Shape(2, tokens, 2, 1, width=32, depth=2, heads=2))
-        torch.nn.init.normal_(network.token.weight, std=1.0, generator=draw)
+        for values in (network.token.weight, network.token_place):  # places apart, or a latent moves all tokens alike
+            torch.nn.init.normal_(values, std=1.0, generator=draw)
         optimizer = torch.optim.AdamW(network.parameters(), lr=3e-3)
         for _ in range(steps):
             codes = self.data(128, draw)
@@ -54,7 +59,7 @@ class Toy:
             optimizer.zero_grad()
             F.cross_entropy(logits.flatten(0, 1), codes.flatten()).backward()
             optimizer.step()
-        self.teacher = network.eval().requires_grad_(False)
+        return network
 
     def data(self, n: int, generator) -> Tensor:
         first = torch.randint(2, (n, 1), generator=generator)

@@ -72,6 +72,12 @@ def mean_durations(results: Path) -> dict[Kind, PastDuration]:
     }
 
 
+def step_seconds(run: RunDir) -> float | None:
+    """Return the seconds of a training step of a finished run; None if there is none, or if it was interrupted."""
+    found = _time_spent(run)
+    return found[1] if found else None
+
+
 def _written_at(path: Path) -> float:
     try:
         return path.stat().st_mtime

@@ -1,0 +1,54 @@
+"""Prices of a sweep's rows, as `sweep FILE --price` writes them, and the budget that is made with them."""
+
+import pytest
+import yaml
+
+from fpd_bench import sweep
+from fpd_bench.config.budget import price_file
+from fpd_bench.config.spec import load_sweep
+from fpd_bench.costs.pricing import price_rows
+from fpd_bench.costs.step import step_cost
+
+SWEEP = """\
+name: demo
+seeds: [0]
+profiles:
+  embedded: [optim.steps=40, optim.batch=8, optim.samples_per_condition=4]
+  large: [optim.steps=40, optim.batch=16, optim.samples_per_condition=4]
+tables:
+  - id: a
+    grid: [["method=dimo,fpd"], ["method=redi", "plugin.redi.pairs=32", "plugin.redi.until=redi2"]]
+    rows:
+      - {id: dimo, label: DiMO, where: {method: dimo}}
+      - {id: fpd, label: FPD, where: {method: fpd}}
+      - {id: redi, label: ReDi, where: {method: redi}}
+    budget_of: dimo
+"""
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "demo.yaml"
+    path.write_text(SWEEP)
+    return path
+
+
+def test_a_price_is_a_step_and_what_is_done_once(file, tmp_path):
+    found = dict(price_rows(load_sweep(file), tmp_path))
+    costs = {cell.row_id: step_cost(cell.config, None).total for cell in load_sweep(file).cells}
+    assert found["dimo"].flops == pytest.approx(costs["dimo"]) and found["dimo"].flops_once < 1e-6 * costs["dimo"]
+    assert found["redi"].flops_once > found["redi"].flops  # 2 stages x 32 pairs x 16 steps x 2
+    assert found["redi"].flops_once + 40 * found["redi"].flops == pytest.approx(40 * costs["redi"])
+    assert all(price.seconds is None for price in found.values())
+
+
+def test_prices_are_written_beside_the_sweep_and_rows_then_cost_the_same(file, tmp_path):
+    asked = [str(file), "--price", "--results", str(tmp_path / "results")]
+    assert sweep.main(asked) == 0
+    assert yaml.safe_load(price_file(file).read_text())["embedded"][0]["row"] == "dimo"
+    assert sweep.main([*asked, "profile=large"]) == 0
+    assert [*yaml.safe_load(price_file(file).read_text())] == ["embedded", "large"]
+    equal = load_sweep(file, ["budget=flops"])
+    total = {cell.row_id: cell.config.optim.steps * step_cost(cell.config, None).total for cell in equal.cells}
+    assert total["fpd"] == pytest.approx(total["dimo"], rel=0.02)
+    assert total["redi"] == pytest.approx(total["dimo"], rel=0.02)
