@@ -80,16 +80,29 @@ def redi_rates(r_init: float, rounds: int) -> list[tuple[float, float]]:
 
     The sampler writes one token after the other, in either order; the network does not know which is written already.
     """
-    noise = [(1 - r_init) / 2, (1 - r_init) / 2, r_init]
-    starts = {(a, b): noise[a] * noise[b] for a, b in product(range(3), range(3))}
-    coupled = {(s, x): chance * (x[0] != x[1]) / 2 for s, chance in starts.items() for x in product((0, 1), repeat=2)}
-    found = []
+    starts, coupled, found = _starts(r_init), _uncoupled(r_init), []
     for _ in range(rounds + 1):
         law = _marginals(coupled)
         one = sum(p * (law[s][0][0] * law[s][1][1] + law[s][0][1] * law[s][1][0]) for s, p in starts.items())
         found.append((sum(p for (_, x), p in coupled.items() if x[0] != x[1]), one))
         coupled = _couple(starts, law)
     return found
+
+
+def redi_laws(r_init: float):
+    """Give each token's law [2][2] in each state after stage 0, {state: laws}."""
+    return _marginals(_uncoupled(r_init))
+
+
+def _starts(r_init: float):
+    noise = [(1 - r_init) / 2, (1 - r_init) / 2, r_init]
+    return {(a, b): noise[a] * noise[b] for a, b in product(range(3), range(3))}
+
+
+def _uncoupled(r_init: float):
+    """Pair starts and data by chance: {(x0, x1): chance}."""
+    pairs = product(_starts(r_init).items(), product((0, 1), repeat=2))
+    return {(start, end): chance * (end[0] != end[1]) / 2 for (start, chance), end in pairs}
 
 
 def _marginals(coupled):
