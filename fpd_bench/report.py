@@ -40,7 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Write the report and give the exit code: 0 = written, 2 = wrong usage, 1 = another error."""
     try:
         url, rest = address.take_url(arguments)
-        options = _parser().parse_intermixed_args(rest)  # overrides may follow flags
+        options = parser().parse_intermixed_args(rest)  # overrides may follow flags
         if options.from_evidence or options.check:
             options.out = options.out or COMMITTED
             return _from_evidence(options)
@@ -51,16 +51,17 @@ def main(arguments: list[str] | None = None) -> int:
         return error.exit_code
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = Parser(
+def parser() -> argparse.ArgumentParser:
+    """Make the parser of this command."""
+    made = Parser(
         prog="python -m fpd_bench.report", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("sweeps", nargs="*", help="sweep files and overrides key=value (default: sweeps/*.yaml)")
-    parser.add_argument("--results", type=Path, default=RESULTS, help="folder with runs/ (default: results)")
-    parser.add_argument("--out", type=Path, help="folder to write to (default: RESULTS/report)")
-    parser.add_argument("--profile", help="the sweep's profile to report on, the same as profile=NAME")
-    parser.add_argument("--no-figures", action="store_true", help="tables and page only")
-    parser.add_argument(
+    made.add_argument("sweeps", nargs="*", help="sweep files and overrides key=value (default: sweeps/*.yaml)")
+    made.add_argument("--results", type=Path, default=RESULTS, help="folder with runs/ (default: results)")
+    made.add_argument("--out", type=Path, help="folder to write to (default: RESULTS/report)")
+    made.add_argument("--profile", help="the sweep's profile to report on, the same as profile=NAME")
+    made.add_argument("--no-figures", action="store_true", help="tables and page only")
+    made.add_argument(
         "--watch",
         nargs="?",
         type=seconds,
@@ -68,22 +69,22 @@ def _parser() -> argparse.ArgumentParser:
         metavar="SECONDS",
         help=f"write it again whenever a run has ended, until all have (looks every {WATCH_SECONDS} seconds)",
     )
-    parser.add_argument(
+    made.add_argument(
         "--evidence", action="store_true", help="also write the data behind the tables, to OUT/evidence/"
     )
-    parser.add_argument(
+    made.add_argument(
         "--from",
         type=Path,
         dest="from_evidence",
         metavar="DIR",
         help="write the report from such evidence, without any results",
     )
-    parser.add_argument(
+    made.add_argument(
         "--check",
         action="store_true",
         help="check that the files of OUT (default: reports) are what their evidence gives",
     )
-    return parser
+    return made
 
 
 def _report(options: argparse.Namespace, url: str) -> int:
@@ -199,17 +200,17 @@ def _sweep_command(options: argparse.Namespace) -> str:
 def _files(given: list[Path]) -> list[Path]:
     """List the sweep files asked for, by default all that hold tables. Raises ConfigError for a missing file."""
     from fpd_bench.config.search_file import is_search
+    from fpd_bench.config.sweep_names import find_sweep, names
 
     if not given:
         given = [path for path in sorted(Path("sweeps").glob("*.yaml")) if not is_search(path)]
     if not given:
         raise ConfigError("No sweep files in 'sweeps/'. Name one: python -m fpd_bench.report path/to/sweep.yaml")
-    for path in given:
+    found = [find_sweep(path) for path in given]
+    for path in found:
         if not path.exists():
-            raise ConfigError(
-                f"No sweep file '{path}'. Available: {', '.join(map(str, sorted(Path('sweeps').glob('*.yaml'))))}."
-            )
-    return given
+            raise ConfigError(f"No sweep file '{path}'. Available: {', '.join(names())}.")
+    return found
 
 
 if __name__ == "__main__":
