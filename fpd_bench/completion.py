@@ -56,7 +56,7 @@ def _parser_for(
         return plain, 1
     module, function, _ = doors[words[0]]
     door = import_module(module)
-    make = getattr(door, function.replace("main", "parser"))
+    make = getattr(door, function.replace("main", "parser"))  # import_main: import_parser
     parser = make(words[1:]) if words[0] == "store" else make()
     add_values(parser)
     return parser, len(as_called(parser.prog).split())

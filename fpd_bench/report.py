@@ -20,7 +20,8 @@ import sys
 import tempfile
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 from fpd_bench.cli import Parser, leave, seconds
 from fpd_bench.errors import ConfigError, FpdError
@@ -60,6 +61,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--results", type=Path, default=RESULTS, help="folder with runs/ (default: results)")
     made.add_argument("--out", type=Path, help="folder to write to (default: RESULTS/report)")
     made.add_argument("--profile", help="the sweep's profile to report on, the same as profile=NAME")
+    made.add_argument("--tag", metavar="TAG", help="only the runs with this tag (fpd-bench tag)")
     made.add_argument("--no-figures", action="store_true", help="tables and page only")
     made.add_argument(
         "--watch",
@@ -92,6 +94,7 @@ def _report(options: argparse.Namespace, url: str) -> int:
     from fpd_bench.reporting.report_watch import follow
     from fpd_bench.reporting.write import make_writable, write_report
     from fpd_bench.runs.execute.options import split_executor
+    from fpd_bench.runs.folder import notes
     from fpd_bench.store.ingest import run_folders
     from fpd_bench.store.query import Store
 
@@ -107,6 +110,9 @@ def _report(options: argparse.Namespace, url: str) -> int:
         overrides.append(f"profile={options.profile}")
     overrides = split_executor(overrides)[1]  # a sweep's words: who carried it out changes no table
     sweeps = [load_sweep(path, overrides) for path in files]
+    if options.tag:
+        tagged = notes.tagged(options.results, options.tag)
+        sweeps = [sweep.only(lambda cell: cell.run_id in tagged) for sweep in sweeps]
     _ingest(options, url, quiet=False)
     with Store(options.results, url) as store:
         if not options.watch:
@@ -212,6 +218,18 @@ def _files(given: list[Path]) -> list[Path]:
             raise ConfigError(f"No sweep file '{path}'. Available: {', '.join(names())}.")
     return found
 
+
+class _Callable(ModuleType):
+    """This module, as the function that notebooks call: fpd_bench.report("table3")."""
+
+    def __call__(self, *sweeps: str, **more: Any) -> Any:
+        """Write the report of sweeps; see fpd_bench.api.report."""
+        from fpd_bench.api import report
+
+        return report(*sweeps, **more)
+
+
+sys.modules[__name__].__class__ = _Callable
 
 if __name__ == "__main__":
     leave(main)

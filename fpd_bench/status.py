@@ -77,7 +77,8 @@ def _show_run(asked: argparse.Namespace) -> int:
         print(status_table.as_json({}, state))
     else:
         table = status_table.status_table({}, [state])
-        print(f"{table}\n{state.message}\n{history_of_run(run)}\n{state.traceback}".rstrip())
+        said = f"note: {state.note}\n" if state.note else ""
+        print(f"{table}\n{said}{state.message}\n{history_of_run(run)}\n{state.traceback}".rstrip())
     return int(status_table.any_trouble([state]))
 
 
