@@ -19,6 +19,7 @@ import shlex
 import sys
 import tempfile
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -112,7 +113,8 @@ def _report(options: argparse.Namespace, url: str) -> int:
     sweeps = [load_sweep(path, overrides) for path in files]
     if options.tag:
         tagged = notes.tagged(options.results, options.tag)
-        sweeps = [sweep.only(lambda cell: cell.run_id in tagged) for sweep in sweeps]
+        chosen = [sweep.only(lambda cell: cell.run_id in tagged) for sweep in sweeps]
+        sweeps = [replace(sweep, title=f"{sweep.title}, runs tagged {options.tag}") for sweep in chosen]
     _ingest(options, url, quiet=False)
     with Store(options.results, url) as store:
         if not options.watch:

@@ -55,7 +55,7 @@ class WeightsAndBiases:
         self.run.log({"step": step, **numbers})  # as a number: its own steps may not go back after a checkpoint
 
     def close(self) -> None:
-        self.run.finish(quiet=True)
+        self.run.finish()
 
 
 class MlFlow:
