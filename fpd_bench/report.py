@@ -72,9 +72,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="SECONDS",
         help=f"write it again whenever a run has ended, until all have (looks every {WATCH_SECONDS} seconds)",
     )
-    made.add_argument(
-        "--evidence", action="store_true", help="also write the data behind the tables, to OUT/evidence/"
-    )
+    made.add_argument("--evidence", action="store_true", help="also write the data behind the tables, to OUT/evidence/")
     made.add_argument(
         "--from",
         type=Path,
