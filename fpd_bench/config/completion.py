@@ -1,6 +1,7 @@
 """Words that an override may be: `key=` for every field, `key=value` for what a field may hold. Needs no torch."""
 
 from fpd_bench import registry
+from fpd_bench.config.budget import BUDGETS
 from fpd_bench.config.fields import leaf, leaves, plugin_leaves
 from fpd_bench.config.named_settings import PRESETS
 from fpd_bench.config.sweep_file import DEFAULT_PROFILE, load_yaml
@@ -12,13 +13,15 @@ def field_words() -> list[str]:
     """List `key=` of all fields, presets, and what a sweep sets beside them."""
     own = [name for kind in (*registry.AXES.values(), registry.generators) for name in kind.known()]
     settings = [name for plugin in dict.fromkeys(own) for name in _settings(plugin)]
-    return [f"{name}=" for name in ("profile", "seeds", *leaves(), *PRESETS, *settings)]
+    return [f"{name}=" for name in ("profile", "seeds", "budget", *leaves(), *PRESETS, *settings)]
 
 
 def value_words(key: str, file: str | None) -> list[str]:
     """List `key=value` for each value that has a name; [] for numbers. file: the sweep that the line names."""
     if key == "profile":
         return [f"profile={name}" for name in profiles(file)]
+    if key == "budget":
+        return [f"budget={kind}" for kind in BUDGETS]
     return [f"{key}={value}" for value in _values(key)]
 
 

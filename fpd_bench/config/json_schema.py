@@ -53,6 +53,7 @@ def _table() -> Schema:
             "rows": {"type": "array", "items": _row()},
             "baseline": TEXT | {"description": "the row that others are compared with"},
             "claims": {"type": "array", "items": _claim()},
+            "budget_of": TEXT | {"description": "the row whose training cost all get under budget=flops or seconds"},
             "front": {"type": "string", "description": "a column of `shown` that names each row's method"},
         },
         required=["id", "grid"],

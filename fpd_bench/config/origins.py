@@ -19,7 +19,8 @@ from fpd_bench.config.sweep_names import find_sweep
 from fpd_bench.config.tracks import own_preset
 from fpd_bench.errors import ConfigError, UnknownName
 
-NOT_FIELDS = ("profile", "seeds")
+NOT_FIELDS = ("profile", "seeds", "budget")
+BUDGETED = "optim.steps"  # what a budget sets
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,7 @@ def _source(name: str, config: RunConfig, layers: list[tuple[str, dict[str, set[
     for where, texts in layers:
         if any(_gives(name, text, config) for text in texts.get(name, ())):
             return where
-    return "default"
+    return "budget" if name == BUDGETED and value(config, name) != value(RunConfig(), name) else "default"
 
 
 def _gives(name: str, text: str, config: RunConfig) -> bool:
