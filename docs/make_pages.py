@@ -4,11 +4,13 @@ python docs/make_pages.py
 """
 
 import ast
+import json
 import tomllib
 from pathlib import Path
 
 from fpd_bench import metrics, registry
 from fpd_bench.config.describe import describe_fields, describe_settings, field_groups
+from fpd_bench.config.json_schema import sweep_schema
 
 ROOT = Path(__file__).parent.parent
 NOTE = "<!-- Made by docs/make_pages.py from the code: change it there. -->\n"
@@ -105,7 +107,18 @@ def exceptions() -> str:
     )
 
 
-PAGES = {"rooms.md": rooms, "plugins.md": plugins, "fields.md": fields, "exceptions.md": exceptions}
+def schema() -> str:
+    """Write the JSON schema of sweep files."""
+    return json.dumps(sweep_schema(), indent=1) + "\n"
+
+
+PAGES = {
+    "rooms.md": rooms,
+    "plugins.md": plugins,
+    "fields.md": fields,
+    "exceptions.md": exceptions,
+    "sweep.schema.json": schema,
+}
 
 
 def _contracts() -> list[dict]:

@@ -24,22 +24,23 @@ from fpd_bench.store import address
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse, call, print."""
     try:
-        return _clean(_parser().parse_intermixed_args(address.take_url(arguments)[1]))  # overrides may follow flags
+        return _clean(parser().parse_intermixed_args(address.take_url(arguments)[1]))  # overrides may follow flags
     except FpdError as error:
         print(error, file=sys.stderr)
         return error.exit_code
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
+    """Make the parser of this command."""
     form = argparse.RawDescriptionHelpFormatter
-    parser = Parser("python -m fpd_bench.clean", description=__doc__, formatter_class=form)
-    parser.add_argument("sweeps", nargs="*", help="sweep files and overrides key=value (default: sweeps/*.yaml)")
-    parser.add_argument(
+    made = Parser("python -m fpd_bench.clean", description=__doc__, formatter_class=form)
+    made.add_argument("sweeps", nargs="*", help="sweep files and overrides key=value (default: sweeps/*.yaml)")
+    made.add_argument(
         "--results", type=Path, default=Path("results"), metavar="DIR", help="folder with runs/ (default: results)"
     )
-    parser.add_argument("--dry-run", action="store_true", help="say what would be removed, and stop")
-    parser.add_argument("--yes", action="store_true", help="do not ask")
-    return parser
+    made.add_argument("--dry-run", action="store_true", help="say what would be removed, and stop")
+    made.add_argument("--yes", action="store_true", help="do not ask")
+    return made
 
 
 def _clean(asked: argparse.Namespace) -> int:

@@ -1,4 +1,7 @@
-"""How every `python -m fpd_bench...` parses and ends: no password in what it says, one line at Ctrl-C."""
+"""How every command parses and ends: no password in what it says, one line at Ctrl-C.
+
+`fpd-bench VERB` and `python -m fpd_bench.VERB` are one command under two names; its help speaks of the name in use.
+"""
 
 import argparse
 import os
@@ -15,6 +18,7 @@ from fpd_bench.secrets_mask import mask
 if TYPE_CHECKING:
     from _typeshed import SupportsWrite
 
+COMMAND = "fpd-bench"
 KINDS = {"int": "a whole number", "float": "a number"}
 STOPPED = 130  # exit code of a command that Ctrl-C ended, as shells have it
 
@@ -50,7 +54,20 @@ class Parser(argparse.ArgumentParser):
         return f"{message.removeprefix('argument ')}."
 
     def _print_message(self, message: str, file: "SupportsWrite[str] | None" = None) -> None:
-        super()._print_message(mask(message), file)
+        super()._print_message(mask(as_called(message)), file)
+
+
+_called: list[str] = []  # the command's name, once `call_as_command` was told it
+
+
+def call_as_command() -> None:
+    """Let help and usage speak of `fpd-bench VERB`."""
+    _called[:] = [COMMAND]
+
+
+def as_called(text: str) -> str:
+    """Replace `python -m fpd_bench.VERB` in a text by the command that the user has typed."""
+    return re.sub(r"python -m fpd_bench\.(?:evals\.)?(?=\w)(?!worker)", f"{COMMAND} ", text) if _called else text
 
 
 def seconds(text: str) -> float:

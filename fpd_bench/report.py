@@ -19,8 +19,10 @@ import shlex
 import sys
 import tempfile
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 from fpd_bench.cli import Parser, leave, seconds
 from fpd_bench.errors import ConfigError, FpdError
@@ -40,7 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Write the report and give the exit code: 0 = written, 2 = wrong usage, 1 = another error."""
     try:
         url, rest = address.take_url(arguments)
-        options = _parser().parse_intermixed_args(rest)  # overrides may follow flags
+        options = parser().parse_intermixed_args(rest)  # overrides may follow flags
         if options.from_evidence or options.check:
             options.out = options.out or COMMITTED
             return _from_evidence(options)
@@ -51,16 +53,18 @@ def main(arguments: list[str] | None = None) -> int:
         return error.exit_code
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = Parser(
+def parser() -> argparse.ArgumentParser:
+    """Make the parser of this command."""
+    made = Parser(
         prog="python -m fpd_bench.report", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("sweeps", nargs="*", help="sweep files and overrides key=value (default: sweeps/*.yaml)")
-    parser.add_argument("--results", type=Path, default=RESULTS, help="folder with runs/ (default: results)")
-    parser.add_argument("--out", type=Path, help="folder to write to (default: RESULTS/report)")
-    parser.add_argument("--profile", help="the sweep's profile to report on, the same as profile=NAME")
-    parser.add_argument("--no-figures", action="store_true", help="tables and page only")
-    parser.add_argument(
+    made.add_argument("sweeps", nargs="*", help="sweep files and overrides key=value (default: sweeps/*.yaml)")
+    made.add_argument("--results", type=Path, default=RESULTS, help="folder with runs/ (default: results)")
+    made.add_argument("--out", type=Path, help="folder to write to (default: RESULTS/report)")
+    made.add_argument("--profile", help="the sweep's profile to report on, the same as profile=NAME")
+    made.add_argument("--tag", metavar="TAG", help="only the runs with this tag (fpd-bench tag)")
+    made.add_argument("--no-figures", action="store_true", help="tables and page only")
+    made.add_argument(
         "--watch",
         nargs="?",
         type=seconds,
@@ -68,22 +72,20 @@ def _parser() -> argparse.ArgumentParser:
         metavar="SECONDS",
         help=f"write it again whenever a run has ended, until all have (looks every {WATCH_SECONDS} seconds)",
     )
-    parser.add_argument(
-        "--evidence", action="store_true", help="also write the data behind the tables, to OUT/evidence/"
-    )
-    parser.add_argument(
+    made.add_argument("--evidence", action="store_true", help="also write the data behind the tables, to OUT/evidence/")
+    made.add_argument(
         "--from",
         type=Path,
         dest="from_evidence",
         metavar="DIR",
         help="write the report from such evidence, without any results",
     )
-    parser.add_argument(
+    made.add_argument(
         "--check",
         action="store_true",
         help="check that the files of OUT (default: reports) are what their evidence gives",
     )
-    return parser
+    return made
 
 
 def _report(options: argparse.Namespace, url: str) -> int:
@@ -91,6 +93,7 @@ def _report(options: argparse.Namespace, url: str) -> int:
     from fpd_bench.reporting.report_watch import follow
     from fpd_bench.reporting.write import make_writable, write_report
     from fpd_bench.runs.execute.options import split_executor
+    from fpd_bench.runs.folder import notes
     from fpd_bench.store.ingest import run_folders
     from fpd_bench.store.query import Store
 
@@ -106,6 +109,10 @@ def _report(options: argparse.Namespace, url: str) -> int:
         overrides.append(f"profile={options.profile}")
     overrides = split_executor(overrides)[1]  # a sweep's words: who carried it out changes no table
     sweeps = [load_sweep(path, overrides) for path in files]
+    if options.tag:
+        tagged = notes.tagged(options.results, options.tag)
+        chosen = [sweep.only(lambda cell: cell.run_id in tagged) for sweep in sweeps]
+        sweeps = [replace(sweep, title=f"{sweep.title}, runs tagged {options.tag}") for sweep in chosen]
     _ingest(options, url, quiet=False)
     with Store(options.results, url) as store:
         if not options.watch:
@@ -199,18 +206,30 @@ def _sweep_command(options: argparse.Namespace) -> str:
 def _files(given: list[Path]) -> list[Path]:
     """List the sweep files asked for, by default all that hold tables. Raises ConfigError for a missing file."""
     from fpd_bench.config.search_file import is_search
+    from fpd_bench.config.sweep_names import find_sweep, names
 
     if not given:
         given = [path for path in sorted(Path("sweeps").glob("*.yaml")) if not is_search(path)]
     if not given:
         raise ConfigError("No sweep files in 'sweeps/'. Name one: python -m fpd_bench.report path/to/sweep.yaml")
-    for path in given:
+    found = [find_sweep(path) for path in given]
+    for path in found:
         if not path.exists():
-            raise ConfigError(
-                f"No sweep file '{path}'. Available: {', '.join(map(str, sorted(Path('sweeps').glob('*.yaml'))))}."
-            )
-    return given
+            raise ConfigError(f"No sweep file '{path}'. Available: {', '.join(names())}.")
+    return found
 
+
+class _Callable(ModuleType):
+    """This module, as the function that notebooks call: fpd_bench.report("table3")."""
+
+    def __call__(self, *sweeps: str, **more: Any) -> Any:
+        """Write the report of sweeps; see fpd_bench.api.report."""
+        from fpd_bench.api import report
+
+        return report(*sweeps, **more)
+
+
+sys.modules[__name__].__class__ = _Callable
 
 if __name__ == "__main__":
     leave(main)

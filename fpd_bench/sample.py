@@ -30,25 +30,30 @@ TEACHER_ONLY = {"track": _TRACK.name, "preset": _TRACK.preset, "steps": 16}  # o
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line, draw the images and print the picture's path; return the exit code."""
-    form = argparse.RawDescriptionHelpFormatter
-    parser = Parser("python -m fpd_bench.sample", description=__doc__, formatter_class=form)
-    parser.add_argument("run", metavar="RUN", help="the beginning of a run id, or teacher")
-    parser.add_argument("prompts", nargs="+", metavar="PROMPT", help="texts in the words that the track knows")
-    parser.add_argument("--n", type=int, default=8, help="samples per prompt (default: 8)")
-    parser.add_argument("--seed", type=int, default=0, help="seed of the noise (default: 0)")
-    parser.add_argument("--out", type=Path, metavar="FILE.png", help="default: DIR/pictures/RUN_seedSEED.png")
-    parser.add_argument("--results", type=Path, default=Path("results"), metavar="DIR", help="default: results")
-    parser.add_argument("--scale", type=int, default=4, help="screen pixels a side per image pixel (default: 4)")
-    parser.add_argument("--track", help=f"only if RUN is teacher: its track (default: {_TRACK.name})")
-    parser.add_argument("--preset", help="only if RUN is teacher: its preset (default: default)")
-    parser.add_argument("--steps", type=int, help="only if RUN is teacher: its steps (default: 16)")
     try:
-        asked = parser.parse_args(address.take_url(arguments)[1])  # samples need no index
+        asked = parser().parse_args(address.take_url(arguments)[1])  # samples need no index
         print(_sample(asked))
     except FpdError as error:
         print(error, file=sys.stderr)
         return error.exit_code
     return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """Make the parser of this command."""
+    form = argparse.RawDescriptionHelpFormatter
+    made = Parser("python -m fpd_bench.sample", description=__doc__, formatter_class=form)
+    made.add_argument("run", metavar="RUN", help="the beginning of a run id, or teacher")
+    made.add_argument("prompts", nargs="+", metavar="PROMPT", help="texts in the words that the track knows")
+    made.add_argument("--n", type=int, default=8, help="samples per prompt (default: 8)")
+    made.add_argument("--seed", type=int, default=0, help="seed of the noise (default: 0)")
+    made.add_argument("--out", type=Path, metavar="FILE.png", help="default: DIR/pictures/RUN_seedSEED.png")
+    made.add_argument("--results", type=Path, default=Path("results"), metavar="DIR", help="default: results")
+    made.add_argument("--scale", type=int, default=4, help="screen pixels a side per image pixel (default: 4)")
+    made.add_argument("--track", help=f"only if RUN is teacher: its track (default: {_TRACK.name})")
+    made.add_argument("--preset", help="only if RUN is teacher: its preset (default: default)")
+    made.add_argument("--steps", type=int, help="only if RUN is teacher: its steps (default: 16)")
+    return made
 
 
 def _sample(asked: argparse.Namespace) -> Path:

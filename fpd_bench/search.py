@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Parse, call, print."""
     try:
         url, rest = address.take_url(arguments)
-        asked = _parser().parse_intermixed_args(rest)  # overrides may follow flags
+        asked = parser().parse_intermixed_args(rest)  # overrides may follow flags
         asked.url = url or address.default_url(asked.results)
         os.environ.pop(address.VARIABLE, None)  # workers and jobs never open the index
         return _search(asked)
@@ -44,18 +44,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return error.exit_code
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
+    """Make the parser of this command."""
     form = argparse.RawDescriptionHelpFormatter
-    parser = Parser("python -m fpd_bench.search", description=__doc__, formatter_class=form)
-    parser.add_argument("file", help="the search, for example sweeps/search_lambda_bandwidths.yaml")
-    parser.add_argument("overrides", nargs="*", metavar="key=value", help="fields to set or to search, see above")
-    parser.add_argument("--dry-run", action="store_true", help="show space, budget, cost and the next trials, and stop")
-    parser.add_argument("--detach", action="store_true", help="with executor=slurm: submit what is due and leave")
-    parser.add_argument("--cancel", action="store_true", help="take the search's runs back from their SLURM jobs")
-    parser.add_argument("--export", type=Path, metavar="FILE", help="write the study as SQLite, for optuna-dashboard")
-    parser.add_argument("--results", type=Path, default=RESULTS, metavar="DIR", help="default: results")
-    parser.add_argument("--out", type=Path, default=Path("reports"), metavar="DIR", help="page; default: reports")
-    return parser
+    made = Parser("python -m fpd_bench.search", description=__doc__, formatter_class=form)
+    made.add_argument("file", help="the search, for example sweeps/search_lambda_bandwidths.yaml")
+    made.add_argument("overrides", nargs="*", metavar="key=value", help="fields to set or to search, see above")
+    made.add_argument("--dry-run", action="store_true", help="show space, budget, cost and the next trials, and stop")
+    made.add_argument("--detach", action="store_true", help="with executor=slurm: submit what is due and leave")
+    made.add_argument("--cancel", action="store_true", help="take the search's runs back from their SLURM jobs")
+    made.add_argument("--export", type=Path, metavar="FILE", help="write the study as SQLite, for optuna-dashboard")
+    made.add_argument("--results", type=Path, default=RESULTS, metavar="DIR", help="default: results")
+    made.add_argument("--out", type=Path, default=Path("reports"), metavar="DIR", help="page; default: reports")
+    return made
 
 
 def _search(asked: argparse.Namespace) -> int:

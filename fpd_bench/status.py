@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line, call what it asks for and print the answer; return the exit code."""
     try:
         url, rest = address.take_url(arguments)
-        asked = _parser().parse_intermixed_args(rest)  # overrides may follow flags
+        asked = parser().parse_intermixed_args(rest)  # overrides may follow flags
         asked.url = url
         return _show_run(asked) if _is_run(asked.what) else _show_runs(asked)
     except FpdError as error:
@@ -40,15 +40,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return error.exit_code
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
+    """Make the parser of this command."""
     form = argparse.RawDescriptionHelpFormatter
-    parser = Parser("python -m fpd_bench.status", description=__doc__, formatter_class=form)
-    parser.add_argument("what", nargs="?", help="a sweep file, or the beginning of a run id; default: every run")
-    parser.add_argument("overrides", nargs="*", metavar="key=value", help="as given to the sweep")
-    parser.add_argument("--results", type=Path, default=RESULTS, metavar="DIR", help="default: results")
-    parser.add_argument("--json", action="store_true", help="one JSON object per run and line")
-    parser.add_argument("--failed", action="store_true", help="only the runs that something is wrong with")
-    parser.add_argument(
+    made = Parser("python -m fpd_bench.status", description=__doc__, formatter_class=form)
+    made.add_argument("what", nargs="?", help="a sweep file, or the beginning of a run id; default: every run")
+    made.add_argument("overrides", nargs="*", metavar="key=value", help="as given to the sweep")
+    made.add_argument("--results", type=Path, default=RESULTS, metavar="DIR", help="default: results")
+    made.add_argument("--json", action="store_true", help="one JSON object per run and line")
+    made.add_argument("--failed", action="store_true", help="only the runs that something is wrong with")
+    made.add_argument(
         "--watch",
         nargs="?",
         type=seconds,
@@ -56,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="SECONDS",
         help="print it again and again",
     )
-    return parser
+    return made
 
 
 def _show_run(asked: argparse.Namespace) -> int:
@@ -76,7 +77,8 @@ def _show_run(asked: argparse.Namespace) -> int:
         print(status_table.as_json({}, state))
     else:
         table = status_table.status_table({}, [state])
-        print(f"{table}\n{state.message}\n{history_of_run(run)}\n{state.traceback}".rstrip())
+        said = f"note: {state.note}\n" if state.note else ""
+        print(f"{table}\n{said}{state.message}\n{history_of_run(run)}\n{state.traceback}".rstrip())
     return int(status_table.any_trouble([state]))
 
 
@@ -108,11 +110,13 @@ def _show_runs(asked: argparse.Namespace) -> int:
 def _plan_maker(asked: argparse.Namespace) -> "Callable[[], SweepPlan]":
     """Return a function that looks at the runs that are asked for, and says where each stands."""
     from fpd_bench.config.search_file import is_search
+    from fpd_bench.config.sweep_names import find_sweep
     from fpd_bench.runs.execute import sweep_plan
     from fpd_bench.runs.execute.options import split_executor
 
     if asked.what is None:
         return lambda: sweep_plan.plan_of_all_runs(asked.results)
+    asked.what = str(find_sweep(asked.what))
     if not Path(asked.what).exists() and not asked.what.endswith(".yaml"):
         raise ConfigError(
             f"'{asked.what}' is neither a sweep file nor the beginning of a run id, which is hexadecimal. All runs: "

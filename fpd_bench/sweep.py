@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line, do what it asks for and print the answer; return the exit code."""
     try:
         url, rest = address.take_url(arguments)
-        asked = _parser().parse_intermixed_args(rest)  # overrides may follow flags
+        asked = parser().parse_intermixed_args(rest)  # overrides may follow flags
         asked.url = url
         if asked.fields is not None:
             return _fields(asked.fields)
@@ -51,20 +51,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return error.exit_code
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
+    """Make the parser of this command."""
     form = argparse.RawDescriptionHelpFormatter
-    parser = Parser("python -m fpd_bench.sweep", description=__doc__, formatter_class=form)
-    parser.add_argument("file", nargs="?", help="the sweep, for example sweeps/smoke.yaml")
-    parser.add_argument("overrides", nargs="*", metavar="key=value", help="fields to set, see above")
-    parser.add_argument("--dry-run", action="store_true", help="say what would run, and stop")
-    parser.add_argument("--fields", nargs="?", const="", metavar="GROUP", help="list all fields, or those of a group")
-    parser.add_argument(
-        "--price", action="store_true", help="write what a step of each row costs, for budget=, and stop"
-    )
-    parser.add_argument("--detach", action="store_true", help="with executor=slurm: submit and leave")
-    parser.add_argument("--cancel", action="store_true", help="take the sweep's runs back from their SLURM jobs")
-    parser.add_argument("--results", type=Path, default=RESULTS, metavar="DIR", help="default: results")
-    return parser
+    made = Parser("python -m fpd_bench.sweep", description=__doc__, formatter_class=form)
+    made.add_argument("file", nargs="?", help="the sweep, for example smoke or sweeps/smoke.yaml")
+    made.add_argument("overrides", nargs="*", metavar="key=value", help="fields to set, see above")
+    made.add_argument("--dry-run", action="store_true", help="say what would run, and stop")
+    made.add_argument("--fields", nargs="?", const="", metavar="GROUP", help="list all fields, or those of a group")
+    made.add_argument("--price", action="store_true", help="write what a step of each row costs, for budget=, and end")
+    made.add_argument("--detach", action="store_true", help="with executor=slurm: submit and leave")
+    made.add_argument("--cancel", action="store_true", help="take the sweep's runs, or RUN, back from SLURM's jobs")
+    made.add_argument("--results", type=Path, default=RESULTS, metavar="DIR", help="default: results")
+    return made
 
 
 def _fields(group: str) -> int:
@@ -81,6 +80,11 @@ def _sweep(asked: argparse.Namespace) -> int:
     from fpd_bench.runs.execute.executor import choose_executor
     from fpd_bench.runs.execute.options import split_executor
 
+    if asked.cancel and layout.is_run_id_prefix(asked.file) and not Path(asked.file).exists():
+        from fpd_bench.runs.execute.cancel_run import cancel_run
+
+        print(cancel_run(asked.results, asked.file), file=sys.stderr)
+        return 0
     options, overrides = split_executor(asked.overrides)
     priced, asked.overrides = split_plan(overrides)
     sweep = load_sweep(asked.file, asked.overrides)

@@ -1,6 +1,7 @@
 """A package outside this tree adds an estimator, a method, a track and a metric: run, reported, recorded, hashed.
 
-Only its entry points say that it is there (tests/outside); no file of this tree names it.
+Only its entry points say that it is there; no module of this tree names it. It is the package of examples/plugin, which
+`fpd-bench new plugin NAME` writes under another name: that one is installed by pip, outside of the tree.
 """
 
 import json
@@ -14,25 +15,6 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-SMALL = ["optim.steps=3", "optim.batch=8", "optim.samples_per_condition=4", "execution.grid_every=0"]
-SWEEP = """
-name: outside
-metric: bright_share
-seeds: [0]
-profiles:
-  embedded: [track.name=outside, drift.space=pixel, drift.grid=2, evaluation.images_per_prompt=1]
-tables:
-  - id: estimators
-    grid: ["estimator=ste,sharp"]
-    rows:
-      - {id: ste, label: STE, where: {estimator: ste}}
-      - {id: sharp, label: Sharp, where: {estimator: sharp}}
-  - id: methods
-    grid: ["method=imitate", "plugin.imitate.target=soft,hard"]
-    rows:
-      - {id: soft, label: Probabilities, where: {plugin.imitate.target: soft}}
-      - {id: hard, label: Codes, where: {plugin.imitate.target: hard}}
-"""
 
 
 class Outside:
@@ -40,11 +22,13 @@ class Outside:
 
     def __init__(self, folder):
         self.folder, self.package = folder, folder / "theirs"
-        shutil.copytree(ROOT / "tests" / "outside", self.package, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / "examples" / "plugin", self.package, ignore=shutil.ignore_patterns("__pycache__"))
         self.git("init", "-q")
         self.git("add", ".")
         self.git("-c", "user.name=x", "-c", "user.email=x@y", "commit", "-qm", "first")
-        (folder / "outside.yaml").write_text(SWEEP)
+        metadata = "from setuptools import build_meta; build_meta.prepare_metadata_for_build_wheel('.')"  # entry points
+        subprocess.run([sys.executable, "-c", metadata], cwd=self.package, check=True, capture_output=True)
+        shutil.copy(self.package / "outside.yaml", folder)
 
     def git(self, *arguments):
         subprocess.run(["git", *arguments], cwd=self.package, check=True, capture_output=True)
@@ -58,7 +42,7 @@ class Outside:
         return done.stdout + done.stderr
 
     def sweep(self, *overrides, code=0):
-        return self.run("sweep", "outside.yaml", *SMALL, *overrides, code=code)
+        return self.run("sweep", "outside.yaml", *overrides, code=code)
 
     def runs(self):
         """{id: (configuration's meaning, first attempt)}"""
@@ -92,7 +76,7 @@ def test_its_runs_are_made_and_named_by_its_own_settings_and_versions(outside):
 
 
 def test_its_metric_is_reported_with_its_digits(outside):
-    outside.run("report", "outside.yaml", *SMALL, "--no-figures")
+    outside.run("report", "outside.yaml", "--no-figures")
     table = next((outside.folder / "results/report").glob("*methods.md")).read_text()
     assert "Bright" in table and "Probabilities" in table
     assert re.search(r"\b0\.\d{4}\b", table), table
@@ -105,8 +89,9 @@ def test_its_track_is_planned_with_what_it_costs(outside):
 
 def test_a_metric_or_a_preset_that_its_track_has_not_is_refused_before_work(outside):
     other = outside.folder / "other.yaml"
-    other.write_text(SWEEP.replace("name: outside", "name: other").replace("bright_share", "counting"))
-    told = outside.run("sweep", "other.yaml", *SMALL, "--dry-run", code=2)
+    text = (ROOT / "examples/plugin/outside.yaml").read_text()
+    other.write_text(text.replace("name: outside\n", "name: other\n").replace("bright_share", "counting"))
+    told = outside.run("sweep", "other.yaml", "--dry-run", code=2)
     assert "the suite of track 'outside' has no metric 'counting'; it has bright_share." in told, told
     told = outside.sweep("track.preset=larger", "--dry-run", code=2)
     assert "Unknown preset of track outside 'larger'. Available: default." in told, told
@@ -154,3 +139,53 @@ def test_the_copy_for_batch_jobs_holds_its_code_and_remembers_the_original(outsi
     copy = Path(done.stdout.strip())
     assert (copy / "fpd_outside" / "method.py").is_file() and (copy / "fpd_bench" / "sweep.py").is_file()
     assert json.loads((copy / "code.json").read_text())["plugin_packages"]["fpd-outside"]["git"]["dirty"]
+
+
+# ------------------------------------------------------------------------------------------------- fpd-bench new plugin
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory):
+    """(folder of the package, folder that pip has installed it into)."""
+    folder = tmp_path_factory.mktemp("new")
+    told = subprocess.run(
+        [sys.executable, "-m", "fpd_bench.new", "plugin", "glare", "--into", str(folder)],
+        cwd=folder, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    assert told.splitlines()[0] == str(folder / "fpd-glare")
+    pip = [sys.executable, "-m", "pip", "install", "-qq", "--no-index", "--no-deps", "--no-build-isolation"]
+    subprocess.run([*pip, "--target", str(folder / "site"), str(folder / "fpd-glare")], check=True, capture_output=True)
+    return folder / "fpd-glare", folder / "site"
+
+
+def test_a_new_package_is_installed_and_run_under_its_own_names(installed, tmp_path):
+    package, site = installed
+    path = os.pathsep.join([str(site), str(ROOT)])
+
+    def run(door, *words):
+        done = subprocess.run(
+            [sys.executable, "-m", f"fpd_bench.{door}", str(package / "glare.yaml"), *words], cwd=tmp_path,
+            env=os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    assert "4 runs" in run("sweep", "executor=inline")
+    meanings = [json.loads(path.read_text()) for path in (tmp_path / "results/runs").glob("*/run.json")]
+    assert {plugin for one in meanings for plugin in one["plugins"]} == {
+        "track:glare", "method:glare_imitate", "method:fpd", "estimator:ste", "estimator:glare_sharp", "draft:student",
+        "space:pixel",
+    }  # fmt: skip
+    assert "Probabilities" in run("report", "--no-figures")
+
+
+def test_nothing_of_the_templates_own_name_is_left(installed):
+    package, _ = installed
+    text = "".join(path.read_text() for path in package.rglob("*") if path.is_file())
+    assert "outside" not in text.lower() and "the student's logits imitate" in text
+
+
+@pytest.mark.parametrize("name", ["Glare", "a", "a-b", "../x", ""])
+def test_a_name_that_no_package_can_have_is_refused(name, tmp_path, capsys):
+    from fpd_bench import new
+
+    assert new.main(["plugin", name, "--into", str(tmp_path)]) == 2
+    assert "cannot be the name" in capsys.readouterr().err and not [*tmp_path.iterdir()]

@@ -65,8 +65,9 @@ def _check_value(name: str, field: Leaf, found: object) -> None:
     if not well_typed(name, found):
         raise ConfigError(f"{name} must be {type_in_words(name)}; got {found!r}.")
     choices, within = field.metadata.get("choices"), field.metadata.get("within")
-    if choices and found not in choices:
-        raise UnknownName(name, str(found), choices)
+    for word in (found if isinstance(found, list) else [found]) if choices else ():
+        if word not in choices:
+            raise UnknownName(name, str(word), choices)
     numbers = found if isinstance(found, list) else [found]
     if within and not all(within.holds(number) for number in numbers):
         raise ConfigError(f"{name} must be {within.says}; got {found}.")

@@ -16,7 +16,7 @@ from hydra.core.override_parser.types import Glob
 from hydra.core.override_parser.types import Override as HydraOverride
 from hydra.errors import HydraException
 
-from fpd_bench.config.fields import assign, check_name, leaf, type_in_words, well_typed
+from fpd_bench.config.fields import EXECUTION, assign, check_name, leaf, leaves, type_in_words, well_typed
 from fpd_bench.config.named_settings import PRESETS, spell_out_presets
 from fpd_bench.config.schema import RunConfig
 from fpd_bench.config.tracks import own_preset
@@ -40,6 +40,7 @@ def parse(texts: Sequence[object], where: str) -> list[Override]:
 
     Raises ConfigError for what cannot be read or enumerated, and for an axis that is given twice.
     """
+    texts = [_bracketed(text) for text in texts]
     parsed = {str(text): _override(text, where) for text in texts}
     for override in parsed.values():
         others = [one for one in parsed.values() if one.key == override.key]
@@ -72,7 +73,7 @@ def compose(overrides: Sequence[str], base: RunConfig | None = None) -> RunConfi
 def compose_base(overrides: Sequence[str], base: RunConfig | None = None) -> RunConfig:
     """Do the same with the preset as it is called: another track may still be chosen on top."""
     config = RunConfig() if base is None else _copy(base)
-    for text, _ in spell_out_presets(overrides):
+    for text, _ in spell_out_presets(map(_bracketed, overrides)):
         key = text.partition("=")[0]
         check_name(key)
         assign(config, key, _read_value(key, text))
@@ -91,6 +92,13 @@ def _twin(node: Any) -> Any:
     twin = object.__new__(type(node))
     vars(twin).update(vars(node))
     return twin
+
+
+def _bracketed(text: Any) -> Any:
+    """Write several words of an execution field as the list that they are: such a field cannot be an axis."""
+    key, sign, rest = text.partition("=") if isinstance(text, str) else ("", "", "")
+    in_list = sign and key.startswith(f"{EXECUTION}.") and key in leaves() and leaf(key).type == list[str]
+    return f"{key}=[{rest}]" if in_list and not rest.strip().startswith("[") else text
 
 
 def _override(text: object, where: str) -> Override:

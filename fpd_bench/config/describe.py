@@ -35,7 +35,7 @@ def describe_fields(group: str | None = None) -> Iterator[Described]:
         raise UnknownName("group of fields", group, [name for name in field_groups() if name])
     for name, field in leaves().items():
         if group is None or name.rpartition(".")[0] == group:
-            default = _as_override(value(RunConfig(), name))
+            default = as_override(value(RunConfig(), name))
             when = field.metadata["when"]
             yield Described(
                 name, default, _allowed_values(name, field), field.metadata["says"], when.says if when else ""
@@ -45,7 +45,7 @@ def describe_fields(group: str | None = None) -> Iterator[Described]:
 def describe_settings(plugin: str) -> Iterator[Described]:
     """Describe the settings of a plugin, `plugin.NAME.FIELD`; nothing for one without. Raises UnknownName."""
     for name, field in plugin_leaves(plugin).items():
-        default = _as_override(value(RunConfig(), name))
+        default = as_override(value(RunConfig(), name))
         when = field.metadata["when"]
         yield Described(name, default, _allowed_values(name, field), field.metadata["says"], when.says if when else "")
 
@@ -62,18 +62,18 @@ def list_fields(group: str | None = None) -> str:
 def _allowed_values(name: str, field: Leaf) -> str:
     carried = field.metadata
     if carried["choices"]:
-        return ", ".join(_as_override(choice) for choice in carried["choices"])
+        return ", ".join(as_override(choice) for choice in carried["choices"])
     phrases = [type_in_words(name).removeprefix("a ")]
     phrases += [rule.says for rule in (carried["within"], carried["length"]) if rule]
     return ", ".join(phrases + ([carried["unit"]] if carried["unit"] else []))
 
 
-def _as_override(found: object) -> str:
+def as_override(found: object) -> str:
     """Write a value as an override gives it."""
     if found == "":
         return "''"
     if isinstance(found, bool):
         return str(found).lower()
     if isinstance(found, list):
-        return "[" + ",".join(map(_as_override, found)) + "]"
+        return "[" + ",".join(map(as_override, found)) + "]"
     return f"{found:g}" if isinstance(found, float) else str(found)

@@ -35,6 +35,12 @@ class ExecutionConfig:
     checkpoint_every: int = knob(
         200, "distance between two checkpoints; 0 = only at the end and when stopped", unit="steps", within=NOT_NEGATIVE
     )
+    log: list[str] = knob(
+        [],
+        "where to mirror the training log, beside train.jsonl (pip install 'fpd-bench[log]')",
+        choices=("tensorboard", "wandb", "mlflow"),
+        is_set=True,
+    )
     pause_at: int = knob(
         0,
         "step at which a longer training pauses: its student answers the suite as it is then, and the run "

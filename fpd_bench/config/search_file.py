@@ -8,6 +8,7 @@ from fpd_bench import metrics
 from fpd_bench.config.mapping_reader import MappingReader
 from fpd_bench.config.seeds import Seeds, check_seeds
 from fpd_bench.config.sweep_file import load_yaml, read_profiles
+from fpd_bench.config.sweep_names import find_sweep
 from fpd_bench.errors import ConfigError, UnknownName
 
 SAMPLERS = ("auto", "tpe", "gp", "random", "cmaes", "nsga2")
@@ -55,7 +56,7 @@ class SearchFile:
 def is_search(path: Path) -> bool:
     """Say whether a file is a search and no sweep; False for one that cannot be read, which others tell."""
     try:
-        found = load_yaml(path)
+        found = load_yaml(find_sweep(path))
     except ConfigError:
         return False
     return isinstance(found, dict) and "space" in found

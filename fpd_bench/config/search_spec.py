@@ -22,6 +22,7 @@ from fpd_bench.config.search_axes import Dimension
 from fpd_bench.config.search_file import Race, SearchFile, check_sampler, count, read_search_file
 from fpd_bench.config.search_grammar import dimension, is_axis
 from fpd_bench.config.search_probe import probe
+from fpd_bench.config.sweep_names import find_sweep
 from fpd_bench.config.table_builder import refuse_seed
 from fpd_bench.errors import ConfigError, UnknownName
 
@@ -66,7 +67,7 @@ class Search:
 
 def load_search(path: str | Path, overrides: Sequence[str] = ()) -> Search:
     """Read a search file under a profile and overrides. Raises ConfigError, one line, for all that can be wrong."""
-    file = read_search_file(Path(path))
+    file = read_search_file(find_sweep(path))
     axes = {text.partition("=")[0]: text.partition("=")[2] for text in overrides if is_axis(text.partition("=")[2])}
     own = [text for text in overrides if text.partition("=")[0].startswith("search.")]
     rest = [text for text in overrides if text not in own and text.partition("=")[0] not in axes]

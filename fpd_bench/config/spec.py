@@ -18,6 +18,7 @@ from fpd_bench.config.identity import reads
 from fpd_bench.config.metric_check import check_metric
 from fpd_bench.config.profiles import chosen_budget, chosen_profile, chosen_seeds, override_of, profile_overrides
 from fpd_bench.config.sweep_file import Claim, read_sweep_file
+from fpd_bench.config.sweep_names import find_sweep
 from fpd_bench.config.table_builder import TableBuilder, refuse_execution_axis, refuse_seed
 from fpd_bench.errors import ConfigError
 
@@ -25,11 +26,11 @@ __all__ = ["Cell", "Claim", "Row", "Sweep", "Table", "load_sweep"]
 
 
 def load_sweep(path: str | Path, overrides: Sequence[str] = ()) -> Sweep:
-    """Read a sweep file under a profile and overrides; looks at no other file.
+    """Read a sweep file, or a sweep by its name, under a profile and overrides; look at no other file.
 
     Raises ConfigError, with the file and what is valid, for everything that can be known to be wrong beforehand.
     """
-    file = read_sweep_file(Path(path))
+    file = read_sweep_file(find_sweep(path))
     given = parse(list(overrides), "the command line")
     profile = chosen_profile(file, override_of(given, "profile"))
     seeds = chosen_seeds(file, override_of(given, "seeds"))

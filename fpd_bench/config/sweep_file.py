@@ -8,6 +8,7 @@ from typing import Any
 from fpd_bench import metrics
 from fpd_bench.config.mapping_reader import MappingReader, as_written
 from fpd_bench.config.seeds import Seeds, read_seeds
+from fpd_bench.config.sweep_names import names
 from fpd_bench.config.written import read_yaml
 from fpd_bench.errors import ConfigError, UnknownName
 
@@ -108,7 +109,7 @@ def read_profiles(top: MappingReader, path: Path) -> dict[str, list[str]]:
 def load_yaml(path: Path) -> Any:
     """Read a sweep or search file. Raises ConfigError, one line."""
     if not path.is_file():
-        near = sorted(map(str, path.parent.glob("*.yaml"))) or sorted(map(str, Path("sweeps").glob("*.yaml")))
+        near = sorted(map(str, path.parent.glob("*.yaml"))) or names()
         raise ConfigError(f"No sweep file '{path}'. Available: {', '.join(near) or 'none'}.")
     return read_yaml(path)
 

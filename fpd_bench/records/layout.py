@@ -29,6 +29,7 @@ SAMPLES = "samples"  # <suite>.npz
 EVAL = "eval"  # <suite>.jsonl
 PAUSE = "@"  # <suite>@<step> are answers of a run that paused there; no table reads them
 DONE = "DONE"
+NOTES = "notes.json"  # what people have said of the run: tags and a note; no number depends on it
 SUBMISSION = "submission.json"  # which batch job has the run; no table needs it
 
 FILES = (CONFIG, IDENTITY, CLAIM, HEARTBEAT, EVENTS, TRAIN, STUDENT, DONE, SUBMISSION)
@@ -156,6 +157,11 @@ def _list_entries(folder: Path) -> list["os.DirEntry[str]"]:
         return []
     except OSError as error:
         raise OddFile(f"{folder.name} is no folder that can be read: {error.strerror}") from None
+
+
+def is_run_id_prefix(word: str) -> bool:
+    """Say whether a word can be the beginning of a run id."""
+    return 1 <= len(word) <= 12 and set(word) <= set("0123456789abcdef")
 
 
 def is_run_id(name: str) -> bool:

@@ -12,7 +12,7 @@ Each command has a --help of its own. Exit code: 0 all is well, 1 it is not, 2 t
 import argparse
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from fpd_bench.cli import Parser, leave
@@ -51,34 +51,31 @@ def main(arguments: list[str] | None = None) -> int:
         if rest[:1] == ["gc"]:  # a word of this door's, but what it asks (claims, sweeps) is above the store
             return subprocess.call([sys.executable, "-m", "fpd_bench.clean", *rest[1:]])
         if not rest or rest[0] not in COMMANDS:
-            _command_parser().parse_args(rest)
-        asked = _parser(rest[0]).parse_intermixed_args(rest[1:])  # overrides may follow flags
+            parser().parse_args(rest)
+        asked = parser(rest).parse_intermixed_args(rest[1:])  # overrides may follow flags
         return COMMANDS[rest[0]][1](asked, url or address.default_url(asked.results))
     except FpdError as error:
         print(error, file=sys.stderr)
         return error.exit_code
 
 
-def _command_parser() -> argparse.ArgumentParser:
+def parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
+    """Make the parser of the command that is the first of the words, or the one that reads which command it is."""
     form = argparse.RawDescriptionHelpFormatter
-    parser = Parser("python -m fpd_bench.store", description=__doc__, formatter_class=form)
-    parser.add_argument("command", choices=[*COMMANDS, "gc"])
-    return parser
-
-
-def _parser(command: str) -> argparse.ArgumentParser:
-    form = argparse.RawDescriptionHelpFormatter
+    if not words or words[0] not in COMMANDS:
+        made = Parser("python -m fpd_bench.store", description=__doc__, formatter_class=form)
+        made.add_argument("command", choices=[*COMMANDS, "gc"])
+        return made
+    command = words[0]
     name = f"python -m fpd_bench.store {command}"
-    parser = Parser(name, description=COMMANDS[command][0], formatter_class=form)
-    parser.add_argument(
+    made = Parser(name, description=COMMANDS[command][0], formatter_class=form)
+    made.add_argument(
         "--results", type=Path, default=RESULTS, metavar="DIR", help="folder with runs/ (default: results)"
     )
     if command == "export":
-        parser.add_argument(
-            "--format", choices=export.FORMATS, help="default: parquet if pyarrow is installed, else csv"
-        )
-        parser.add_argument("--out", type=Path, metavar="DIR", help="default: RESULTS/export")
-    return parser
+        made.add_argument("--format", choices=export.FORMATS, help="default: parquet if pyarrow is installed, else csv")
+        made.add_argument("--out", type=Path, metavar="DIR", help="default: RESULTS/export")
+    return made
 
 
 def _rebuild(asked: argparse.Namespace, url: str) -> int:

@@ -34,7 +34,7 @@ from fpd_bench.tracks.building import build, check_build
 
 def main(arguments: list[str] | None = None) -> int:
     """Return the exit code: 0 built or all well, 2 wrong usage, or files that a run cannot use."""
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     try:
         return options.run(options)
     except FpdError as error:
@@ -47,10 +47,11 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
+    """Make the parser of this command."""
     form = argparse.RawDescriptionHelpFormatter
-    parser = Parser(prog="python -m fpd_bench.tracks", description=__doc__, formatter_class=form)
-    commands = parser.add_subparsers(dest="command", required=True)
+    made = Parser(prog="python -m fpd_bench.tracks", description=__doc__, formatter_class=form)
+    commands = made.add_subparsers(dest="command", required=True)
     build = commands.add_parser("build", help="train an embedded track's networks and write its assets")
     build.add_argument("track", help=" or ".join(tracks_that("build")))
     build.add_argument("--preset", default="default", help="of the track; shapes has plain, textured, ...")
@@ -80,7 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     convert.add_argument("--name", default="", help="which of several objects in the file, for example ema")
     convert.add_argument("--out", type=Path, metavar="FILE", help="(default: beside it, as .safetensors)")
     convert.set_defaults(run=_convert)
-    return parser
+    return made
 
 
 def _convert(options: argparse.Namespace) -> int:

@@ -24,7 +24,7 @@ from fpd_bench.evals.fidelity.presets import PRESETS, preset
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse, call, print. Numbers go to stdout, progress and errors to stderr."""
-    args = _parser().parse_args(arguments)
+    args = parser().parse_args(arguments)
     try:
         _measure(args)
     except FpdError as error:
@@ -68,33 +68,34 @@ def _progress(done: int, total: int) -> None:
     print(f"\r{done} / {total}", end="\n" if done == total else "", file=sys.stderr)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = Parser(
+def parser() -> argparse.ArgumentParser:
+    """Make the parser of this command."""
+    made = Parser(
         prog="python -m fpd_bench.evals.fidelity",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("images", type=Path, metavar="IMAGES", help="folder or .npz of generated images")
-    parser.add_argument(
+    made.add_argument("images", type=Path, metavar="IMAGES", help="folder or .npz of generated images")
+    made.add_argument(
         "--reference", type=Path, required=True, metavar="REF", help=".npz with mu, sigma, arr_0; or a folder of images"
     )
-    parser.add_argument("--preset", default="adm", help=f"one of {', '.join(PRESETS)} (default adm)")
-    parser.add_argument(
+    made.add_argument("--preset", default="adm", help=f"one of {', '.join(PRESETS)} (default adm)")
+    made.add_argument(
         "--weights",
         type=Path,
         metavar="FILE",
         help="file with Inception's weights (default: looked for in $FPD_WEIGHTS)",
     )
-    parser.add_argument("--device", default="cpu", help="cpu (default), cuda, cuda:1, ...")
-    parser.add_argument(
+    made.add_argument("--device", default="cpu", help="cpu (default), cuda, cuda:1, ...")
+    made.add_argument(
         "--cache",
         type=Path,
         metavar="DIR",
         help="folder in which features are kept (default ~/.cache/fpd-bench/fidelity)",
     )
-    parser.add_argument("--no-cache", action="store_true", help="do not keep features")
-    parser.add_argument("--json", action="store_true", help="print numbers and protocol as JSON")
-    return parser
+    made.add_argument("--no-cache", action="store_true", help="do not keep features")
+    made.add_argument("--json", action="store_true", help="print numbers and protocol as JSON")
+    return made
 
 
 if __name__ == "__main__":

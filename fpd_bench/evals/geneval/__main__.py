@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 from fpd_bench.cli import leave
 from fpd_bench.errors import FpdError
+from fpd_bench.evals.geneval import arguments as command_line
 from fpd_bench.evals.geneval import prompt_grammar, scorer, selftest
-from fpd_bench.evals.geneval.arguments import parser
 from fpd_bench.evals.geneval.detectors import Backend, Colours, DetectorSettings, backend_class
 from fpd_bench.evals.geneval.folder import read_folder
 from fpd_bench.evals.geneval.precomputed import PrecomputedBackend
@@ -21,7 +21,7 @@ from fpd_bench.evals.geneval.summary import summarise
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse, call, print. Results go to stdout, progress and errors to stderr; returns the exit code."""
-    args = parser(COMMANDS).parse_args(arguments)
+    args = parser().parse_args(arguments)
     try:
         args.command(args)
     except FpdError as error:
@@ -31,6 +31,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"Cannot write or read: {error}. Name another file or folder.", file=sys.stderr)
         return 2
     return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """Make the parser of this command."""
+    return command_line.parser(COMMANDS)
 
 
 def _prompts(args: argparse.Namespace) -> None:

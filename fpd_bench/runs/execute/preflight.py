@@ -5,6 +5,7 @@ Needs torch for a backbone by name and for the paper's own tracks only, whose we
 
 import sys
 from collections.abc import Iterable
+from importlib.util import find_spec
 from pathlib import Path
 
 from fpd_bench import registry
@@ -31,6 +32,12 @@ def check_machine(configs: Iterable[RunConfig], here: bool, devices: Path = Path
     here: the runs are made on this machine.
     """
     configs = list(configs)
+    for name in sorted({name for config in configs for name in config.execution.log}):
+        if find_spec(name) is None:
+            raise ConfigError(
+                f"execution.log={name} needs the package of that name. Install it, pip install 'fpd-bench[log]', or "
+                "leave it out."
+            )
     for name, preset in sorted({(c.track.name, c.track.preset) for c in configs if not generated(c)}):
         shipped.verify(name, preset)
     for device in sorted({config.execution.device for config in configs} if here else ()):

@@ -1,17 +1,22 @@
 """What the training loop sees of its run directory: a log, pictures, checkpoints, progress, and whether to stop."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from torch import Tensor
 from torchvision.utils import save_image
 
+from fpd_bench.config.identity import semantic
+from fpd_bench.config.schema import RunConfig
 from fpd_bench.runs.folder import checkpoints, claims
 from fpd_bench.runs.folder.failures import check_space
 from fpd_bench.runs.folder.heartbeat import Heart
 from fpd_bench.runs.folder.rundir import RunDir, now
 from fpd_bench.runs.folder.stop_signals import StopFlag
 from fpd_bench.runs.folder.whole_files import write_with
+from fpd_bench.runs.perform.loggers import Mirrors
 
 PROGRESS_SECONDS = 30.0  # between two progress events; the heartbeat tells the steps between
 
@@ -28,6 +33,7 @@ class RunRecorder:
         self._step = 0
         self.pause_at = 0  # step at which the training is to pause; 0 = nowhere
         self.heart = Heart(run, attempt, claim)
+        self._mirrors: Mirrors | None = None
 
     def event(self, kind: str, **fields: Any) -> None:
         """Append one event."""
@@ -44,7 +50,23 @@ class RunRecorder:
         """Append one line to the training log; `time` is seconds since the attempt began unless the row says
         otherwise.
         """
-        self.run.append_training({"time": round(time.monotonic() - self._began, 3)} | row)
+        row = {"time": round(time.monotonic() - self._began, 3)} | row
+        self.run.append_training(row)
+        if self._mirrors:
+            self._mirrors.write(row)
+
+    @contextmanager
+    def mirrored(self, config: RunConfig) -> Iterator[None]:
+        """Mirror what is logged inside the block to where execution.log says."""
+        if config.execution.log:
+            results, warn = self.run.path.parent.parent, lambda message: self.event("warning", message=message)
+            self._mirrors = Mirrors(config.execution.log, self.run.run_id, semantic(config), results, warn)
+        try:
+            yield
+        finally:
+            if self._mirrors:
+                self._mirrors.close()
+            self._mirrors = None
 
     def picture(self, step: int, images: Tensor) -> None:
         """Write images [n, 3, H, W] in [0, 1] as one grid."""

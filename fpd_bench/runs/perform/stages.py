@@ -151,7 +151,7 @@ def _train(run: RunDir, config: RunConfig, track: Track, recorder: RunRecorder) 
     from fpd_bench.distill.team import assembled_team
     from fpd_bench.distill.trainer import train
 
-    with assembled_team(config):
+    with assembled_team(config), recorder.mirrored(config):
         weights = train(config, track, recorder)
     plain = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in weights.items()}
     recorder.keep_claim()

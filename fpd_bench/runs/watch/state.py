@@ -5,7 +5,7 @@ from typing import Any
 
 from fpd_bench.errors import OddFile
 from fpd_bench.records import layout, run_status
-from fpd_bench.runs.folder import claims, heartbeat, submissions
+from fpd_bench.runs.folder import claims, heartbeat, notes, submissions
 from fpd_bench.runs.folder.rundir import RunDir
 from fpd_bench.runs.slurm import scheduler
 
@@ -20,6 +20,9 @@ class RunState:
 
     step of steps: of the stage; eta_s: seconds left in it, at the pace of this attempt. host, pid, job: of the last
     attempt; sign: when its heartbeat was last heard. error: the last failure or warning of a run that goes on.
+    step of steps: of the stage; eta_s: seconds left in it, at the pace of this attempt. host, pid, job: of the last
+    attempt; sign: when its heartbeat was last heard. error: the last failure or warning of a run that goes on.
+    tags, note: what people have said of the run.
     """
 
     run_id: str
@@ -36,6 +39,8 @@ class RunState:
     job: str = ""
     sign: str = ""
     error: str = ""
+    tags: tuple[str, ...] = ()
+    note: str = ""
 
     @property
     def has_result(self) -> bool:
@@ -57,7 +62,8 @@ def state_of(run: RunDir) -> RunState:
     try:
         layout.refuse_odd(run.path)
         _read_all(run)
-        return _state_of(run)
+        said = notes.read(run)
+        return replace(_state_of(run), tags=said.tags, note=said.note)
     except (OddFile, OSError) as error:
         return RunState(run.run_id, "corrupt", message=f"{error}. Repair {run.path}, or move it away to run it again.")
 

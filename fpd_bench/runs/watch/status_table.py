@@ -13,7 +13,7 @@ from fpd_bench.runs.execute.sweep_plan import SweepPlan
 from fpd_bench.runs.watch.live_view import duration
 from fpd_bench.runs.watch.state import RunState
 
-HEAD = ("run", "state", "cell", "step", "left", "attempt", "host", "last word")
+HEAD = ("run", "state", "cell", "step", "left", "attempt", "host", "tags", "last word")
 LONGEST = 160  # characters of a last word; `status RUN` and --json have all of them
 
 
@@ -43,7 +43,7 @@ def _row(label: str, state: RunState) -> tuple[str, ...]:
     left = duration(state.eta_s) if state.state == "running" else ""
     attempt = str(state.attempt) if state.attempt else ""
     host = f"{state.host} ({state.job})" if state.job and state.state in ALIVE else state.host
-    return state.run_id, state.state, label, step, left, attempt, host, _last_word(state)
+    return state.run_id, state.state, label, step, left, attempt, host, " ".join(state.tags), _last_word(state)
 
 
 def _last_word(state: RunState) -> str:
