@@ -32,6 +32,7 @@ READING = (
     "best, with 95% confidence. More in docs/statistics.md."
 )
 EVERY_RUN = "Every run"
+ALWAYS = ("row", "label", "state", "score", "score_low", "score_high", "seeds", "images", "run_ids")  # in a CSV
 HOW_OFTEN = "How often such intervals and verdicts are wrong, and how to quote them"
 
 
@@ -176,9 +177,11 @@ def seeds_frame(table: TableResult) -> pd.DataFrame:
 
 
 def numbers_frame(table: TableResult) -> pd.DataFrame:
-    """Make the table as plain numbers, one line per row, for the CSV; empty cells where there is no number."""
-    evaluation = metrics.FIDELITY if set_metrics.of_all_images(table.metric) else metrics.GENEVAL
-    tasks = metrics.ordered([*metrics.names_of(evaluation), *(part for row in table.rows for part in row.tasks)])
+    """Make the table as plain numbers, one line per row, for the CSV: a column for each task that any row has.
+
+    A cell is empty where there is no number; a column that would be empty is left out, except those of ALWAYS.
+    """
+    tasks = metrics.ordered(task for row in table.rows for task in row.tasks)
     rows = []
     for row in table.rows:
         delta = row.delta.difference if row.delta else None
@@ -212,7 +215,8 @@ def numbers_frame(table: TableResult) -> pd.DataFrame:
             numbers |= _columns("novel", row.novelty.novel if row.novelty else None)
             numbers |= _columns("known", row.novelty.known if row.novelty else None)
         rows.append(numbers)
-    return pd.DataFrame(rows)
+    frame = pd.DataFrame(rows)
+    return frame[[name for name in frame.columns if name in ALWAYS or frame[name].notna().any()]]
 
 
 def _columns(name: str, estimate: Estimate | None) -> dict[str, float]:

@@ -38,7 +38,7 @@ class Run:
 class Store:
     """The index of a results folder. Ingest first (`store.ingest.ingest`); close it or use it in a `with`."""
 
-    def __init__(self, results: Path, url: str | None = None):
+    def __init__(self, results: Path | str, url: str | None = None):
         self.results = Path(results)
         self.url = url or address.default_url(self.results)
         self._engine = index_schema.connect(self.url)

@@ -194,6 +194,20 @@ def test_the_csv_holds_the_numbers_of_the_table(written):
     assert frame.loc["soft", "counting_low"] == pytest.approx(table.row("soft").tasks["counting"].low, abs=1e-5)
 
 
+def test_the_csv_keeps_a_tracks_own_tasks_and_has_no_empty_columns(project, tmp_path):
+    _, _, write = project
+    for row in SKILL:
+        for seed in range(3):
+            folder = write(row, seed, per_task=15)
+            path = folder / "eval" / "test.jsonl"
+            path.write_text(path.read_text().replace('"task": "position"', '"task": "above_all"'))
+            finish(folder)
+    assert run(project, tmp_path / "out", "--no-figures") == 0
+    frame = pd.read_csv(tmp_path / "out" / "table3a.csv")
+    assert {"above_all", "above_all_low", "above_all_high", "counting"} <= set(frame.columns)
+    assert "position" not in frame and not frame.columns[frame.isna().all()].tolist()
+
+
 def test_an_axis_from_the_command_line_makes_tables_with_usable_file_names(project, tmp_path):
     path, results, _ = project
     cells = load_sweep(path, ["optim.lr=1e-4,1e-3"]).tables[1].cells[:3]
