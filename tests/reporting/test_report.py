@@ -194,6 +194,28 @@ def test_the_csv_holds_the_numbers_of_the_table(written):
     assert frame.loc["soft", "counting_low"] == pytest.approx(table.row("soft").tasks["counting"].low, abs=1e-5)
 
 
+def test_chosen_columns_come_in_their_order_in_every_text(project, tmp_path, capsys):
+    assert run(project, tmp_path / "out", "--no-figures", "--columns", "p, overall,Δ") == 0
+    assert re.search(r"Row\s+┃\s+p\s+┃\s+Overall\s+┃\s+Δ to STE\s+┃", capsys.readouterr().out)
+    for name, text in (("md", r"\| Row +\| p +\| Overall +\| Δ to STE +\|\n"), ("tex", r"\nRow & p & Overall & ")):
+        assert re.search(text, (tmp_path / f"out/table3a.{name}").read_text())
+    assert run(project, tmp_path / "out", "--no-figures", "--columns", "pp") == 2
+    assert "'pp'" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_few_columns_fit_one_column_of_a_paper(project, tmp_path):
+    assert run(project, tmp_path / "out", "--no-figures", "--columns", "Overall,p") == 0
+    main = (tmp_path / "out/table3a.tex").read_text().split("\\end{table}")[0] + "\\end{table}\n"
+    assert "\\begin{table}[" in main
+    (needs,) = re.findall(r"^% Needs (.*)$", main, re.M)
+    page = rf"\documentclass[twocolumn]{{article}}{needs}\begin{{document}}{main}\end{{document}}"
+    (tmp_path / "one.tex").write_text(page)
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "one.tex"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, check=True, text=True, errors="replace")
+    assert "Overfull" not in done.stdout
+
+
 def test_the_csv_keeps_a_tracks_own_tasks_and_has_no_empty_columns(project, tmp_path):
     _, _, write = project
     for row in SKILL:
