@@ -53,6 +53,7 @@ def write_report(
                 paths += _texts(result, part, statistics_page)
                 drawn = _draw(result, store, part) if pictures else {}
                 paths += [part / path for path in drawn.values()]
+                page.write_rows(result, store, part)
                 written.append(page.PageFiles(result, drawn))
             if len(claims := claims_by_table(results)):
                 paths += _claims(sweep, claims, part)
@@ -150,11 +151,16 @@ def _claims(sweep: "Sweep", claims: pd.DataFrame, folder: Path) -> list[Path]:
 
 def _draw(result: TableResult, store: Store, folder: Path) -> dict[str, str]:
     """Draw the pictures for which there are data: {caption: PNG inside `folder`}."""
-    from fpd_bench.reporting import figures  # matplotlib and seaborn take longer to import than all the rest
+    from fpd_bench.reporting import (
+        effect_figures,
+        figures,
+    )  # matplotlib and seaborn take longer to import than all the rest
 
     stem = folder / "figures" / result.name
     found = {
         "Scores": figures.scores(result, stem.with_name(f"{result.name}_scores")),
+        "Effects": effect_figures.effects(result, stem.with_name(f"{result.name}_effects")),
+        "Cost and quality": effect_figures.cost(result, store, stem.with_name(f"{result.name}_cost")),
         "Quality and diversity": figures.front(result, stem.with_name(f"{result.name}_front")),
         "Same prompts, same noise": figures.images(result, store, stem.with_name(f"{result.name}_images")),
         "Training": figures.curves(result, store, stem.with_name(f"{result.name}_curves")),
