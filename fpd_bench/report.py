@@ -4,6 +4,7 @@
   python -m fpd_bench.report sweeps/table3.yaml       one sweep
   python -m fpd_bench.report sweeps/table3.yaml profile=paper
   python -m fpd_bench.report store.url=postgresql+psycopg://me@host/bench
+  python -m fpd_bench.report sweeps/table3.yaml --columns Overall,Seeds,p   for one column of a paper
   python -m fpd_bench.report sweeps/table3.yaml --watch   follow a sweep that is running
   python -m fpd_bench.report --out reports --evidence  tables to keep, with what they stand on
   python -m fpd_bench.report --from reports/evidence   the same tables again, in a clone without results
@@ -63,6 +64,13 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--out", type=Path, help="folder to write to (default: RESULTS/report)")
     made.add_argument("--profile", help="the sweep's profile to report on, the same as profile=NAME")
     made.add_argument("--tag", metavar="TAG", help="only the runs with this tag (fpd-bench tag)")
+    made.add_argument(
+        "--columns",
+        type=lambda text: [word for word in text.split(",") if word.strip()],
+        default=[],
+        metavar="LIST",
+        help="columns of the main tables, in this order, such as 'Overall,Seeds,p': fewer fit one column of a paper",
+    )
     made.add_argument("--no-figures", action="store_true", help="tables and page only")
     made.add_argument(
         "--watch",
@@ -97,6 +105,8 @@ def _report(options: argparse.Namespace, url: str) -> int:
     from fpd_bench.store.ingest import run_folders
     from fpd_bench.store.query import Store
 
+    if options.evidence and options.columns:
+        raise ConfigError("Tables with --evidence are whole, so that --check can compare them: leave out --columns.")
     overrides = [word for word in options.sweeps if "=" in word and not Path(word).exists()]
     files = _files([Path(word) for word in options.sweeps if word not in overrides])
     if not run_folders(options.results):
@@ -121,7 +131,8 @@ def _report(options: argparse.Namespace, url: str) -> int:
 
         def write() -> "list[TableResult]":
             indexed, words = [(sweep, store) for sweep in sweeps], overrides if options.evidence else None
-            tables, paths = write_report(indexed, options.out, pictures=not options.no_figures, overrides=words)
+            pictures = not options.no_figures
+            tables, paths = write_report(indexed, options.out, pictures, words, columns=options.columns)
             _print(tables, paths)
             return tables
 
@@ -159,11 +170,13 @@ def _from_evidence(options: argparse.Namespace) -> int:
     from fpd_bench.reporting.write import write_report
 
     folder = options.from_evidence or options.out / evidence_report.FOLDER
+    if options.check and options.columns:
+        raise ConfigError("--check compares whole tables: leave out --columns.")
     if options.sweeps or options.evidence or options.profile:
         raise ConfigError("The evidence names its own sweeps. Leave out sweep files, --profile and --evidence.")
     with evidence_report.opened(folder) as indexed:
         if not options.check:
-            _print(*write_report(indexed, options.out, pictures=not options.no_figures))
+            _print(*write_report(indexed, options.out, not options.no_figures, columns=options.columns))
             return 0
         with tempfile.TemporaryDirectory() as scratch:
             anew = Path(scratch)

@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from fpd_bench.errors import ConfigError
+from fpd_bench.reporting import row_pages
 from fpd_bench.reporting.model import TableResult
 from fpd_bench.reporting.results import runs_behind
 from fpd_bench.store import evidence
@@ -36,6 +37,12 @@ def write(sweep: "Sweep", tables: Sequence[TableResult], store: Store, folder: P
             kept = images.setdefault((sample.run_id, sample.path), blank)
             for position in sample.positions(prompts.item_id):
                 kept[position, 0] = sample.pictures[position, 0]
+        for row in row_pages.details(table, store):
+            for run in row.runs:
+                for picture in run.pictures.kept():
+                    blank = np.zeros(run.pictures.shape, np.uint8)
+                    kept = images.setdefault((run.seed.run_id, run.pictures.path), blank)
+                    kept[picture.position, picture.replicate] = picture.pixels
     run_ids = list(dict.fromkeys(run_id for table in sweep.tables for run_id in runs_behind(table, store)))
     evidence.write(folder / sweep.name, store, run_ids, images, sweep.path.as_posix(), overrides)
 

@@ -23,22 +23,15 @@ from fpd_bench import metrics
 from fpd_bench.records.layout import sha256
 from fpd_bench.reporting import front as quality
 from fpd_bench.reporting import user_text
+from fpd_bench.reporting.line_styles import line_style
 from fpd_bench.reporting.model import RowResult, TableResult
 from fpd_bench.reporting.tables import heading
+from fpd_bench.reporting.training_curves import CURVES, with_drift
 from fpd_bench.store.query import Store
 
 OURS, PUBLISHED, QUIET = "#1f5fa8", "#c2571a", "#8a8f98"
 GRID_COLUMNS = 8
 PICTURE_BYTES = 2**30  # samples of more are left out of the pictures: they would be read whole
-DRIFT = "drift_rms"
-CURVES = {
-    "loss": "Loss",
-    DRIFT: "Drift (RMS, mean of layers)",
-    "entropy": "Student entropy (nats)",
-    "agreement": "Teacher agrees with draft",
-    "differ": "Tokens that differ (of a prompt)",
-}
-
 sns.set_theme(
     context="paper",
     style="ticks",
@@ -93,9 +86,11 @@ def scores(table: TableResult, stem: Path) -> Path | None:
     axes.set_xlabel(f"{metrics.get_or_plain(table.metric).heading} score")
     axes.grid(axis="x", color="#e4e6ea", linewidth=0.8)
     axes.set_axisbelow(True)
-    figure.suptitle(user_text.figure(heading(table)), x=0.01, ha="left", fontweight="bold", fontsize=11)
+    figure.suptitle(
+        textwrap.fill(user_text.figure(heading(table)), 78), x=0.01, ha="left", fontweight="bold", fontsize=11
+    )
     figure.legend(handles=lines, loc="outside lower center", ncols=3, frameon=False)
-    return _save(figure, stem)
+    return save(figure, stem)
 
 
 def _tick(row: RowResult) -> str:
@@ -113,12 +108,12 @@ def front(table: TableResult, stem: Path) -> Path | None:
         return None
     figure = Figure(figsize=(7.2, 4.4), layout="constrained")
     axes = figure.subplots()
-    for colour, (method, rows) in zip(sns.color_palette("colorblind", len(methods)), methods.items(), strict=True):
+    for n, (method, rows) in enumerate(methods.items()):
         points = [(row.variety, row.score) for row in rows if row.variety is not None and row.score]
         x, y = [share for share, _ in points], [score.value for _, score in points]
         ends = np.array([[score.value - score.low, score.high - score.value] for _, score in points]).T
         ends = np.where(np.isfinite(ends), ends, 0.0)
-        axes.errorbar(x, y, yerr=ends, fmt="o-", color=colour, capsize=2, linewidth=1, label=user_text.figure(method))
+        axes.errorbar(x, y, yerr=ends, capsize=2, linewidth=1, label=user_text.figure(method), **line_style(n))
     axes.axvline(quality.KEPT, color=QUIET, linestyle="--", linewidth=1)
     if table.teacher is not None:
         axes.axhline(table.teacher, color=QUIET, linestyle="--", linewidth=1)
@@ -126,9 +121,11 @@ def front(table: TableResult, stem: Path) -> Path | None:
     axes.set_ylabel(f"{metrics.get_or_plain(table.metric).heading} score")
     axes.grid(color="#e4e6ea", linewidth=0.8)
     axes.set_axisbelow(True)
-    figure.suptitle(user_text.figure(heading(table)), x=0.01, ha="left", fontweight="bold", fontsize=11)
+    figure.suptitle(
+        textwrap.fill(user_text.figure(heading(table)), 78), x=0.01, ha="left", fontweight="bold", fontsize=11
+    )
     figure.legend(loc="outside lower center", ncols=3, frameon=False)
-    return _save(figure, stem)
+    return save(figure, stem)
 
 
 @dataclass(frozen=True)
@@ -181,7 +178,7 @@ def images(table: TableResult, store: Store, stem: Path) -> Path | None:
     figure.subplots_adjust(
         left=1.75 / width, right=1 - 0.05 / width, top=1 - 0.5 / height, bottom=0.05 / height, wspace=0.05, hspace=0.05
     )
-    return _save(figure, stem)
+    return save(figure, stem)
 
 
 def _sample(table: TableResult, row: RowResult, store: Store) -> Sample | None:
@@ -223,41 +220,40 @@ def _columns(frames: list[pd.DataFrame]) -> pd.DataFrame:
 def curves(table: TableResult, store: Store, stem: Path) -> Path | None:
     """Draw training curves by row: mean over seeds, band of one standard deviation."""
     rows = {seed.run_id: str(n) for n, row in enumerate(table.rows) for seed in row.seeds}  # a label may be anything
-    frame = _with_drift(store.frame("series", list(rows)))
+    frame = with_drift(store.frame("series", list(rows)))
     names = [name for name in CURVES if name in set(frame.name)]
     if not names:
         return None
     frame = frame.assign(row=frame.run_id.map(rows))
-    figure = Figure(figsize=(3.6 * len(names), 3.1), layout="constrained")
+    drawn = [number for number in dict.fromkeys(rows.values()) if number in set(frame.row)]
+    texts = [textwrap.fill(user_text.figure(table.rows[int(number)].label), 34) for number in drawn]
+    lines = sum(max(text.count("\n") + 1 for text in texts[n : n + 4]) for n in range(0, len(texts), 4))
+    figure = Figure(figsize=(max(3.6 * len(names), 7.2), 3.0 + 0.18 * lines), layout="constrained")
+    handles: dict[str, Any] = {}
     for axes, name in zip(np.atleast_1d(figure.subplots(1, len(names))), names, strict=True):
-        sns.lineplot(
-            frame[frame.name == name],
-            x="step",
-            y="value",
-            hue="row",
-            hue_order=list(dict.fromkeys(rows.values())),
-            errorbar="sd",
-            ax=axes,
-            palette="colorblind",
-            linewidth=1.2,
-        )
+        for number in drawn:
+            own = frame[(frame.name == name) & (frame.row == number)].groupby("step").value.agg(["mean", "std"])
+            if len(own):
+                style = line_style(int(number)) | {"markevery": max(len(own) // 6, 1), "markersize": 3.5}
+                (handles[number],) = axes.plot(own.index, own["mean"], linewidth=1.2, **style)
+                band = own["std"].fillna(0.0)
+                axes.fill_between(own.index, own["mean"] - band, own["mean"] + band, color=style["color"], alpha=0.15)
         axes.set(xlabel="Training step", ylabel=CURVES[name])
-        handles, texts = axes.get_legend_handles_labels()
-        axes.get_legend().remove()
-    legend = figure.legend(handles, texts, loc="outside lower center", ncols=min(4, len(texts)), frameon=False)
-    for drawn, number in zip(legend.get_texts(), texts, strict=True):
-        drawn.set_text(textwrap.fill(user_text.figure(table.rows[int(number)].label), 34))
-    return _save(figure, stem)
+    labels = [text for number, text in zip(drawn, texts, strict=True) if number in handles]
+    columns = min(4 if len(names) > 2 else 2, len(labels))
+    figure.legend(
+        [handles[number] for number in drawn if number in handles],
+        labels,
+        loc="outside lower center",
+        ncols=columns,
+        frameon=False,
+        fontsize=8,
+    )
+    return save(figure, stem)
 
 
-def _with_drift(series: pd.DataFrame) -> pd.DataFrame:
-    """Add, as one more series, the mean of all drift RMS (`<layer>/rms_<bandwidth>`) of a run at a step."""
-    rms = series[series.name.str.contains(r"(?:^|/)rms_", regex=True)]
-    mean = rms.groupby(["run_id", "step"], as_index=False).value.mean().assign(name=DRIFT)
-    return pd.concat([series, mean], ignore_index=True)
-
-
-def _save(figure: Figure, stem: Path) -> Path:
+def save(figure: Figure, stem: Path) -> Path:
+    """Write the figure as PNG and PDF without dates; return the PNG's path."""
     stem.parent.mkdir(parents=True, exist_ok=True)
     pdf, png = (stem.with_name(f"{stem.name}.{kind}") for kind in ("pdf", "png"))  # a stem may contain dots
     figure.savefig(pdf, metadata={"CreationDate": None, "ModDate": None})

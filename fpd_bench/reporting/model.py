@@ -149,6 +149,7 @@ class TableResult:
     front: str = ""  # the column of words that names the methods of a quality-diversity front
     floor: Floor | None = None
     notes: list[str] = field(default_factory=list)
+    columns: tuple[str, ...] = ()  # of the main table that are wanted, in their order; () for all
     looks: tuple[int, ...] = ()  # numbers of seeds at which the rows are compared, () if once
     seeds: tuple[int, ...] = ()  # of the sweep, in the order in which looks take them
     unfinished: int = 0  # runs that are asked for by now and have no result

@@ -1,52 +1,25 @@
-"""The report as one static page (index.html) and a short Markdown index. No scripts, no dates, no outside files."""
+"""The report as a page (index.html), a page for each row, and a short Markdown index. No dates, no outside files."""
 
 import hashlib
 from dataclasses import dataclass
-from html import escape
+from functools import cache
+from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
+import jinja2
 import pandas as pd
 
 from fpd_bench import __version__
-from fpd_bench.reporting import tables
+from fpd_bench.reporting import row_pages, tables
 from fpd_bench.reporting.claims_by_table import TITLE
 from fpd_bench.reporting.model import VERDICTS, TableResult
-from fpd_bench.reporting.number_words import MarkedText
+from fpd_bench.reporting.number_words import NONE, MarkedText
 from fpd_bench.reporting.user_text import markdown
+from fpd_bench.store.query import Store
 
-CSS = """
-:root { --ink: #1c2330; --quiet: #667085; --line: #e4e7ec; --accent: #1f5fa8; --paper: #ffffff; }
-* { box-sizing: border-box; }
-body { margin: 0; background: #f6f7f9; color: var(--ink);
-  font: 15px/1.55 system-ui, "Segoe UI", "DejaVu Sans", sans-serif; }
-main, header, footer { max-width: 1280px; margin: 0 auto; padding: 0 24px; }
-header { padding-top: 36px; } h1 { margin: 0 0 4px; font-size: 27px; letter-spacing: -.01em; }
-header p, footer, .meta { color: var(--quiet); }
-a { color: var(--accent); }
-nav { display: flex; flex-wrap: wrap; gap: 8px; margin: 16px 0 8px; }
-nav a { padding: 4px 11px; border: 1px solid var(--line); border-radius: 999px; background: var(--paper);
-  color: var(--accent); text-decoration: none; font-size: 13px; }
-section { background: var(--paper); border: 1px solid var(--line); border-radius: 10px; margin: 20px 0;
-  padding: 22px 26px; }
-h2 { margin: 0; font-size: 19px; } h3 { margin: 26px 0 8px; font-size: 14px; color: var(--quiet); font-weight: 600; }
-.meta { margin: 2px 0 14px; font-size: 13px; }
-.wide { overflow-x: auto; }
-table { border-collapse: collapse; font-size: 13px; font-variant-numeric: tabular-nums; width: 100%; }
-th { text-align: right; font-weight: 600; border-top: 2px solid var(--ink); border-bottom: 1px solid var(--ink); }
-td { text-align: right; border-bottom: 1px solid var(--line); }
-th, td { padding: 6px 8px; white-space: nowrap; }
-th:first-child, td:first-child { text-align: left; white-space: normal;
-  min-width: 130px; }
-tr:last-child td { border-bottom: 2px solid var(--ink); }
-td.best { font-weight: 700; } td.quiet { color: var(--quiet); font-style: italic; }
-td.reproduced { color: #1a7f4b; font-weight: 600; } td.contradicted { color: #b42318; font-weight: 600; }
-td.undecided, td.collapsed { color: #9a6700; font-weight: 600; }
-img { max-width: 100%; height: auto; display: block; margin: 10px 0; }
-img.scores { width: 720px; }
-details { margin-top: 18px; } summary { cursor: pointer; color: var(--accent); }
-ul.notes { margin: 16px 0 0; padding-left: 18px; font-size: 13px; color: var(--quiet); }
-footer { padding-bottom: 40px; font-size: 13px; } code { font-size: 12px; }
-"""
+CSS = files(__package__).joinpath("templates/style.css").read_text(encoding="utf-8")
+LINKED = "Row"  # frames with this column are about rows, whose pages their cells open
 
 
 @dataclass(frozen=True)
@@ -66,18 +39,55 @@ class SharedClaims:
     frame: pd.DataFrame
 
 
+@dataclass(frozen=True)
+class ShownCell:
+    """A cell of a table on the page. kind: a class of style.css; link: what it opens, '' for nothing."""
+
+    text: str
+    kind: str
+    link: str
+
+
+@cache
+def _templates() -> jinja2.Environment:
+    return jinja2.Environment(
+        loader=jinja2.PackageLoader(__package__),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+        keep_trailing_newline=True,
+    )
+
+
 def write_page(
     written: list[PageFiles], shared: list[SharedClaims], folder: Path, statistics_page: str | None = None
 ) -> list[Path]:
     """Write index.html and index.md. statistics_page: where the footers point to."""
     content = overall_hash(written)
-    pages = {
-        "index.html": _html(written, shared, content, statistics_page),
-        "index.md": _markdown(written, shared, content),
-    }
-    for name, text in pages.items():
-        (folder / name).write_text(text, encoding="utf-8")
+    text = (
+        _templates()
+        .get_template("index.html")
+        .render(
+            sections=[_section(one, statistics_page) for one in written],
+            shared=[(one.name, one.title, _cells(one.frame, {}, set())) for one in shared],
+            shared_title=TITLE,
+            verdicts=VERDICTS,
+            reading=tables.reading([one.table for one in written]),
+            footer=_footer(content),
+        )
+    )
+    pages = {"index.html": text, "index.md": _markdown(written, shared, content)}
+    for name, page in pages.items():
+        (folder / name).write_text(page, encoding="utf-8")
     return [folder / name for name in pages]
+
+
+def write_rows(table: TableResult, store: Store, folder: Path) -> list[Path]:
+    """Write a page for each row of the table."""
+    template = _templates().get_template("row.html")
+    words = {"heading": tables.heading(table), "score_text": tables.score_text, "footer": _footer(table.content)}
+    return row_pages.write(table, store, folder, template, **words)
 
 
 def overall_hash(written: list[PageFiles]) -> str:
@@ -85,72 +95,50 @@ def overall_hash(written: list[PageFiles]) -> str:
     return hashlib.sha256(" ".join(one.table.content for one in written).encode()).hexdigest()[:12]
 
 
-def _html(written: list[PageFiles], shared: list[SharedClaims], content: str, statistics_page: str | None) -> str:
-    headings = [(one.name, f"{TITLE}: {one.title}") for one in shared]
-    headings += [(one.table.name, tables.heading(one.table)) for one in written]
-    links = "".join(f'<a href="#{name}">{escape(words)}</a>' for name, words in headings)
-    body = "\n".join([_claims(one) for one in shared] + [_section(one, statistics_page) for one in written])
-    reading = "".join(f"<li>{escape(note)}</li>" for note in tables.reading([one.table for one in written]))
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>fpd-bench report</title>\n<style>{CSS}</style>\n</head>\n<body>\n"
-        "<header><h1>fpd-bench report</h1>"
-        "<p>Ablations of Fixed-Point Distillation: our runs beside the published numbers, with their uncertainty.</p>"
-        f'<ul class="notes">{reading}</ul><nav>{links}</nav></header>\n'
-        f"<main>\n{body}\n</main>\n<footer>{escape(_footer(content))}</footer>\n</body>\n</html>\n"
-    )
-
-
 def _footer(content: str) -> str:
     return f"Hash of the data {content} · fpd-bench {__version__} · the same data give the same bytes"
 
 
-def _claims(one: SharedClaims) -> str:
-    files = " · ".join(f'<a href="{one.name}.{kind}">{kind}</a>' for kind in ("md", "tex", "csv"))
-    heading = f'<h2>{TITLE}</h2>\n<p class="meta">{escape(one.title)} · {files}</p>'
-    return f'<section id="{one.name}">\n{heading}\n{_table(one.frame, set())}\n</section>'
-
-
-def _section(one: PageFiles, statistics_page: str | None) -> str:
+def _section(one: PageFiles, statistics_page: str | None) -> dict[str, Any]:
+    """Collect what the template needs of a table."""
     table = one.table
-    files = " · ".join(f'<a href="{table.name}.{kind}">{kind}</a>' for kind in ("md", "tex", "csv"))
-    finished, planned = table.done
-    parts = [
-        f'<section id="{table.name}">\n<h2>{escape(tables.heading(table))}</h2>',
-        f'<p class="meta">{escape(table.title)} · {finished} of {planned} runs finished · {files}</p>',
-        _table(tables.main_frame(table), set(tables.bold_cells(table))),
-    ]
-    for title, frame in tables.sections(table):
-        drawn = _table(frame, set())
-        if title == tables.EVERY_RUN:
-            parts.append(f"<details><summary>{title} ({len(frame)})</summary>{drawn}</details>")
-        else:
-            parts.append(f"<h3>{title}</h3>{drawn}")
-    for caption, path in one.figures.items():
-        kind, words = caption.split()[0].lower(), escape(caption)
-        parts.append(f'<h3>{words}</h3><img class="{kind}" src="{path}" alt="{words}: {escape(table.caption)}">')
-    notes = "".join(f"<li>{escape(note)}</li>" for note in tables.notes(table))
-    if statistics_page:
-        notes += f'<li><a href="{statistics_page}">{tables.HOW_OFTEN}</a></li>'
-    return "\n".join([*parts, f'<ul class="notes">{notes}</ul>\n</section>'])
+    pages = {row.label: row_pages.file_of(table, n) for n, row in reversed(list(enumerate(table.rows)))}
+    runs = {
+        seed.run_id: f"{row_pages.file_of(table, n)}#{seed.run_id}"
+        for n, row in enumerate(table.rows)
+        for seed in row.seeds
+    }
+    verdicts = [claim.verdict for claim in table.claims]
+    return {
+        "table": table,
+        "heading": tables.heading(table),
+        "done": table.done,
+        "main": _cells(tables.main_frame(table), pages, set(tables.bold_cells(table)), in_order=table),
+        "frames": [(title, _cells(frame, pages | runs, set())) for title, frame in tables.sections(table)],
+        "folded": tables.EVERY_RUN,
+        "figures": [(caption, caption.split()[0].lower(), path) for caption, path in one.figures.items()],
+        "notes": tables.notes(table),
+        "verdicts": [(name, verdicts.count(name)) for name in (*VERDICTS, "not tested") if name in verdicts],
+        "best": [row.label for row in table.rows if row.best],
+        "statistics": (statistics_page, tables.HOW_OFTEN),
+    }
 
 
-def _table(frame: pd.DataFrame, best: set[tuple[int, str]]) -> str:
-    head = "".join(f"<th>{escape(str(name))}</th>" for name in frame.columns)
+def _cells(
+    frame: pd.DataFrame, links: dict[str, str], best: set[tuple[int, str]], in_order: TableResult | None = None
+) -> tuple[list[str], list[list[ShownCell]]]:
+    """Give the headings and rows of a frame. in_order: the table whose rows the frame's lines are, one by one."""
     lines = []
     for n, row in enumerate(frame.itertuples(index=False)):
-        cells = zip(frame.columns, row, strict=True)
-        lines.append("<tr>" + "".join(_cell(text, (n, name) in best) for name, text in cells) + "</tr>")
-    return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{"".join(lines)}</tbody></table></div>'
-
-
-def _cell(text: str, best: bool) -> str:
-    if best:
-        return f'<td class="best">{escape(text)}</td>'
-    if isinstance(text, MarkedText):
-        return f'<td class="{text.kind}">{escape(text)}</td>'
-    return f"<td>{escape(text)}</td>"
+        about = links.get(str(row[0]), "") if frame.columns[0] == LINKED else ""
+        about = row_pages.file_of(in_order, n) if in_order else about
+        line = []
+        for name, text in zip(frame.columns, row, strict=True):
+            kind = "best" if (n, name) in best else text.kind if isinstance(text, MarkedText) else ""
+            link = links.get(str(text), about) if str(text) != NONE else ""
+            line.append(ShownCell(str(text), kind, link))
+        lines.append(line)
+    return [str(name) for name in frame.columns], lines
 
 
 def _markdown(written: list[PageFiles], shared: list[SharedClaims], content: str) -> str:

@@ -2,11 +2,12 @@
 
 import math
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import pandas as pd
 
 from fpd_bench import metrics
+from fpd_bench.errors import UnknownName
 from fpd_bench.evals.statistics import Estimate, constant_level
 from fpd_bench.reporting import diversity_columns, front, set_metrics
 from fpd_bench.reporting.latex import to_latex
@@ -32,6 +33,7 @@ READING = (
     "best, with 95% confidence. More in docs/statistics.md."
 )
 EVERY_RUN = "Every run"
+ALWAYS = ("row", "label", "state", "score", "score_low", "score_high", "seeds", "images", "run_ids")  # in a CSV
 HOW_OFTEN = "How often such intervals and verdicts are wrong, and how to quote them"
 
 
@@ -67,7 +69,23 @@ def main_frame(table: TableResult) -> pd.DataFrame:
         rows.append(cells)
     frame = pd.DataFrame(rows, dtype=object)
     always = {"Row", metric.heading, "Seeds", "Images"}
-    return frame[[name for name in frame.columns if name in always or (frame[name] != NONE).any()]]
+    frame = frame[[name for name in frame.columns if name in always or (frame[name] != NONE).any()]]
+    return frame[["Row", *choose_columns(table.columns, list(frame.columns))]] if table.columns else frame
+
+
+def choose_columns(wanted: Sequence[str], names: Sequence[str]) -> list[str]:
+    """List those of `names` that are wanted, in the order of the wish; 'fid' is FID ↓, and 'Δ' the one to a baseline.
+
+    Raises UnknownName for a wish that no name meets.
+    """
+    known = {name: name.split(" to ")[0].rstrip(" ↓↑").casefold() for name in names if name != "Row"}
+    chosen = []
+    for wish in wanted:
+        found = [name for name, short in known.items() if wish.strip().casefold() in (short, name.casefold())]
+        if not found:
+            raise UnknownName("column", wish.strip(), list(known), "--columns")
+        chosen += [name for name in found if name not in chosen]
+    return chosen
 
 
 def score_text(row: RowResult, places: int = 3) -> str:
@@ -176,9 +194,11 @@ def seeds_frame(table: TableResult) -> pd.DataFrame:
 
 
 def numbers_frame(table: TableResult) -> pd.DataFrame:
-    """Make the table as plain numbers, one line per row, for the CSV; empty cells where there is no number."""
-    evaluation = metrics.FIDELITY if set_metrics.of_all_images(table.metric) else metrics.GENEVAL
-    tasks = metrics.ordered([*metrics.names_of(evaluation), *(part for row in table.rows for part in row.tasks)])
+    """Make the table as plain numbers, one line per row, for the CSV: a column for each task that any row has.
+
+    A cell is empty where there is no number; a column that would be empty is left out, except those of ALWAYS.
+    """
+    tasks = metrics.ordered(task for row in table.rows for task in row.tasks)
     rows = []
     for row in table.rows:
         delta = row.delta.difference if row.delta else None
@@ -212,7 +232,8 @@ def numbers_frame(table: TableResult) -> pd.DataFrame:
             numbers |= _columns("novel", row.novelty.novel if row.novelty else None)
             numbers |= _columns("known", row.novelty.known if row.novelty else None)
         rows.append(numbers)
-    return pd.DataFrame(rows)
+    frame = pd.DataFrame(rows)
+    return frame[[name for name in frame.columns if name in ALWAYS or frame[name].notna().any()]]
 
 
 def _columns(name: str, estimate: Estimate | None) -> dict[str, float]:
@@ -270,7 +291,8 @@ def _looks(table: TableResult) -> list[str]:
 def bold_cells(table: TableResult) -> list[tuple[int, str]]:
     """List the scores set in bold as (row number, column)."""
     heading = metrics.get_or_plain(table.metric).heading
-    return [(n, heading) for n, row in enumerate(table.rows) if row.best]
+    shown = heading in main_frame(table).columns
+    return [(n, heading) for n, row in enumerate(table.rows) if row.best and shown]
 
 
 def to_markdown(table: TableResult, statistics_page: str | None = None) -> str:

@@ -30,6 +30,13 @@ def latex(text: str) -> str:
     return re.sub(r"(?<!\w)-(?=\d)", "$-$", found)
 
 
+def without_latex_form(text: str) -> list[str]:
+    """List the characters that `latex` turns into their numbers, each once, in their order."""
+    encoder = _latex_encoder()
+    rare = dict.fromkeys(one for one in one_line(text) if ord(one) > 127)
+    return [one for one in rare if "U+" in encoder.unicode_to_latex(one)]
+
+
 def figure(text: str) -> str:
     """Shorten a text for a figure, on one line. Matplotlib is set not to read it as mathematics."""
     line = one_line(text)

@@ -6,6 +6,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,11 +33,13 @@ def write_report(
     pictures: bool = True,
     overrides: Sequence[str] | None = None,
     linked_from: Path | None = None,
+    columns: Sequence[str] = (),
 ) -> tuple[list[TableResult], list[Path]]:
     """Write <table>.md, .tex and .csv, figures/ and the page; return the tables and the paths written.
 
     indexed: sweeps, each with the index of its runs. overrides: the words that the sweeps were read with, if their
     evidence is wanted as well. linked_from: where the files will lie in the end, for their links; default: folder.
+    columns: those of the main tables, default: all.
     All of it, or none: files take their places when the last one is made. Raises ConfigError if they cannot.
     """
     _refuse_equal_names([sweep for sweep, _ in indexed])
@@ -45,11 +48,12 @@ def write_report(
         part = Path(name)
         written, shared, paths, statistics_page = [], [], [], _statistics_page(linked_from or folder)
         for sweep, store in indexed:
-            results = [table_result(sweep, table, store) for table in sweep.tables]
+            results = [replace(table_result(sweep, table, store), columns=tuple(columns)) for table in sweep.tables]
             for result in results:
                 paths += _texts(result, part, statistics_page)
                 drawn = _draw(result, store, part) if pictures else {}
                 paths += [part / path for path in drawn.values()]
+                page.write_rows(result, store, part)
                 written.append(page.PageFiles(result, drawn))
             if len(claims := claims_by_table(results)):
                 paths += _claims(sweep, claims, part)
@@ -147,11 +151,16 @@ def _claims(sweep: "Sweep", claims: pd.DataFrame, folder: Path) -> list[Path]:
 
 def _draw(result: TableResult, store: Store, folder: Path) -> dict[str, str]:
     """Draw the pictures for which there are data: {caption: PNG inside `folder`}."""
-    from fpd_bench.reporting import figures  # matplotlib and seaborn take longer to import than all the rest
+    from fpd_bench.reporting import (
+        effect_figures,
+        figures,
+    )  # matplotlib and seaborn take longer to import than all the rest
 
     stem = folder / "figures" / result.name
     found = {
         "Scores": figures.scores(result, stem.with_name(f"{result.name}_scores")),
+        "Effects": effect_figures.effects(result, stem.with_name(f"{result.name}_effects")),
+        "Cost and quality": effect_figures.cost(result, store, stem.with_name(f"{result.name}_cost")),
         "Quality and diversity": figures.front(result, stem.with_name(f"{result.name}_front")),
         "Same prompts, same noise": figures.images(result, store, stem.with_name(f"{result.name}_images")),
         "Training": figures.curves(result, store, stem.with_name(f"{result.name}_curves")),

@@ -42,11 +42,12 @@ class Ingested:
         return [f"Run {run_id} is corrupt and left out: {why}" for run_id, why in sorted(self.aside.items())]
 
 
-def ingest(results: Path, url: str | None = None) -> Ingested:
+def ingest(results: Path | str, url: str | None = None) -> Ingested:
     """Bring the index up to date with results/runs: created if missing, rebuilt if corrupt or of an older schema.
 
     Raises StoreError if the index has a newer schema, belongs to something else, stays locked or cannot be written.
     """
+    results = Path(results)
     place = url or address.default_url(results)
     return _retry_if_overtaken(lambda: _ingest(results, place), place)
 
@@ -80,6 +81,7 @@ def _ingest(results: Path, url: str) -> Ingested:
 
 def rebuild(results: Path, url: str | None = None) -> Ingested:
     """Make the index anew from results/runs, whatever it held. Raises StoreError if it belongs to something else."""
+    results = Path(results)
     place = url or address.default_url(results)
     return _retry_if_overtaken(lambda: _make_anew(results, place), place)
 

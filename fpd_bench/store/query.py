@@ -38,7 +38,7 @@ class Run:
 class Store:
     """The index of a results folder. Ingest first (`store.ingest.ingest`); close it or use it in a `with`."""
 
-    def __init__(self, results: Path, url: str | None = None):
+    def __init__(self, results: Path | str, url: str | None = None):
         self.results = Path(results)
         self.url = url or address.default_url(self.results)
         self._engine = index_schema.connect(self.url)
@@ -85,14 +85,15 @@ class Store:
     def frame(self, table: str, run_ids: Sequence[str] | None = None, **equal: Any) -> pd.DataFrame:
         """Read rows of a table of index_schema.py (`items`, `metrics`, `series`, `artifacts`, ...) in key order.
 
-        equal: column=value conditions, for example suite="test" or kind="samples".
+        equal: column=value conditions, for example suite="test"; a list stands for any of its values.
         """
         found = index_schema.metadata.tables[table]
         query = sa.select(found).order_by(*self._key(found))
         if run_ids is not None:
             query = query.where(found.c.run_id.in_(sorted(set(run_ids))))
         for column, value in equal.items():
-            query = query.where(found.c[column] == value)
+            column_is = found.c[column].in_(value) if isinstance(value, list) else found.c[column] == value
+            query = query.where(column_is)
         with self._connect() as connection:
             return pd.DataFrame(connection.execute(query).all(), columns=list(found.columns.keys()))
 

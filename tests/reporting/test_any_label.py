@@ -106,12 +106,20 @@ def test_pdflatex_sets_them_all(reported, tmp_path):
     if shutil.which("pdflatex") is None:
         pytest.fail("pdflatex is missing: make services installs it")
     (path,) = reported[0].glob("*.tex")
-    packages = r"\usepackage[utf8]{inputenc}\usepackage{booktabs,amssymb}"
+    (needs,) = set(re.findall(r"^% Needs (.*)$", path.read_text(), re.M))
+    packages = rf"\usepackage[utf8]{{inputenc}}{needs}"
     body = rf"\documentclass{{article}}{packages}\begin{{document}}{path.read_text()}\end{{document}}"
     (tmp_path / "all.tex").write_text(body)
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "all.tex"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, check=False)
     assert done.returncode == 0, done.stdout.decode(errors="replace")[-2000:]
+
+
+def test_latex_tells_each_character_that_it_prints_as_a_number(reported):
+    (path,) = reported[0].glob("*.tex")
+    told = re.findall(r"^% No LaTeX form, printed as (U\+\w+): (.*)$", path.read_text(), re.M)
+    assert ("U+1F600", "GRINNING FACE") in told and ("U+05E2", "HEBREW LETTER AYIN") in told
+    assert "OMEGA" not in str(told) and "ALPHA" not in str(told)
 
 
 @pytest.mark.parametrize("text", WRITTEN)

@@ -57,7 +57,7 @@ def files(folder):
 
 def test_every_file_is_rendered_again_byte_for_byte(copy, tmp_path):
     before = files(copy)
-    assert len(before) == 2 * 3 + 2 + 2 * 3 * 2  # texts, page, figures
+    assert len(before) == 2 * 3 + 2 + 2 * 3 * 2 + 2 + 3  # texts, page, figures, effects, pages of rows
     again = copy.parent / "again"
     assert report.main(["--from", str(copy / "evidence"), "--out", str(again)]) == 0
     assert files(again) == before
@@ -66,7 +66,7 @@ def test_every_file_is_rendered_again_byte_for_byte(copy, tmp_path):
 def test_a_check_changes_nothing_and_agrees(copy, capsys):
     before = files(copy)
     assert report.main(["--check", "--out", str(copy)]) == 0
-    assert "20 of 20 files" in capsys.readouterr().err and files(copy) == before
+    assert "25 of 25 files" in capsys.readouterr().err and files(copy) == before
 
 
 @pytest.mark.parametrize(

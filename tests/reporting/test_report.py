@@ -156,7 +156,7 @@ def test_equal_data_give_equal_bytes(written, tmp_path):
     (project[1] / "index.sqlite").unlink()
     assert run(project, tmp_path) == 0
     files = {path.relative_to(first) for path in first.rglob("*") if path.is_file()}
-    assert len(files) == 3 + 2 + 6
+    assert len(files) == 3 + 2 + 8 + 4  # texts, indexes, figures, pages of rows
     for name in files:
         assert (first / name).read_bytes() == (tmp_path / name).read_bytes(), name
 
@@ -170,12 +170,13 @@ def test_a_new_result_changes_the_page(project, tmp_path):
     assert pages[0] != pages[1]
 
 
-def test_the_page_is_one_file_that_links_only_to_what_was_written(written):
+def test_the_page_links_only_to_what_was_written(written):
     _, out = written
     page = (out / "index.html").read_text()
     targets = re.findall(r'(?:src|href)="([^"#][^"]*)"', page)
-    assert len(targets) == 6 and all((out / target).exists() for target in targets)
-    assert "Soft Emb. &lt;50%_a|b" in page and "<script" not in page
+    assert {target.partition("#")[0] for target in targets} >= {f"rows/table3a-{n}.html" for n in (1, 2, 3, 4)}
+    assert all((out / target.partition("#")[0]).exists() for target in targets)
+    assert "Soft Emb. &lt;50%_a|b" in page
 
 
 def test_latex_is_escaped_and_knows_our_symbols(written):
@@ -192,6 +193,42 @@ def test_the_csv_holds_the_numbers_of_the_table(written):
     table = result(project)
     assert frame.score.tolist() == pytest.approx([row.score.value for row in table.rows], abs=1e-5)
     assert frame.loc["soft", "counting_low"] == pytest.approx(table.row("soft").tasks["counting"].low, abs=1e-5)
+
+
+def test_chosen_columns_come_in_their_order_in_every_text(project, tmp_path, capsys):
+    assert run(project, tmp_path / "out", "--no-figures", "--columns", "p, overall,Δ") == 0
+    assert re.search(r"Row\s+┃\s+p\s+┃\s+Overall\s+┃\s+Δ to STE\s+┃", capsys.readouterr().out)
+    for name, text in (("md", r"\| Row +\| p +\| Overall +\| Δ to STE +\|\n"), ("tex", r"\nRow & p & Overall & ")):
+        assert re.search(text, (tmp_path / f"out/table3a.{name}").read_text())
+    assert run(project, tmp_path / "out", "--no-figures", "--columns", "pp") == 2
+    assert "'pp'" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_few_columns_fit_one_column_of_a_paper(project, tmp_path):
+    assert run(project, tmp_path / "out", "--no-figures", "--columns", "Overall,p") == 0
+    main = (tmp_path / "out/table3a.tex").read_text().split("\\end{table}")[0] + "\\end{table}\n"
+    assert "\\begin{table}[" in main
+    (needs,) = re.findall(r"^% Needs (.*)$", main, re.M)
+    page = rf"\documentclass[twocolumn]{{article}}{needs}\begin{{document}}{main}\end{{document}}"
+    (tmp_path / "one.tex").write_text(page)
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "one.tex"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, check=True, text=True, errors="replace")
+    assert "Overfull" not in done.stdout
+
+
+def test_the_csv_keeps_a_tracks_own_tasks_and_has_no_empty_columns(project, tmp_path):
+    _, _, write = project
+    for row in SKILL:
+        for seed in range(3):
+            folder = write(row, seed, per_task=15)
+            path = folder / "eval" / "test.jsonl"
+            path.write_text(path.read_text().replace('"task": "position"', '"task": "above_all"'))
+            finish(folder)
+    assert run(project, tmp_path / "out", "--no-figures") == 0
+    frame = pd.read_csv(tmp_path / "out" / "table3a.csv")
+    assert {"above_all", "above_all_low", "above_all_high", "counting"} <= set(frame.columns)
+    assert "position" not in frame and not frame.columns[frame.isna().all()].tolist()
 
 
 def test_an_axis_from_the_command_line_makes_tables_with_usable_file_names(project, tmp_path):

@@ -1,0 +1,121 @@
+"""Effects with the published ones marked (a forest plot), and quality against training steps and measured cost."""
+
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from fpd_bench import metrics
+from fpd_bench.evals.statistics import Estimate
+from fpd_bench.reporting import user_text
+from fpd_bench.reporting.figures import OURS, PUBLISHED, QUIET, save
+from fpd_bench.reporting.line_styles import line_style
+from fpd_bench.reporting.model import TableResult
+from fpd_bench.reporting.number_words import claim_text
+from fpd_bench.reporting.tables import heading
+from fpd_bench.store.query import Store
+
+LABEL = 38  # letters of a line of a label
+
+
+def effects(table: TableResult, stem: Path) -> Path | None:
+    """Draw our difference of each claim, else of each row to the baseline, with its interval; published as a mark."""
+    lines = [(claim_text(one), one.ours.difference, one.published) for one in table.claims if one.ours]
+    if not lines:
+        lines = [(row.label, row.delta.difference, row.published_delta) for row in table.rows if row.delta]
+    if not lines:
+        return None
+    labels = [textwrap.fill(user_text.figure(label), LABEL) for label, *_ in lines]
+    height = sum(0.2 * (label.count("\n") + 1) + 0.24 for label in labels)
+    figure = Figure(figsize=(7.2, 1.5 + height), layout="constrained")
+    axes = figure.subplots()
+    places = range(len(lines))
+    ours = [one for _, one, _ in lines]
+    drawn: list[Any] = [
+        axes.errorbar(
+            [one.value for one in ours],
+            places,
+            xerr=_ends(ours),
+            fmt="o",
+            color=OURS,
+            capsize=3,
+            label="ours (95% interval)",
+        )
+    ]
+    published = [(value, y) for y, (*_, value) in enumerate(lines) if value is not None]
+    if published:
+        drawn += axes.plot(
+            *zip(*published, strict=True),
+            "D",
+            markerfacecolor="white",
+            markeredgecolor=PUBLISHED,
+            markeredgewidth=1.4,
+            label="published",
+        )
+    axes.axvline(0, color=QUIET, linewidth=1)
+    axes.set_yticks(places, labels)
+    axes.set_ylim(len(lines) - 0.4, -0.6)
+    axes.set_xlabel(f"Difference in {metrics.get_or_plain(table.metric).heading}")
+    axes.grid(axis="x", color="#e4e6ea", linewidth=0.8)
+    axes.set_axisbelow(True)
+    figure.suptitle(
+        textwrap.fill(user_text.figure(heading(table)), 78), x=0.01, ha="left", fontweight="bold", fontsize=11
+    )
+    figure.legend(handles=drawn, loc="outside lower center", ncols=2, frameon=False)
+    return save(figure, stem)
+
+
+def cost(table: TableResult, store: Store, stem: Path) -> Path | None:
+    """Draw each row's score against its training steps and its measured minutes a run (means over seeds).
+
+    None unless rows differ in either, since one column of points shows nothing.
+    """
+    runs = store.runs([seed.run_id for row in table.rows for seed in row.seeds])
+    points = []
+    for n, row in enumerate(table.rows):
+        own = [runs[seed.run_id] for seed in row.seeds if seed.run_id in runs]
+        if row.score and own:
+            steps = float(np.mean([(run.config.get("optim") or {}).get("steps") or 0 for run in own]))
+            points.append((n, row.label, row.score, steps, float(np.mean([run.seconds for run in own])) / 60))
+    if len(points) < 2 or len({round(minutes, 3) for *_, minutes in points}) < 2:
+        return None
+    against = {"Minutes a run, measured": [minutes for *_, minutes in points]}
+    if len({steps for *_, steps, _ in points}) > 1:
+        against = {"Training steps": [steps for *_, steps, _ in points]} | against
+    figure = Figure(figsize=(3.6 + 3.6 * len(against), 3.6 + 0.2 * -(-len(points) // 2) * 1.6), layout="constrained")
+    for axes, (name, places) in zip(
+        figure.subplots(1, len(against), sharey=True, squeeze=False)[0], against.items(), strict=True
+    ):
+        handles = [
+            axes.errorbar(
+                [x],
+                [score.value],
+                yerr=_ends([score]),
+                capsize=2,
+                **line_style(n) | {"linestyle": "none", "label": textwrap.fill(user_text.figure(label), LABEL)},
+            )
+            for x, (n, label, score, *_) in zip(places, points, strict=True)
+        ]
+        axes.set(xlabel=name, ylabel=f"{metrics.get_or_plain(table.metric).heading} score")
+        axes.label_outer()
+        axes.grid(color="#e4e6ea", linewidth=0.8)
+        axes.set_axisbelow(True)
+    figure.suptitle(
+        textwrap.fill(user_text.figure(heading(table)), 95), x=0.01, ha="left", fontweight="bold", fontsize=11
+    )
+    figure.legend(
+        handles=handles,
+        loc="outside lower center",
+        ncols=min(1 + len(against), len(handles)),
+        frameon=False,
+        fontsize=8,
+    )
+    return save(figure, stem)
+
+
+def _ends(estimates: list[Estimate]) -> np.ndarray:
+    """Give the lengths of error bars [2, n]; 0 where there is no interval."""
+    ends = np.array([[one.value - one.low, one.high - one.value] for one in estimates]).T
+    return np.where(np.isfinite(ends), ends, 0.0)

@@ -1,0 +1,118 @@
+"""A page for each row of a table: its runs with configuration, provenance, training curves, samples and failures."""
+
+from collections.abc import Hashable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from fpd_bench.config.schema import RunConfig
+from fpd_bench.reporting import run_pictures, training_curves
+from fpd_bench.reporting.model import RowResult, SeedResult, TableResult
+from fpd_bench.reporting.run_pictures import RunPictures
+from fpd_bench.reporting.training_curves import Curve
+from fpd_bench.store.query import Run, Store
+
+FOLDER = "rows"
+
+
+@dataclass(frozen=True)
+class RunDetails:
+    """A run on its row's page. attempts: as the index has them, with `facts`: the record as (name, value)."""
+
+    seed: SeedResult
+    run: Run | None
+    attempts: list[dict[str, Any]]
+    pictures: RunPictures
+
+
+@dataclass(frozen=True)
+class RowDetails:
+    """All that a row's page shows. changed: (setting, value, default); settings: all as (setting, value)."""
+
+    row: RowResult
+    runs: list[RunDetails]
+    changed: list[tuple[str, str, str]] = field(default_factory=list)
+    settings: list[tuple[str, str]] = field(default_factory=list)
+    curves: list[Curve] = field(default_factory=list)
+    worst: list[tuple[str, str, str]] = field(default_factory=list)  # (task, prompt, right of all), worst first
+
+
+def file_of(table: TableResult, number: int) -> str:
+    """Name the page of a table's row, relative to the report's folder. number: of the row in its table."""
+    return f"{FOLDER}/{table.name}-{number + 1}.html"
+
+
+def details(table: TableResult, store: Store) -> Iterator[RowDetails]:
+    """Read what the pages of a table's rows show, row by row."""
+    run_ids = list(dict.fromkeys(seed.run_id for row in table.rows for seed in row.seeds))
+    runs = store.runs(run_ids)
+    attempts = {run_id: part for run_id, part in store.frame("attempts", run_ids).groupby("run_id")}
+    files = store.frame("artifacts", run_ids, kind="samples")
+    for row in table.rows:
+        pictures = {one.run_id: one for one in run_pictures.of_row(table, row, runs, files, store)}
+        shown = [
+            RunDetails(
+                seed,
+                runs.get(seed.run_id),
+                [_attempt(line) for line in attempts[seed.run_id].to_dict("records")]
+                if seed.run_id in attempts
+                else [],
+                pictures.get(seed.run_id, RunPictures(seed.run_id)),
+            )
+            for seed in row.seeds
+        ]
+        seeds = {seed.run_id: seed.seed for seed in row.seeds}
+        series = training_curves.with_drift(store.frame("series", list(seeds)))
+        config = next((one.run.config for one in shown if one.run), None)
+        yield RowDetails(
+            row, shown, *_settings(config), training_curves.drawings(series, seeds), _worst(row, pictures.values())
+        )
+
+
+def _settings(config: dict[str, Any] | None) -> tuple[list[tuple[str, str, str]], list[tuple[str, str]]]:
+    """List the settings that are not the default's, seed apart, and all of them."""
+    if config is None:
+        return [], []
+    plain, own = dict(_flat(asdict(RunConfig()))), dict(_flat(config))
+    changed = [(name, value, plain.get(name, "–")) for name, value in own.items() if plain.get(name) != value]
+    return [line for line in changed if line[0] != "seed"], list(own.items())
+
+
+def _flat(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
+    """Write nested dicts as (a.b, value)."""
+    if isinstance(value, dict) and value:
+        for key, part in value.items():
+            yield from _flat(part, f"{name}.{key}" if name else str(key))
+    else:
+        yield name, ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def _attempt(line: Mapping[Hashable, Any]) -> dict[str, Any]:
+    facts = list(_flat(line["record"])) if isinstance(line["record"], dict) else []
+    return {key: None if pd.isna(value) else value for key, value in line.items() if key != "record"} | {"facts": facts}
+
+
+def _worst(row: RowResult, pictures: Any) -> list[tuple[str, str, str]]:
+    """Count the right images of the worst prompts, over all seeds."""
+    if row.scores is None:
+        return []
+    prompts = {one.item: one.prompt for run in pictures for one in run.failures}
+    place = {item: n for n, item in enumerate(row.scores.prompts)}
+    lines = []
+    for item in run_pictures.worst_items(row):
+        values = row.scores.values[:, place[item]]
+        lines.append((row.scores.tasks[place[item]], prompts.get(item, item), f"{values.sum():g} of {values.size}"))
+    return lines
+
+
+def write(table: TableResult, store: Store, folder: Path, template: Any, **words: Any) -> list[Path]:
+    """Write the pages of a table's rows; words: for the template."""
+    (folder / FOLDER).mkdir(exist_ok=True)
+    paths = []
+    for number, one in enumerate(details(table, store)):
+        path = folder / file_of(table, number)
+        path.write_text(template.render(table=table, one=one, **words), encoding="utf-8")
+        paths.append(path)
+    return paths

@@ -1,0 +1,181 @@
+"""Pictures of single runs for a row's page: samples, and the prompts that the row fails most, with what was found.
+
+What is chosen depends on scores and image files alone, so evidence that holds these pictures gives the same page.
+"""
+
+import base64
+import io
+import sys
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fpd_bench.records.layout import sha256
+from fpd_bench.reporting.model import RowResult, TableResult
+from fpd_bench.store.query import Run, Store
+
+SAMPLES = 8  # prompts of a run that are shown
+WORST = 8  # prompts of a row that are shown for each of its runs
+SMALL = 64  # pixels a side: of larger pictures only the first run's are shown, at most LARGE pixels a side
+LARGE = 256
+MOST_BYTES = 2**30  # sample files of more are left out: they would be read whole
+
+
+@dataclass(frozen=True)
+class Box:
+    """A detected object, in pixels of the picture."""
+
+    name: str
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An image with its prompt. replicate, position: where it lies in the samples; pixels: uint8 [H, W, 3], None
+    without image files; boxes: what the judge found."""
+
+    item: str
+    task: str
+    prompt: str
+    score: float
+    reason: str
+    replicate: int
+    position: int
+    pixels: Any = None
+    boxes: tuple[Box, ...] = ()
+
+    @property
+    def url(self) -> str:
+        """Write the image as a URL that holds it, '' for none."""
+        return "" if self.pixels is None else _data_url(self.pixels)
+
+    @property
+    def height(self) -> int:
+        """Give the rows of pixels."""
+        return int(self.pixels.shape[0])
+
+    @property
+    def width(self) -> int:
+        """Give the columns of pixels."""
+        return int(self.pixels.shape[1])
+
+
+@dataclass(frozen=True)
+class RunPictures:
+    """What a run shows. path, shape: of the sample file inside the run directory, '' if it has none."""
+
+    run_id: str
+    path: str = ""
+    shape: tuple[int, ...] = ()
+    samples: list[Picture] = field(default_factory=list)
+    failures: list[Picture] = field(default_factory=list)
+
+    def kept(self) -> Iterator[Picture]:
+        """Give each picture that is shown."""
+        yield from (one for one in [*self.samples, *self.failures] if one.pixels is not None)
+
+
+def worst_items(row: RowResult, most: int = WORST) -> list[str]:
+    """List the prompts that the row fails most, ties taking the tasks in turn; none that it never fails."""
+    if row.scores is None:
+        return []
+    means = row.scores.values.mean(axis=(0, 2))
+    frame = pd.DataFrame({"item": row.scores.prompts, "task": row.scores.tasks, "mean": means.round(9)})
+    frame = frame[frame["mean"] < 1]
+    turn = frame.groupby(["mean", "task"], sort=False).cumcount()
+    return frame.assign(turn=turn).sort_values(["mean", "turn"], kind="stable").head(most).item.tolist()
+
+
+def of_row(
+    table: TableResult, row: RowResult, runs: dict[str, Run], files: pd.DataFrame, store: Store
+) -> list[RunPictures]:
+    """Read the pictures of the row's finished runs. files: `artifacts` of kind samples of all runs of the table."""
+    found: list[RunPictures] = []
+    worst = worst_items(row)
+    for seed in row.seeds:
+        if seed.score is None or not table.suite:
+            continue
+        run = runs[seed.run_id]
+        images, path = _images(run, table.suite, files)
+        if images is not None and found and max(images.shape[2:4]) > SMALL:
+            images, path = None, ""
+        if images is None and not worst:
+            continue
+        items = _items(store, run.run_id, table.suite, worst, bool(path))
+        samples = [_picture(line, images) for line in _first_images(items)] if images is not None else []
+        failures = [_picture(line, images) for line in _worst_images(items, worst)]
+        found.append(RunPictures(run.run_id, path, () if images is None else images.shape, samples, failures))
+    return found
+
+
+def _images(run: Run, suite: str, files: pd.DataFrame) -> tuple[Any, str]:
+    """Open the run's image file; (None, '') if there is none, or not the one that was written."""
+    own = files[files.run_id == run.run_id]
+    for path, size, digest in zip(own.path, own.bytes, own.sha256, strict=True):
+        file = run.folder / path
+        if Path(path).stem != suite or size >= MOST_BYTES or not file.is_file():
+            continue
+        if digest and sha256(file) != digest:
+            print(f"Not shown, since it is not as it was written: {file}", file=sys.stderr)
+            continue
+        with np.load(file) as arrays:
+            return arrays["images" if "images" in arrays.files else arrays.files[0]], path
+    return None, ""
+
+
+def _items(store: Store, run_id: str, suite: str, worst: Sequence[str], with_samples: bool) -> pd.DataFrame:
+    """Read what is needed of the run's items: all if samples are chosen from them, else those of the worst prompts."""
+    chosen = {} if with_samples else {"item_id": list(worst)}
+    return store.frame("items", [run_id], suite=suite, **chosen)
+
+
+def _first_images(items: pd.DataFrame) -> list[dict[Hashable, Any]]:
+    """Choose SAMPLES prompts, taking the tasks in turn, and the first image of each."""
+    first = items[items.replicate == 0].sort_values("position")
+    turn = first.groupby("task", sort=False).cumcount()
+    chosen = first.assign(turn=turn).sort_values(["turn", "position"]).head(SAMPLES)
+    return chosen.to_dict("records")
+
+
+def _worst_images(items: pd.DataFrame, worst: Sequence[str]) -> list[dict[Hashable, Any]]:
+    """Choose for each of these prompts the image that scores least, where it fails at all."""
+    least = items[items.item_id.isin(worst) & (items.score < 1)].sort_values(["score", "replicate"])
+    lines = {line["item_id"]: line for line in least.drop_duplicates("item_id").to_dict("records")}
+    return [lines[item] for item in worst if item in lines]
+
+
+def _picture(line: Mapping[Hashable, Any], images: Any) -> Picture:
+    detail = line["detail"] if isinstance(line["detail"], dict) else {}
+    position, replicate = int(line["position"]), int(line["replicate"])
+    score, reason = float(line["score"]), str(detail.get("reason") or "")
+    words = (line["item_id"], line["task"], line["prompt"], score, reason, replicate, position)
+    if images is None:
+        return Picture(*words)
+    return Picture(*words, images[position, replicate].copy(), tuple(_boxes(detail.get("objects"))))
+
+
+def _boxes(objects: Any) -> Iterator[Box]:
+    """Read {name: [[left, top, right, bottom, score], ...]}; other forms have no boxes."""
+    for name, found in objects.items() if isinstance(objects, dict) else ():
+        for one in found if isinstance(found, list) else ():
+            if isinstance(one, list) and len(one) >= 4 and all(isinstance(value, int | float) for value in one[:4]):
+                left, top, right, bottom = one[:4]
+                yield Box(str(name), left, top, max(right - left, 0), max(bottom - top, 0))
+
+
+def _data_url(pixels: Any) -> str:
+    """Write pixels [H, W, 3] as a PNG inside a URL, large ones smaller and as JPEG."""
+    from PIL import Image
+
+    image, file = Image.fromarray(np.ascontiguousarray(pixels)), io.BytesIO()
+    kind = "png" if max(image.size) <= SMALL else "jpeg"
+    image.thumbnail((LARGE, LARGE))
+    image.save(file, kind, **({"optimize": True} if kind == "png" else {"quality": 88}))
+    return f"data:image/{kind};base64,{base64.b64encode(file.getvalue()).decode()}"

@@ -1,0 +1,81 @@
+"""Figures: nothing is cut off, no two lines look alike, and the legend lists exactly what is drawn."""
+
+import pytest
+from matplotlib.figure import Figure
+
+from fpd_bench import report
+from fpd_bench.config.spec import load_sweep
+from fpd_bench.reporting import user_text
+from fpd_bench.reporting.line_styles import line_style
+from tests.store.synthetic_runs import write_run
+
+RATES = [round(1e-5 * (n + 1), 6) for n in range(12)]
+LONG = "a label of many words that would be cut if it had a single line"
+
+
+@pytest.fixture(scope="module")
+def figures(tmp_path_factory):
+    """The figures of a table of twelve rows, {kind: Figure}; the last row has no run."""
+    folder = tmp_path_factory.mktemp("figures")
+    rows = "".join(
+        f"      - {{id: r{n}, label: {LONG} {n}, where: {{optim.lr: {rate}}}, published: 0.{30 + n}}}\n"
+        for n, rate in enumerate(RATES)
+    )
+    claims = ", ".join(f"{{better: r{n}, worse: r0, text: claim of {LONG} {n}}}" for n in (1, 2))
+    text = f"name: many\nseeds: [0, 1]\ntables:\n  - id: a\n    caption: {LONG} {LONG}\n"
+    text += f"    grid: ['optim.lr={','.join(map(str, RATES))}']\n    rows:\n{rows}    claims: [{claims}]\n"
+    (folder / "many.yaml").write_text(text)
+    for cell in load_sweep(folder / "many.yaml").cells:
+        if cell.row_id != "r11":
+            run = write_run(folder / "results", cell.run_id, cell.config, per_task=1, size=8, steps=5)
+            events = run / "events.jsonl"
+            events.write_text(events.read_text().replace("10.5", f"{10 + int(cell.row_id[1:])}.5"))
+    found, savefig = {}, Figure.savefig
+
+    def remember(self, path, **how):
+        found[path.stem.rpartition("_")[2]] = self
+        savefig(self, path, **how)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Figure, "savefig", remember)
+        arguments = [str(folder / "many.yaml"), "--results", str(folder / "results"), "--out", str(folder / "out")]
+        assert report.main(arguments) == 0
+    return found
+
+
+def test_every_kind_is_drawn(figures):
+    assert set(figures) == {"scores", "effects", "cost", "images", "curves"}
+
+
+@pytest.mark.parametrize("kind", ["scores", "effects", "cost", "images", "curves"])
+def test_every_text_is_inside_the_canvas(figures, kind):
+    figure = figures[kind]
+    figure.canvas.draw()
+    width, height = figure.canvas.get_width_height()
+    texts = [one for legend in figure.legends for one in legend.get_texts()]
+    texts += [one for one in (figure._suptitle,) if one is not None]
+    for axes in figure.axes:
+        low, high = sorted(axes.get_ylim())
+        ticks = zip(axes.get_yticks(), axes.get_yticklabels(), strict=True)
+        texts += [axes.xaxis.label, axes.yaxis.label, axes.title]
+        texts += [label for y, label in ticks if low <= y <= high]
+    shown = [one for one in texts if one.get_text().strip()]
+    assert shown
+    for one in shown:
+        box = one.get_window_extent()
+        assert -1 <= box.x0 and box.x1 <= width + 1, one.get_text()
+        assert -1 <= box.y0 and box.y1 <= height + 1, one.get_text()
+
+
+def test_the_legend_of_curves_lists_the_rows_that_have_runs(figures):
+    listed = [" ".join(text.get_text().split()) for text in figures["curves"].legends[0].get_texts()]
+    assert listed == [" ".join(user_text.figure(f"{LONG} {n}").split()) for n in range(11)]
+    lines = figures["curves"].axes[0].get_lines()
+    looks = {(str(line.get_color()), str(line.get_linestyle()), str(line.get_marker())) for line in lines}
+    assert len(lines) == len(looks) == 11
+
+
+def test_no_two_of_fifty_lines_look_alike_even_without_markers():
+    looks = {(str(line_style(n)["color"]), str(line_style(n)["linestyle"])) for n in range(50)}
+    assert len(looks) == 50
+    assert all(line_style(n)["linestyle"] != line_style(n + 1)["linestyle"] for n in range(8))
