@@ -58,7 +58,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="fields to set, see above")
     parser.add_argument("--dry-run", action="store_true", help="say what would run, and stop")
     parser.add_argument("--fields", nargs="?", const="", metavar="GROUP", help="list all fields, or those of a group")
-    parser.add_argument("--price", action="store_true", help="write what a step of each row costs, for budget=, and stop")
+    parser.add_argument(
+        "--price", action="store_true", help="write what a step of each row costs, for budget=, and stop"
+    )
     parser.add_argument("--detach", action="store_true", help="with executor=slurm: submit and leave")
     parser.add_argument("--cancel", action="store_true", help="take the sweep's runs back from their SLURM jobs")
     parser.add_argument("--results", type=Path, default=RESULTS, metavar="DIR", help="default: results")

@@ -142,7 +142,11 @@ def trials_of(out):
     """Every trial without what it took."""
     import pandas as pd
 
-    return pd.read_csv(out / "toy-embedded" / "trials.csv").drop(columns="seconds").to_dict("records")
+    return (
+        pd.read_csv(out / "toy-embedded" / "trials.csv", keep_default_na=False)
+        .drop(columns="seconds")
+        .to_dict("records")
+    )
 
 
 WRONG = {

@@ -78,9 +78,7 @@ def _table_in_budget(sweep: Sweep, table: Table, kind: str, prices: Mapping[str,
     if whose is None:
         raise ConfigError(f"budget={kind}: row '{table.budget_of}' of {sweep.path}, table {table.id}, has no training.")
     cost = _price_of(sweep, table.budget_of, whose, kind, prices).of(kind, whose.optim.steps)
-    cells = [
-        _cell_in_budget(sweep, cell, kind, cost, prices) if trains(cell.config) else cell for cell in table.cells
-    ]
+    cells = [_cell_in_budget(sweep, cell, kind, cost, prices) if trains(cell.config) else cell for cell in table.cells]
     return replace(table, cells=tuple(cells))
 
 

@@ -76,7 +76,13 @@ def test_seconds_need_a_measured_run_of_every_row(file):
         ("", "", ["budget=flops,steps"], ConfigError, "budget has several values"),
         ("    budget_of: fpd\n", "", ["budget=flops"], ConfigError, "does not say whose cost the others get"),
         ("budget_of: fpd", "budget_of: fpdd", [], UnknownName, "Unknown row 'fpdd'"),
-        ("", "", ["budget=flops", "optim.batch=32"], ConfigError, "'fpd' has no price in .* or its settings .* --price"),
+        (
+            "",
+            "",
+            ["budget=flops", "optim.batch=32"],
+            ConfigError,
+            "'fpd' has no price in .* or its settings .* --price",
+        ),
         ("", "", ["budget=flops", "optim.steps=40"], ConfigError, "what row 'redi' does once costs more"),
     ],
 )
