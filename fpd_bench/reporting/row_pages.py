@@ -91,7 +91,8 @@ def _flat(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
 
 def _attempt(line: Mapping[Hashable, Any]) -> dict[str, Any]:
     facts = list(_flat(line["record"])) if isinstance(line["record"], dict) else []
-    return {key: None if pd.isna(value) else value for key, value in line.items() if key != "record"} | {"facts": facts}
+    own = {str(key): None if pd.isna(value) else value for key, value in line.items() if key != "record"}
+    return own | {"facts": facts}
 
 
 def _worst(row: RowResult, pictures: Any) -> list[tuple[str, str, str]]:
