@@ -64,9 +64,9 @@ def _check_value(name: str, field: Leaf, found: object) -> None:
     """Hold a value against what its field declares: type, choices, range."""
     if not well_typed(name, found):
         raise ConfigError(f"{name} must be {type_in_words(name)}; got {found!r}.")
-    choices, within = field.metadata.get("choices"), field.metadata.get("within")
-    for word in (found if isinstance(found, list) else [found]) if choices else ():
-        if word not in choices:
+    choices, within = field.metadata.get("choices") or (), field.metadata.get("within")
+    for word in found if isinstance(found, list) else [found]:
+        if choices and word not in choices:
             raise UnknownName(name, str(word), choices)
     numbers = found if isinstance(found, list) else [found]
     if within and not all(within.holds(number) for number in numbers):
