@@ -24,7 +24,7 @@ ENDING = ".fpd.tar.gz"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Pack a sweep's runs."""
+    """Write a sweep's runs into one file."""
     return _carry_out(lambda: _pack(parser().parse_intermixed_args(arguments)))
 
 

@@ -34,7 +34,7 @@ def answer(doors: Mapping[str, tuple[str, str, str]], others: Sequence[str]) -> 
 
 def _words_before_cursor() -> list[str]:
     """List the whole words behind the program's name, without the one that is being typed."""
-    from argcomplete import split_line
+    from argcomplete.lexers import split_line
 
     line, point = os.environ.get("COMP_LINE", ""), int(os.environ.get("COMP_POINT", "0") or 0)
     words: list[str] = split_line(line, point)[3]

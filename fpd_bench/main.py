@@ -73,7 +73,7 @@ def _completion(shells: list[str]) -> int:
     if len(shells) != 1 or shells[0] not in SHELLS:
         print(f"Name your shell: {COMMAND} {COMPLETION} {{{','.join(SHELLS)}}}", file=sys.stderr)
         return 2
-    from argcomplete import shellcode
+    from argcomplete.shell_integration import shellcode
 
     print(shellcode([COMMAND], shell=shells[0]))
     return 0

@@ -71,7 +71,7 @@ def test_a_sweep_is_found_by_its_name_here_and_elsewhere(folder, tmp_path):
     (tmp_path / "sweeps" / "smoke.yaml").write_text(mine)
     assert run(folder, "sweep", "smoke", "--dry-run", cwd=tmp_path).stderr.startswith("Mine, ")
     wrong = run(folder, "sweep", "smok", "--dry-run", cwd=tmp_path)
-    assert wrong.returncode == 2 and "No sweep file 'smok'. Available: " in wrong.stderr and " smoke," in wrong.stderr
+    assert wrong.returncode == 2 and "No sweep file 'smok'. Available: sweeps/smoke.yaml." in wrong.stderr
 
 
 def seconds(code, **more):

@@ -109,7 +109,8 @@ def read_profiles(top: MappingReader, path: Path) -> dict[str, list[str]]:
 def load_yaml(path: Path) -> Any:
     """Read a sweep or search file. Raises ConfigError, one line."""
     if not path.is_file():
-        near = sorted(map(str, path.parent.glob("*.yaml"))) or names()
+        folders = (path.parent, Path("sweeps"))
+        near = next((found for one in folders if (found := sorted(map(str, one.glob("*.yaml"))))), names())
         raise ConfigError(f"No sweep file '{path}'. Available: {', '.join(near) or 'none'}.")
     return read_yaml(path)
 

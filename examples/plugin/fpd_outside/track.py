@@ -9,6 +9,7 @@ from fpd_bench.tracks.shapes.tokenizer import PatchTokenizer
 
 CODES, TOKENS, PATCH = 8, 4, 4
 WORDS = ("dark", "bright")
+TASKS = {"dark": "dark_share", "bright": "bright_share"}  # the metrics of the images of each word
 SHAPE = Shape(codes=CODES, tokens=TOKENS, words=len(WORDS) + 1, text=1, width=16, depth=1, heads=2)
 
 
@@ -66,4 +67,4 @@ class OutsideTrack:
 def _score(images, items):
     means = [float(image.mean()) / 255 for image in images]  # uint8 [n, H, W, 3]
     pairs = list(zip(means, items, strict=True))
-    return [{"score": mean, "task": f"{item.prompt}_share", "detail": {"mean": mean}} for mean, item in pairs]
+    return [{"score": mean, "task": TASKS[item.prompt], "detail": {"mean": mean}} for mean, item in pairs]

@@ -57,7 +57,7 @@ class RunRecorder:
 
     @contextmanager
     def mirrored(self, config: RunConfig) -> Iterator[None]:
-        """Mirror what is logged inside the block to where execution.log says."""
+        """Give what is logged inside the block to where execution.log says, too."""
         if config.execution.log:
             results, warn = self.run.path.parent.parent, lambda message: self.event("warning", message=message)
             self._mirrors = Mirrors(config.execution.log, self.run.run_id, semantic(config), results, warn)
