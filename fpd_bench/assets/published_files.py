@@ -53,7 +53,7 @@ class PublishedFile:
         return f"hf download {self.repository} {' '.join((self.file, *self.extras))} --local-dir {self.home(folder)}"
 
     def download(self, folder: Path) -> None:
-        """Download it from the hub. Raises AssetError."""
+        """Fetch it from the hub. Raises AssetError."""
         hub.fetch(self.repository, (self.file, *self.extras), self.role, self.home(folder))
 
 

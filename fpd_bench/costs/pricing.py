@@ -37,7 +37,7 @@ def write_prices(sweep: Sweep, results: Path) -> Path:
 
 
 def price_rows(sweep: Sweep, results: Path) -> list[tuple[str, Price]]:
-    """Price each row that trains: [(row id, Price)], in the sweep's order."""
+    """Compute the price of each row that trains: [(row id, Price)], in the order of the sweep."""
     found: dict[str, tuple[str, RunConfig]] = {}
     seconds: dict[str, list[float]] = {}
     for cell in sweep.cells:
