@@ -81,9 +81,9 @@ def _settings(config: dict[str, Any] | None) -> tuple[list[tuple[str, str, str]]
 
 
 def _flat(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
-    """Write nested dicts as (a.b, value)."""
+    """Write nested dicts as (a.b, value), by name: evidence keeps no other order."""
     if isinstance(value, dict) and value:
-        for key, part in value.items():
+        for key, part in sorted(value.items()):
             yield from _flat(part, f"{name}.{key}" if name else str(key))
     else:
         yield name, ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

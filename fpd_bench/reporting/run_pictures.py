@@ -162,8 +162,8 @@ def _picture(line: Mapping[Hashable, Any], images: Any) -> Picture:
 
 
 def _boxes(objects: Any) -> Iterator[Box]:
-    """Read {name: [[left, top, right, bottom, score], ...]}; other forms have no boxes."""
-    for name, found in objects.items() if isinstance(objects, dict) else ():
+    """Read {name: [[left, top, right, bottom, score], ...]}, by name; other forms have no boxes."""
+    for name, found in sorted(objects.items()) if isinstance(objects, dict) else ():
         for one in found if isinstance(found, list) else ():
             if isinstance(one, list) and len(one) >= 4 and all(isinstance(value, int | float) for value in one[:4]):
                 left, top, right, bottom = one[:4]
