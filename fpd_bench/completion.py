@@ -10,7 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from fpd_bench.cli import as_called
+from fpd_bench.cli import Parser, as_called
 from fpd_bench.records import layout
 
 VARIABLE = "_ARGCOMPLETE"  # set by the shell; its value: how many words of the line name the program
@@ -46,7 +46,7 @@ def _parser_for(
 ) -> tuple[argparse.ArgumentParser, int]:
     """Make the parser of the rest of the line; return it with the number of words before that rest."""
     if not words or words[0] not in doors:
-        plain = argparse.ArgumentParser(add_help=False)
+        plain = Parser("fpd-bench", add_help=False)
         if words[:1] == [others[0]]:
             plain.add_argument("shell", choices=others[1:])
             return plain, 2

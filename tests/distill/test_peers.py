@@ -188,7 +188,7 @@ def test_the_discriminators_pull_is_the_slope_of_its_judgement(small_track):
     def loss(z):
         method.streams.load_state_dict(state)
         hidden = method._hidden(z)
-        return -method.critic(method._shown(z.softmax(-1), hidden), condition).mean()
+        return -method.critic(method._hide(z.softmax(-1), hidden), condition).mean()
 
     step = 0.1 * pull / pull.norm()
     with torch.no_grad():

@@ -35,7 +35,7 @@ def test_inception_opens_from_a_file_and_gives_the_layers_of_the_papers(inceptio
 def test_missing_inception_weights_are_named_with_where_they_are_published(monkeypatch, tmp_path):
     monkeypatch.setenv("FPD_WEIGHTS", str(tmp_path))
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
-    with pytest.raises(AssetError, match=f"releases/download/v0.2.0/{INCEPTION_FILE}.*wget -O {tmp_path}"):
+    with pytest.raises(AssetError, match=f"wget -O {tmp_path}.*releases/download/v0.2.0/{INCEPTION_FILE}"):
         weights_file(ADM)
     (tmp_path / "torch-fidelity").mkdir()
     (tmp_path / "torch-fidelity" / INCEPTION_FILE).write_bytes(b"")
@@ -51,7 +51,7 @@ def test_a_file_that_is_not_what_its_name_says_is_refused(inception, tmp_path):
     with pytest.raises(AssetError, match="does not fit 'inception-v3-compat'"):
         open_extractor(ADM, tmp_path / "other.pth", "cpu")
     torch.save(open_extractor, tmp_path / "code.pth")
-    with pytest.raises(AssetError, match="is not a file of weights"):
+    with pytest.raises(AssetError, match="would run code"):
         open_extractor(ADM, tmp_path / "code.pth", "cpu")
 
 

@@ -112,7 +112,7 @@ def test_a_torn_last_line_is_dropped_and_overwritten(tmp_path, torn):
     assert [r["filename"] for r in results_file.read(path)] == ["a", "b"]
     handle = results_file.open_to_append(path)
     results_file.append(handle, line("c"))
-    assert path.read_text().startswith(whole) and results_file.read(path, whole=True)[2:] == [line("c")]
+    assert path.read_text().startswith(whole) and results_file.read(path, complete=True)[2:] == [line("c")]
 
 
 def test_a_file_without_final_newline_is_whole(tmp_path):

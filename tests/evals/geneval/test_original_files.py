@@ -132,7 +132,7 @@ def test_detections_that_lack_an_image_say_which_and_leave_nothing(place, capsys
     lines = (place / "theirs.jsonl").read_text().splitlines(keepends=True)
     (place / "theirs.jsonl").write_text("".join(lines[:-2]))
     stored(place, code=2)
-    assert "(4 images, such as 00000/samples/0000.png) lack 00002/samples/0000.png, and 1 more" in (
+    assert "(4 images, such as 00000/samples/0000.png) lack 00002/samples/0000.png and 1 other" in (
         capsys.readouterr().err
     )
     assert sorted(path.name for path in place.iterdir() if "results" in path.name) == []

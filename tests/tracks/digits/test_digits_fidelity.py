@@ -72,6 +72,6 @@ def test_images_of_another_size_are_refused():
 
 def test_a_comparison_with_train_images_is_refused():
     with pytest.raises(
-        ConfigError, match="track 'digits' refuses evaluation.fidelity=lite0: this track compares with held"
+        ConfigError, match="track 'digits' cannot be used with evaluation.fidelity=lite0: this track compares with held"
     ):
         check(compose(["track.name=digits", "evaluation.fidelity=lite0"]))
