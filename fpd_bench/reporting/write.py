@@ -127,9 +127,7 @@ def _texts(result: TableResult, folder: Path, statistics_page: str | None) -> li
         "tex": tables.table_latex(result),
         "csv": tables.numbers_frame(result).to_csv(index=False, float_format="%.6g"),
     }
-    for kind, text in texts.items():
-        (folder / f"{result.name}.{kind}").write_text(text, encoding="utf-8")
-    return [folder / f"{result.name}.{kind}" for kind in texts]
+    return _write_texts(result.name, texts, folder)
 
 
 def claims_file(sweep: "Sweep") -> str:
@@ -144,17 +142,21 @@ def _claims(sweep: "Sweep", claims: pd.DataFrame, folder: Path) -> list[Path]:
         "tex": to_latex(claims, f"{sweep.title}: {TITLE.lower()}", name),
         "csv": claims.to_csv(index=False),
     }
-    for kind, text in texts.items():
-        (folder / f"{name}.{kind}").write_text(text, encoding="utf-8")
-    return [folder / f"{name}.{kind}" for kind in texts]
+    return _write_texts(name, texts, folder)
+
+
+def _write_texts(name: str, texts: dict[str, str], folder: Path) -> list[Path]:
+    """Write {ending: text} to files of one name; return their paths."""
+    paths = {folder / f"{name}.{kind}": text for kind, text in texts.items()}
+    for path, text in paths.items():
+        path.write_text(text, encoding="utf-8")
+    return list(paths)
 
 
 def _draw(result: TableResult, store: Store, folder: Path) -> dict[str, str]:
     """Draw the pictures for which there are data: {caption: PNG inside `folder`}."""
-    from fpd_bench.reporting import (
-        effect_figures,
-        figures,
-    )  # matplotlib and seaborn take longer to import than all the rest
+    # Imported here: matplotlib and seaborn take longer than all the rest.
+    from fpd_bench.reporting import effect_figures, figures
 
     stem = folder / "figures" / result.name
     found = {
