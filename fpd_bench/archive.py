@@ -13,11 +13,10 @@ Exit code: 0 done, 2 the request is wrong.
 import argparse
 import shlex
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from fpd_bench.cli import Parser, leave
-from fpd_bench.errors import FpdError
+from fpd_bench.cli import Parser, carry_out, leave
 
 RESULTS = Path("results")
 ENDING = ".fpd.tar.gz"
@@ -25,12 +24,12 @@ ENDING = ".fpd.tar.gz"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write a sweep's runs into one file."""
-    return _carry_out(lambda: _pack(parser().parse_intermixed_args(arguments)))
+    return carry_out(lambda: _pack(parser().parse_intermixed_args(arguments)))
 
 
 def import_main(arguments: Sequence[str] | None = None) -> int:
     """Take an archive into the results."""
-    return _carry_out(lambda: _import(import_parser().parse_args(arguments)))
+    return carry_out(lambda: _import(import_parser().parse_args(arguments)))
 
 
 def parser() -> argparse.ArgumentParser:
@@ -51,15 +50,6 @@ def import_parser() -> argparse.ArgumentParser:
     made.add_argument("archive", type=Path, metavar="ARCHIVE", help="written by fpd-bench archive")
     made.add_argument("--results", type=Path, default=RESULTS, metavar="DIR", help="default: results")
     return made
-
-
-def _carry_out(door: Callable[[], None]) -> int:
-    try:
-        door()
-    except FpdError as error:
-        print(error, file=sys.stderr)
-        return error.exit_code
-    return 0
 
 
 def _pack(asked: argparse.Namespace) -> None:

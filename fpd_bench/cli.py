@@ -12,7 +12,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, NoReturn
 
-from fpd_bench.errors import UnknownName
+from fpd_bench.errors import FpdError, UnknownName
 from fpd_bench.secrets_mask import mask
 
 if TYPE_CHECKING:
@@ -79,6 +79,16 @@ def seconds(text: str) -> float:
     if not 0.1 <= value <= 3600:
         raise argparse.ArgumentTypeError(f"must be 0.1 to 3600 seconds; got {text}")
     return value
+
+
+def carry_out(door: Callable[[], None]) -> int:
+    """Call what a command does; return its exit code, with an error of ours in one line."""
+    try:
+        door()
+    except FpdError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    return 0
 
 
 def leave(main: Callable[[], int]) -> NoReturn:

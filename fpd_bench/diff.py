@@ -8,24 +8,17 @@ Two runs say little: `report` has intervals and tests. Exit code: 0 compared, 2 
 """
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from fpd_bench.cli import Parser, leave
-from fpd_bench.errors import FpdError
+from fpd_bench.cli import Parser, carry_out, leave
 
 RESULTS = Path("results")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse, call, print."""
-    try:
-        _diff(parser().parse_args(arguments))
-    except FpdError as error:
-        print(error, file=sys.stderr)
-        return error.exit_code
-    return 0
+    return carry_out(lambda: _diff(parser().parse_args(arguments)))
 
 
 def parser() -> argparse.ArgumentParser:

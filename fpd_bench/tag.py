@@ -16,8 +16,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fpd_bench.cli import Parser, leave
-from fpd_bench.errors import ConfigError, FpdError
+from fpd_bench.cli import Parser, carry_out, leave
+from fpd_bench.errors import ConfigError
 from fpd_bench.records import layout
 
 if TYPE_CHECKING:
@@ -31,13 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Parse, call, print."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     removed = [word for word in words if REMOVE.fullmatch(word)]
-    try:
-        asked = parser().parse_intermixed_args([word for word in words if word not in removed])
-        _tag(asked, [word[1:] for word in removed])
-    except FpdError as error:
-        print(error, file=sys.stderr)
-        return error.exit_code
-    return 0
+    kept = [word for word in words if word not in removed]
+    return carry_out(lambda: _tag(parser().parse_intermixed_args(kept), [word[1:] for word in removed]))
 
 
 def parser() -> argparse.ArgumentParser:

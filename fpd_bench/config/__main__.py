@@ -12,21 +12,15 @@ Exit code: 0 shown, 2 the request is wrong.
 
 import argparse
 import json
-import sys
 from collections.abc import Sequence
 
-from fpd_bench.cli import Parser, leave
-from fpd_bench.errors import ConfigError, FpdError
+from fpd_bench.cli import Parser, carry_out, leave
+from fpd_bench.errors import ConfigError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse, call, print."""
-    try:
-        print(_answer(parser().parse_intermixed_args(arguments)))
-    except FpdError as error:
-        print(error, file=sys.stderr)
-        return error.exit_code
-    return 0
+    return carry_out(lambda: print(_answer(parser().parse_intermixed_args(arguments))))
 
 
 def parser() -> argparse.ArgumentParser:
