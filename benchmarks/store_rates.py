@@ -12,6 +12,7 @@ import argparse
 import hashlib
 import json
 import os
+import random
 import sys
 import tempfile
 import time
@@ -47,7 +48,7 @@ def measure(results: Path, asked: argparse.Namespace) -> None:
     """Print one line per thing measured."""
     began = time.perf_counter()
     for n in range(asked.runs):
-        write_run(results / "runs" / f"{n:012x}", n, asked.items)
+        write_run(results / "runs" / f"{n:012x}", replace(RunConfig(), seed=n), n, asked.items)
     print(f"{asked.runs} run directories written in {time.perf_counter() - began:.0f} s", file=sys.stderr)
     rows, items = [], asked.runs * asked.items * REPLICATES
 
@@ -61,7 +62,7 @@ def measure(results: Path, asked: argparse.Namespace) -> None:
     timed("first ingest", lambda: ingest.ingest(results, asked.url), asked.runs, items)
     timed("ingest, nothing new", lambda: ingest.ingest(results, asked.url), asked.runs, 0)
     for n in range(asked.changed):
-        write_run(results / "runs" / f"{n:012x}", n + 1, asked.items)
+        write_run(results / "runs" / f"{n:012x}", replace(RunConfig(), seed=n + 1), n + 1, asked.items)
     timed(f"ingest, {asked.changed} changed", lambda: ingest.ingest(results, asked.url), asked.runs, 0)
     before = content(results, asked.url)
     timed("rebuild", lambda: ingest.rebuild(results, asked.url), asked.runs, items)
@@ -79,22 +80,21 @@ def content(results: Path, url: str | None) -> str:
         return store.content_hash()
 
 
-def write_run(folder: Path, seed: int, items: int) -> None:
-    """The files of a finished run that the index reads, with contents of the real sizes."""
+def write_run(folder: Path, config: RunConfig, n: int, items: int) -> None:
+    """Write the files of a finished run that the index reads, with contents of the real sizes; n varies the scores."""
+    rng = random.Random(n)
     texts = {
-        "config.yaml": yaml.dump(asdict(replace(RunConfig(), seed=seed)), Dumper=yaml.CSafeDumper),
+        "config.yaml": yaml.dump(asdict(config), Dumper=yaml.CSafeDumper),
         "run.json": json.dumps({"run_id": folder.name, "config_schema": 1, "created": "2026-11-24T09:00:00Z"}),
         "attempts/1.json": json.dumps({"host": "node7", "code": {"files": FILES}, "command": ["python", "sweep"]}),
         "events.jsonl": lines(_events()),
-        "train.jsonl": lines({"step": 20 * n, "loss": 2 + seed / (n + 1), "ema": 0.1} for n in range(TRAIN_LINES)),
-        "eval/test.jsonl": lines(_items(seed, items)),
+        "train.jsonl": lines({"step": 20 * k, "loss": 2 + n / (k + 1), "ema": 0.1} for k in range(TRAIN_LINES)),
+        "eval/test.jsonl": lines(_items(rng, items)),
     }
     for name, text in texts.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
-    (folder / "samples").mkdir(exist_ok=True)
-    for name in ("samples/test.npz", "student.safetensors"):  # only looked at from outside
-        (folder / name).write_bytes(b"x" * 100)
+    (folder / "student.safetensors").write_bytes(b"x" * 100)  # only looked at from outside
     digest = hashlib.sha256(texts["eval/test.jsonl"].encode()).hexdigest()
     done = {"run_id": folder.name, "status": "done", "finished": "2026-11-24T10:00:00Z"}
     (folder / "DONE").write_text(json.dumps(done | {"files": {"eval/test.jsonl": digest}}))
@@ -106,14 +106,14 @@ def _events():
         yield {"seq": n, "attempt": 1, "time": f"2026-11-24T09:00:{n:02d}Z", "kind": kind, "seconds": 10.5}
 
 
-def _items(seed: int, items: int):
+def _items(rng: random.Random, items: int):
     for n in range(items):
         for replicate in range(REPLICATES):
             key = {"item": f"{TASKS[n % 6]}-{n:03d}", "replicate": replicate, "task": TASKS[n % 6]}
             detail = {"reason": "expected another colour", "found": [["circle", "red", 0.93], ["square", "blue", 0.88]]}
             yield key | {
                 "prompt": f"a red circle left of {n} squares",
-                "score": float((n + seed) % 2),
+                "score": float(rng.random() < 0.5),
                 "detail": detail,
             }
 
