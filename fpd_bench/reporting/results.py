@@ -91,14 +91,13 @@ def _teachers(store: Store, cells: "Sequence[Cell]") -> list[str]:
         found = run.config.get("evaluation") or {}
         return (
             run.status == "done"
-            and run.config.get("method") == TEACHER
             and run.config.get("track") in [{"name": want.track.name, "preset": preset} for preset in presets]
             and found.get("teacher_steps", TEACHER_STEPS) == TEACHER_STEPS
             and all(found.get(key) == value for key, value in evaluation.items())
             and all(found.get(key, default) == default for key, default in AS_SHIPPED.items())
         )
 
-    return [run.run_id for run in store.runs().values() if fits(run)]
+    return [run.run_id for run in store.runs(method=TEACHER).values() if fits(run)]
 
 
 def _mean(store: Store, run_ids: list[str], suite: str | None, metric: str) -> float | None:

@@ -4,7 +4,7 @@ averaged away."""
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
+import numpy as np
 
 from fpd_bench import metrics
 from fpd_bench.errors import ConfigError, UnknownName
@@ -13,6 +13,7 @@ from fpd_bench.evals.statistics import Scores
 from fpd_bench.reporting import set_metrics
 from fpd_bench.reporting.model import Novelty, RowResult, SeedResult
 from fpd_bench.store.query import Store
+from fpd_bench.store.score_arrays import RunScores
 
 if TYPE_CHECKING:
     from fpd_bench.config.spec import Cell, Row, Table
@@ -34,7 +35,7 @@ class RowMaker:
         if set_metrics.of_all_images(metric):
             self._numbers, self.protocols = set_metrics.numbers_of(store, self.run_ids, self.suite or "")
         else:
-            self._frames = _per_run(store.scores(self.run_ids, self.suite)) if self.suite else {}
+            self._scored = store.score_arrays(self.run_ids, self.suite) if self.suite else {}
 
     def __call__(self, row: "Row", cells: dict[int, "Cell"]) -> RowResult:
         """Make the row of these cells, {seed: cell}. Raises UnknownName if its suite has no such metric."""
@@ -50,19 +51,19 @@ class RowMaker:
 
     def _of_items(self, row: "Row", cells: dict[int, "Cell"]) -> RowResult:
         seeds: list[SeedResult] = []
-        scored, tasks = {}, dict[str, str]()
+        scored: dict[int, RunScores] = {}
         for seed, cell in sorted(cells.items()):
             status = self._runs[cell.run_id].status if cell.run_id in self._runs else "missing"
             value = None
-            if status == "done" and cell.run_id in self._frames:
-                scored[seed], tasks = self._frames[cell.run_id]
-                alone = Scores.collect({seed: scored[seed]}, tasks, row.label)
+            if status == "done" and cell.run_id in self._scored:
+                scored[seed] = self._scored[cell.run_id]
+                alone = _collect({seed: scored[seed]}, row.label)
                 value = float(_select(alone, self._metric).per_seed[0])
             seeds.append(SeedResult(seed, cell.run_id, status, value))
         result = RowResult(row.id, row.label, row.published, seeds, _state(seeds))
         if result.state == "ok":
             try:
-                result.scores = Scores.collect(scored, tasks, row.label)
+                result.scores = _collect(scored, row.label)
             except ConfigError:
                 result.state = "unequal images"
         return result
@@ -98,14 +99,14 @@ def cells_by_seed(table: "Table", row: "Row") -> dict[int, "Cell"]:
     return cells
 
 
-def _per_run(frame: pd.DataFrame) -> dict[str, tuple[dict[tuple[str, int], float], dict[str, str]]]:
-    """Sort scores into run_id -> ({(item, replicate): score}, {item: task})."""
-    found = {}
-    for run_id, part in frame.groupby("run_id"):
-        keys = zip(part.item_id, part.replicate, strict=True)
-        scores = dict(zip(keys, part.score, strict=True))
-        found[str(run_id)] = (scores, dict(zip(part.item_id, part.task, strict=True)))
-    return found
+def _collect(runs: dict[int, RunScores], label: str) -> Scores:
+    """Collect {seed: scores} of a row. Raises ConfigError if the seeds were not scored on the same images."""
+    first = next(iter(runs.values())).items
+    if first.shape is None or any(run.items != first for run in runs.values()):
+        return Scores.collect({seed: run.by_key() for seed, run in runs.items()}, first.tasks, label)
+    seeds = tuple(sorted(runs))
+    values = np.stack([runs[seed].values.reshape(first.shape) for seed in seeds])
+    return Scores(values, seeds, tuple(first.tasks), tuple(first.tasks.values()))
 
 
 def _state(seeds: list[SeedResult]) -> str:

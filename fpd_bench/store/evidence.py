@@ -20,10 +20,11 @@ from numpy.typing import NDArray
 
 from fpd_bench.errors import StoreError
 from fpd_bench.records import layout
-from fpd_bench.store import index_schema
+from fpd_bench.store import index_schema, score_arrays
 from fpd_bench.store.query import Store
 
 INDEX = "index.json.gz"
+VERSION = 2  # raised when the columns of TABLES change
 TABLES = ("runs", "attempts", "metrics", "protocols", "items", "artifacts", "series")
 Images = Mapping[tuple[str, str], NDArray[np.uint8]]  # (run id, path in the run directory): images
 
@@ -49,7 +50,7 @@ def write(
         np.savez_compressed(target, images=pictures)
         kept[run_id, path] = target
     tables = {name: _rows(store, name, run_ids, kept) for name in TABLES}
-    content = {"schema_version": index_schema.SCHEMA_VERSION, "file": file, "overrides": list(overrides)}
+    content = {"schema_version": VERSION, "file": file, "overrides": list(overrides)}
     text = json.dumps(content | {"tables": tables}, sort_keys=True, ensure_ascii=False)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / INDEX).write_bytes(gzip.compress(text.encode(), mtime=0))
@@ -87,10 +88,10 @@ def read(folder: Path) -> Evidence:
     except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
         said = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
         raise StoreError(f"Cannot read the evidence '{path}': {said}. Take it from the repository again.") from error
-    if version != index_schema.SCHEMA_VERSION:
+    if version != VERSION:
         raise StoreError(
-            f"The evidence '{path}' has schema {version}; this version of fpd-bench knows "
-            f"{index_schema.SCHEMA_VERSION}. Check out the version that wrote it."
+            f"The evidence '{path}' has schema {version}; this version of fpd-bench knows {VERSION}. "
+            "Check out the version that wrote it."
         )
     return found
 
@@ -108,5 +109,7 @@ def open_store(evidence: Evidence, database: Path) -> Store:
                 records = [record | {"root": str(evidence.folder.resolve())} for record in records]
             if records:
                 connection.execute(sa.insert(index_schema.metadata.tables[name]), records)
+            if name == "items":
+                index_schema.insert(connection, index_schema.score_arrays, score_arrays.pack(records))
     engine.dispose()
     return Store(database.parent, url)

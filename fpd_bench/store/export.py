@@ -15,7 +15,8 @@ from fpd_bench.store.database_errors import explain_errors
 from fpd_bench.store.query import Store
 
 FORMATS = ("parquet", "csv")
-TABLES = tuple(table for table in (index_schema.runs, *index_schema.CHILDREN) if table is not index_schema.ingested)
+OWN = (index_schema.ingested, index_schema.score_arrays)  # of use to nobody but the index
+TABLES = tuple(table for table in (index_schema.runs, *index_schema.CHILDREN) if table not in OWN)
 ROWS = 50_000  # in memory at a time
 
 Rows = list[tuple[Any, ...]]

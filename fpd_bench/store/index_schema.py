@@ -13,7 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from fpd_bench.errors import StoreError
 from fpd_bench.store import address
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 BUSY_MS = 30_000  # how long SQLite waits for another process
 REBUILD = "python -m fpd_bench.store rebuild --results {results}"
 
@@ -94,6 +94,15 @@ items = sa.Table(
     sa.Column("detail", sa.JSON),
     **COMPACT,
 )
+score_arrays = sa.Table(  # the scores of `items` once more, packed (score_arrays.py)
+    "score_arrays",
+    metadata,
+    _run_id(),
+    sa.Column("suite", sa.String, primary_key=True),
+    sa.Column("digest", sa.String(64), nullable=False),
+    sa.Column("listed", sa.LargeBinary, nullable=False),
+    sa.Column("scores", sa.LargeBinary, nullable=False),
+)
 artifacts = sa.Table(
     "artifacts",
     metadata,
@@ -122,7 +131,7 @@ ingested = sa.Table(
     sa.Column("mtime_ns", sa.BigInteger, nullable=False),
     **COMPACT,
 )
-CHILDREN = (attempts, metrics, protocols, items, artifacts, series, ingested)
+CHILDREN = (attempts, metrics, protocols, items, score_arrays, artifacts, series, ingested)
 
 
 def connect(url: str, fresh: bool = False) -> sa.Engine:
@@ -211,5 +220,5 @@ def insert(connection: sa.Connection, table: sa.Table, rows: list[dict[str, Any]
 
 
 def json_text(value: Any) -> str:
-    """Write a JSON column's value as one line of text, for exports."""
-    return json.dumps(value, sort_keys=True)
+    """Write the value of a column as one line of text: JSON, with bytes as hexadecimal digits."""
+    return json.dumps(value, sort_keys=True, default=bytes.hex)

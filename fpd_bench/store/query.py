@@ -13,10 +13,11 @@ import sqlalchemy as sa
 from fpd_bench.records import layout
 from fpd_bench.store import address, index_schema
 from fpd_bench.store.database_errors import explain_errors
+from fpd_bench.store.score_arrays import RunScores, unpack
 
 READ = {  # by tables: column names
     index_schema.runs: ("run_id", "status"),
-    index_schema.items: ("run_id", "suite", "item_id", "replicate", "task", "score"),
+    index_schema.score_arrays: ("run_id", "suite", "digest"),
     index_schema.metrics: ("run_id", "suite", "metric", "value", "n"),
 }
 
@@ -64,14 +65,16 @@ class Store:
         keys = table.primary_key.columns
         return [key.collate("C") if server and isinstance(key.type, sa.String) else key for key in keys]
 
-    def runs(self, run_ids: Sequence[str] | None = None) -> dict[str, Run]:
-        """Read runs by id, sorted; all of them by default. Ids that the index does not know are left out."""
+    def runs(self, run_ids: Sequence[str] | None = None, method: str | None = None) -> dict[str, Run]:
+        """Read runs by id, sorted; by default all of them, of any method. Ids that it does not know are left out."""
         table = index_schema.runs
-        query = sa.select(table).order_by(table.c.run_id)
+        query = sa.select(table).order_by(*self._key(table))
+        if run_ids is not None:
+            query = query.where(table.c.run_id.in_(sorted(set(run_ids))))
+        if method is not None:
+            query = query.where(table.c.method == method)
         with self._connect() as connection:
-            rows = connection.execute(query).mappings().all()
-        wanted = {row["run_id"] for row in rows} if run_ids is None else set(run_ids)
-        return {row["run_id"]: self._run(row) for row in rows if row["run_id"] in wanted}
+            return {row["run_id"]: self._run(row) for row in connection.execute(query).mappings()}
 
     def _run(self, row: Any) -> Run:
         # Relative roots are relative to the index, which lies in the results folder unless a URL says otherwise.
@@ -112,6 +115,14 @@ class Store:
         with self._connect() as connection:
             rows = connection.execute(query.order_by(found.c.run_id, found.c.position, found.c.replicate)).all()
         return pd.DataFrame(rows, columns=[column.name for column in columns])
+
+    def score_arrays(self, run_ids: Sequence[str], suite: str) -> dict[str, RunScores]:
+        """Read {run id: scores} of the done runs among `run_ids`."""
+        found = index_schema.score_arrays
+        query = sa.select(found.c.run_id, found.c.listed, found.c.scores).where(found.c.suite == suite)
+        with self._connect() as connection:
+            rows = connection.execute(query.where(found.c.run_id.in_(sorted(set(run_ids)))).order_by(found.c.run_id))
+            return {run_id: unpack(listed, scores) for run_id, listed, scores in rows}
 
     def suites(self, run_ids: Sequence[str]) -> list[str]:
         """Name the suites that any of the runs has metrics of, sorted."""

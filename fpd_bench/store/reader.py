@@ -17,6 +17,7 @@ from fpd_bench.errors import OddFile
 from fpd_bench.records import layout, odd_files
 from fpd_bench.records.odd_files import require_types
 from fpd_bench.records.run_status import ENDINGS, has_result
+from fpd_bench.store import score_arrays
 from fpd_bench.store.index_rows import (
     Row,
     attempt_rows,
@@ -122,6 +123,7 @@ def _read(folder: Path) -> Record | None:
         for row in rows:
             row["run_id"] = folder.name
     record.run["content"] = _digest(record)
+    record.children["score_arrays"] = score_arrays.pack(record.children["items"])
     return record
 
 
