@@ -111,11 +111,13 @@ def test_the_method_keeps_its_contract(copy):
     assert " passed" in copy.contracts("test_every_method", "imitate")
 
 
+@pytest.mark.slow
 def test_the_method_is_planned_with_its_own_field_and_what_it_costs(copy):
     told = copy.plan("overall", '"method=imitate", "imitate.weight=1,2"', "plan.gpu=H100")
     assert "GPU-hours" in told and "2 to do" in told
 
 
+@pytest.mark.slow
 def test_the_metric_is_planned_and_measured(copy):
     assert "planned" in copy.plan("spread", '"evaluation.fidelity=lite0"')
     assert "has no metric 'spread'" in copy.plan("spread", '"method=teacher"', code=2)
@@ -154,6 +156,7 @@ def test_the_switch_does_something(copy):
     assert without > 1e-3 >= limited * 0.999 > 0
 
 
+@pytest.mark.slow
 def test_the_track_is_planned_with_what_it_costs(copy):
     told = copy.plan("overall", '"track.name=greys"', "plan.gpu=H100")
     assert "GPU-hours" in told and "not estimated" not in told

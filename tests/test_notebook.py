@@ -11,6 +11,7 @@ from fpd_bench import sweep
 ROOT = Path(__file__).parent.parent
 
 
+@pytest.mark.slow
 def test_the_notebook_runs(tiny, tmp_path, monkeypatch):
     nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
     pytest.importorskip("ipykernel")

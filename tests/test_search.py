@@ -58,6 +58,7 @@ def test_the_first_trials_of_a_dry_run_are_those_that_are_run(file, capsys):
         assert line.partition("temperature=")[2].partition(",")[0] in page
 
 
+@pytest.mark.slow
 def test_a_search_ends_with_a_page_an_export_and_a_sweep_of_the_winner(file, tmp_path, capsys):
     assert search.main([file, "executor=inline"]) == 0
     out = capsys.readouterr().out
@@ -81,6 +82,7 @@ def test_a_search_ends_with_a_page_an_export_and_a_sweep_of_the_winner(file, tmp
     assert "confirmed winner seed 0" in told and "interrupted" in told
 
 
+@pytest.mark.slow
 def test_the_dashboard_opens_an_export_and_serves_its_trials(file, tmp_path, capsys, tiny):
     import subprocess
     import sys
@@ -122,6 +124,7 @@ def free_port():
         return one.getsockname()[1]
 
 
+@pytest.mark.slow
 def test_a_search_killed_by_force_ends_as_the_same_study(file, tmp_path, tiny):
     words = ("search", file, "executor=inline", "search.trials=6")
     whole = tiny.call(*words, "--results", tmp_path / "whole", "--out", tmp_path / "one")

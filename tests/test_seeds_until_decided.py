@@ -35,6 +35,7 @@ def runs(results):
     return sorted((one["semantic"]["method"], one["semantic"]["seed"]) for one in found)
 
 
+@pytest.mark.slow
 def test_only_rows_of_open_claims_are_trained_on(file, tiny, tmp_path):
     results = tmp_path / "results"
     code, out, err = tiny.call("sweep", file, "--results", results, "--dry-run")

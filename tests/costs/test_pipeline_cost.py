@@ -266,6 +266,7 @@ def test_hours_follow_the_card_the_type_and_the_batch():
     assert plan(f"execution.micro_batch={many.micro_batch}", gpu="RTX4090").fits
 
 
+@pytest.mark.slow
 def test_a_dry_run_of_the_paper_prices_the_whole_of_table_1(tmp_path, capsys, monkeypatch):
     monkeypatch.delenv("FPD_WEIGHTS", raising=False)
     words = [str(SWEEPS / "table1.yaml"), "profile=paper", "seeds=[0]", "plan.gpu=H100", "--dry-run"]

@@ -49,6 +49,7 @@ def weights(tmp_path, monkeypatch):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_it_trains_on_both_networks_and_teaches(weights):
     gan = GanConfig(weight=0.1, discriminator="projected", lr=2e-3, blur_sigma=2.0)
     adversary = Adversary(FeatureBackbone(blocks=[1], input_size=32), gan, steps=10, seed=0)
@@ -66,6 +67,7 @@ def test_it_trains_on_both_networks_and_teaches(weights):
     assert again.discriminator_step(real, fake) == adversary.discriminator_step(real, fake)
 
 
+@pytest.mark.slow
 def test_the_student_learns_from_heads_in_training_mode_as_published(weights):
     """Batch norms take the statistics of the drafts at hand: with running ones the gradient points elsewhere."""
     gan = GanConfig(weight=0.1, discriminator="projected", lr=2e-3, blur_sigma=0.0)

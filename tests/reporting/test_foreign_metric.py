@@ -55,6 +55,7 @@ def test_it_is_reported_with_its_digits_and_less_is_better(written, tmp_path):
     assert frame.glare["ste"] == pytest.approx(90.44) and frame.published_fid["soft"] == 9
 
 
+@pytest.mark.slow
 def test_a_sweep_measures_it_from_end_to_end(tiny, written, tmp_path):
     path, results = written("0"), tmp_path / "results"
     code, out, err = tiny.call("sweep", path, "executor=inline", "estimator=ste", "--results", results)

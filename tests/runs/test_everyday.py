@@ -106,7 +106,7 @@ def test_a_run_of_this_machine_is_cancelled_by_its_id(tiny, tmp_path, capsys):
     run = RunDir.create(results, next(iter(load_sweep(file).runs().values())))
     assert sweep.main(["--cancel", run.run_id, "--results", str(results)]) == 2
     assert f"Nobody works on run {run.run_id}" in capsys.readouterr().err
-    process = tiny.start("worker", run.path, TINY_SECONDS="30")
+    process = tiny.start("worker", run.path, TINY_SECONDS="3")
     while not run.claim.exists():
         time.sleep(0.1)
     time.sleep(1.0)

@@ -40,6 +40,7 @@ def test_the_same_command_finds_nothing_to_do_once_the_search_is_over(study):
     assert one.run() == (None, []) and one.told() == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sampler", ["tpe", "random"])
 @pytest.mark.parametrize("steps", ["", ", steps: [100]"], ids=["seeds", "steps"])
 def test_a_search_that_is_killed_again_and_again_ends_as_the_same_study(study, sampler, steps):

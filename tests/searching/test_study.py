@@ -41,6 +41,7 @@ def test_every_sampler_asks_for_new_trials_of_the_space_and_for_the_same_again(s
     assert asked(one, larger) == first
 
 
+@pytest.mark.slow
 def test_a_sampler_learns_from_the_index(study):
     taught, random_one = study("taught", trials=30, parallel=1), study("none", sampler="random", trials=30)
     late = []

@@ -49,6 +49,7 @@ def distance(track, *overrides):
     return float((torch.cat(laws).mean(0) - expected).abs().sum(-1).mean())
 
 
+@pytest.mark.slow
 def test_at_the_right_student_auxiliary_and_teacher_agree(track):
     assert distance(track) < 0.05
     assert distance(track, "dimo.label_smoothing=0") > 0.12  # what smoothing took from the likely codes

@@ -63,6 +63,7 @@ def test_a_track_is_fetched_once_and_opens(hub, published, tmp_path):
     assert track.n_codes == 24 and len(track.assets["maskgit/teacher"]) == 64 and len(hub) == fetched
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lacking", ["nothing", "captions"])
 def test_a_dry_run_fetches_nothing_and_says_what_would_be(hub, published, monkeypatch, capsys, lacking):
     monkeypatch.setenv("FPD_DATA", str(published.weights / "data" if lacking == "nothing" else published.weights))

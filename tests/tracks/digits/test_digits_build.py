@@ -43,6 +43,7 @@ def test_the_command_builds_assets_that_open(tmp_path, capsys):
     assert (track.n_tokens, track.n_codes) == (16, 32) and track.teacher.shape.width == 16
 
 
+@pytest.mark.slow
 def test_a_killed_build_ends_with_the_same_files(tmp_path, monkeypatch):
     monkeypatch.setattr(training, "CHECKPOINT_EVERY", 2)
     build.build("default", tmp_path / "a", tmp_path / "whole", TINY, lambda *told: None)
