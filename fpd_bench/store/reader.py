@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from fpd_bench.errors import OddFile
 from fpd_bench.records import layout, odd_files
@@ -93,13 +94,15 @@ def _read(folder: Path) -> Record | None:
     config = odd_files.parse_yaml(source, layout.CONFIG)
     require_types(config, {"method": str, "track": dict, "seed": int}, layout.CONFIG)
     identity = layout.read_json(folder / layout.IDENTITY) or {}
-    require_types(identity, {"run_id": str, "config_schema": int, "created": str}, layout.IDENTITY)
+    require_types(identity, {"run_id": str, "config_schema": int, "created": str, "semantic": dict}, layout.IDENTITY)
     events = layout.read_events(folder)
     done = layout.read_json(folder / layout.DONE) or {}
     require_types(done, {"finished": str}, layout.DONE)
     status, message = _judge_status(folder, done, events)
     if identity.get("run_id") not in (None, folder.name):
         status, message = "corrupt", f"a copy of run {identity['run_id']} under another name"
+    elif not _agrees(identity.get("semantic") or {}, config):
+        status, message = "corrupt", f"{layout.CONFIG} is not the configuration that {layout.IDENTITY} describes"
     record = Record(
         {
             "run_id": folder.name,
@@ -125,6 +128,22 @@ def _read(folder: Path) -> Record | None:
     record.run["content"] = _digest(record)
     record.children["score_arrays"] = score_arrays.pack(record.children["items"])
     return record
+
+
+def _agrees(meaning: Row, config: Row) -> bool:
+    """Say whether a configuration has the values that its run was named by, {dotted field: value}."""
+    return all(_value(config, name) == value for name, value in meaning.items() if not _written_otherwise(name, value))
+
+
+def _written_otherwise(name: str, value: Any) -> bool:
+    """Say whether a name has another form of the value: a preset's hash, a sorted list, a plugin's default."""
+    return name == "track.preset" or name.startswith("plugin.") or isinstance(value, list)
+
+
+def _value(config: Any, name: str) -> Any:
+    for key in name.split("."):
+        config = config.get(key) if isinstance(config, dict) else None
+    return config
 
 
 def _add_evaluations(folder: Path, record: Record, only_paused: bool) -> None:

@@ -1,9 +1,13 @@
 """A disk that really fills up: during a checkpoint, the images, an ingest. One clear line, and it goes on after."""
 
+import errno
+import os
+import re
 import shutil
 
 import pytest
 
+from fpd_bench import sweep
 from fpd_bench.config.compose import compose
 from fpd_bench.runs.folder import failures
 from fpd_bench.runs.folder.rundir import RunDir
@@ -120,3 +124,19 @@ def test_a_disk_that_is_full_at_the_claim_is_told_in_plain_words(tiny, config, t
         assert not list(run.path.glob(".*.tmp")) and state_of(run).state == "planned"
         disk.make_room()
         assert perform_on(run).status == "done"
+
+
+def test_a_disk_that_fails_before_the_first_step_is_one_line(tiny, tmp_path, monkeypatch, capsys):
+    """The next command finds no fault."""
+    file = str(tiny.write_sweep(tmp_path))
+    words = [file, "executor=inline", "seeds=[0]", "--results", str(tmp_path / "results")]
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "fsync", fail)
+        assert sweep.main(words) == 1
+    said = capsys.readouterr().err
+    assert re.search(r"^Cannot write run [0-9a-f]{12} to '.*results': Input/output error\. Mend the disk", said, re.M)
+    assert sweep.main(words) == 0
+
+
+def fail(_descriptor):
+    raise OSError(errno.EIO, os.strerror(errno.EIO))

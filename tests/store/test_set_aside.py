@@ -26,6 +26,15 @@ def configured(folder, **fields):
     path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text()) | fields))
 
 
+def lost_its_end(folder):
+    """What is left of it is YAML all the same."""
+    identity = json.loads((folder / "run.json").read_text())
+    (folder / "run.json").write_text(json.dumps(identity | {"semantic": {"optim.lr": 5e-4, "method": "fpd"}}))
+    path = folder / "config.yaml"
+    text = path.read_text()
+    path.write_text(text[: text.index("optim:")])
+
+
 def first_row(folder, text=None, **fields):
     """Change the first line of the evaluation, and let DONE vouch for it."""
     path = folder / "eval" / "test.jsonl"
@@ -44,6 +53,7 @@ WRONG = {
     "a seed of 5,000 digits": lambda f: (f / "config.yaml").write_text("seed: " + "9" * 5000),
     "a seed that is text": lambda f: configured(f, seed="one"),
     "a track that is text": lambda f: configured(f, track="shapes"),
+    "a configuration that lost its end": lambda f: lost_its_end(f),
     "no mapping": lambda f: (f / "config.yaml").write_text("- 1\n"),
     "no YAML": lambda f: (f / "config.yaml").write_text("a: [1"),
     "brackets": lambda f: (f / "config.yaml").write_text("[" * 100_000),

@@ -46,8 +46,19 @@ class RunDir:
         """Make the folder of the run that `config` describes, if it is not there yet; bring its execution fields up to
         date.
 
-        Raises RunError if the folder holds another configuration, OddFile if it holds files of other kinds.
+        Raises RunError if the folder holds another configuration or the disk refuses to keep this one, OddFile if it
+        holds files of other kinds.
         """
+        try:
+            return cls._create(results, config)
+        except OSError as error:
+            raise RunError(
+                f"Cannot write run {run_id(config)} to '{results}': {error.strerror or error}. Mend the disk, then "
+                "run the same command again."
+            ) from error
+
+    @classmethod
+    def _create(cls, results: Path, config: RunConfig) -> "RunDir":
         run = cls(results / layout.RUNS / run_id(config))
         run.path.mkdir(parents=True, exist_ok=True)
         layout.refuse_odd(run.path)
