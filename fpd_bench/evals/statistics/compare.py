@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from fpd_bench.errors import ConfigError
 from fpd_bench.evals.statistics import crossed, row_estimate
@@ -30,13 +31,16 @@ class Comparison:
         decided; each has an interval at the constant level, so that all hold together in 95% of tables."""
         return self.decisive().interval(constant_level(self.looks) if self.looks else ALPHA)
 
-    @property
+    @cached_property
     def p(self) -> float | None:
         """Give the two-sided p of this comparison alone; None with one seed, which can show no verdict."""
-        return self.against(0.0)
+        return self._p_against(0.0)
 
     def against(self, value: float) -> float | None:
         """Give the two-sided p of the hypothesis that the difference is `value`; None with one seed."""
+        return self.p if value == 0 else self._p_against(value)
+
+    def _p_against(self, value: float) -> float | None:
         if len(self.per_seed) < 2:
             return None
         at_looks = [float(mean.p(value)) for mean in (*self.earlier, self.mean)]
