@@ -42,7 +42,7 @@ class RunScores:
 
 
 def pack(items: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Pack rows of `items` into rows of `score_arrays`, one a suite; their runs are those of the rows, if they say so.
+    """Join rows of `items` to rows of `score_arrays`, one a suite; their runs are those of the rows, if they say so.
 
     digest covers items, replicates, tasks and scores: all of them that a table reads.
     """
