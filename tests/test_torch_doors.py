@@ -2,11 +2,14 @@
 
 import pickle
 import shutil
+import subprocess
+import sys
 import warnings
 from types import SimpleNamespace
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from fpd_bench.assets.hub_pipelines import locate
 from fpd_bench.config.schema import GeneratorConfig
@@ -119,3 +122,28 @@ def test_another_file_is_told_in_one_line_without_torchs_advice(tmp_path, pipeli
     path = tmp_path / "weights.pt"
     DAMAGED[kind](path)
     assert len(refused(door, path, pipeline_folder)) > 30
+
+
+def as_bin(folder, target):
+    """The same pipeline, its weights written by torch.save."""
+    shutil.copytree(folder, target)
+    for path in target.rglob("*.safetensors"):
+        torch.save(load_file(path), path.with_name("pytorch_model.bin" if "text" in str(path) else f"{path.stem}.bin"))
+        path.unlink()
+    return target
+
+
+def test_a_pipeline_of_bin_files_opens_without_advice_on_pickles(tmp_path, pipeline_folder):
+    """In a process of its own, since diffusers logs to a standard error that it took when it was imported."""
+    folder = as_bin(pipeline_folder, tmp_path / "bin")
+    code = (
+        "import logging, sys\nfrom fpd_bench.config.schema import GeneratorConfig\n"
+        "from fpd_bench.generators.pipelines import open_pipeline\n"
+        "open_pipeline(GeneratorConfig(source=sys.argv[1], unet=sys.argv[1] + '/unet'))\n"
+        "logging.getLogger('diffusers.models').warning('later advice on allow_pickle')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(folder)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    said = done.stdout + done.stderr
+    assert said.count("allow_pickle") == 1 and "later advice" in said
+    assert "unsafe" not in said and "trying to fetch" not in said and "eights_only" not in said

@@ -15,7 +15,7 @@ from math import prod
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from fpd_bench.assets.hostile import first_words, refuse_hostile
+from fpd_bench.assets.hostile import first_words, pickle_refused, refuse_code, refuse_hostile
 from fpd_bench.assets.known_models import KNOWN_MODELS, identify
 from fpd_bench.assets.outline import Outline, outline
 from fpd_bench.assets.weight_shards import is_index, shard_files
@@ -89,15 +89,6 @@ def refuse_text(path: Path) -> None:
         )
 
 
-def pickle_refused(path: Path, wants: str) -> str:
-    """Say what an old pickle wants to import, and how to get its weights out without that."""
-    return (
-        f"Weights '{path}' are a pickle that would run code ({wants}), which fpd-bench does not load. Convert "
-        "it once; that reads its numbers and runs none of its code: python -m fpd_bench.tracks convert "
-        f"'{path}'"
-    )
-
-
 def refuse_script(path: Path) -> None:
     """Raise AssetError for TorchScript, whose archives hold code beside the weights."""
     if zipfile.is_zipfile(path):
@@ -125,6 +116,8 @@ def _contents(path: Path, size: int, modified: int) -> Contents:
     try:
         return _safetensors(path, size) if path.suffix == ".safetensors" else _saved(path)
     except (ValueError, KeyError, struct.error, zipfile.BadZipFile, EOFError, pickle.UnpicklingError) as error:
+        if path.suffix != ".safetensors":
+            refuse_code(path)
         raise AssetError(
             f"Weights '{path}' are incomplete or corrupt ({first_words(error)}). Fetch them again."
         ) from error

@@ -12,6 +12,7 @@ from fpd_bench.config.drift_rules import check_drift
 from fpd_bench.config.fields import (
     PLUGIN,
     Leaf,
+    holds_as_is,
     leaf,
     leaves,
     plugin_leaves,
@@ -33,14 +34,13 @@ SAMPLER = ("teacher_guidance", "teacher_ramp", "teacher_noise", "teacher_schedul
 def check(config: RunConfig) -> None:
     """Raise ConfigError if this run cannot be carried out as written."""
     for name, field in _all_leaves(config).items():
-        found, default = value(config, name), _DEFAULTS.get(name)
-        if type(found) is not type(default) or found != default:  # defaults are right, and most values
-            _check_value(name, field, found)
+        if name not in _DEFAULTS or not holds_as_is(config, name, _DEFAULTS[name]):  # defaults are right
+            _check_value(name, field, value(config, name))
     _check_plugins(config)
     track_sizes(config.track.name, config.track.preset)
     read = reads(config)
     for name in read:
-        _check_length(name, leaf(name), value(config, name))
+        _check_length(name, leaf(name), config)
     _check_plugin_settings(config, read)
     _check_device(config)
     _check_sampler(config)
@@ -73,9 +73,10 @@ def _check_value(name: str, field: Leaf, found: object) -> None:
         raise ConfigError(f"{name} must be {within.says}; got {found}.")
 
 
-def _check_length(name: str, field: Leaf, found: object) -> None:
+def _check_length(name: str, field: Leaf, config: RunConfig) -> None:
     """Hold a list that the run reads against the length that its field declares."""
     length = field.metadata.get("length")
+    found = value(config, name) if length else None
     if length and isinstance(found, list) and not length.holds(len(found)):
         raise ConfigError(f"{name} must be {type_in_words(name)}, {length.says}; got {found}.")
 

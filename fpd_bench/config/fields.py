@@ -114,6 +114,14 @@ def value(config: RunConfig, name: str) -> Any:
     return canonical(name, _getter(name)(config))
 
 
+def holds_as_is(config: RunConfig, name: str, wanted: Any) -> bool:
+    """Say whether the leaf `name` of the schema has a value and its type, as it stands there: much quicker than
+    `value`.
+    """
+    found = _getter(name)(config)
+    return type(found) is type(wanted) and bool(found == wanted)
+
+
 _getter = cache(attrgetter)  # made anew it takes as long as all the rest
 
 

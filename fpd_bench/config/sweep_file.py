@@ -1,6 +1,7 @@
 """A sweep's YAML as checked dataclasses: what is written, before profiles and grids are worked out."""
 
 import math
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -150,7 +151,8 @@ def _read_row(entry: Any, where: str, metric: str) -> RowSpec:
         as_written(name): _read_word(word, f"{where}, shown") for name, word in reader.get("shown", dict, {}).items()
     }
     taken = sorted(
-        {name for name in shown if name in COLUMNS or name.startswith("Δ")} | (set(shown) & _metric_headings())
+        {name for name in shown if name in COLUMNS or name.startswith("Δ")}
+        | (set(shown) & _metric_headings() if shown else set())
     )
     if taken:
         raise ConfigError(f"{where}, shown: '{taken[0]}' is a column of every table. Give yours another name.")
@@ -202,6 +204,6 @@ def _read_claim(entry: Any, where: str) -> Claim:
 
 
 def _refuse_repeats(names: list[str], kind: str, where: str) -> None:
-    twice = sorted({name for name in names if names.count(name) > 1})
+    twice = sorted(name for name, n in Counter(names).items() if n > 1)
     if twice:
         raise ConfigError(f"{where}: {kind} '{twice[0]}' is used twice.")

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from fpd_bench.errors import AssetError, FpdError
 
+END, LONGEST_END, MANY = b"PK\5\6", 22 + 0xFFFF, 0xFFFF  # a zip's last record; MANY: an older one has the count
 READERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
 
@@ -26,9 +27,23 @@ class Header:
 
 
 def names(path: Path) -> list[str]:
-    """Name all arrays of an .npz. Raises AssetError."""
+    """Name all arrays of an .npz. Raises AssetError, also for a list that has lost one: zipfile does not count."""
     with _in_one_line(path), zipfile.ZipFile(path) as archive:
+        for member in archive.infolist():
+            archive.open(member).close()  # compares its name here and there
+        listed = _count_at_end(path)
+        if listed not in (MANY, len(archive.infolist())):
+            raise AssetError(f"'{path}' lists {len(archive.infolist())} of its {listed} arrays. Fetch it again.")
         return [name.removesuffix(".npy") for name in archive.namelist()]
+
+
+def _count_at_end(path: Path) -> int:
+    """Read how many members the end of a zip file says it has."""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - LONGEST_END))
+        end = file.read()
+    count = end.rfind(END) + 10
+    return int.from_bytes(end[count : count + 2], "little")
 
 
 def header(path: Path, name: str) -> Header:

@@ -4,8 +4,10 @@ Noise is drawn on the CPU from one generator per image, keyed like everything el
 batch size, restart or device starts from the same noise.
 """
 
+import logging
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -87,11 +89,11 @@ def open_pipeline(settings: GeneratorConfig) -> Any:
         options |= {"custom_pipeline": settings.custom_pipeline, "trust_remote_code": True}
     source = locate(settings.source)
     try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="Detected pickle protocol")  # what comes of it is told below
+        with _without_advice_on_pickles():  # what comes of them is told below
             pipeline: Any = diffusers.DiffusionPipeline.from_pretrained(source, **options)
         if settings.unet:
-            pipeline.unet = _unet(locate(settings.unet, ""), pipeline.unet)
+            with _without_advice_on_pickles():
+                pipeline.unet = _unet(locate(settings.unet, ""), pipeline.unet)
         if settings.lora:
             pipeline.load_lora_weights(_read_weights(_find_file(locate(settings.lora, ""))))
     except FpdError:
@@ -111,6 +113,29 @@ def open_pipeline(settings: GeneratorConfig) -> Any:
         pipeline.safety_checker = None
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
+
+
+@contextmanager
+def _without_advice_on_pickles() -> Iterator[None]:
+    """Keep to ourselves that diffusers calls a .bin unsafe, with an argument of its own to set: only tensors are read.
+
+    Torch's warning of a pickle's protocol is kept back, too; all else that is logged is heard.
+    """
+
+    def is_no_advice(record: logging.LogRecord) -> bool:
+        said = record.getMessage()
+        return "allow_pickle" not in said and "trying to fetch" not in said  # a failure is told by its error
+
+    handlers = [*logging.getLogger("diffusers").handlers, *logging.getLogger().handlers]
+    for handler in handlers:
+        handler.addFilter(is_no_advice)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Detected pickle protocol")
+            yield
+    finally:
+        for handler in handlers:
+            handler.removeFilter(is_no_advice)
 
 
 def scheduler_class(name: str, diffusers: Any) -> Any:

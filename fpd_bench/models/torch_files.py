@@ -6,7 +6,8 @@ from typing import Any
 
 import torch
 
-from fpd_bench.assets.hostile import first_words, refuse_hostile
+from fpd_bench.assets.hostile import first_words, refuse_code
+from fpd_bench.assets.weight_files import refuse_script
 from fpd_bench.errors import AssetError
 
 
@@ -22,5 +23,6 @@ def read_torch(path: Path, what: str = "Weights", then: str = "Fetch them again.
         with warnings.catch_warnings(action="ignore"):  # of protocols: what comes of it is told below
             return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # zip and pickle raise a dozen kinds over damaged bytes
-        refuse_hostile(path)
+        refuse_script(path)
+        refuse_code(path)
         raise AssetError(f"{what} '{path}' cannot be read: {first_words(error)}. {then}") from error

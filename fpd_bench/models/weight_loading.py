@@ -16,10 +16,10 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from fpd_bench.assets import hub
-from fpd_bench.assets.hostile import first_words, refuse_hostile
+from fpd_bench.assets.hostile import first_words, pickle_refused, refuse_code, refuse_hostile
 from fpd_bench.assets.known_models import KNOWN_MODELS, identify
 from fpd_bench.assets.values import check_archive
-from fpd_bench.assets.weight_files import pickle_refused, refuse_foreign, some
+from fpd_bench.assets.weight_files import refuse_foreign, some
 from fpd_bench.assets.weight_shards import shard_files
 from fpd_bench.assets.wrappings import unwrapped
 from fpd_bench.errors import AssetError, UnknownName
@@ -142,7 +142,7 @@ def _read(path: Path) -> dict[str, Any]:
         with warnings.catch_warnings(action="ignore"):  # of protocols: what comes of it is told below
             return torch.load(path, map_location="cpu", weights_only=True)
     except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, KeyError, ValueError, OSError) as error:
-        refuse_hostile(path)
+        refuse_code(path)
         if any(mark in str(error) for mark in ("Unsupported global", "Unsupported class", "TorchScript")):
             raise AssetError(pickle_refused(path, _asked_class(str(error)))) from error
         raise AssetError(

@@ -32,7 +32,9 @@ DONE = "DONE"
 NOTES = "notes.json"  # what people have said of the run: tags and a note; no number depends on it
 SUBMISSION = "submission.json"  # which batch job has the run; no table needs it
 
-FILES = (CONFIG, IDENTITY, CLAIM, HEARTBEAT, EVENTS, TRAIN, STUDENT, DONE, SUBMISSION)
+LOCKS = tuple(f".{name}.lock" for name in (CLAIM, SUBMISSION))  # of a fifo, opening one would never end
+
+FILES = (CONFIG, IDENTITY, CLAIM, HEARTBEAT, EVENTS, TRAIN, STUDENT, DONE, SUBMISSION, *LOCKS)
 FOLDERS = {
     ATTEMPTS: (".json", ".log", ".txt"),
     PICTURES: (".png",),

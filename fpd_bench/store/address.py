@@ -10,6 +10,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import sqlalchemy as sa
+
 from fpd_bench import secrets_mask
 from fpd_bench.errors import ConfigError
 from fpd_bench.records import layout
@@ -59,8 +61,12 @@ def _hide_password(text: str) -> None:
 
 
 def _user_info(url: str) -> str:
-    """Give what stands between :// and the last @: more than SQLAlchemy takes if the password holds an @."""
-    return url.partition("://")[2].rpartition("@")[0]
+    """Give what stands between :// and the last @: more than SQLAlchemy takes if the password holds an @.
+
+    In a URL that has lost its slashes it stands behind the first colon.
+    """
+    user, at, _ = url.partition("://" if "://" in url else ":")[2].rpartition("@")
+    return user if at else ""
 
 
 def _check_url(url: str) -> None:
@@ -72,3 +78,9 @@ def _check_url(url: str) -> None:
         raise ConfigError(
             f"store.url '{without_password(url)}' has more than one @. Write %40 for an @ in the password. {VALID}."
         )
+    try:
+        sa.make_url(url)
+    except (sa.exc.ArgumentError, ValueError):  # the second for a port that is no number
+        raise ConfigError(
+            f"store.url '{without_password(url)}' cannot be read: is its port a number? {VALID}."
+        ) from None

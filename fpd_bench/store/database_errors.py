@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from fpd_bench.errors import ConfigError, StoreError
 from fpd_bench.store import address
+from fpd_bench.store.server_state import why_no_connection
 
 
 class Cause(Enum):
@@ -24,10 +25,12 @@ class Cause(Enum):
     NOT_OPENED = "Its folder is missing, or may not be written to. Choose another place: store.url=sqlite:///FILE"
     READ_ONLY = "Put the index elsewhere: store.url=sqlite:////tmp/index.sqlite"
     DISK = "Its disk is failing or full. Nothing was deleted."
-    SERVER = "Is the server up, and the host, the user and the password in store.url right?"
+    SERVER = "It does not answer, or lets nobody in."  # told in full by server_state
+    NOT_ALLOWED = "Let the user of store.url make tables and write there: GRANT ALL ON SCHEMA public TO ..."
+    OPTION = "Correct store.url: postgresql+psycopg://HOST:PORT/DATABASE"
 
 
-WRONG_PLACE = (Cause.NOT_OPENED, Cause.READ_ONLY)  # the user's to change
+WRONG_PLACE = (Cause.NOT_OPENED, Cause.READ_ONLY, Cause.OPTION)  # the user's to change
 OUT_OF_REACH = (Cause.LOCKED, *WRONG_PLACE)  # the index may be sound: it must not be replaced
 SQLITE = {  # primary result codes, the low byte of the extended ones
     sqlite3.SQLITE_BUSY: Cause.LOCKED,
@@ -37,12 +40,14 @@ SQLITE = {  # primary result codes, the low byte of the extended ones
     sqlite3.SQLITE_READONLY: Cause.READ_ONLY,
     sqlite3.SQLITE_IOERR: Cause.DISK,
 }
-POSTGRES = {"55P03": Cause.LOCKED, "53100": Cause.FULL}
+POSTGRES = {"55P03": Cause.LOCKED, "53100": Cause.FULL, "42501": Cause.NOT_ALLOWED, "25006": Cause.READ_ONLY}
 SERVER_CLASSES = ("08", "28", "57")  # of SQLSTATE: no connection, not allowed in, the server goes down
 ERRNO = {
     errno.EROFS: Cause.READ_ONLY,
     errno.EACCES: Cause.READ_ONLY,
     errno.EPERM: Cause.READ_ONLY,
+    errno.ENOENT: Cause.NOT_OPENED,
+    errno.ENOTDIR: Cause.NOT_OPENED,
     errno.ENOSPC: Cause.FULL,
     errno.EDQUOT: Cause.FULL,
 }
@@ -56,8 +61,8 @@ def cause_of(error: Exception) -> Cause | None:
     if isinstance(driver, sqlite3.Error):
         return SQLITE.get(getattr(driver, "sqlite_errorcode", 0) & 0xFF)
     state = getattr(driver, "sqlstate", "")
-    if state is None:  # psycopg has none where no connection was made, or where it broke
-        return Cause.SERVER if isinstance(error, sa.exc.OperationalError) else None
+    if state is None:  # psycopg has none where no connection was made, or where it broke; or it could not read the URL
+        return Cause.SERVER if isinstance(error, sa.exc.OperationalError) else Cause.OPTION
     return Cause.SERVER if state[:2] in SERVER_CLASSES else POSTGRES.get(state)
 
 
@@ -72,6 +77,8 @@ def explain_errors(doing: str, url: str) -> Iterator[None]:
     except (sa.exc.SQLAlchemyError, OSError) as error:
         cause = cause_of(error)
         kind = ConfigError if cause in WRONG_PLACE else StoreError
+        if cause == Cause.SERVER:
+            raise kind(f"Cannot {doing} the index: {why_no_connection(url)}") from error
         place, advice = address.without_password(url), cause.value if cause else ""
         raise kind(f"Cannot {doing} the index at '{place}': {_reason(error)}. {advice}".rstrip()) from error
 
@@ -79,7 +86,9 @@ def explain_errors(doing: str, url: str) -> Iterator[None]:
 def _reason(error: Exception) -> str:
     if isinstance(error, OSError):
         return f"{error.strerror} ('{error.filename}')" if error.filename else str(error.strerror)
-    text = str(getattr(error, "orig", None) or error).split("\n(Background")[0]  # SQLAlchemy's link to its manual
+    driver = getattr(error, "orig", None)
+    said = getattr(getattr(driver, "diag", None), "message_primary", None)  # of PostgreSQL: without the statement
+    text = said or str(driver or error).split("\n(Background")[0]  # SQLAlchemy's link to its manual
     return " ".join(text.split()).rstrip(".")
 
 

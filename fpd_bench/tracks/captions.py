@@ -120,7 +120,9 @@ def _column(file: Any, path: Path) -> Any:
     if column is None:
         columns = ", ".join(file.schema_arrow.names)
         raise AssetError(f"'{path}' has columns {columns}; captions need {' or '.join(COLUMNS)}.")
-    return file.read(columns=[column]).column(0).cast("string")
+    found = file.read(columns=[column]).column(0).cast("string")
+    found.validate(full=True)  # that it is UTF-8, which Arrow takes the file's word for
+    return found
 
 
 def _caption(content: bytes, where: Path, suffixes: tuple[str, ...]) -> str:

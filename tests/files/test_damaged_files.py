@@ -7,7 +7,9 @@ FPD_FUZZ=20 tries twenty times as many.
 
 import json
 import os
+import re
 import signal
+import zipfile
 
 import numpy as np
 import pyarrow
@@ -28,6 +30,7 @@ from fpd_bench.evals.fidelity.reference import open_reference
 from fpd_bench.evals.geneval.__main__ import main
 from fpd_bench.evals.geneval.folder import write_prompt
 from fpd_bench.evals.geneval.prompt_grammar import counting, single_object, to_jsonl
+from fpd_bench.files.arrays import names
 from fpd_bench.files.images import rgb_of
 from fpd_bench.generators.pipeline_layout import read_layout
 from fpd_bench.runs.folder import image_shards
@@ -116,6 +119,50 @@ def test_packed_images(tmp_path_factory, save):
         assert found is None or np.array_equal(found, whole)
 
     check()
+
+
+def list_without(path, name):
+    """Make the entry before `name` in the list at the end of a zip take it for its own comment: `zipfile` reads on."""
+    content = bytearray(path.read_bytes())
+    entries = [match.start() for match in re.finditer(b"PK\1\2|PK\5\6", content)]
+    lost = next(n for n, at in enumerate(entries) if content[at + 46 :].startswith(name))
+    length = entries[lost + 1] - entries[lost]
+    content[entries[lost - 1] + 32 : entries[lost - 1] + 34] = length.to_bytes(2, "little")
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("lost", ["labels", "arr_0"])
+def test_a_list_of_arrays_that_has_lost_one_is_refused(tmp_path, lost):
+    path = tmp_path / "x.npz"
+    np.savez(path, mu=PIXELS.mean((1, 2, 3)), arr_0=PIXELS, labels=np.arange(10))
+    assert names(path) == ["mu", "arr_0", "labels"]
+    list_without(path, lost.encode())
+    for read in (names, open_images, open_reference):
+        with pytest.raises(AssetError) as caught:
+            read(path)
+        assert "\n" not in str(caught.value) and "Fetch it again" in str(caught.value)
+
+
+def test_an_array_that_is_listed_under_another_name_is_refused(tmp_path):
+    """Or a reference would lose its `mu` and be made again from its images."""
+    path = tmp_path / "x.npz"
+    np.savez(path, mu=PIXELS.mean((1, 2, 3)), sigma=np.eye(10), arr_0=PIXELS)
+    before, _, after = path.read_bytes().rpartition(b"mu.npy")  # the last one is the list's
+    path.write_bytes(before + b"mv.npy" + after)
+    with pytest.raises(AssetError, match="Fetch it again"):
+        open_reference(path)
+
+
+def test_an_archive_with_a_comment_and_one_of_very_many_arrays_are_read(tmp_path):
+    path = tmp_path / "x.npz"
+    np.savez(path, arr_0=PIXELS)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.comment = b"made by hand, on a Monday"
+    assert names(path) == ["arr_0"]
+    with zipfile.ZipFile(path, "w") as archive:
+        for n in range(0x10001):  # told in another record then
+            archive.writestr(f"{n}.npy", b"")
+    assert len(names(path)) == 0x10001
 
 
 def test_shards_of_a_run(tmp_path_factory):
@@ -361,6 +408,17 @@ def test_captions(tmp_path_factory, kind):
         assert found is None or all(isinstance(caption, str) for caption in found)
 
     check()
+
+
+def test_captions_of_a_table_that_are_not_utf8_are_refused(tmp_path):
+    """Arrow takes the file's word that a column is text."""
+    path = tmp_path / "captions.parquet"
+    words = pyarrow.array(["a cat", "a c\u00e4t"])
+    wrong = pyarrow.py_buffer(words.buffers()[2].to_pybytes().replace(b"\xc3\xa4", b"\xff\xfe"))
+    column = pyarrow.Array.from_buffers(pyarrow.string(), 2, [None, words.buffers()[1], wrong])
+    pyarrow.parquet.write_table(pyarrow.table({"caption": column}), path)
+    with pytest.raises(AssetError, match="cannot be read as Parquet: .*UTF8.* Fetch it again"):
+        open_captions(tmp_path)
 
 
 def test_layouts_of_pipelines(tmp_path_factory):

@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from fpd_bench.assets.hostile import hostile_code
 from fpd_bench.errors import AssetError
 from fpd_bench.evals.fidelity import extractors
 from fpd_bench.models.pickled_module import pickled_state
+from fpd_bench.models.torch_files import read_torch
 from fpd_bench.models.weight_loading import load_state
 from fpd_bench.runs.folder import checkpoints
 
@@ -58,6 +60,43 @@ def test_a_checkpoint_that_is_one_is_passed_over(tmp_path, kind):
     warned = []
     assert checkpoints.load(tmp_path, warned.append)[0] == 1
     assert len(warned) == 1 and "weights_only" not in warned[0] and not (tmp_path / "sprung").exists()
+
+
+GADGETS = [
+    "torch.hub.load", "urllib.request.urlretrieve", "operator.attrgetter", "timeit.timeit", "pdb.run", "cProfile.run",
+    "pip._internal.main", "multiprocessing.process.Process", "pickle.loads", "torch.load", "numpy.load", "pty.spawn",
+    "numpy.testing._private.utils.runstring", "ftplib.FTP", "http.client.HTTPConnection", "threading.Thread",
+    "concurrent.futures.thread.ThreadPoolExecutor", "pathlib.Path", "site.main", "functools.partial", "ssl.wrap",
+]  # fmt: skip
+
+
+def asks_for(name, path, kind):
+    """A pickle that calls `name`; it need not be installed."""
+    module, _, what = name.rpartition(".")
+    opcodes = b"\x80\x02c%s\n%s\n(X\x01\x00\x00\x00xtR." % (module.encode(), what.encode())
+    if kind == "plain":
+        path.write_bytes(opcodes)
+        return
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a/data.pkl", opcodes)
+        archive.writestr("a/version", "3")
+
+
+@pytest.mark.parametrize("kind", ["plain", "zip"])
+@pytest.mark.parametrize("name", GADGETS)
+@pytest.mark.parametrize("load", [load_state, read_torch, extractors._refuse_foreign])
+def test_whatever_it_wants_to_call_nobody_is_told_to_fetch_it_again(tmp_path, name, kind, load):
+    asks_for(name, tmp_path / "x.pth", kind)
+    with pytest.raises(AssetError, match="would run code") as caught:
+        load(tmp_path / "x.pth")
+    assert name in str(caught.value) and "etch" not in str(caught.value) and "weights_only" not in str(caught.value)
+
+
+def test_a_name_that_is_remembered_from_before_is_seen(tmp_path):
+    """Pickles name a thing once and refer to it from then on."""
+    text = b"\x8c\x02os\x94\x8c\x06system\x94"  # two words, remembered as 0 and 1
+    (tmp_path / "x.pth").write_bytes(b"\x80\x04" + text + b"\x8c\x01a\x8c\x01bh\x00h\x01\x93\x8c\x02ls\x85R.")
+    assert hostile_code(tmp_path / "x.pth") == "os.system"
 
 
 @pytest.mark.parametrize(

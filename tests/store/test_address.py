@@ -29,6 +29,10 @@ def test_it_is_taken_out_of_the_arguments_and_wins_over_the_variable(monkeypatch
         ["store.url=host"],
         ["store.url=foo://a:hunter2secret@b/d"],
         ["store.url=postgresql://a:hunter2secret@b@c/d"],
+        ["store.url=postgresql+psycopg:me:hunter2secret@host/db"],
+        ["store.url=postgresql:/me:hunter2secret@host/db"],
+        ["store.url=postgresql://me:hunter2secret@host:port/db"],
+        ["store.url=postgresql://me:hunter2secret@host,other:1,2/db"],
     ],
 )
 def test_a_wrong_one_is_told_without_its_password(wrong):

@@ -3,10 +3,12 @@
 import sqlite3
 
 import pytest
+import sqlalchemy as sa
 
 from fpd_bench.errors import ConfigError, StoreError
 from fpd_bench.store import ingest
 from fpd_bench.store.query import Store
+from tests.store.postgres import PASSWORD
 
 
 def test_a_folder_that_is_not_there_is_the_users_mistake(tmp_path):
@@ -26,7 +28,52 @@ def test_an_index_that_somebody_writes_is_locked_and_not_replaced(tmp_path, monk
     other.close()
 
 
-def test_a_server_that_is_down_is_asked_after(tmp_path):
+@pytest.mark.parametrize("read", [lambda results, url: Store(results, url).runs(), ingest.ingest, ingest.rebuild])
+def test_a_server_that_is_down_is_told_in_words_of_ours(tmp_path, read):
     pytest.importorskip("psycopg")
-    with pytest.raises(StoreError, match="Is the server up"):
-        Store(tmp_path, "postgresql+psycopg://me:secret@127.0.0.1:1/bench").runs()
+    with pytest.raises(StoreError) as caught:
+        read(tmp_path, "postgresql+psycopg://me:secret@127.0.0.1:1/bench")
+    assert str(caught.value).partition("index: ")[2] == (
+        "the PostgreSQL server at host 127.0.0.1, port 1 does not answer (database bench). Start it, or correct host "
+        "and port in store.url, and look with: pg_isready -h 127.0.0.1 -p 1"
+    )
+
+
+@pytest.mark.parametrize("option", ["nonsense=1", "connect_timeout=abc"])
+def test_an_option_that_no_server_takes_is_the_users_mistake(tmp_path, option):
+    pytest.importorskip("psycopg")
+    with pytest.raises(ConfigError, match=f"{option.partition('=')[0]}.* Correct store.url: "):
+        ingest.ingest(tmp_path, f"postgresql+psycopg://me@127.0.0.1:1/bench?{option}")
+
+
+def test_a_missing_folder_of_an_index_that_is_to_be_written_is_told_with_what_to_do(tmp_path):
+    with pytest.raises(ConfigError, match="Its folder is missing, or may not be written to. Choose another place"):
+        ingest.ingest(tmp_path, f"sqlite:///{tmp_path}/no/index.sqlite")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("change", "user", "database"),
+    [
+        (lambda url: url.replace(PASSWORD, "wrong-word"), "bench", "postgres"),
+        (lambda url: url.replace("/postgres?", "/nowhere?"), "bench", "nowhere"),
+        (lambda url: url.replace("bench:", "nobody:"), "nobody", "postgres"),
+    ],
+)
+def test_a_server_that_lets_us_not_in_is_told_from_one_that_is_down(server, tmp_path, change, user, database):
+    with pytest.raises(StoreError) as caught:
+        ingest.ingest(tmp_path, change(server))
+    said = str(caught.value)
+    assert f"answers, but does not let user {user} into database {database}. Correct user" in said
+    assert "\n" not in said and PASSWORD not in said and "FATAL" not in said and "wrong-word" not in said
+
+
+@pytest.mark.slow
+def test_a_user_who_may_not_make_tables_is_told_so_without_the_statement(server, tmp_path):
+    engine = sa.create_engine(server, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        for words in ("CREATE DATABASE guarded", "CREATE ROLE reader LOGIN PASSWORD 'x1'"):
+            connection.execute(sa.text(words))
+    engine.dispose()
+    with pytest.raises(StoreError, match="permission denied for schema public. Let the user of store.url make tables"):
+        ingest.ingest(tmp_path, server.replace(f"bench:{PASSWORD}", "reader:x1").replace("/postgres?", "/guarded?"))
