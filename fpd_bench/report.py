@@ -189,7 +189,7 @@ def _from_evidence(options: argparse.Namespace) -> int:
 
 
 def _print(results: "list[TableResult]", paths: list[Path]) -> None:
-    from fpd_bench.reporting.console import show
+    from fpd_bench.reporting.tables.console import show
 
     for result in results:
         show(result)

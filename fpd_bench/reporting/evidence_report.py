@@ -12,8 +12,8 @@ import numpy as np
 from PIL import Image
 
 from fpd_bench.errors import ConfigError
-from fpd_bench.reporting import row_pages
 from fpd_bench.reporting.model import TableResult
+from fpd_bench.reporting.pages import row_pages
 from fpd_bench.reporting.results import runs_behind
 from fpd_bench.store import evidence
 from fpd_bench.store.query import Store
@@ -27,11 +27,11 @@ ROUNDING = 4  # grey levels of 256 by which two drawings of one figure may diffe
 
 def write(sweep: "Sweep", tables: Sequence[TableResult], store: Store, folder: Path, overrides: Sequence[str]) -> None:
     """Write what the tables of a sweep stand on to folder/<sweep>: rows of the index, and the images that are shown."""
-    from fpd_bench.reporting import figures
+    from fpd_bench.reporting.figures import score_figures
 
     images: dict[tuple[str, str], np.ndarray] = {}
     for table in tables:
-        samples, prompts = figures.shown_images(table, store)
+        samples, prompts = score_figures.shown_images(table, store)
         for sample in samples:
             blank = np.zeros_like(sample.pictures)
             kept = images.setdefault((sample.run_id, sample.path), blank)

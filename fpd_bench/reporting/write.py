@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from fpd_bench.errors import ConfigError
-from fpd_bench.reporting import evidence_report, page, tables
-from fpd_bench.reporting.claims_by_table import TITLE, claims_by_table
-from fpd_bench.reporting.latex import to_latex
+from fpd_bench.reporting import evidence_report
 from fpd_bench.reporting.model import TableResult
+from fpd_bench.reporting.pages import index_page
 from fpd_bench.reporting.results import file_name, table_result
+from fpd_bench.reporting.tables import text_frames
+from fpd_bench.reporting.tables.claims_by_table import TITLE, claims_by_table
+from fpd_bench.reporting.tables.latex import to_latex
 from fpd_bench.store.query import Store
 
 if TYPE_CHECKING:
@@ -53,15 +55,15 @@ def write_report(
                 paths += _texts(result, part, statistics_page)
                 drawn = _draw(result, store, part) if pictures else {}
                 paths += [part / path for path in drawn.values()]
-                page.write_rows(result, store, part)
-                written.append(page.PageFiles(result, drawn))
+                index_page.write_rows(result, store, part)
+                written.append(index_page.PageFiles(result, drawn))
             if len(claims := claims_by_table(results)):
                 paths += _claims(sweep, claims, part)
-                shared.append(page.SharedClaims(claims_file(sweep), sweep.title, claims))
+                shared.append(index_page.SharedClaims(claims_file(sweep), sweep.title, claims))
             if overrides is not None:
                 evidence_report.write(sweep, results, store, part / evidence_report.FOLDER, overrides)
                 shutil.rmtree(folder / evidence_report.FOLDER / sweep.name, ignore_errors=True)
-        paths += page.write_page(written, shared, part, statistics_page)
+        paths += index_page.write_page(written, shared, part, statistics_page)
         for path in sorted(part.rglob("*")):
             target = folder / path.relative_to(part)
             if path.is_dir():
@@ -123,9 +125,9 @@ def _statistics_page(folder: Path) -> str | None:
 
 def _texts(result: TableResult, folder: Path, statistics_page: str | None) -> list[Path]:
     texts = {
-        "md": tables.to_markdown(result, statistics_page),
-        "tex": tables.table_latex(result),
-        "csv": tables.numbers_frame(result).to_csv(index=False, float_format="%.6g"),
+        "md": text_frames.to_markdown(result, statistics_page),
+        "tex": text_frames.table_latex(result),
+        "csv": text_frames.numbers_frame(result).to_csv(index=False, float_format="%.6g"),
     }
     return _write_texts(result.name, texts, folder)
 
@@ -138,7 +140,7 @@ def claims_file(sweep: "Sweep") -> str:
 def _claims(sweep: "Sweep", claims: pd.DataFrame, folder: Path) -> list[Path]:
     name = claims_file(sweep)
     texts = {
-        "md": tables.frame_markdown(f"{TITLE}: {sweep.title}", claims),
+        "md": text_frames.frame_markdown(f"{TITLE}: {sweep.title}", claims),
         "tex": to_latex(claims, f"{sweep.title}: {TITLE.lower()}", name),
         "csv": claims.to_csv(index=False),
     }
@@ -156,15 +158,15 @@ def _write_texts(name: str, texts: dict[str, str], folder: Path) -> list[Path]:
 def _draw(result: TableResult, store: Store, folder: Path) -> dict[str, str]:
     """Draw the pictures for which there are data: {caption: PNG inside `folder`}."""
     # Imported here: matplotlib and seaborn take longer than all the rest.
-    from fpd_bench.reporting import effect_figures, figures
+    from fpd_bench.reporting.figures import effect_figures, score_figures
 
     stem = folder / "figures" / result.name
     found = {
-        "Scores": figures.scores(result, stem.with_name(f"{result.name}_scores")),
+        "Scores": score_figures.scores(result, stem.with_name(f"{result.name}_scores")),
         "Effects": effect_figures.effects(result, stem.with_name(f"{result.name}_effects")),
         "Cost and quality": effect_figures.cost(result, store, stem.with_name(f"{result.name}_cost")),
-        "Quality and diversity": figures.front(result, stem.with_name(f"{result.name}_front")),
-        "Same prompts, same noise": figures.images(result, store, stem.with_name(f"{result.name}_images")),
-        "Training": figures.curves(result, store, stem.with_name(f"{result.name}_curves")),
+        "Quality and diversity": score_figures.front(result, stem.with_name(f"{result.name}_front")),
+        "Same prompts, same noise": score_figures.images(result, store, stem.with_name(f"{result.name}_images")),
+        "Training": score_figures.curves(result, store, stem.with_name(f"{result.name}_curves")),
     }
     return {caption: str(path.relative_to(folder)) for caption, path in found.items() if path}

@@ -10,11 +10,11 @@ from matplotlib.figure import Figure
 from fpd_bench import metrics
 from fpd_bench.evals.statistics import Estimate
 from fpd_bench.reporting import user_text
-from fpd_bench.reporting.figures import OURS, PUBLISHED, QUIET, save
-from fpd_bench.reporting.line_styles import line_style
+from fpd_bench.reporting.figures.line_styles import line_style
+from fpd_bench.reporting.figures.score_figures import OURS, PUBLISHED, QUIET, save
 from fpd_bench.reporting.model import TableResult
 from fpd_bench.reporting.number_words import claim_text
-from fpd_bench.reporting.tables import heading
+from fpd_bench.reporting.tables.text_frames import heading
 from fpd_bench.store.query import Store
 
 LABEL = 38  # letters of a line of a label

@@ -23,9 +23,9 @@ from fpd_bench import metrics
 from fpd_bench.records.layout import sha256
 from fpd_bench.reporting import front as quality
 from fpd_bench.reporting import user_text
-from fpd_bench.reporting.line_styles import line_style
+from fpd_bench.reporting.figures.line_styles import line_style
 from fpd_bench.reporting.model import RowResult, TableResult
-from fpd_bench.reporting.tables import heading
+from fpd_bench.reporting.tables.text_frames import heading
 from fpd_bench.reporting.training_curves import CURVES, with_drift
 from fpd_bench.store.query import Store
 

@@ -8,9 +8,10 @@ from typing import Any
 import pandas as pd
 
 from fpd_bench.config.schema import RunConfig
-from fpd_bench.reporting import run_pictures, training_curves
+from fpd_bench.reporting import training_curves
 from fpd_bench.reporting.model import RowResult, SeedResult, TableResult
-from fpd_bench.reporting.run_pictures import RunPictures
+from fpd_bench.reporting.pages import run_pictures
+from fpd_bench.reporting.pages.run_pictures import RunPictures
 from fpd_bench.reporting.training_curves import Curve
 from fpd_bench.store.query import Run, Store
 

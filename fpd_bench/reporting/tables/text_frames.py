@@ -10,10 +10,10 @@ from fpd_bench import metrics
 from fpd_bench.errors import UnknownName
 from fpd_bench.evals.statistics import Estimate, constant_level
 from fpd_bench.reporting import diversity_columns, front, set_metrics
-from fpd_bench.reporting.latex import to_latex
 from fpd_bench.reporting.model import VERDICTS, ClaimResult, RowResult, TableResult
 from fpd_bench.reporting.number_words import NONE, QUIET, MarkedText, claim_text, estimate_text, p_text
-from fpd_bench.reporting.outlook_frame import outlook_frame, outlook_notes
+from fpd_bench.reporting.tables.latex import to_latex
+from fpd_bench.reporting.tables.outlook_frame import outlook_frame, outlook_notes
 from fpd_bench.reporting.user_text import markdown
 
 OTHER_BENCH = (
