@@ -17,9 +17,9 @@ from fpd_bench.reporting import evidence_report
 from fpd_bench.reporting.model import TableResult
 from fpd_bench.reporting.pages import index_page
 from fpd_bench.reporting.results import file_name, table_result
-from fpd_bench.reporting.tables import text_frames
+from fpd_bench.reporting.tables import markdown_text, number_frame
 from fpd_bench.reporting.tables.claims_by_table import TITLE, claims_by_table
-from fpd_bench.reporting.tables.latex import to_latex
+from fpd_bench.reporting.tables.latex import table_latex, to_latex
 from fpd_bench.store.query import Store
 
 if TYPE_CHECKING:
@@ -125,9 +125,9 @@ def _statistics_page(folder: Path) -> str | None:
 
 def _texts(result: TableResult, folder: Path, statistics_page: str | None) -> list[Path]:
     texts = {
-        "md": text_frames.to_markdown(result, statistics_page),
-        "tex": text_frames.table_latex(result),
-        "csv": text_frames.numbers_frame(result).to_csv(index=False, float_format="%.6g"),
+        "md": markdown_text.to_markdown(result, statistics_page),
+        "tex": table_latex(result),
+        "csv": number_frame.numbers_frame(result).to_csv(index=False, float_format="%.6g"),
     }
     return _write_texts(result.name, texts, folder)
 
@@ -140,7 +140,7 @@ def claims_file(sweep: "Sweep") -> str:
 def _claims(sweep: "Sweep", claims: pd.DataFrame, folder: Path) -> list[Path]:
     name = claims_file(sweep)
     texts = {
-        "md": text_frames.frame_markdown(f"{TITLE}: {sweep.title}", claims),
+        "md": markdown_text.frame_markdown(f"{TITLE}: {sweep.title}", claims),
         "tex": to_latex(claims, f"{sweep.title}: {TITLE.lower()}", name),
         "csv": claims.to_csv(index=False),
     }

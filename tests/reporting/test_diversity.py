@@ -6,7 +6,7 @@ from fpd_bench.config.spec import load_sweep
 from fpd_bench.errors import ConfigError
 from fpd_bench.reporting import front
 from fpd_bench.reporting.results import table_result
-from fpd_bench.reporting.tables import text_frames
+from fpd_bench.reporting.tables import number_frame, text_frames
 from fpd_bench.reporting.write import write_report
 from fpd_bench.store.ingest import ingest
 from fpd_bench.store.query import Store
@@ -78,7 +78,7 @@ def test_each_row_says_what_it_keeps_of_its_teachers_diversity(project):
     assert shares["teacher"] == pytest.approx(1) and shares["ste"] == pytest.approx(0.401 / 0.501)
     column = dict(zip(SKILL, text_frames.main_frame(table)["Diversity"], strict=True))
     assert column["ste"] == "80%" and column["ste_gan"] == "4% (collapsed)"
-    assert text_frames.numbers_frame(table).set_index("row").differ["ste_gan"] == pytest.approx(0.021)
+    assert number_frame.numbers_frame(table).set_index("row").differ["ste_gan"] == pytest.approx(0.021)
 
 
 def test_a_collapsed_row_wins_no_claim_and_is_not_bold(project):

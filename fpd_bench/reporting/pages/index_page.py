@@ -14,7 +14,7 @@ from fpd_bench import __version__
 from fpd_bench.reporting.model import VERDICTS, TableResult
 from fpd_bench.reporting.number_words import NONE, MarkedText
 from fpd_bench.reporting.pages import row_pages
-from fpd_bench.reporting.tables import text_frames
+from fpd_bench.reporting.tables import reading_notes, text_frames
 from fpd_bench.reporting.tables.claims_by_table import TITLE
 from fpd_bench.reporting.user_text import markdown
 from fpd_bench.store.query import Store
@@ -74,7 +74,7 @@ def write_page(
             shared=[(one.name, one.title, _cells(one.frame, {}, set())) for one in shared],
             shared_title=TITLE,
             verdicts=VERDICTS,
-            reading=text_frames.reading([one.table for one in written]),
+            reading=reading_notes.reading([one.table for one in written]),
             footer=_footer(content),
         )
     )
@@ -122,10 +122,10 @@ def _section(one: PageFiles, statistics_page: str | None) -> dict[str, Any]:
         "frames": [(title, _cells(frame, pages | runs, set())) for title, frame in text_frames.sections(table)],
         "folded": text_frames.EVERY_RUN,
         "figures": [(caption, caption.split()[0].lower(), path) for caption, path in one.figures.items()],
-        "notes": text_frames.notes(table),
+        "notes": reading_notes.notes(table),
         "verdicts": [(name, verdicts.count(name)) for name in (*VERDICTS, "not tested") if name in verdicts],
         "best": [row.label for row in table.rows if row.best],
-        "statistics": (statistics_page, text_frames.HOW_OFTEN),
+        "statistics": (statistics_page, reading_notes.HOW_OFTEN),
     }
 
 

@@ -1,10 +1,12 @@
-"""Frames -> LaTeX tables. They need booktabs; with a check mark also amssymb."""
+"""A TableResult, or a frame, as LaTeX tables. They need booktabs; with a check mark also amssymb."""
 
 import unicodedata
 from collections.abc import Collection
 
 import pandas as pd
 
+from fpd_bench.reporting.model import TableResult
+from fpd_bench.reporting.tables.text_frames import bold_cells, claims_frame, main_frame
 from fpd_bench.reporting.user_text import latex, without_latex_form
 
 NEEDS = "% Needs \\usepackage{array,booktabs,amssymb}\n"
@@ -54,3 +56,11 @@ def _told(text: str) -> str:
         f"% No LaTeX form, printed as U+{ord(one):04X}: {unicodedata.name(one, 'unnamed character')}\n"
         for one in without_latex_form(text)
     )
+
+
+def table_latex(table: TableResult) -> str:
+    """Write main table and claims as two LaTeX floats."""
+    text = to_latex(main_frame(table), table.caption, table.name, bold_cells(table))
+    if table.claims:
+        text += "\n" + to_latex(claims_frame(table), f"{table.caption}: claims", f"{table.name}-claims")
+    return text

@@ -1,40 +1,18 @@
-"""A TableResult as frames of text (what people read) and of numbers (what programs read), and as Markdown."""
+"""A TableResult as frames of text: what people read on the terminal, in Markdown, in LaTeX and on the page."""
 
-import math
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 import pandas as pd
 
 from fpd_bench import metrics
 from fpd_bench.errors import UnknownName
-from fpd_bench.evals.statistics import Estimate, constant_level
 from fpd_bench.reporting import diversity_columns, front, set_metrics
 from fpd_bench.reporting.model import VERDICTS, ClaimResult, RowResult, TableResult
 from fpd_bench.reporting.number_words import NONE, QUIET, MarkedText, claim_text, estimate_text, p_text
-from fpd_bench.reporting.tables.latex import to_latex
-from fpd_bench.reporting.tables.outlook_frame import outlook_frame, outlook_notes
-from fpd_bench.reporting.user_text import markdown
+from fpd_bench.reporting.tables.outlook_frame import outlook_frame
 
-OTHER_BENCH = (
-    "The published numbers come from the paper's benches (MaskGen on GenEval, MaskGIT on ImageNet), ours from "
-    "the bench of this profile. They stand side by side but are not expected to be equal: compare the "
-    "differences between rows, not the scores."
-)
-READING_OF_ALL = (
-    "FID and similar metrics give one number for all images of a run. Their intervals and tests are Student's "
-    "t over seeds, paired by seed. Numbers are only compared if they have the same protocol, and the paper "
-    "does not state its own."
-)
-READING = (
-    "Intervals are 95% intervals for new seeds and new prompts. Two rows have one difference, paired by seed, "
-    "prompt and noise, with one interval and one p: p < 0.05 exactly where the interval excludes 0. A verdict "
-    "needs p < 0.05 after Holm's adjustment over the claims of the table. Bold: the rows that may be the "
-    "best, with 95% confidence. More in docs/statistics.md."
-)
 EVERY_RUN = "Every run"
-ALWAYS = ("row", "label", "state", "score", "score_low", "score_high", "seeds", "images", "run_ids")  # in a CSV
-HOW_OFTEN = "How often such intervals and verdicts are wrong, and how to quote them"
 
 
 def heading(table: TableResult) -> str:
@@ -193,122 +171,11 @@ def seeds_frame(table: TableResult) -> pd.DataFrame:
     return pd.DataFrame(rows, dtype=object)
 
 
-def numbers_frame(table: TableResult) -> pd.DataFrame:
-    """Make the table as plain numbers, one line per row, for the CSV: a column for each task that any row has.
-
-    A cell is empty where there is no number; a column that would be empty is left out, except those of ALWAYS.
-    """
-    tasks = metrics.ordered(task for row in table.rows for task in row.tasks)
-    rows = []
-    for row in table.rows:
-        delta = row.delta.difference if row.delta else None
-        numbers: dict[str, object] = {
-            "row": row.id,
-            "label": row.label,
-            "state": row.state,
-            **_columns("score", row.score),
-            "sd_seeds": row.spread,
-            "seeds": sum(seed.score is not None for seed in row.seeds),
-            "images": row.images,
-            **_columns("delta", delta),
-            "p": row.delta.p if row.delta else None,
-            "best": row.best,
-            "kept_of_teacher": row.kept,
-            "published": row.published,
-            "published_delta": row.published_delta,
-            "run_ids": " ".join(seed.run_id for seed in row.seeds),
-        }
-        if row.numbers.keys() - {table.metric}:
-            numbers |= {f"published_{name}": value for name, value in row.numbers.items()}
-        if set_metrics.of_all_images(table.metric):
-            numbers["protocol"] = row.protocol
-        if any(other.diversity for other in table.rows):
-            numbers |= {"diversity_kept": row.variety, "collapsed": row.collapsed}
-            for name in diversity_columns.given(table):
-                numbers |= _columns(name, row.diversity.get(name))
-        for task in tasks:
-            numbers |= _columns(task, row.tasks.get(task))
-        if any(other.novelty for other in table.rows):
-            numbers |= _columns("novel", row.novelty.novel if row.novelty else None)
-            numbers |= _columns("known", row.novelty.known if row.novelty else None)
-        rows.append(numbers)
-    frame = pd.DataFrame(rows)
-    return frame[[name for name in frame.columns if name in ALWAYS or frame[name].notna().any()]]
-
-
-def _columns(name: str, estimate: Estimate | None) -> dict[str, float]:
-    values = (estimate.value, estimate.low, estimate.high) if estimate else (math.nan,) * 3
-    return dict(zip((name, f"{name}_low", f"{name}_high"), values, strict=True))
-
-
-def reading(results: list[TableResult]) -> list[str]:
-    """Say how to read the tables, once for all of them."""
-    of_all = [READING_OF_ALL] if any(set_metrics.of_all_images(table.metric) for table in results) else []
-    return [READING] + of_all + ([] if all(table.comparable for table in results) else [OTHER_BENCH])
-
-
-def notes(table: TableResult) -> list[str]:
-    """Say what a reader must know of this table besides `reading`."""
-    finished, planned = table.done
-    said = []
-    if any(len(row.seeds) == 1 and row.scores for row in table.rows):
-        said.append(
-            "A row with one seed has an interval over prompts only, which says nothing of another training: "
-            "its differences have no p and its claims no verdict."
-        )
-    if table.teacher is not None:
-        said.append(
-            f"Of teacher: the row's score divided by the teacher's score in 16 steps ({table.teacher:.3f}) on the "
-            "same suite."
-        )
-    said += diversity_columns.notes(table) + front.notes(table)
-    if tasks := sorted({task for row in table.rows if row.novelty for task in row.novelty.tasks}):
-        names = ", ".join(metrics.get_or_plain(task).label for task in tasks)
-        said.append(
-            "Novel compositions: prompts with a composition (colour on shape, relation) that was withheld "
-            f"from training, against the other prompts of the same tasks ({names}). Training scenes of other "
-            "tasks may show a withheld relation without naming it."
-        )
-    said += _looks(table) + outlook_notes(table) + table.notes
-    data = f"{finished} of {planned} runs finished; hash of the data {table.content}."
-    return [*said, f"Profile {table.profile}; suite {table.suite or 'none yet'}; {data}"]
-
-
-def _looks(table: TableResult) -> list[str]:
-    """Say how seeds were added, in a table with looks."""
-    if not table.looks:
-        return []
-    looks = ", ".join(map(str, table.looks))
-    text = (
-        f"Seeds are added until the claims are decided: rows are compared after {looks} seeds, from the second "
-        f"look on only those of open claims. All looks have the same level, {constant_level(table.looks):.3f}, "
-        "chosen so that together they err as rarely as one test at 0.05. Intervals of differences have that "
-        "level; p is that of all looks together."
-    )
-    return [f"{text} {table.unfinished} runs of the current look have no result yet." if table.unfinished else text]
-
-
 def bold_cells(table: TableResult) -> list[tuple[int, str]]:
     """List the scores set in bold as (row number, column)."""
     heading = metrics.get_or_plain(table.metric).heading
     shown = heading in main_frame(table).columns
     return [(n, heading) for n, row in enumerate(table.rows) if row.best and shown]
-
-
-def to_markdown(table: TableResult, statistics_page: str | None = None) -> str:
-    """Write the whole report of one table as Markdown. statistics_page: where its footer points to."""
-    main = _pipes(main_frame(table), bold_cells(table))
-    blocks = [f"# {markdown(heading(table))}", markdown(table.title), main]
-    for title, extra in sections(table):
-        blocks += [f"## {title}", _pipes(extra)]
-    blocks += ["## Notes", "\n".join(f"- {markdown(note)}" for note in reading([table]) + notes(table))]
-    blocks += [f"[{HOW_OFTEN}]({statistics_page})"] if statistics_page else []
-    return "\n\n".join(blocks) + "\n"
-
-
-def frame_markdown(title: str, frame: pd.DataFrame) -> str:
-    """Write a heading and a frame of texts as Markdown."""
-    return f"# {markdown(title)}\n\n{_pipes(frame)}\n"
 
 
 def sections(table: TableResult) -> list[tuple[str, pd.DataFrame]]:
@@ -325,19 +192,3 @@ def sections(table: TableResult) -> list[tuple[str, pd.DataFrame]]:
         (EVERY_RUN, seeds_frame(table)),
     ]
     return [(title, frame) for title, frame in frames if len(frame)]
-
-
-def table_latex(table: TableResult) -> str:
-    """Write main table and claims as two LaTeX floats."""
-    text = to_latex(main_frame(table), table.caption, table.name, bold_cells(table))
-    if table.claims:
-        text += "\n" + to_latex(claims_frame(table), f"{table.caption}: claims", f"{table.name}-claims")
-    return text
-
-
-def _pipes(frame: pd.DataFrame, bold: Collection[tuple[int, str]] = ()) -> str:
-    escaped = frame.map(lambda cell: markdown(str(cell)))
-    for row, column in bold:
-        escaped.at[row, column] = f"**{escaped.at[row, column]!s}**"
-    escaped.columns = [markdown(str(name)) for name in frame.columns]
-    return escaped.to_markdown(index=False, disable_numparse=True)
