@@ -27,11 +27,11 @@ ROUNDING = 4  # grey levels of 256 by which two drawings of one figure may diffe
 
 def write(sweep: "Sweep", tables: Sequence[TableResult], store: Store, folder: Path, overrides: Sequence[str]) -> None:
     """Write what the tables of a sweep stand on to folder/<sweep>: rows of the index, and the images that are shown."""
-    from fpd_bench.reporting.figures import score_figures
+    from fpd_bench.reporting.figures import image_grid
 
     images: dict[tuple[str, str], np.ndarray] = {}
     for table in tables:
-        samples, prompts = score_figures.shown_images(table, store)
+        samples, prompts = image_grid.shown_images(table, store)
         for sample in samples:
             blank = np.zeros_like(sample.pictures)
             kept = images.setdefault((sample.run_id, sample.path), blank)

@@ -158,7 +158,7 @@ def _write_texts(name: str, texts: dict[str, str], folder: Path) -> list[Path]:
 def _draw(result: TableResult, store: Store, folder: Path) -> dict[str, str]:
     """Draw the pictures for which there are data: {caption: PNG inside `folder`}."""
     # Imported here: matplotlib and seaborn take longer than all the rest.
-    from fpd_bench.reporting.figures import effect_figures, score_figures
+    from fpd_bench.reporting.figures import curve_figures, effect_figures, image_grid, score_figures
 
     stem = folder / "figures" / result.name
     found = {
@@ -166,7 +166,7 @@ def _draw(result: TableResult, store: Store, folder: Path) -> dict[str, str]:
         "Effects": effect_figures.effects(result, stem.with_name(f"{result.name}_effects")),
         "Cost and quality": effect_figures.cost(result, store, stem.with_name(f"{result.name}_cost")),
         "Quality and diversity": score_figures.front(result, stem.with_name(f"{result.name}_front")),
-        "Same prompts, same noise": score_figures.images(result, store, stem.with_name(f"{result.name}_images")),
-        "Training": score_figures.curves(result, store, stem.with_name(f"{result.name}_curves")),
+        "Same prompts, same noise": image_grid.images(result, store, stem.with_name(f"{result.name}_images")),
+        "Training": curve_figures.curves(result, store, stem.with_name(f"{result.name}_curves")),
     }
     return {caption: str(path.relative_to(folder)) for caption, path in found.items() if path}
