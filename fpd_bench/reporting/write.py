@@ -14,8 +14,9 @@ import pandas as pd
 
 from fpd_bench.errors import ConfigError
 from fpd_bench.reporting import evidence_report
-from fpd_bench.reporting.model import TableResult
-from fpd_bench.reporting.pages import index_page
+from fpd_bench.reporting.evidence_report import ShownImages
+from fpd_bench.reporting.model import TableFigure, TableResult
+from fpd_bench.reporting.pages import index_page, row_pages
 from fpd_bench.reporting.results import file_name, table_result
 from fpd_bench.reporting.tables import markdown_text, number_frame
 from fpd_bench.reporting.tables.claims_by_table import TITLE, claims_by_table
@@ -50,27 +51,44 @@ def write_report(
         part = Path(name)
         written, shared, paths, statistics_page = [], [], [], _statistics_page(linked_from or folder)
         for sweep, store in indexed:
+            images = ShownImages() if overrides is not None else None
             results = [replace(table_result(sweep, table, store), columns=tuple(columns)) for table in sweep.tables]
             for result in results:
                 paths += _texts(result, part, statistics_page)
-                drawn = _draw(result, store, part) if pictures else {}
-                paths += [part / path for path in drawn.values()]
-                index_page.write_rows(result, store, part)
+                drawn = _draw(result, store, part) if pictures else []
+                paths += [part / figure.path for figure in drawn]
+                _row_pages(result, store, part, images)
                 written.append(index_page.PageFiles(result, drawn))
             if len(claims := claims_by_table(results)):
                 paths += _claims(sweep, claims, part)
                 shared.append(index_page.SharedClaims(claims_file(sweep), sweep.title, claims))
-            if overrides is not None:
-                evidence_report.write(sweep, results, store, part / evidence_report.FOLDER, overrides)
+            if images:
+                evidence_report.write(sweep, images, store, part / evidence_report.FOLDER, overrides or ())
                 shutil.rmtree(folder / evidence_report.FOLDER / sweep.name, ignore_errors=True)
         paths += index_page.write_page(written, shared, part, statistics_page)
-        for path in sorted(part.rglob("*")):
-            target = folder / path.relative_to(part)
-            if path.is_dir():
-                target.mkdir(exist_ok=True)
-            else:
-                path.replace(target)
+        _put_in_place(part, folder)
+        row_pages.remove_stale([one.table for one in written], folder)
     return [one.table for one in written], [folder / path.relative_to(part) for path in paths]
+
+
+def _row_pages(table: TableResult, store: Store, folder: Path, images: ShownImages | None) -> None:
+    """Write a page for each row of the table; add what pages and figures show to `images`."""
+    for number, row in enumerate(row_pages.details(table, store)):
+        index_page.write_row(table, number, row, folder)
+        if images:
+            images.add_page(row)
+    if images:
+        images.add_figure(table, store)
+
+
+def _put_in_place(part: Path, folder: Path) -> None:
+    """Move all files of a report that has been made to where they belong."""
+    for path in sorted(part.rglob("*")):
+        target = folder / path.relative_to(part)
+        if path.is_dir():
+            target.mkdir(exist_ok=True)
+        else:
+            path.replace(target)
 
 
 def _refuse_equal_names(sweeps: "Sequence[Sweep]") -> None:
@@ -155,18 +173,8 @@ def _write_texts(name: str, texts: dict[str, str], folder: Path) -> list[Path]:
     return list(paths)
 
 
-def _draw(result: TableResult, store: Store, folder: Path) -> dict[str, str]:
-    """Draw the pictures for which there are data: {caption: PNG inside `folder`}."""
+def _draw(result: TableResult, store: Store, folder: Path) -> list[TableFigure]:
     # Imported here: matplotlib and seaborn take longer than all the rest.
-    from fpd_bench.reporting.figures import curve_figures, effect_figures, image_grid, score_figures
+    from fpd_bench.reporting.figures.all_figures import draw
 
-    stem = folder / "figures" / result.name
-    found = {
-        "Scores": score_figures.scores(result, stem.with_name(f"{result.name}_scores")),
-        "Effects": effect_figures.effects(result, stem.with_name(f"{result.name}_effects")),
-        "Cost and quality": effect_figures.cost(result, store, stem.with_name(f"{result.name}_cost")),
-        "Quality and diversity": score_figures.front(result, stem.with_name(f"{result.name}_front")),
-        "Same prompts, same noise": image_grid.images(result, store, stem.with_name(f"{result.name}_images")),
-        "Training": curve_figures.curves(result, store, stem.with_name(f"{result.name}_curves")),
-    }
-    return {caption: str(path.relative_to(folder)) for caption, path in found.items() if path}
+    return draw(result, store, folder)

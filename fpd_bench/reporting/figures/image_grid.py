@@ -1,24 +1,21 @@
 """Images of all rows of a table for the same prompts and noise."""
 
-import sys
 import textwrap
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from fpd_bench.records.layout import sha256
 from fpd_bench.reporting import user_text
 from fpd_bench.reporting.figures.figure_style import save
+from fpd_bench.reporting.image_files import read_images
 from fpd_bench.reporting.model import RowResult, TableResult
 from fpd_bench.store.query import Store
 
 GRID_COLUMNS = 8
-PICTURE_BYTES = 2**30  # samples of more are left out of the pictures: they would be read whole
 
 
 @dataclass(frozen=True)
@@ -80,25 +77,10 @@ def _sample(table: TableResult, row: RowResult, store: Store) -> Sample | None:
         if seed.score is None:
             continue
         run = store.runs([seed.run_id])[seed.run_id]
-        files = store.frame("artifacts", [seed.run_id], kind="samples")
-        small = files[files.bytes < PICTURE_BYTES]
-        for path, digest in zip(small.path, small.sha256, strict=True):
-            if Path(path).stem != table.suite or not (run.folder / path).is_file():
-                continue
-            if digest and sha256(run.folder / path) != digest:
-                print(
-                    f"Left out of the figures, because the file has changed since it was written: {run.folder / path}",
-                    file=sys.stderr,
-                )
-                continue
-            with np.load(run.folder / path) as file:
-                pictures = file[_images_key(file)]
+        pictures, path = read_images(run, table.suite, store.frame("artifacts", [seed.run_id], kind="samples"))
+        if path:
             return Sample(row.label, seed.run_id, path, store.scores([seed.run_id], Path(path).stem), pictures)
     return None
-
-
-def _images_key(file: Any) -> str:
-    return "images" if "images" in file.files else file.files[0]
 
 
 def _columns(frames: list[pd.DataFrame]) -> pd.DataFrame:

@@ -14,8 +14,8 @@ def to_markdown(table: TableResult, statistics_page: str | None = None) -> str:
     """Write the whole report of one table as Markdown. statistics_page: where its footer points to."""
     main = _pipes(text_frames.main_frame(table), text_frames.bold_cells(table))
     blocks = [f"# {markdown(text_frames.heading(table))}", markdown(table.title), main]
-    for title, extra in text_frames.sections(table):
-        blocks += [f"## {title}", _pipes(extra)]
+    for section in text_frames.sections(table):
+        blocks += [f"## {section.title}", _pipes(section.frame)]
     blocks += ["## Notes", "\n".join(f"- {markdown(note)}" for note in reading([table]) + notes(table))]
     blocks += [f"[{HOW_OFTEN}]({statistics_page})"] if statistics_page else []
     return "\n\n".join(blocks) + "\n"

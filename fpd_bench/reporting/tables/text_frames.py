@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import pandas as pd
 
@@ -12,7 +13,14 @@ from fpd_bench.reporting.model import VERDICTS, ClaimResult, RowResult, TableRes
 from fpd_bench.reporting.number_words import NONE, QUIET, MarkedText, claim_text, estimate_text, p_text
 from fpd_bench.reporting.tables.outlook_frame import outlook_frame
 
-EVERY_RUN = "Every run"
+
+@dataclass(frozen=True)
+class Section:
+    """A table that follows the main one. folded: whether the page shows it only when asked."""
+
+    title: str
+    frame: pd.DataFrame
+    folded: bool = False
 
 
 def heading(table: TableResult) -> str:
@@ -178,17 +186,17 @@ def bold_cells(table: TableResult) -> list[tuple[int, str]]:
     return [(n, heading) for n, row in enumerate(table.rows) if row.best and shown]
 
 
-def sections(table: TableResult) -> list[tuple[str, pd.DataFrame]]:
+def sections(table: TableResult) -> list[Section]:
     """List the tables that follow the main one, without the empty ones."""
     of_all = set_metrics.of_all_images(table.metric)
-    frames = [
-        ("Quality at kept diversity", front.best_frame(table)),
-        ("Claims", claims_frame(table)),
-        ("What it takes to decide", outlook_frame(table)),
-        ("All metrics" if of_all else "By task", tasks_frame(table)),
-        ("Diversity", diversity_columns.frame(table)),
-        ("Novel compositions", novelty_frame(table)),
-        ("Published", published_frame(table)),
-        (EVERY_RUN, seeds_frame(table)),
+    found = [
+        Section("Quality at kept diversity", front.best_frame(table)),
+        Section("Claims", claims_frame(table)),
+        Section("What it takes to decide", outlook_frame(table)),
+        Section("All metrics" if of_all else "By task", tasks_frame(table)),
+        Section("Diversity", diversity_columns.frame(table)),
+        Section("Novel compositions", novelty_frame(table)),
+        Section("Published", published_frame(table)),
+        Section("Every run", seeds_frame(table), folded=True),
     ]
-    return [(title, frame) for title, frame in frames if len(frame)]
+    return [one for one in found if len(one.frame)]
