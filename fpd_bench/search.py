@@ -145,7 +145,7 @@ def _conclude(search: "Search", asked: argparse.Namespace) -> None:
     """Print what the winner is worth as far as that is known, and write the page."""
     from fpd_bench.searching.study_look import look
     from fpd_bench.searching.study_page import write_study
-    from fpd_bench.searching.verdict import worth
+    from fpd_bench.searching.winner_worth import worth
 
     with look(search, asked.results, asked.url) as seen:
         found = worth(search, seen)

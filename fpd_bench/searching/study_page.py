@@ -20,7 +20,7 @@ from fpd_bench.searching.history import as_text
 from fpd_bench.searching.racing import pareto_front
 from fpd_bench.searching.study_look import Look
 from fpd_bench.searching.variety import measure, sentence
-from fpd_bench.searching.verdict import WinnerWorth, said
+from fpd_bench.searching.winner_worth import WinnerWorth, score_text
 
 if TYPE_CHECKING:
     from fpd_bench.searching.study_figures import StudyFigure
@@ -90,7 +90,7 @@ def _short(search: Search, trials: list[Estimated]) -> pd.DataFrame:
             "Trial": str(one.trial.number),
             **{dim.field: as_text(one.trial.params.get(dim.field, "-")) for dim in search.space},
         }
-        row |= {metrics.get_or_plain(search.file.metric).heading: said(one.score), "Level": str(one.level)}
+        row |= {metrics.get_or_plain(search.file.metric).heading: score_text(one.score), "Level": str(one.level)}
         row |= {name: f"{value:.4g}" for name, value in zip(search.file.objectives[1:], one.values[1:], strict=True)}
         rows.append(row)
     return pd.DataFrame(rows)

@@ -34,7 +34,7 @@ class Box:
 
 
 @dataclass(frozen=True)
-class Picture:
+class ShownPicture:
     """An image with its prompt. replicate, position: where it lies in the samples; pixels: uint8 [H, W, 3], None
     without image files; boxes: what the judge found."""
 
@@ -71,10 +71,10 @@ class RunPictures:
     run_id: str
     path: str = ""
     shape: tuple[int, ...] = ()
-    samples: list[Picture] = field(default_factory=list)
-    failures: list[Picture] = field(default_factory=list)
+    samples: list[ShownPicture] = field(default_factory=list)
+    failures: list[ShownPicture] = field(default_factory=list)
 
-    def kept(self) -> Iterator[Picture]:
+    def kept(self) -> Iterator[ShownPicture]:
         """Give each picture that is shown."""
         yield from (one for one in [*self.samples, *self.failures] if one.pixels is not None)
 
@@ -133,14 +133,14 @@ def _worst_images(items: pd.DataFrame, worst: Sequence[str]) -> list[dict[Hashab
     return [lines[item] for item in worst if item in lines]
 
 
-def _picture(line: Mapping[Hashable, Any], images: Any) -> Picture:
+def _picture(line: Mapping[Hashable, Any], images: Any) -> ShownPicture:
     detail = line["detail"] if isinstance(line["detail"], dict) else {}
     position, replicate = int(line["position"]), int(line["replicate"])
     score, reason = float(line["score"]), str(detail.get("reason") or "")
     words = (line["item_id"], line["task"], line["prompt"], score, reason, replicate, position)
     if images is None:
-        return Picture(*words)
-    return Picture(*words, images[position, replicate].copy(), tuple(_boxes(detail.get("objects"))))
+        return ShownPicture(*words)
+    return ShownPicture(*words, images[position, replicate].copy(), tuple(_boxes(detail.get("objects"))))
 
 
 def _boxes(objects: Any) -> Iterator[Box]:

@@ -40,7 +40,7 @@ def to_latex(frame: pd.DataFrame, caption: str, label: str, bold: Collection[tup
     )
     text = text.replace("\\begin{tabular}", "\\footnotesize\\setlength{\\tabcolsep}{4pt}\n\\begin{tabular}", 1)
     written = " ".join([caption, *map(str, frame.columns), *(str(cell) for cell in frame.to_numpy().ravel())])
-    return NEEDS + WIDTH.format("one column" if narrow else "both columns") + _told(written) + text
+    return NEEDS + WIDTH.format("one column" if narrow else "both columns") + _comments_on_unprintable(written) + text
 
 
 def _first_column(widths: list[int]) -> tuple[str, bool]:
@@ -50,7 +50,7 @@ def _first_column(widths: list[int]) -> tuple[str, bool]:
     return (">{\\raggedright\\arraybackslash}p{11em}" if broken else "l"), letters <= COLUMN_LETTERS
 
 
-def _told(text: str) -> str:
+def _comments_on_unprintable(text: str) -> str:
     """Name in a comment each character that is printed as its number."""
     return "".join(
         f"% No LaTeX form, printed as U+{ord(one):04X}: {unicodedata.name(one, 'unnamed character')}\n"
