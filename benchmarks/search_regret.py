@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from fpd_bench.config.search_spec import load_search
-from fpd_bench.evals.statistics import whole_score
+from fpd_bench.evals.statistics import set_metric_score
 from fpd_bench.searching.board import Board, levels
 from fpd_bench.searching.estimates import estimated
 from fpd_bench.searching.history import Trial, as_text
@@ -87,7 +87,7 @@ def replay(sampler, repeat, trials, scores):
 
 def said(numbers, sign=""):
     """Their mean with a 95% interval over repeats."""
-    one = whole_score(list(map(float, numbers)))
+    one = set_metric_score(list(map(float, numbers)))
     return f"{one.value:{sign}.4f} [{one.low:{sign}.4f}, {one.high:{sign}.4f}]"
 
 
@@ -110,7 +110,7 @@ def draw(regret, path):
     figure = Figure(figsize=(7.2, 3.6), layout="constrained")
     axes = figure.subplots()
     for sampler, found in regret.items():
-        ends = [whole_score(list(map(float, column))) for column in found.T]
+        ends = [set_metric_score(list(map(float, column))) for column in found.T]
         trials = np.arange(1, found.shape[1] + 1)
         axes.plot(trials, found.mean(0), color=COLOURS[sampler], label=sampler, lw=1.6)
         low, high = [max(one.low, 0) for one in ends], [one.high for one in ends]

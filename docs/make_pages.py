@@ -22,7 +22,7 @@ def rooms() -> str:
     lines += ["Imports go down this list and never up or sideways; `make lint` checks it, without exceptions.", ""]
     lines += [f"{n + 1}. {', '.join(f'`{name}`' for name in layer)}" for n, layer in enumerate(_layers())]
     lines += ["", "Beside the layers:", "", *(f"- {name}" for name in _other_contracts()), ""]
-    lines += ["The first layer are the front doors, a command each; they parse, call and print."]
+    lines += ["`sweep` and those beside it are the front doors, a command each; they parse, call and print."]
     for init in sorted((ROOT / "fpd_bench").rglob("__init__.py")):
         text = ast.get_docstring(ast.parse(init.read_text()))
         if text and init.parent != ROOT / "fpd_bench":
@@ -126,7 +126,7 @@ def _contracts() -> list[dict]:
 
 
 def _layers() -> list[list[str]]:
-    (order,) = (contract["layers"] for contract in _contracts() if contract["type"] == "layers")
+    (order,) = (contract["layers"] for contract in _contracts() if _of_rooms(contract))
     return [[name.strip(" ()") for name in layer.split("|") if _exists(name.strip(" ()"))] for layer in order]
 
 
@@ -135,7 +135,12 @@ def _exists(name: str) -> bool:
 
 
 def _other_contracts() -> list[str]:
-    return [contract["name"] for contract in _contracts() if contract["type"] != "layers"]
+    return [contract["name"] for contract in _contracts() if not _of_rooms(contract)]
+
+
+def _of_rooms(contract: dict) -> bool:
+    """Say whether this is the contract that orders the rooms, not one of the files inside a room."""
+    return contract.get("containers") == ["fpd_bench"]
 
 
 def _first_sentence(text: str) -> str:

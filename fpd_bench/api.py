@@ -114,7 +114,7 @@ def report(
 
     Raises ConfigError, as the command does.
     """
-    from fpd_bench.reporting.tables import numbers_frame
+    from fpd_bench.reporting.tables.number_frame import numbers_frame
     from fpd_bench.reporting.write import write_report
 
     loaded = [load(sweep, *overrides, results=results, url=url) for sweep in sweeps]

@@ -15,19 +15,16 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from fpd_bench.cli import Parser, leave
-from fpd_bench.errors import ConfigError, FpdError
+from fpd_bench.cli import Parser, carry_out, leave
+from fpd_bench.errors import ConfigError
 from fpd_bench.records import layout
 from fpd_bench.store import address
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse, call, print."""
-    try:
-        return _clean(parser().parse_intermixed_args(address.take_url(arguments)[1]))  # overrides may follow flags
-    except FpdError as error:
-        print(error, file=sys.stderr)
-        return error.exit_code
+    # Overrides may follow flags.
+    return carry_out(lambda: _clean(parser().parse_intermixed_args(address.take_url(arguments)[1])))
 
 
 def parser() -> argparse.ArgumentParser:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 COMMAND = "fpd-bench"
 KINDS = {"int": "a whole number", "float": "a number"}
+DISK_ERROR = "Cannot write or read: {error}. Name another file or folder."
 STOPPED = 130  # exit code of a command that Ctrl-C ended, as shells have it
 
 
@@ -81,14 +82,21 @@ def seconds(text: str) -> float:
     return value
 
 
-def carry_out(door: Callable[[], None]) -> int:
-    """Call what a command does; return its exit code, with an error of ours in one line."""
+def carry_out(door: Callable[[], int | None], on_disk_error: str = "") -> int:
+    """Call what a command does; return its exit code (None: 0), with an error of ours in one line.
+
+    on_disk_error: what to say of an OSError, with {error} for its words; exit code 2. Without it such an error is ours.
+    """
     try:
-        door()
+        return door() or 0
     except FpdError as error:
         print(error, file=sys.stderr)
         return error.exit_code
-    return 0
+    except OSError as error:
+        if not on_disk_error:
+            raise
+        print(on_disk_error.format(error=error), file=sys.stderr)
+        return 2
 
 
 def leave(main: Callable[[], int]) -> NoReturn:

@@ -95,7 +95,7 @@ def _sweeps_or_runs(prefix: str, parsed_args: argparse.Namespace, **_: Any) -> l
 
 def _overrides(prefix: str, parsed_args: argparse.Namespace, **_: Any) -> list[str]:
     """List fields as `key=`, or the values of one as `key=value`."""
-    from fpd_bench.config.completion import field_words, value_words
+    from fpd_bench.config.completion_words import field_words, value_words
 
     key, sign, _value = prefix.partition("=")
     if not sign:
@@ -132,7 +132,7 @@ def _groups(prefix: str, **_: Any) -> list[str]:
 
 
 def _profiles(prefix: str, parsed_args: argparse.Namespace, **_: Any) -> list[str]:
-    from fpd_bench.config.completion import profiles
+    from fpd_bench.config.completion_words import profiles
 
     return [name for file in _given_files(parsed_args) for name in profiles(file)]
 

@@ -8,28 +8,17 @@ Exit code: 0 written, 2 the request is wrong.
 """
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from fpd_bench.cli import Parser, leave
-from fpd_bench.errors import FpdError
+from fpd_bench.cli import Parser, carry_out, leave
 
 KINDS = ("plugin",)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse, call, print."""
-    try:
-        asked = parser().parse_args(arguments)
-        from fpd_bench.files.plugin_template import write_plugin
-
-        folder = write_plugin(asked.name, asked.into)
-    except FpdError as error:
-        print(error, file=sys.stderr)
-        return error.exit_code
-    print(f"{folder}\nNext: pip install -e {folder} && fpd-bench sweep {folder}/{asked.name}.yaml")
-    return 0
+    return carry_out(lambda: _new(parser().parse_args(arguments)))
 
 
 def parser() -> argparse.ArgumentParser:
@@ -40,6 +29,13 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("name", metavar="NAME", help="a short word in lower case, such as glare")
     made.add_argument("--into", type=Path, default=Path(), metavar="DIR", help="where to write fpd-NAME/ (default: .)")
     return made
+
+
+def _new(asked: argparse.Namespace) -> None:
+    from fpd_bench.files.plugin_template import write_plugin
+
+    folder = write_plugin(asked.name, asked.into)
+    print(f"{folder}\nNext: pip install -e {folder} && fpd-bench sweep {folder}/{asked.name}.yaml")
 
 
 if __name__ == "__main__":

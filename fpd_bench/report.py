@@ -25,8 +25,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from fpd_bench.cli import Parser, leave, seconds
-from fpd_bench.errors import ConfigError, FpdError
+from fpd_bench.cli import Parser, carry_out, leave, seconds
+from fpd_bench.errors import ConfigError
 from fpd_bench.store import address
 
 if TYPE_CHECKING:
@@ -41,17 +41,7 @@ WATCH_SECONDS = 10
 
 def main(arguments: list[str] | None = None) -> int:
     """Write the report and give the exit code: 0 = written, 2 = wrong usage, 1 = another error."""
-    try:
-        url, rest = address.take_url(arguments)
-        options = parser().parse_intermixed_args(rest)  # overrides may follow flags
-        if options.from_evidence or options.check:
-            options.out = options.out or COMMITTED
-            return _from_evidence(options)
-        options.out = options.out or options.results / "report"
-        return _report(options, url or address.default_url(options.results))
-    except FpdError as error:
-        print(error, file=sys.stderr)
-        return error.exit_code
+    return carry_out(lambda: _answer(arguments))
 
 
 def parser() -> argparse.ArgumentParser:
@@ -94,6 +84,16 @@ def parser() -> argparse.ArgumentParser:
         help="check that the files of OUT (default: reports) are what their evidence gives",
     )
     return made
+
+
+def _answer(arguments: list[str] | None) -> int:
+    url, rest = address.take_url(arguments)
+    options = parser().parse_intermixed_args(rest)  # overrides may follow flags
+    if options.from_evidence or options.check:
+        options.out = options.out or COMMITTED
+        return _from_evidence(options)
+    options.out = options.out or options.results / "report"
+    return _report(options, url or address.default_url(options.results))
 
 
 def _report(options: argparse.Namespace, url: str) -> int:
@@ -189,7 +189,7 @@ def _from_evidence(options: argparse.Namespace) -> int:
 
 
 def _print(results: "list[TableResult]", paths: list[Path]) -> None:
-    from fpd_bench.reporting.console import show
+    from fpd_bench.reporting.tables.console import show
 
     for result in results:
         show(result)

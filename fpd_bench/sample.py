@@ -10,14 +10,13 @@ Exit code: 0 drawn, 2 the request is wrong.
 
 import argparse
 import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fpd_bench.cli import Parser, leave
+from fpd_bench.cli import Parser, carry_out, leave
 from fpd_bench.config.schema import TrackConfig
-from fpd_bench.errors import ConfigError, FpdError
+from fpd_bench.errors import ConfigError
 from fpd_bench.registry import TEACHER
 from fpd_bench.store import address
 
@@ -30,13 +29,8 @@ TEACHER_ONLY = {"track": _TRACK.name, "preset": _TRACK.preset, "steps": 16}  # o
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line, draw the images and print the picture's path; return the exit code."""
-    try:
-        asked = parser().parse_args(address.take_url(arguments)[1])  # samples need no index
-        print(_sample(asked))
-    except FpdError as error:
-        print(error, file=sys.stderr)
-        return error.exit_code
-    return 0
+    # Samples need no index.
+    return carry_out(lambda: print(_sample(parser().parse_args(address.take_url(arguments)[1]))))
 
 
 def parser() -> argparse.ArgumentParser:

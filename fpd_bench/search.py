@@ -19,8 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fpd_bench.cli import Parser, leave
-from fpd_bench.errors import FpdError
+from fpd_bench.cli import Parser, carry_out, leave
 from fpd_bench.store import address
 
 if TYPE_CHECKING:
@@ -33,15 +32,7 @@ RESULTS = Path("results")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse, call, print."""
-    try:
-        url, rest = address.take_url(arguments)
-        asked = parser().parse_intermixed_args(rest)  # overrides may follow flags
-        asked.url = url or address.default_url(asked.results)
-        os.environ.pop(address.VARIABLE, None)  # workers and jobs never open the index
-        return _search(asked)
-    except FpdError as error:
-        print(error, file=sys.stderr)
-        return error.exit_code
+    return carry_out(lambda: _answer(arguments))
 
 
 def parser() -> argparse.ArgumentParser:
@@ -57,6 +48,14 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--results", type=Path, default=RESULTS, metavar="DIR", help="default: results")
     made.add_argument("--out", type=Path, default=Path("reports"), metavar="DIR", help="page; default: reports")
     return made
+
+
+def _answer(arguments: Sequence[str] | None) -> int:
+    url, rest = address.take_url(arguments)
+    asked = parser().parse_intermixed_args(rest)  # overrides may follow flags
+    asked.url = url or address.default_url(asked.results)
+    os.environ.pop(address.VARIABLE, None)  # workers and jobs never open the index
+    return _search(asked)
 
 
 def _search(asked: argparse.Namespace) -> int:
@@ -146,7 +145,7 @@ def _conclude(search: "Search", asked: argparse.Namespace) -> None:
     """Print what the winner is worth as far as that is known, and write the page."""
     from fpd_bench.searching.study_look import look
     from fpd_bench.searching.study_page import write_study
-    from fpd_bench.searching.verdict import worth
+    from fpd_bench.searching.winner_worth import worth
 
     with look(search, asked.results, asked.url) as seen:
         found = worth(search, seen)

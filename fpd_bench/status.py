@@ -17,8 +17,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fpd_bench.cli import Parser, leave, seconds
-from fpd_bench.errors import ConfigError, FpdError
+from fpd_bench.cli import Parser, carry_out, leave, seconds
+from fpd_bench.errors import ConfigError
 from fpd_bench.store import address
 
 if TYPE_CHECKING:
@@ -30,14 +30,7 @@ RESULTS = Path("results")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line, call what it asks for and print the answer; return the exit code."""
-    try:
-        url, rest = address.take_url(arguments)
-        asked = parser().parse_intermixed_args(rest)  # overrides may follow flags
-        asked.url = url
-        return _show_run(asked) if _is_run(asked.what) else _show_runs(asked)
-    except FpdError as error:
-        print(error, file=sys.stderr)
-        return error.exit_code
+    return carry_out(lambda: _answer(arguments))
 
 
 def parser() -> argparse.ArgumentParser:
@@ -58,6 +51,13 @@ def parser() -> argparse.ArgumentParser:
         help="print it again and again",
     )
     return made
+
+
+def _answer(arguments: Sequence[str] | None) -> int:
+    url, rest = address.take_url(arguments)
+    asked = parser().parse_intermixed_args(rest)  # overrides may follow flags
+    asked.url = url
+    return _show_run(asked) if _is_run(asked.what) else _show_runs(asked)
 
 
 def _show_run(asked: argparse.Namespace) -> int:

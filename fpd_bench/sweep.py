@@ -21,8 +21,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fpd_bench.cli import Parser, leave
-from fpd_bench.errors import ConfigError, FpdError
+from fpd_bench.cli import Parser, carry_out, leave
+from fpd_bench.errors import ConfigError
 from fpd_bench.records import layout
 from fpd_bench.store import address
 
@@ -37,18 +37,7 @@ RESULTS = Path("results")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line, do what it asks for and print the answer; return the exit code."""
-    try:
-        url, rest = address.take_url(arguments)
-        asked = parser().parse_intermixed_args(rest)  # overrides may follow flags
-        asked.url = url
-        if asked.fields is not None:
-            return _fields(asked.fields)
-        if asked.file is None:
-            raise ConfigError("Name a sweep file, for example: python -m fpd_bench.sweep sweeps/smoke.yaml --dry-run")
-        return _sweep(asked)
-    except FpdError as error:
-        print(error, file=sys.stderr)
-        return error.exit_code
+    return carry_out(lambda: _answer(arguments))
 
 
 def parser() -> argparse.ArgumentParser:
@@ -64,6 +53,17 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--cancel", action="store_true", help="take the sweep's runs, or RUN, back from SLURM's jobs")
     made.add_argument("--results", type=Path, default=RESULTS, metavar="DIR", help="default: results")
     return made
+
+
+def _answer(arguments: Sequence[str] | None) -> int:
+    url, rest = address.take_url(arguments)
+    asked = parser().parse_intermixed_args(rest)  # overrides may follow flags
+    asked.url = url
+    if asked.fields is not None:
+        return _fields(asked.fields)
+    if asked.file is None:
+        raise ConfigError("Name a sweep file, for example: python -m fpd_bench.sweep sweeps/smoke.yaml --dry-run")
+    return _sweep(asked)
 
 
 def _fields(group: str) -> int:

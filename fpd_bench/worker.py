@@ -9,37 +9,36 @@ was stopped by Ctrl-C.
 
 import argparse
 import signal
-import sys
 from collections.abc import Sequence
 
-from fpd_bench.cli import STOPPED, Parser, leave
-from fpd_bench.errors import FpdError
+from fpd_bench.cli import STOPPED, Parser, carry_out, leave
 from fpd_bench.store import address
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line, carry the run out and print how it ended; return the exit code."""
+    return carry_out(lambda: _carry_out_run(_parser().parse_args(address.take_url(arguments)[1])))  # needs no index
+
+
+def _parser() -> argparse.ArgumentParser:
     form = argparse.RawDescriptionHelpFormatter
     parser = Parser("python -m fpd_bench.worker", description=__doc__, formatter_class=form)
     parser.add_argument("run_dir", metavar="RUN_DIR")
-    try:
-        asked = parser.parse_args(address.take_url(arguments)[1])  # a run needs no index
-        from fpd_bench.runs.folder.rundir import RunDir
+    return parser
 
-        run = RunDir(asked.run_dir)
-        device = run.config().execution.device  # a wrong path is refused before torch is imported
-        from fpd_bench.runs.folder.outcome import Outcome
-        from fpd_bench.runs.folder.stop_signals import stop_flag
-        from fpd_bench.runs.perform.ranks import lead_or_follow
-        from fpd_bench.runs.perform.stages import Bench, perform
 
-        with stop_flag() as stop:
-            outcome = lead_or_follow(
-                device, lambda: perform(run, Bench()), Outcome(run.run_id, "done", "(a rank of it)")
-            )
-    except FpdError as error:
-        print(error, file=sys.stderr)
-        return error.exit_code
+def _carry_out_run(asked: argparse.Namespace) -> int:
+    from fpd_bench.runs.folder.rundir import RunDir
+
+    run = RunDir(asked.run_dir)
+    device = run.config().execution.device  # a wrong path is refused before torch is imported
+    from fpd_bench.runs.folder.outcome import Outcome
+    from fpd_bench.runs.folder.stop_signals import stop_flag
+    from fpd_bench.runs.perform.ranks import lead_or_follow
+    from fpd_bench.runs.perform.stages import Bench, perform
+
+    with stop_flag() as stop:
+        outcome = lead_or_follow(device, lambda: perform(run, Bench()), Outcome(run.run_id, "done", "(a rank of it)"))
     print(f"{outcome.run_id} {outcome.words}")
     return 0 if outcome.finished else STOPPED if stop.signal == signal.SIGINT else 1
 

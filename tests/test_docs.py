@@ -60,3 +60,29 @@ def test_every_sweep_is_listed_in_the_reference():
     text = section(ROOT / "docs/reference.md", "sweeps")
     missing = [path.name for path in sorted((ROOT / "sweeps").glob("*.yaml")) if f"| `{path.name}` |" not in text]
     assert not missing, f"docs/reference.md, section 'sweeps', lacks a row for: {', '.join(missing)}"
+
+
+DECISIONS = sorted((ROOT / "docs/adr").glob("*.md"))
+
+
+@pytest.mark.parametrize("page", DECISIONS, ids=lambda page: page.stem)
+def test_a_decision_has_a_number_and_says_what_why_and_at_which_price(page):
+    text = page.read_text()
+    assert text.startswith(f"# {int(page.stem[:4])}. ")
+    parts = re.findall(r"^(?:\*\*|#+ )(Decision|Why|Price)\b\.?", text, re.M)
+    assert parts == ["Decision", "Why", "Price"]
+
+
+def test_decisions_are_numbered_without_gaps():
+    assert [int(page.stem[:4]) for page in DECISIONS] == list(range(1, len(DECISIONS) + 1))
+
+
+def test_what_a_contributor_asks_first_is_answered():
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    for asked in ("one test", "make lock", "`room: verb object`", "minutes on two cores"):
+        assert asked in text
+
+
+def test_no_committed_page_cites_notes_that_are_not_here():
+    listed = subprocess.run(["git", "grep", "-lE", "facts/[a-z]+[.]md"], cwd=ROOT, capture_output=True, text=True)
+    assert listed.returncode in (1, 128) and not listed.stdout  # 128: a copy without git

@@ -13,7 +13,7 @@ Check Choose Classify Collect Combine Compare Compute Continue Convert Copy Coun
 Decode Decorate Describe Detect Divide Do Draft Draw Drop Embed Encode End Escape Estimate Exit Exponentiate
 Express Extract Extrapolate Fetch Fill Find Follow Gather Give Go Group Guide Hand Hash Hide Hold Import
 Insert Join Judge Keep Label Lay Learn Let Lift List Load Look Make Map Mark Mask Match Measure Meet Merge Mix
-Move Name Note Number Open Overwrite Parse Perform Perturb Pool Print Pull Put Quote Raise Rank Read Rearrange
+Move Name Note Number Open Overwrite Pack Parse Perform Perturb Pool Print Pull Put Quote Raise Rank Read Rearrange
 Refuse Release Remove Render Repeat Replace Reveal Report Requeue Resize Return Run Sample Say Score See Select Send
 Separate Set Share Shift Shorten Silence Simulate Sort Split Start Strip Submit Subtract Suggest Sum Suppress
 Take Tell Test Train Turn Wait Weigh Work Wrap Write Yield Zero

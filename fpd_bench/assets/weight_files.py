@@ -26,7 +26,7 @@ SMALL = 4096  # bytes; no weights are that small if they are text
 
 
 @dataclass(frozen=True)
-class Contents:
+class WeightContents:
     """shapes: {name: shape} of the tensors, without what trainers put around and before them.
 
     Of a pickle: imports, the code that it asks for; under, the names beside them that hold tensors, too.
@@ -42,7 +42,7 @@ class Contents:
         return sum(prod(shape) for shape in self.shapes.values())
 
 
-def contents(path: Path) -> Contents:
+def contents(path: Path) -> WeightContents:
     """Read the table of contents of a file, or of all shards of an index.
 
     Raises AssetError if it is missing, incomplete or not a weights file.
@@ -51,7 +51,7 @@ def contents(path: Path) -> Contents:
         raise AssetError(f"Weights '{path}': {'is a folder, not a weights file' if path.is_dir() else 'no such file'}.")
     if is_index(path):
         shapes = {name: shape for part in shard_files(path) for name, shape in contents(part).shapes.items()}
-        return Contents(bare(shapes))
+        return WeightContents(bare(shapes))
     stat = path.stat()
     return _contents(path, stat.st_size, stat.st_mtime_ns)
 
@@ -108,7 +108,7 @@ def some(names: Iterable[str], most: int = 3) -> str:
 
 
 @lru_cache(maxsize=64)
-def _contents(path: Path, size: int, modified: int) -> Contents:
+def _contents(path: Path, size: int, modified: int) -> WeightContents:
     """Read the contents once for each `size` and `modified`: a replaced file is read again."""
     refuse_text(path)
     if path.suffix != ".safetensors":
@@ -123,10 +123,10 @@ def _contents(path: Path, size: int, modified: int) -> Contents:
         ) from error
 
 
-def _safetensors(path: Path, size: int) -> Contents:
+def _safetensors(path: Path, size: int) -> WeightContents:
     with path.open("rb") as stream:
         entries, _ = table(stream, size)
-    return Contents(bare({name: tuple(entry["shape"]) for name, entry in entries.items()}))
+    return WeightContents(bare({name: tuple(entry["shape"]) for name, entry in entries.items()}))
 
 
 def table(stream: BinaryIO, size: int) -> tuple[dict[str, Any], int]:
@@ -145,11 +145,11 @@ def table(stream: BinaryIO, size: int) -> tuple[dict[str, Any], int]:
     return entries, 8 + length
 
 
-def _saved(path: Path) -> Contents:
+def _saved(path: Path) -> WeightContents:
     refuse_script(path)
     saved = outline(path)
     shapes = {name: found.shape for name, found in unwrapped(saved.content, is_outline).items()}
-    return Contents(shapes, saved.imports, tuple(hidden_under(saved.content, is_outline)))
+    return WeightContents(shapes, saved.imports, tuple(hidden_under(saved.content, is_outline)))
 
 
 def is_outline(value: object) -> bool:

@@ -76,7 +76,9 @@ def _check_feature_space(config: RunConfig) -> None:
             f"{list(sizes.blocks)}."
         )
     if sizes.patch and drift.resize % sizes.patch:
-        raise ConfigError(f"drift.resize={drift.resize} must be a multiple of {sizes.patch}, the patch of Phi in px.")
+        raise ConfigError(
+            f"drift.resize={drift.resize} must be a multiple of {sizes.patch}, the backbone's patch in pixels."
+        )
     if not sizes.patch:
         _check_convolutional(drift)
     maps = sizes.maps(drift.blocks, drift.resize)

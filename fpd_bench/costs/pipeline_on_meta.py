@@ -67,7 +67,7 @@ def layout_of(settings: GeneratorConfig) -> Layout:
     known = pipeline_configs.LAYOUTS.get(pipeline_configs.SOURCES.get(source, ""))
     layout = read_layout(folder) if folder else known
     if layout is None and not re.fullmatch(HUB, source):
-        raise AssetError(f"'{source}' is no folder with a {INDEX}")
+        raise AssetError(f"'{source}' is not a folder with a {INDEX}")
     if layout is None:
         raise AssetError(
             f"the configuration files of '{source}', which give its sizes, are not here. Fetch them: "

@@ -1,5 +1,5 @@
 """Networks without training code, and the random streams, masks and samplers that everything draws with.
 
 Door: each file is one.
-It knows no track, no method and no run directory.
+It never knows a track, a method or a run directory.
 """

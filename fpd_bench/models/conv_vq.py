@@ -36,7 +36,7 @@ class VqShape:
         return self.pixels >> len(self.widths)
 
 
-class Residual(nn.Module):
+class ConvResidual(nn.Module):
     """Two 3 x 3 convolutions, each after norm and SiLU, added to the input."""
 
     def __init__(self, width: int):
@@ -54,7 +54,7 @@ def encoder_of(shape: VqShape) -> nn.Sequential:
     for level, width in enumerate(shape.widths):
         if level:
             layers.append(nn.Conv2d(shape.widths[level - 1], width, 3, stride=2, padding=1))
-        layers += [Residual(width) for _ in range(shape.encoder)]
+        layers += [ConvResidual(width) for _ in range(shape.encoder)]
     return nn.Sequential(*layers, nn.GroupNorm(GROUPS, shape.widths[-1]), nn.SiLU(), nn.Conv2d(width, shape.dim, 1))
 
 
@@ -65,7 +65,7 @@ def decoder_of(shape: VqShape) -> nn.Sequential:
     for level, width in enumerate(widths):
         if level:
             layers += [nn.Conv2d(widths[level - 1], width, 1), nn.Upsample(scale_factor=2)]
-        layers += [Residual(width) for _ in range(shape.decoder)]
+        layers += [ConvResidual(width) for _ in range(shape.decoder)]
     last = [nn.GroupNorm(GROUPS, width), nn.SiLU(), nn.Conv2d(width, 4 * shape.channels, 3, padding=1)]
     return nn.Sequential(*layers, *last, nn.PixelShuffle(2))
 

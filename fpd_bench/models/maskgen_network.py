@@ -70,7 +70,7 @@ class LinearGelu(nn.Module):
         return F.gelu(self.proj(x), approximate="tanh")
 
 
-class FeedForward(nn.Module):
+class MaskgenFeedForward(nn.Module):
     """Two layers under diffusers' names, `net.0.proj` and `net.2` (`net.1` is its dropout, unused)."""
 
     def __init__(self, width: int):
@@ -110,8 +110,8 @@ class JointBlock(nn.Module):
         super().__init__()
         self.norm1, self.norm1_context = Modulation(width, 6), Modulation(width, 6 if text_out else 2)
         self.attn = JointAttention(width, heads, text_out)
-        self.ff = FeedForward(width)
-        self.ff_context = FeedForward(width) if text_out else None
+        self.ff = MaskgenFeedForward(width)
+        self.ff_context = MaskgenFeedForward(width) if text_out else None
 
     def forward(self, image: Tensor, text: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
         shift, scale, gate, *image_mlp = self.norm1(condition)

@@ -44,7 +44,7 @@ class SelfAttention(nn.Module):
         return self.mha(x, x, x, need_weights=False)[0]
 
 
-class FeedForward(nn.Module):
+class MaskgitFeedForward(nn.Module):
     """Two linear layers with an exact GELU between them."""
 
     def __init__(self, width: int, hidden: int, dropout: float):
@@ -57,7 +57,7 @@ class FeedForward(nn.Module):
         return self.net(x)
 
 
-class Residual(nn.Module):
+class MaskgitResidual(nn.Module):
     """x + fn(norm(x))."""
 
     def __init__(self, width: int, fn: nn.Module):
@@ -69,15 +69,15 @@ class Residual(nn.Module):
         return x + self.fn(self.norm(x))
 
 
-class Encoder(nn.Module):
+class MaskgitEncoder(nn.Module):
     """`depth` pairs of attention and feed-forward."""
 
     def __init__(self, shape: MaskGitShape):
         super().__init__()
         self.layers = nn.ModuleList(
             nn.Sequential(
-                Residual(shape.width, SelfAttention(shape.width, shape.heads, shape.dropout)),
-                Residual(shape.width, FeedForward(shape.width, shape.hidden, shape.dropout)),
+                MaskgitResidual(shape.width, SelfAttention(shape.width, shape.heads, shape.dropout)),
+                MaskgitResidual(shape.width, MaskgitFeedForward(shape.width, shape.hidden, shape.dropout)),
             )
             for _ in range(shape.depth)
         )
@@ -109,7 +109,7 @@ class MaskGit(nn.Module):
         self.tok_emb = nn.Embedding(rows, width)
         self.pos_emb = nn.Parameter(nn.init.trunc_normal_(torch.zeros(1, shape.tokens + 1, width), 0.0, 0.02))
         self.first_layer = nn.Sequential(norm(), drop, linear(), nn.GELU(), norm(), drop, linear())
-        self.transformer = Encoder(shape)
+        self.transformer = MaskgitEncoder(shape)
         self.last_layer = nn.Sequential(norm(), drop, linear(), nn.GELU(), norm())
         self.bias = nn.Parameter(torch.zeros(shape.tokens + 1, rows))
 

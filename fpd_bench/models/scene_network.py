@@ -22,7 +22,7 @@ CHANNELS = (32, 64, 96, 128)
 REBUILD = "python -m fpd_bench.tracks build shapes --part backbone"
 
 
-class Residual(nn.Module):
+class SceneResidual(nn.Module):
     """x + two 3 x 3 convolutions of x, normalised in groups of channels: no statistics to freeze."""
 
     def __init__(self, channels: int):
@@ -42,7 +42,7 @@ class SceneNetwork(nn.Module):
         self.feature_info = []
         for i, (seen, channels) in enumerate(zip((3, *CHANNELS), CHANNELS, strict=False)):
             convolution = nn.Conv2d(seen, channels, 3, stride=2, padding=1)
-            stage = nn.Sequential(convolution, Residual(channels), nn.GroupNorm(8, channels), nn.SiLU())
+            stage = nn.Sequential(convolution, SceneResidual(channels), nn.GroupNorm(8, channels), nn.SiLU())
             self.add_module(f"stage{i}", stage)
             self.feature_info.append({"num_chs": channels, "reduction": 2 ** (i + 1), "module": f"stage{i}"})
 

@@ -76,7 +76,7 @@ class _Vit(nn.Module):
         return x
 
 
-class Encoder(_Vit):
+class TatitokEncoder(_Vit):
     """Images [B, 3, H, W] -> latent vectors [B, L, d], before quantisation."""
 
     def __init__(self, shape: TaTiTokShape):
@@ -92,7 +92,7 @@ class Encoder(_Vit):
         return self.conv_out(self.ln_post(x).transpose(1, 2)[..., None])[..., 0].transpose(1, 2)
 
 
-class Decoder(_Vit):
+class TatitokDecoder(_Vit):
     """Code vectors [B, L, d] and text [B, T, text_width] -> images [B, 3, H, W]."""
 
     def __init__(self, shape: TaTiTokShape):
@@ -141,7 +141,7 @@ class TaTiTok(nn.Module):
     def __init__(self, shape: TaTiTokShape = TaTiTokShape()):
         super().__init__()
         self.shape = shape
-        self.encoder, self.decoder = Encoder(shape), Decoder(shape)
+        self.encoder, self.decoder = TatitokEncoder(shape), TatitokDecoder(shape)
         self.latent_tokens = _noise(shape.tokens, shape.encoder.width)
         self.quantize = ClusteredCodebook(shape.codes, shape.dim)
 

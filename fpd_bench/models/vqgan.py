@@ -142,7 +142,7 @@ class Middle(nn.Module):
         return self.block_2(self.attn_1(self.block_1(x)))
 
 
-class Encoder(nn.Module):
+class VqganEncoder(nn.Module):
     """[B, 3, H, W] -> [B, latent, h, w]."""
 
     def __init__(self, shape: VqganShape):
@@ -163,7 +163,7 @@ class Encoder(nn.Module):
         return self.conv_out(F.silu(self.norm_out(self.mid(x))))
 
 
-class Decoder(nn.Module):
+class VqganDecoder(nn.Module):
     """[B, latent, h, w] -> [B, 3, H, W]; `up` is stored finest first and walked backwards, as published."""
 
     def __init__(self, shape: VqganShape):
@@ -204,7 +204,7 @@ class Vqgan(nn.Module):
     def __init__(self, shape: VqganShape = VqganShape()):
         super().__init__()
         self.shape = shape
-        self.encoder, self.decoder = Encoder(shape), Decoder(shape)
+        self.encoder, self.decoder = VqganEncoder(shape), VqganDecoder(shape)
         self.quantize = Codebook(shape.codes, shape.dim)
         self.quant_conv = nn.Conv2d(shape.latent, shape.dim, 1)
         self.post_quant_conv = nn.Conv2d(shape.dim, shape.latent, 1)

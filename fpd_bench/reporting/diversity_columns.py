@@ -32,7 +32,7 @@ def fill(table: TableResult, store: Store, teachers: Sequence[str]) -> None:
             known = [one for one in found if one is not None]
             if not known or len(known) < len(found) or len({protocol for *_, protocol in known}) > 1:
                 continue
-            row.diversity[name] = statistics.whole_score([value for value, *_ in known])
+            row.diversity[name] = statistics.set_metric_score([value for value, *_ in known])
             drawn = [one for run in teachers if (one := numbers.get(run, {}).get(name)) and one[2] == known[0][2]]
             if name in MAIN and drawn:
                 teacher = sum(value for value, *_ in drawn) / len(drawn)

@@ -12,8 +12,8 @@ import numpy as np
 from PIL import Image
 
 from fpd_bench.errors import ConfigError
-from fpd_bench.reporting import row_pages
 from fpd_bench.reporting.model import TableResult
+from fpd_bench.reporting.pages.row_pages import RowDetails
 from fpd_bench.reporting.results import runs_behind
 from fpd_bench.store import evidence
 from fpd_bench.store.query import Store
@@ -25,26 +25,36 @@ FOLDER = "evidence"  # beside the tables
 ROUNDING = 4  # grey levels of 256 by which two drawings of one figure may differ
 
 
-def write(sweep: "Sweep", tables: Sequence[TableResult], store: Store, folder: Path, overrides: Sequence[str]) -> None:
-    """Write what the tables of a sweep stand on to folder/<sweep>: rows of the index, and the images that are shown."""
-    from fpd_bench.reporting import figures
+class ShownImages:
+    """The images that a sweep's figures and pages show, by (run id, path in the run directory): [items, replicates, H,
+    W, 3], black where nothing is shown."""
 
-    images: dict[tuple[str, str], np.ndarray] = {}
-    for table in tables:
-        samples, prompts = figures.shown_images(table, store)
+    def __init__(self) -> None:
+        self.files: dict[tuple[str, str], np.ndarray] = {}
+
+    def add_figure(self, table: TableResult, store: Store) -> None:
+        """Add those of the table's grid of images."""
+        from fpd_bench.reporting.figures import image_grid
+
+        samples, prompts = image_grid.shown_images(table, store)
         for sample in samples:
-            blank = np.zeros_like(sample.pictures)
-            kept = images.setdefault((sample.run_id, sample.path), blank)
+            kept = self.files.setdefault((sample.run_id, sample.path), np.zeros_like(sample.pictures))
             for position in sample.positions(prompts.item_id):
                 kept[position, 0] = sample.pictures[position, 0]
-        for row in row_pages.details(table, store):
-            for run in row.runs:
-                for picture in run.pictures.kept():
-                    blank = np.zeros(run.pictures.shape, np.uint8)
-                    kept = images.setdefault((run.seed.run_id, run.pictures.path), blank)
-                    kept[picture.position, picture.replicate] = picture.pixels
+
+    def add_page(self, row: RowDetails) -> None:
+        """Add those of a row's page."""
+        for run in row.runs:
+            for picture in run.pictures.kept():
+                blank = np.zeros(run.pictures.shape, np.uint8)
+                kept = self.files.setdefault((run.seed.run_id, run.pictures.path), blank)
+                kept[picture.position, picture.replicate] = picture.pixels
+
+
+def write(sweep: "Sweep", images: ShownImages, store: Store, folder: Path, overrides: Sequence[str]) -> None:
+    """Write what the tables of a sweep stand on to folder/<sweep>: rows of the index, and the images that are shown."""
     run_ids = list(dict.fromkeys(run_id for table in sweep.tables for run_id in runs_behind(table, store)))
-    evidence.write(folder / sweep.name, store, run_ids, images, sweep.path.as_posix(), overrides)
+    evidence.write(folder / sweep.name, store, run_ids, images.files, sweep.path.as_posix(), overrides)
 
 
 @contextmanager

@@ -130,6 +130,16 @@ class ClaimResult:
     decided_at: int | None = None  # seeds at the look that decided it, where a sweep has looks
 
 
+@dataclass(frozen=True)
+class TableFigure:
+    """A figure of a table. kind: what it shows, in one word, for file names and style sheets; path: of its PNG,
+    relative to the report's folder."""
+
+    kind: str
+    caption: str
+    path: str
+
+
 @dataclass
 class TableResult:
     """One table of a sweep, ready to be written."""

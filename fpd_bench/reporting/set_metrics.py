@@ -66,7 +66,7 @@ def row_result(row: "Row", cells: dict[int, "Cell"], runs: dict[str, Run], numbe
     result.protocol, result.counted = protocols.pop(), sum(each[metric][1] for each in mine)
     for name in metrics.known():
         if all(name in each for each in mine):
-            result.tasks[name] = statistics.whole_score([each[name][0] for each in mine])
+            result.tasks[name] = statistics.set_metric_score([each[name][0] for each in mine])
     result.score = result.tasks[metric]
     drawn = f"{metric}_sampling_sd"
     result.drawn = [each[drawn][0] for each in mine if drawn in each]
@@ -89,7 +89,7 @@ def compare(a: RowResult, b: RowResult, metric: str, chosen: Collection[int] | N
         }
         for row in (a, b)
     )
-    return statistics.compare_wholes(ours, theirs, f"{a.label} and {b.label}, {metric}")
+    return statistics.compare_set_metrics(ours, theirs, f"{a.label} and {b.label}, {metric}")
 
 
 def protocol_notes(table: TableResult, protocols: dict[str, dict[str, Any]]) -> list[str]:

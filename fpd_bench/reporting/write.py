@@ -13,11 +13,14 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from fpd_bench.errors import ConfigError
-from fpd_bench.reporting import evidence_report, page, tables
-from fpd_bench.reporting.claims_by_table import TITLE, claims_by_table
-from fpd_bench.reporting.latex import to_latex
-from fpd_bench.reporting.model import TableResult
+from fpd_bench.reporting import evidence_report
+from fpd_bench.reporting.evidence_report import ShownImages
+from fpd_bench.reporting.model import TableFigure, TableResult
+from fpd_bench.reporting.pages import index_page, row_pages
 from fpd_bench.reporting.results import file_name, table_result
+from fpd_bench.reporting.tables import markdown_text, number_frame
+from fpd_bench.reporting.tables.claims_by_table import TITLE, claims_by_table
+from fpd_bench.reporting.tables.latex import table_latex, to_latex
 from fpd_bench.store.query import Store
 
 if TYPE_CHECKING:
@@ -48,27 +51,44 @@ def write_report(
         part = Path(name)
         written, shared, paths, statistics_page = [], [], [], _statistics_page(linked_from or folder)
         for sweep, store in indexed:
+            images = ShownImages() if overrides is not None else None
             results = [replace(table_result(sweep, table, store), columns=tuple(columns)) for table in sweep.tables]
             for result in results:
                 paths += _texts(result, part, statistics_page)
-                drawn = _draw(result, store, part) if pictures else {}
-                paths += [part / path for path in drawn.values()]
-                page.write_rows(result, store, part)
-                written.append(page.PageFiles(result, drawn))
+                drawn = _draw(result, store, part) if pictures else []
+                paths += [part / figure.path for figure in drawn]
+                _row_pages(result, store, part, images)
+                written.append(index_page.PageFiles(result, drawn))
             if len(claims := claims_by_table(results)):
                 paths += _claims(sweep, claims, part)
-                shared.append(page.SharedClaims(claims_file(sweep), sweep.title, claims))
-            if overrides is not None:
-                evidence_report.write(sweep, results, store, part / evidence_report.FOLDER, overrides)
+                shared.append(index_page.SharedClaims(claims_file(sweep), sweep.title, claims))
+            if images:
+                evidence_report.write(sweep, images, store, part / evidence_report.FOLDER, overrides or ())
                 shutil.rmtree(folder / evidence_report.FOLDER / sweep.name, ignore_errors=True)
-        paths += page.write_page(written, shared, part, statistics_page)
-        for path in sorted(part.rglob("*")):
-            target = folder / path.relative_to(part)
-            if path.is_dir():
-                target.mkdir(exist_ok=True)
-            else:
-                path.replace(target)
+        paths += index_page.write_page(written, shared, part, statistics_page)
+        _put_in_place(part, folder)
+        row_pages.remove_stale([one.table for one in written], folder)
     return [one.table for one in written], [folder / path.relative_to(part) for path in paths]
+
+
+def _row_pages(table: TableResult, store: Store, folder: Path, images: ShownImages | None) -> None:
+    """Write a page for each row of the table; add what pages and figures show to `images`."""
+    for number, row in enumerate(row_pages.details(table, store)):
+        index_page.write_row(table, number, row, folder)
+        if images:
+            images.add_page(row)
+    if images:
+        images.add_figure(table, store)
+
+
+def _put_in_place(part: Path, folder: Path) -> None:
+    """Move all files of a report that has been made to where they belong."""
+    for path in sorted(part.rglob("*")):
+        target = folder / path.relative_to(part)
+        if path.is_dir():
+            target.mkdir(exist_ok=True)
+        else:
+            path.replace(target)
 
 
 def _refuse_equal_names(sweeps: "Sequence[Sweep]") -> None:
@@ -123,9 +143,9 @@ def _statistics_page(folder: Path) -> str | None:
 
 def _texts(result: TableResult, folder: Path, statistics_page: str | None) -> list[Path]:
     texts = {
-        "md": tables.to_markdown(result, statistics_page),
-        "tex": tables.table_latex(result),
-        "csv": tables.numbers_frame(result).to_csv(index=False, float_format="%.6g"),
+        "md": markdown_text.to_markdown(result, statistics_page),
+        "tex": table_latex(result),
+        "csv": number_frame.numbers_frame(result).to_csv(index=False, float_format="%.6g"),
     }
     return _write_texts(result.name, texts, folder)
 
@@ -138,7 +158,7 @@ def claims_file(sweep: "Sweep") -> str:
 def _claims(sweep: "Sweep", claims: pd.DataFrame, folder: Path) -> list[Path]:
     name = claims_file(sweep)
     texts = {
-        "md": tables.frame_markdown(f"{TITLE}: {sweep.title}", claims),
+        "md": markdown_text.frame_markdown(f"{TITLE}: {sweep.title}", claims),
         "tex": to_latex(claims, f"{sweep.title}: {TITLE.lower()}", name),
         "csv": claims.to_csv(index=False),
     }
@@ -153,18 +173,8 @@ def _write_texts(name: str, texts: dict[str, str], folder: Path) -> list[Path]:
     return list(paths)
 
 
-def _draw(result: TableResult, store: Store, folder: Path) -> dict[str, str]:
-    """Draw the pictures for which there are data: {caption: PNG inside `folder`}."""
+def _draw(result: TableResult, store: Store, folder: Path) -> list[TableFigure]:
     # Imported here: matplotlib and seaborn take longer than all the rest.
-    from fpd_bench.reporting import effect_figures, figures
+    from fpd_bench.reporting.figures.all_figures import draw
 
-    stem = folder / "figures" / result.name
-    found = {
-        "Scores": figures.scores(result, stem.with_name(f"{result.name}_scores")),
-        "Effects": effect_figures.effects(result, stem.with_name(f"{result.name}_effects")),
-        "Cost and quality": effect_figures.cost(result, store, stem.with_name(f"{result.name}_cost")),
-        "Quality and diversity": figures.front(result, stem.with_name(f"{result.name}_front")),
-        "Same prompts, same noise": figures.images(result, store, stem.with_name(f"{result.name}_images")),
-        "Training": figures.curves(result, store, stem.with_name(f"{result.name}_curves")),
-    }
-    return {caption: str(path.relative_to(folder)) for caption, path in found.items() if path}
+    return draw(result, store, folder)

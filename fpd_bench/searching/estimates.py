@@ -50,7 +50,7 @@ def _score(search: Search, seen: Look, trial: Trial, level: RaceLevel, value: fl
     name = search.file.metric
     seeds = search.seeds[: level.seeds]
     if metrics.get(name).of_set:
-        return statistics.whole_score(
+        return statistics.set_metric_score(
             [values[0] for seed in seeds if (values := seen.board.values(_alone(trial, seed, seeds[0]), RaceLevel(1)))]
         )
     scored: dict[int, dict[tuple[str, int], float]] = {}

@@ -15,7 +15,7 @@ def export(search: Search, trials: list[Trial], board: Board, target: Path) -> N
     """Write all trials to a new SQLite file. Raises ConfigError if something is there that is no earlier export."""
     part = target.with_name(f".{target.name}.part")
     if target.exists() and not target.read_bytes()[:15] == b"SQLite format 3":
-        raise ConfigError(f"'{target}' is no SQLite file; nothing was written. Choose another with --export FILE.")
+        raise ConfigError(f"'{target}' is not an SQLite file; nothing was written. Choose another with --export FILE.")
     try:
         part.unlink(missing_ok=True)
         with quiet():

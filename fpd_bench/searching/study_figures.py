@@ -1,10 +1,11 @@
 """The pictures of a study. The history is ours, for it shows intervals and levels; all others are Optuna's own.
 
-Each gives the PNG's path, or the reason why there is none. Equal studies give equal bytes.
+Equal studies give equal bytes.
 """
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -34,26 +35,41 @@ DPI = 130
 LEAST = 4  # trials that a picture of relations needs
 
 
-def draw(search: Search, found: Sequence[Estimated], folder: Path) -> dict[str, Path | str]:
-    """Give {caption: PNG, or why there is none}."""
+@dataclass(frozen=True)
+class StudyFigure:
+    """A figure of a study. path: of its PNG, None if it cannot be drawn, with the reason."""
+
+    caption: str
+    path: Path | None
+    reason: str = ""
+
+
+def draw(search: Search, found: Sequence[Estimated], folder: Path) -> list[StudyFigure]:
+    """Draw each figure that the study's trials can give, into `folder`."""
     complete = [one for one in found if not one.level.step]
-    pictures: dict[str, Path | str] = {"History": history(search, found, folder / "history.png")}
-    fields = [one.field for one in search.space]
-    makers: dict[str, Callable[[], Any]] = {
-        "Importances": lambda: _importances(search, complete),
-        "Parallel coordinates": lambda: drawn_by_optuna.plot_parallel_coordinate(_optuna_study(search, complete)),
-    }
-    if len(fields) > 1:
-        name = f"Contour of {fields[0]} and {fields[1]}"
-        makers[name] = lambda: drawn_by_optuna.plot_contour(_optuna_study(search, complete), params=fields[:2])
-    if len(search.file.objectives) in (2, 3):
-        names = list(search.file.objectives)
-        makers["Pareto front"] = lambda: drawn_by_optuna.plot_pareto_front(
-            _all_of(search, complete), target_names=names
+    drawn = [StudyFigure("History", history(search, found, folder / "history.png"))]
+    for name, caption, make in _of_relations(search, complete):
+        drawn.append(_by_optuna(caption, make, folder / f"{name}.png", len(complete)))
+    return drawn
+
+
+def _of_relations(search: Search, found: Sequence[Estimated]) -> Iterator[tuple[str, str, Callable[[], Any]]]:
+    """Give (file name, caption, what draws it) of each figure that Optuna makes for such a search."""
+    yield "importances", "Importances", lambda: _importances(search, found)
+    draw_parallel = drawn_by_optuna.plot_parallel_coordinate
+    yield "parallel", "Parallel coordinates", lambda: draw_parallel(_optuna_study(search, found))
+    fields = [one.field for one in search.space][:2]
+    if len(fields) == 2:
+        draw_contour = drawn_by_optuna.plot_contour
+        yield (
+            "contour",
+            f"Contour of {fields[0]} and {fields[1]}",
+            lambda: draw_contour(_optuna_study(search, found), params=fields),
         )
-    for caption, make in makers.items():
-        pictures[caption] = _kept(make, folder / f"{caption.split()[0].lower()}.png", len(complete))
-    return pictures
+    names = list(search.file.objectives)
+    if len(names) in (2, 3):
+        draw_front = drawn_by_optuna.plot_pareto_front
+        yield "pareto", "Pareto front", lambda: draw_front(_all_of(search, found), target_names=names)
 
 
 def history(search: Search, found: Sequence[Estimated], path: Path) -> Path:
@@ -126,17 +142,17 @@ def _study(
     return study
 
 
-def _kept(make: Callable[[], Any], path: Path, trials: int) -> Path | str:
-    """Draw and save one of Optuna's pictures; the reason, where it cannot be drawn from these trials."""
+def _by_optuna(caption: str, make: Callable[[], Any], path: Path, trials: int) -> StudyFigure:
+    """Draw and save one of Optuna's pictures, or say why it cannot be drawn from these trials."""
     if trials < LEAST:
-        return f"This figure needs {LEAST} trials with complete runs; there are {trials}."
+        return StudyFigure(caption, None, f"This figure needs {LEAST} trials with complete runs; there are {trials}.")
     with quiet(), warnings.catch_warnings(action="ignore"), plt.rc_context():
         try:
             axes = make()
         except (ValueError, RuntimeError, ZeroDivisionError) as error:  # of equal values, or of one value only
-            return f"Optuna cannot draw it from these trials: {error}"
+            return StudyFigure(caption, None, f"Optuna cannot draw it from these trials: {error}")
         first = axes if hasattr(axes, "figure") else np.asarray(axes).flat[0]
         first.figure.set_size_inches(8.6, 4.6)
         first.figure.savefig(path, dpi=DPI, bbox_inches="tight")
         plt.close("all")
-    return path
+    return StudyFigure(caption, path)

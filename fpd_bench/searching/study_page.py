@@ -3,12 +3,13 @@
 import tempfile
 from html import escape
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from fpd_bench import __version__, metrics
 from fpd_bench.config.search_spec import Search
-from fpd_bench.reporting.page import CSS
+from fpd_bench.reporting.pages.index_page import CSS
 from fpd_bench.reporting.results import file_name
 from fpd_bench.reporting.user_text import markdown
 from fpd_bench.reporting.write import explain_disk_errors, make_writable
@@ -19,7 +20,10 @@ from fpd_bench.searching.history import as_text
 from fpd_bench.searching.racing import pareto_front
 from fpd_bench.searching.study_look import Look
 from fpd_bench.searching.variety import measure, sentence
-from fpd_bench.searching.verdict import WinnerWorth, said
+from fpd_bench.searching.winner_worth import WinnerWorth, score_text
+
+if TYPE_CHECKING:
+    from fpd_bench.searching.study_figures import StudyFigure
 
 TOP = 10  # trials in the table of the best
 
@@ -35,11 +39,11 @@ def write_study(search: Search, seen: Look, found: WinnerWorth | None, out: Path
     folder = out / file_name(search.file.name, search.profile)
     with explain_disk_errors(out), tempfile.TemporaryDirectory(prefix=".report-", dir=make_writable(out)) as name:
         part = Path(name)
-        pictures = draw(search, trials, part / "figures")
+        figures = draw(search, trials, part / "figures")
         frames = _frames(search, seen, trials)
         _write(part / "trials.csv", _all_frame(search, trials).to_csv(index=False))
-        _write(part / "index.html", _html(search, seen, trials, found, frames, pictures, part))
-        _write(part / "index.md", _markdown(search, seen, trials, found, frames, pictures, part))
+        _write(part / "index.html", _html(search, seen, trials, found, frames, figures, part))
+        _write(part / "index.md", _markdown(search, seen, trials, found, frames, figures, part))
         if found:
             _write(part / "best.yaml", best_yaml(search, found.trial))
         written = []
@@ -86,7 +90,7 @@ def _short(search: Search, trials: list[Estimated]) -> pd.DataFrame:
             "Trial": str(one.trial.number),
             **{dim.field: as_text(one.trial.params.get(dim.field, "-")) for dim in search.space},
         }
-        row |= {metrics.get_or_plain(search.file.metric).heading: said(one.score), "Level": str(one.level)}
+        row |= {metrics.get_or_plain(search.file.metric).heading: score_text(one.score), "Level": str(one.level)}
         row |= {name: f"{value:.4g}" for name, value in zip(search.file.objectives[1:], one.values[1:], strict=True)}
         rows.append(row)
     return pd.DataFrame(rows)
@@ -127,7 +131,7 @@ def _html(
     trials: list[Estimated],
     found: WinnerWorth | None,
     frames: dict[str, pd.DataFrame],
-    pictures: dict[str, Path | str],
+    figures: "list[StudyFigure]",
     folder: Path,
 ) -> str:
     facts = "".join(f"<li>{escape(line)}</li>" for line in _facts(search, seen, trials))
@@ -135,13 +139,14 @@ def _html(
     for title, frame in frames.items():
         table = frame.to_html(index=False, border=0, escape=True)
         body.append(f'<section><h2>{escape(title)}</h2><div class="wide">{table}</div></section>')
-    for caption, picture in pictures.items():
+    for figure in figures:
+        caption = escape(figure.caption)
         inside = (
-            f'<img src="{picture.relative_to(folder).as_posix()}" alt="{escape(caption)}">'
-            if isinstance(picture, Path)
-            else f'<p class="meta">{escape(picture)}</p>'
+            f'<img src="{figure.path.relative_to(folder).as_posix()}" alt="{caption}">'
+            if figure.path
+            else f'<p class="meta">{escape(figure.reason)}</p>'
         )
-        body.append(f"<section><h2>{escape(caption)}</h2>{inside}</section>")
+        body.append(f"<section><h2>{caption}</h2>{inside}</section>")
     return (
         f'<!DOCTYPE html>\n<html lang="en">\n<head><meta charset="utf-8"><title>{escape(search.file.title)}</title>'
         f"<style>{CSS}pre {{ overflow-x: auto; }}</style></head>\n<body>\n<header><h1>{escape(search.file.title)}</h1>"
@@ -157,7 +162,7 @@ def _markdown(
     trials: list[Estimated],
     found: WinnerWorth | None,
     frames: dict[str, pd.DataFrame],
-    pictures: dict[str, Path | str],
+    figures: "list[StudyFigure]",
     folder: Path,
 ) -> str:
     blocks = [
@@ -168,9 +173,9 @@ def _markdown(
     for title, frame in frames.items():
         plain = frame.map(lambda cell: markdown(str(cell)))
         blocks += [f"## {title}", plain.to_markdown(index=False, disable_numparse=True)]
-    for caption, picture in pictures.items():
-        drawn = f"![{caption}]({picture.relative_to(folder).as_posix()})" if isinstance(picture, Path) else picture
-        blocks += [f"## {markdown(caption)}", drawn]
+    for figure in figures:
+        path = figure.path.relative_to(folder).as_posix() if figure.path else ""
+        blocks += [f"## {markdown(figure.caption)}", f"![{figure.caption}]({path})" if path else figure.reason]
     return "\n\n".join([*blocks, _footer(search, seen)]) + "\n"
 
 

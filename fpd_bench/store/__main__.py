@@ -15,8 +15,8 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from fpd_bench.cli import Parser, leave
-from fpd_bench.errors import ConfigError, FpdError
+from fpd_bench.cli import Parser, carry_out, leave
+from fpd_bench.errors import ConfigError
 from fpd_bench.records import layout
 from fpd_bench.store import address, consistency, export, index_schema, ingest
 from fpd_bench.store.query import Store
@@ -46,17 +46,7 @@ Nested values (configurations, details of a score) are one column of JSON text. 
 
 def main(arguments: list[str] | None = None) -> int:
     """Parse, call, print."""
-    try:
-        url, rest = address.take_url(arguments)
-        if rest[:1] == ["gc"]:  # a word of this door's, but what it asks (claims, sweeps) is above the store
-            return subprocess.call([sys.executable, "-m", "fpd_bench.clean", *rest[1:]])
-        if not rest or rest[0] not in COMMANDS:
-            parser().parse_args(rest)
-        asked = parser(rest).parse_intermixed_args(rest[1:])  # overrides may follow flags
-        return COMMANDS[rest[0]][1](asked, url or address.default_url(asked.results))
-    except FpdError as error:
-        print(error, file=sys.stderr)
-        return error.exit_code
+    return carry_out(lambda: _answer(arguments))
 
 
 def parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
@@ -76,6 +66,16 @@ def parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
         made.add_argument("--format", choices=export.FORMATS, help="default: parquet if pyarrow is installed, else csv")
         made.add_argument("--out", type=Path, metavar="DIR", help="default: RESULTS/export")
     return made
+
+
+def _answer(arguments: list[str] | None) -> int:
+    url, rest = address.take_url(arguments)
+    if rest[:1] == ["gc"]:  # a word of this door's, but what it asks (claims, sweeps) is above the store
+        return subprocess.call([sys.executable, "-m", "fpd_bench.clean", *rest[1:]])
+    if not rest or rest[0] not in COMMANDS:
+        parser().parse_args(rest)
+    asked = parser(rest).parse_intermixed_args(rest[1:])  # overrides may follow flags
+    return COMMANDS[rest[0]][1](asked, url or address.default_url(asked.results))
 
 
 def _rebuild(asked: argparse.Namespace, url: str) -> int:

@@ -25,9 +25,9 @@ from fpd_bench.assets.environment import VARIABLE, data_folder
 from fpd_bench.assets.hub import HUB
 from fpd_bench.assets.published_files import TrackFiles
 from fpd_bench.assets.required_files import absent_files, weights_folder
-from fpd_bench.cli import Parser, leave
+from fpd_bench.cli import Parser, carry_out, leave
 from fpd_bench.config.tracks import tracks_that
-from fpd_bench.errors import AssetError, ConfigError, FpdError, UnknownName
+from fpd_bench.errors import AssetError, ConfigError, UnknownName
 from fpd_bench.registry import tracks
 from fpd_bench.tracks.building import build, check_build
 
@@ -35,16 +35,9 @@ from fpd_bench.tracks.building import build, check_build
 def main(arguments: list[str] | None = None) -> int:
     """Return the exit code: 0 built or all well, 2 wrong usage, or files that a run cannot use."""
     options = parser().parse_args(arguments)
-    try:
-        return options.run(options)
-    except FpdError as error:
-        print(error, file=sys.stderr)
-        return error.exit_code
-    except OSError as error:
-        what = {"build": "the assets", "convert": "the weights"}.get(options.command, "the picture")
-        how = "other folders with --work and --out" if options.command == "build" else "another place with --out"
-        print(f"Cannot write {what}: {error}. Choose {how}.", file=sys.stderr)
-        return 2
+    what = {"build": "the assets", "convert": "the weights"}.get(options.command, "the picture")
+    how = "other folders with --work and --out" if options.command == "build" else "another place with --out"
+    return carry_out(lambda: options.run(options), f"Cannot write {what}: {{error}}. Choose {how}.")
 
 
 def parser() -> argparse.ArgumentParser:

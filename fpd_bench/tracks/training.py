@@ -94,7 +94,7 @@ def read_checkpoint(path: Path, ours: dict[str, Any]) -> dict[str, Any]:
     state = read_torch(path, "Checkpoint", begin)
     recipe = state.get("recipe") if isinstance(state, dict) else None
     if not isinstance(recipe, dict):
-        raise AssetError(f"Checkpoint '{path}' cannot be read: it is none of ours. {begin}")
+        raise AssetError(f"Checkpoint '{path}' was not written by this command. {begin}")
     changed = [f"{name} {recipe.get(name)}, asked {ours[name]}" for name in ours if recipe.get(name) != ours[name]]
     if changed:
         raise AssetError(f"Checkpoint '{path}' was made by another recipe ({'; '.join(changed)}). {begin}")

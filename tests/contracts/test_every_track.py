@@ -17,7 +17,7 @@ from fpd_bench.metrics import CLASSES, FIDELITY, GENEVAL, HELDOUT, LAYOUTS, VEND
 from fpd_bench.models.streams import generator_of
 from fpd_bench.registry import tracks
 from fpd_bench.runs.perform.suite_images import run_images, sample_one_step, to_pixels
-from fpd_bench.tracks.shipped import verify
+from fpd_bench.tracks.shipped_assets import verify
 
 DECLARED = {name: tracks.declaration(name) for name in tracks.in_this_tree}
 SHIPPING = [name for name, declared in DECLARED.items() if declared.shipped]

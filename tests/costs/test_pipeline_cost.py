@@ -189,7 +189,7 @@ def test_a_pipeline_with_a_transformer_needs_its_configuration_files_only(t5, tm
             {"source": "someone/new"},
             "configuration files of 'someone/new'.*are not here.*hf download someone/new --include '\\*.json'",
         ),
-        ({"source": "no where"}, "'no where' is no folder with a model_index.json"),
+        ({"source": "no where"}, "'no where' is not a folder with a model_index.json"),
         (
             {"source": LDM_SOURCE, "unet": "someone/new"},
             "configuration file of generator.unet=someone/new, which gives its sizes, is not here",

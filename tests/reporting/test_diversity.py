@@ -4,8 +4,9 @@ import pytest
 
 from fpd_bench.config.spec import load_sweep
 from fpd_bench.errors import ConfigError
-from fpd_bench.reporting import front, tables
+from fpd_bench.reporting import front
 from fpd_bench.reporting.results import table_result
+from fpd_bench.reporting.tables import number_frame, text_frames
 from fpd_bench.reporting.write import write_report
 from fpd_bench.store.ingest import ingest
 from fpd_bench.store.query import Store
@@ -75,9 +76,9 @@ def test_each_row_says_what_it_keeps_of_its_teachers_diversity(project):
     table = result(project)
     shares = {row.id: row.variety for row in table.rows}
     assert shares["teacher"] == pytest.approx(1) and shares["ste"] == pytest.approx(0.401 / 0.501)
-    column = dict(zip(SKILL, tables.main_frame(table)["Diversity"], strict=True))
+    column = dict(zip(SKILL, text_frames.main_frame(table)["Diversity"], strict=True))
     assert column["ste"] == "80%" and column["ste_gan"] == "4% (collapsed)"
-    assert tables.numbers_frame(table).set_index("row").differ["ste_gan"] == pytest.approx(0.021)
+    assert number_frame.numbers_frame(table).set_index("row").differ["ste_gan"] == pytest.approx(0.021)
 
 
 def test_a_collapsed_row_wins_no_claim_and_is_not_bold(project):
@@ -106,7 +107,7 @@ def test_runs_that_were_never_measured_have_no_diversity_and_keep_their_verdicts
     ingest(tmp_path / "results")
     table = result(tmp_path)
     assert not any(row.diversity or row.collapsed for row in table.rows)
-    assert "Diversity" not in tables.main_frame(table) and not front.methods(table)
+    assert "Diversity" not in text_frames.main_frame(table) and not front.methods(table)
 
 
 def test_a_front_needs_the_word_of_each_row(tmp_path):

@@ -259,7 +259,9 @@ def test_a_report_that_cannot_be_written_is_one_line_and_leaves_the_old_one(proj
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("fpd_bench.reporting.page.write_page", full)  # the last of the files, when all others are made
+    monkeypatch.setattr(
+        "fpd_bench.reporting.pages.index_page.write_page", full
+    )  # the last of the files, when all others are made
     assert run(project, tmp_path / "out") == 2
     assert "No space left on device. Choose another with --out" in capsys.readouterr().err.splitlines()[-1]
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["index.md"]
@@ -362,7 +364,8 @@ def test_no_interval_of_a_score_leaves_the_range_of_scores_but_differences_may_b
 
 def test_opening_the_report_loads_no_torch():
     code = (
-        "import sys, fpd_bench.report, fpd_bench.config.spec, fpd_bench.reporting.write, fpd_bench.reporting.figures;"
+        "import sys, fpd_bench.report, fpd_bench.config.spec, fpd_bench.reporting.write;"
+        "import fpd_bench.reporting.figures.score_figures;"
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

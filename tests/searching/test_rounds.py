@@ -9,7 +9,7 @@ from fpd_bench.config.search_spec import load_search
 from fpd_bench.searching.preview import most_runs
 from fpd_bench.searching.racing import winner
 from fpd_bench.searching.study import next_params
-from fpd_bench.searching.verdict import worth
+from fpd_bench.searching.winner_worth import worth
 from tests.searching.recorded import Killed, Recording, record, skill
 
 

@@ -17,23 +17,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fpd_bench import metrics
-from fpd_bench.cli import Parser, leave
-from fpd_bench.errors import ConfigError, FpdError
+from fpd_bench.cli import DISK_ERROR, Parser, carry_out, leave
+from fpd_bench.errors import ConfigError
 from fpd_bench.evals.fidelity.presets import PRESETS, preset
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse, call, print. Numbers go to stdout, progress and errors to stderr."""
     args = parser().parse_args(arguments)
-    try:
-        _measure(args)
-    except FpdError as error:
-        print(error, file=sys.stderr)
-        return error.exit_code
-    except OSError as error:
-        print(f"Cannot write or read: {error}. Name another file or folder.", file=sys.stderr)
-        return 2
-    return 0
+    return carry_out(lambda: _measure(args), DISK_ERROR)
 
 
 def _measure(args: argparse.Namespace) -> None:

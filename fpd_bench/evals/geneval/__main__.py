@@ -6,8 +6,7 @@ import json
 import sys
 from collections.abc import Sequence
 
-from fpd_bench.cli import leave
-from fpd_bench.errors import FpdError
+from fpd_bench.cli import DISK_ERROR, carry_out, leave
 from fpd_bench.evals.geneval import arguments as command_line
 from fpd_bench.evals.geneval import prompt_grammar, scorer, selftest
 from fpd_bench.evals.geneval.detectors import Backend, Colours, DetectorSettings, backend_class
@@ -22,15 +21,7 @@ from fpd_bench.evals.geneval.summary import summarise
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse, call, print. Results go to stdout, progress and errors to stderr; returns the exit code."""
     args = parser().parse_args(arguments)
-    try:
-        args.command(args)
-    except FpdError as error:
-        print(error, file=sys.stderr)
-        return error.exit_code
-    except OSError as error:
-        print(f"Cannot write or read: {error}. Name another file or folder.", file=sys.stderr)
-        return 2
-    return 0
+    return carry_out(lambda: args.command(args), DISK_ERROR)
 
 
 def parser() -> argparse.ArgumentParser:

@@ -1,18 +1,18 @@
 """How sure a table may be of its numbers: one interval a row, one interval and one p a pair, and what follows.
 
-Door: `score`, `whole_score`, `gap`, `compare`, `compare_wholes`; `p_of_claim`, `holm`, `judge_claim`, `may_be_best`;
-`constant_level`, `sequential_p` and `over_looks` for declared looks; `power`, `floor`, `published_worth`,
-`probability_of_win`.
+Door: `score`, `set_metric_score`, `gap`, `compare`, `compare_set_metrics`; `p_of_claim`, `holm`, `judge_claim`,
+`may_be_best`; `constant_level`, `sequential_p` and `over_looks` for declared looks; `power`, `floor`,
+`published_worth`, `probability_of_win`.
 It never reads a file and never loads torch. Why these rules, and how often they are wrong: docs/statistics.md.
 """
 
 from fpd_bench.evals.statistics.best_set import may_be_best
-from fpd_bench.evals.statistics.compare import Comparison, compare, compare_wholes, over_looks
+from fpd_bench.evals.statistics.compare import Comparison, compare, compare_set_metrics, over_looks
 from fpd_bench.evals.statistics.families import UNDECIDED, holm, judge_claim, p_of_claim
 from fpd_bench.evals.statistics.interval import ALPHA, Estimate
 from fpd_bench.evals.statistics.looks import constant_level, sequential_p
 from fpd_bench.evals.statistics.new_seed import probability_of_win
-from fpd_bench.evals.statistics.row_estimate import gap, score, whole_score
+from fpd_bench.evals.statistics.row_estimate import gap, score, set_metric_score
 from fpd_bench.evals.statistics.score_table import Scores
 
 __all__ = [
@@ -22,7 +22,7 @@ __all__ = [
     "Estimate",
     "Scores",
     "compare",
-    "compare_wholes",
+    "compare_set_metrics",
     "constant_level",
     "gap",
     "holm",
@@ -33,5 +33,5 @@ __all__ = [
     "probability_of_win",
     "score",
     "sequential_p",
-    "whole_score",
+    "set_metric_score",
 ]

@@ -84,7 +84,7 @@ def compare(a: Scores, b: Scores, label: str = "the two rows") -> Comparison:
     return Comparison(found, tuple(gap.per_seed.tolist()))
 
 
-def compare_wholes(a: dict[int, float], b: dict[int, float], label: str = "the two rows") -> Comparison:
+def compare_set_metrics(a: dict[int, float], b: dict[int, float], label: str = "the two rows") -> Comparison:
     """Compare A minus B of whole sets, {seed: number}. Raises ConfigError for other seeds, or fewer than two."""
     if a.keys() != b.keys() or len(a) < 2:
         raise ConfigError(

@@ -57,7 +57,7 @@ def over_seeds(values: ArrayLike) -> Mean:
     return Mean(centre, by_seeds, none, np.full_like(centre, n_seeds - 1), none)
 
 
-def whole_score(values: Sequence[float]) -> Estimate:
+def set_metric_score(values: Sequence[float]) -> Estimate:
     """Estimate the mean of one number a seed and its interval, which has no bounds with one seed."""
     if len(values) < 2:
         return Estimate(values[0], -math.inf, math.inf)

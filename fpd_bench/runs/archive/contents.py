@@ -25,7 +25,7 @@ _MEMBER = re.compile(rf"{layout.RUNS}/([0-9a-f]{{12}})/(?:({_PART})/)?({_PART})"
 
 
 @dataclass(frozen=True)
-class Contents:
+class ArchiveContents:
     """file: the sweep's name; overrides: the words that it was packed with; files: {member: sha256}."""
 
     version: str
@@ -52,7 +52,7 @@ def is_ours(name: str) -> bool:
     return folder in FOLDERS and file.endswith(FOLDERS[folder])
 
 
-def read_contents(found: Any, where: str) -> Contents:
+def read_contents(found: Any, where: str) -> ArchiveContents:
     """Read the list of an archive. Raises ConfigError for one that `pack` has not written."""
     try:
         if found["format"] != FORMAT:
@@ -61,10 +61,12 @@ def read_contents(found: Any, where: str) -> Contents:
             )
         files = {str(name): str(digest) for name, digest in found["files"].items()}
         overrides = tuple(str(word) for word in found["overrides"])
-        made = Contents(str(found["fpd_bench"]), str(found["file"]), overrides, files)
+        made = ArchiveContents(str(found["fpd_bench"]), str(found["file"]), overrides, files)
     except (KeyError, TypeError, AttributeError):
-        raise ConfigError(f"{where} is not an archive of fpd-bench: its {LIST} says nothing of ours.") from None
+        raise ConfigError(
+            f"{where} is not an archive of fpd-bench: its {LIST} does not have the form that fpd-bench writes."
+        ) from None
     strange = next((name for name in made.files if not is_ours(name)), None)
     if strange is not None or not re.fullmatch(r"[\w-][\w.-]*", made.file, re.ASCII):
-        raise ConfigError(f"{where} names a file that no archive of ours has: {(strange or made.file)[:80]!r}.")
+        raise ConfigError(f"{where} lists a file that fpd-bench never packs: {(strange or made.file)[:80]!r}.")
     return made

@@ -17,7 +17,7 @@ from typing import IO
 from fpd_bench.errors import ConfigError, OddFile
 from fpd_bench.records import layout
 from fpd_bench.records.odd_files import parse_json
-from fpd_bench.runs.archive.contents import LIST, MOST_LIST, SWEEP, Contents, read_contents
+from fpd_bench.runs.archive.contents import LIST, MOST_LIST, SWEEP, ArchiveContents, read_contents
 from fpd_bench.runs.folder.rundir import RunDir
 
 SWEEPS = "sweeps"  # results/sweeps/<name>.yaml: of archives that were imported
@@ -53,7 +53,7 @@ def unpack(archive: Path, results: Path) -> Imported:
     return Imported(sweep, contents.overrides, new, there)
 
 
-def _write_all(tar: tarfile.TarFile, scratch: Path, where: str) -> Contents:
+def _write_all(tar: tarfile.TarFile, scratch: Path, where: str) -> ArchiveContents:
     """Write every member below `scratch`. Raises ConfigError."""
     first = tar.next()
     if first is None or first.name != LIST or not first.isreg() or first.size > MOST_LIST:
@@ -62,16 +62,18 @@ def _write_all(tar: tarfile.TarFile, scratch: Path, where: str) -> Contents:
     waiting = dict(contents.files)
     while (member := tar.next()) is not None:
         if not member.isreg():
-            raise ConfigError(f"'{where}' holds {member.name[:80]!r}, which is no plain file. Nothing was taken.")
+            raise ConfigError(f"'{where}' holds {member.name[:80]!r}, which is not a regular file. Nothing was taken.")
         wanted = waiting.pop(member.name, None)
         if wanted is None:
             raise ConfigError(f"'{where}' holds {member.name[:80]!r}, which it does not list. Nothing was taken.")
         if _copy(_opened(tar, member), scratch / member.name) != wanted:
             raise ConfigError(f"'{where}': {member.name} does not match its hash. Nothing was taken; fetch it again.")
     if waiting:
-        raise ConfigError(f"'{where}' lacks {len(waiting)} files that it lists, such as {min(waiting)}.")
+        raise ConfigError(
+            f"'{where}' is incomplete: {len(waiting)} of its files are missing, such as {min(waiting)}. Fetch it again."
+        )
     if SWEEP not in contents.files:
-        raise ConfigError(f"'{where}' lacks {SWEEP}.")
+        raise ConfigError(f"'{where}' is incomplete: {SWEEP} is missing. Fetch it again, or pack it again.")
     return contents
 
 
@@ -99,14 +101,16 @@ def _copy(source: IO[bytes], target: Path) -> str:
     return digest.hexdigest()
 
 
-def _sort(contents: Contents, scratch: Path, results: Path) -> tuple[list[str], list[str]]:
+def _sort(contents: ArchiveContents, scratch: Path, results: Path) -> tuple[list[str], list[str]]:
     """Give (runs to take, runs that are here already). Raises ConfigError for one that must not be taken."""
     new, there = [], []
     for run_id in contents.run_ids:
         packed, here = RunDir(scratch / layout.RUNS / run_id), RunDir(results / layout.RUNS / run_id)
         done = packed.done()
         if done is None or layout.read_identity(packed.path).get("run_id") != run_id or packed.damaged():
-            raise ConfigError(f"Run {run_id} of the archive is not whole: {layout.DONE} does not vouch for its files.")
+            raise ConfigError(
+                f"Run {run_id} in the archive is damaged: its files are not those that its {layout.DONE} lists."
+            )
         if not here.path.exists():
             new.append(run_id)
         elif (here.done() or {}).get("files") == done["files"]:
@@ -129,4 +133,4 @@ def _place_sweep(made: Path, folder: Path, name: str) -> Path:
             return target
         if layout.sha256(target) == digest:
             return target
-    raise ConfigError(f"'{folder / name}-{digest[:8]}.yaml' is another file. Move it away.")
+    raise ConfigError(f"'{folder / name}-{digest[:8]}.yaml' exists already, with another content. Rename it.")

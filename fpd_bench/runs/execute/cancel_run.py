@@ -27,7 +27,7 @@ def cancel_run(results: Path, name: str) -> str:
     if holder is None:
         raise ConfigError(f"Nobody works on run {run.run_id}. Where it stands: python -m fpd_bench.status {run.run_id}")
     if not holder.on_this_host():
-        raise ConfigError(f"Run {run.run_id} is in the hands of {holder}. Cancel it there.")
+        raise ConfigError(f"Run {run.run_id} is worked on by {holder}. Cancel it on that machine.")
     try:
         os.kill(holder.pid, signal.SIGTERM)  # it saves at the next step and gives the run back
     except OSError as error:

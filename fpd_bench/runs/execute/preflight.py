@@ -15,7 +15,7 @@ from fpd_bench.config.availability import required_files
 from fpd_bench.config.identity import generated, reads
 from fpd_bench.config.schema import RunConfig
 from fpd_bench.errors import ConfigError
-from fpd_bench.tracks import shipped
+from fpd_bench.tracks import shipped_assets
 
 GPUS = ("nvidiactl", "kfd", "dxg")  # of CUDA, ROCm and Windows' Linux
 
@@ -39,7 +39,7 @@ def check_machine(configs: Iterable[RunConfig], here: bool, devices: Path = Path
                 "leave it out."
             )
     for name, preset in sorted({(c.track.name, c.track.preset) for c in configs if not generated(c)}):
-        shipped.verify(name, preset)
+        shipped_assets.verify(name, preset)
     for device in sorted({config.execution.device for config in configs} if here else ()):
         kind = device.partition(":")[0]
         is_there = {"cuda": any((devices / name).exists() for name in GPUS), "mps": sys.platform == "darwin"}

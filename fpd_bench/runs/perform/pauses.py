@@ -39,7 +39,7 @@ def student_at(run: RunDir, config: RunConfig, track: Track) -> nn.Module:
     """Load the student of the pause's checkpoint, with the weights that the evaluation asks for. Raises RunError."""
     found = checkpoints.load(run.checkpoints, lambda message: None)
     if found is None or found[0] != config.execution.pause_at:
-        raise RunError(f"no sound checkpoint at step {config.execution.pause_at}; the same command makes it again")
+        raise RunError(f"no undamaged checkpoint at step {config.execution.pause_at}; the same command makes it again")
     student = track.new_student()
     student.load_state_dict(found[1]["student" if config.evaluation.weights == "raw" else "average"])
     return student.eval()

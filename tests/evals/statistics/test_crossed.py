@@ -73,7 +73,7 @@ def test_where_only_seeds_vary_it_is_the_paired_t_test():
     assert found.p == pytest.approx(reference.pvalue)
     ends = reference.confidence_interval(0.95)
     assert (found.difference.low, found.difference.high) == pytest.approx((ends.low, ends.high))
-    whole = stats.compare_wholes(dict(enumerate(gaps)), dict.fromkeys(range(4), 0.0))
+    whole = stats.compare_set_metrics(dict(enumerate(gaps)), dict.fromkeys(range(4), 0.0))
     assert (whole.p, whole.difference) == (pytest.approx(found.p), found.difference)
 
 

@@ -50,7 +50,7 @@ def test_the_gap_between_two_sets_of_prompts_covers_the_truth_and_pairs_the_seed
 
 def test_one_number_a_seed_has_students_interval_and_a_single_one_no_bounds():
     values = [6.9, 7.4, 7.0]
-    found = stats.whole_score(values)
+    found = stats.set_metric_score(values)
     reference = scipy.stats.ttest_1samp(values, 0).confidence_interval()
     assert (found.low, found.high) == pytest.approx((reference.low, reference.high))
-    assert stats.whole_score([7.0]) == stats.Estimate(7.0, -np.inf, np.inf)
+    assert stats.set_metric_score([7.0]) == stats.Estimate(7.0, -np.inf, np.inf)

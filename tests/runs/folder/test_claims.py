@@ -7,6 +7,7 @@ import sys
 import time
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -160,4 +161,33 @@ def test_a_run_of_another_hostname_says_until_when_it_counts_and_how_to_take_it_
     assert "on elsewhere" in said and f"counts as running until {claims.SILENT_MIN}" in said
     assert f"a former name of this host, free the run: rm {path}" in said
     path.unlink()  # as told
+    assert claims.acquire(path, 2).attempt == 2
+
+
+WITHOUT_PROC = """
+import os, sys
+from pathlib import Path
+from fpd_bench.runs.folder import claims
+claims.Path = lambda path: Path(str(path).replace("/proc", "/no-such-folder"))
+if os.getuid() == 0:
+    os.setuid(65534)  # the first process is then another user's
+print([claims.process_start(pid) for pid in (os.getpid(), 1, int(sys.argv[1]))])
+"""
+
+
+def test_without_proc_a_process_lives_while_its_number_is_in_use_whoever_has_it():
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    told = subprocess.run([sys.executable, "-c", WITHOUT_PROC, str(gone.pid)], capture_output=True, text=True)
+    assert told.stdout.strip() == "['', '', None]", told.stderr
+
+
+def test_without_proc_a_living_holder_keeps_its_claim_and_a_dead_one_loses_it(path, monkeypatch):
+    monkeypatch.setattr(claims, "Path", lambda name: Path(str(name).replace("/proc", "/no-such-folder")))
+    claim = claims.acquire(path, 1)
+    with pytest.raises(claims.Claimed):
+        claims.acquire(path, 2)
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    path.write_text(json.dumps(asdict(replace(claim, pid=gone.pid))))
     assert claims.acquire(path, 2).attempt == 2

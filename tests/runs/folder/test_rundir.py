@@ -1,6 +1,8 @@
 """The run directory: whole files, torn lines, DONE, identity."""
 
 import json
+import os
+import time
 
 import pytest
 from hypothesis import given
@@ -111,6 +113,17 @@ def test_attempts_are_counted_and_sweep_up_after_a_kill(run):
     litter.write_text("half")
     assert [run.begin_attempt({"host": "a"}), run.begin_attempt({"host": "b"})] == [1, 2]
     assert (run.attempts(), run.attempt(2)["host"], litter.exists()) == ([1, 2], "b", False)
+
+
+def test_an_attempt_removes_what_killed_writers_left_but_not_what_is_being_written(run):
+    (run.path / "samples").mkdir()
+    mine = run.path / "samples/.shapes.npz.1.tmp"  # only the holder of the claim writes there
+    old, new = run.path / ".config.yaml.1.tmp", run.path / ".claim.json.2.tmp"
+    for path in (mine, old, new):
+        path.write_text("half")
+    os.utime(old, (time.time() - 61, time.time() - 61))
+    run.begin_attempt({})
+    assert [path.exists() for path in (mine, old, new)] == [False, False, True]
 
 
 def test_a_run_is_found_by_the_beginning_of_its_id(run, tmp_path):

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from fpd_bench import report
 from fpd_bench.config.spec import load_sweep
 from fpd_bench.reporting import user_text
-from fpd_bench.reporting.line_styles import line_style
+from fpd_bench.reporting.figures.line_styles import line_style
 from tests.store.synthetic_runs import write_run
 
 RATES = [round(1e-5 * (n + 1), 6) for n in range(12)]

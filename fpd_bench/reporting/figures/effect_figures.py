@@ -8,13 +8,11 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from fpd_bench import metrics
-from fpd_bench.evals.statistics import Estimate
 from fpd_bench.reporting import user_text
-from fpd_bench.reporting.figures import OURS, PUBLISHED, QUIET, save
-from fpd_bench.reporting.line_styles import line_style
+from fpd_bench.reporting.figures.figure_style import OURS, PUBLISHED, QUIET, bar_ends, save, write_title
+from fpd_bench.reporting.figures.line_styles import line_style
 from fpd_bench.reporting.model import TableResult
 from fpd_bench.reporting.number_words import claim_text
-from fpd_bench.reporting.tables import heading
 from fpd_bench.store.query import Store
 
 LABEL = 38  # letters of a line of a label
@@ -37,7 +35,7 @@ def effects(table: TableResult, stem: Path) -> Path | None:
         axes.errorbar(
             [one.value for one in ours],
             places,
-            xerr=_ends(ours),
+            xerr=bar_ends(ours),
             fmt="o",
             color=OURS,
             capsize=3,
@@ -60,9 +58,7 @@ def effects(table: TableResult, stem: Path) -> Path | None:
     axes.set_xlabel(f"Difference in {metrics.get_or_plain(table.metric).heading}")
     axes.grid(axis="x", color="#e4e6ea", linewidth=0.8)
     axes.set_axisbelow(True)
-    figure.suptitle(
-        textwrap.fill(user_text.figure(heading(table)), 78), x=0.01, ha="left", fontweight="bold", fontsize=11
-    )
+    write_title(figure, table)
     figure.legend(handles=drawn, loc="outside lower center", ncols=2, frameon=False)
     return save(figure, stem)
 
@@ -92,7 +88,7 @@ def cost(table: TableResult, store: Store, stem: Path) -> Path | None:
             axes.errorbar(
                 [x],
                 [score.value],
-                yerr=_ends([score]),
+                yerr=bar_ends([score]),
                 capsize=2,
                 **line_style(n) | {"linestyle": "none", "label": textwrap.fill(user_text.figure(label), LABEL)},
             )
@@ -102,9 +98,7 @@ def cost(table: TableResult, store: Store, stem: Path) -> Path | None:
         axes.label_outer()
         axes.grid(color="#e4e6ea", linewidth=0.8)
         axes.set_axisbelow(True)
-    figure.suptitle(
-        textwrap.fill(user_text.figure(heading(table)), 95), x=0.01, ha="left", fontweight="bold", fontsize=11
-    )
+    write_title(figure, table, 95)
     figure.legend(
         handles=handles,
         loc="outside lower center",
@@ -113,9 +107,3 @@ def cost(table: TableResult, store: Store, stem: Path) -> Path | None:
         fontsize=8,
     )
     return save(figure, stem)
-
-
-def _ends(estimates: list[Estimate]) -> np.ndarray:
-    """Give the lengths of error bars [2, n]; 0 where there is no interval."""
-    ends = np.array([[one.value - one.low, one.high - one.value] for one in estimates]).T
-    return np.where(np.isfinite(ends), ends, 0.0)

@@ -7,6 +7,7 @@ from fpd_bench import metrics
 from fpd_bench.config.search_spec import Search
 from fpd_bench.evals.statistics import Estimate
 from fpd_bench.reporting.model import COLLAPSED, TableResult
+from fpd_bench.reporting.number_words import estimate_text
 from fpd_bench.reporting.results import table_result
 from fpd_bench.searching.history import Trial
 from fpd_bench.searching.search_sweep import BASELINE, WINNER, final_sweep
@@ -70,8 +71,8 @@ class WinnerWorth:
         rows: list[tuple[str, ...]] = [("", "winner", "baseline", "winner - baseline")]
         for name, table in (("promised", self.promised), ("confirmed", self.confirmed)):
             if table:
-                scores = [said(self.score(table, row)) for row in (WINNER, BASELINE)]
-                rows.append((name, *scores, said(self.gain(table), sign=True)))
+                scores = [score_text(self.score(table, row)) for row in (WINNER, BASELINE)]
+                rows.append((name, *scores, score_text(self.gain(table), "+")))
         curse = [("" if one is None else f"{one:+.3f}") for one in (self.curse, self.curse_of_gain)]
         rows.append(("winner's curse", curse[0], "", curse[1]))
         widths = [max(len(row[n]) for row in rows) for n in range(4)]
@@ -79,12 +80,9 @@ class WinnerWorth:
         return [f"Winner: {self.trial.label}", *table_lines, f"Verdict: {self.verdict}."]
 
 
-def said(found: Estimate | None, sign: bool = False) -> str:
-    """Write an estimate like 0.512 [0.480, 0.544]."""
-    if found is None:
-        return "-"
-    form = "+.3f" if sign else ".3f"
-    return f"{found.value:{form}} [{found.low:{form}}, {found.high:{form}}]"
+def score_text(found: Estimate | None, sign: str = "") -> str:
+    """Write an estimate like 0.512 [0.480, 0.544], '-' for none. sign: '+' for a difference."""
+    return estimate_text(found, sign) if found else "-"
 
 
 def worth(search: Search, seen: Look) -> WinnerWorth | None:

@@ -5,16 +5,14 @@ What is chosen depends on scores and image files alone, so evidence that holds t
 
 import base64
 import io
-import sys
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from fpd_bench.records.layout import sha256
+from fpd_bench.reporting.image_files import read_images
 from fpd_bench.reporting.model import RowResult, TableResult
 from fpd_bench.store.query import Run, Store
 
@@ -22,7 +20,6 @@ SAMPLES = 8  # prompts of a run that are shown
 WORST = 8  # prompts of a row that are shown for each of its runs
 SMALL = 64  # pixels a side: of larger pictures only the first run's are shown, at most LARGE pixels a side
 LARGE = 256
-MOST_BYTES = 2**30  # sample files of more are left out: they would be read whole
 
 
 @dataclass(frozen=True)
@@ -37,7 +34,7 @@ class Box:
 
 
 @dataclass(frozen=True)
-class Picture:
+class ShownPicture:
     """An image with its prompt. replicate, position: where it lies in the samples; pixels: uint8 [H, W, 3], None
     without image files; boxes: what the judge found."""
 
@@ -74,10 +71,10 @@ class RunPictures:
     run_id: str
     path: str = ""
     shape: tuple[int, ...] = ()
-    samples: list[Picture] = field(default_factory=list)
-    failures: list[Picture] = field(default_factory=list)
+    samples: list[ShownPicture] = field(default_factory=list)
+    failures: list[ShownPicture] = field(default_factory=list)
 
-    def kept(self) -> Iterator[Picture]:
+    def kept(self) -> Iterator[ShownPicture]:
         """Give each picture that is shown."""
         yield from (one for one in [*self.samples, *self.failures] if one.pixels is not None)
 
@@ -103,7 +100,7 @@ def of_row(
         if seed.score is None or not table.suite:
             continue
         run = runs[seed.run_id]
-        images, path = _images(run, table.suite, files)
+        images, path = read_images(run, table.suite, files)
         if images is not None and found and max(images.shape[2:4]) > SMALL:
             images, path = None, ""
         if images is None and not worst:
@@ -113,21 +110,6 @@ def of_row(
         failures = [_picture(line, images) for line in _worst_images(items, worst)]
         found.append(RunPictures(run.run_id, path, () if images is None else images.shape, samples, failures))
     return found
-
-
-def _images(run: Run, suite: str, files: pd.DataFrame) -> tuple[Any, str]:
-    """Open the run's image file; (None, '') if there is none, or not the one that was written."""
-    own = files[files.run_id == run.run_id]
-    for path, size, digest in zip(own.path, own.bytes, own.sha256, strict=True):
-        file = run.folder / path
-        if Path(path).stem != suite or size >= MOST_BYTES or not file.is_file():
-            continue
-        if digest and sha256(file) != digest:
-            print(f"Not shown, since it is not as it was written: {file}", file=sys.stderr)
-            continue
-        with np.load(file) as arrays:
-            return arrays["images" if "images" in arrays.files else arrays.files[0]], path
-    return None, ""
 
 
 def _items(store: Store, run_id: str, suite: str, worst: Sequence[str], with_samples: bool) -> pd.DataFrame:
@@ -151,14 +133,14 @@ def _worst_images(items: pd.DataFrame, worst: Sequence[str]) -> list[dict[Hashab
     return [lines[item] for item in worst if item in lines]
 
 
-def _picture(line: Mapping[Hashable, Any], images: Any) -> Picture:
+def _picture(line: Mapping[Hashable, Any], images: Any) -> ShownPicture:
     detail = line["detail"] if isinstance(line["detail"], dict) else {}
     position, replicate = int(line["position"]), int(line["replicate"])
     score, reason = float(line["score"]), str(detail.get("reason") or "")
     words = (line["item_id"], line["task"], line["prompt"], score, reason, replicate, position)
     if images is None:
-        return Picture(*words)
-    return Picture(*words, images[position, replicate].copy(), tuple(_boxes(detail.get("objects"))))
+        return ShownPicture(*words)
+    return ShownPicture(*words, images[position, replicate].copy(), tuple(_boxes(detail.get("objects"))))
 
 
 def _boxes(objects: Any) -> Iterator[Box]:

@@ -1,10 +1,12 @@
-"""Frames -> LaTeX tables. They need booktabs; with a check mark also amssymb."""
+"""A TableResult, or a frame, as LaTeX tables. They need booktabs; with a check mark also amssymb."""
 
 import unicodedata
 from collections.abc import Collection
 
 import pandas as pd
 
+from fpd_bench.reporting.model import TableResult
+from fpd_bench.reporting.tables.text_frames import bold_cells, claims_frame, main_frame
 from fpd_bench.reporting.user_text import latex, without_latex_form
 
 NEEDS = "% Needs \\usepackage{array,booktabs,amssymb}\n"
@@ -38,7 +40,7 @@ def to_latex(frame: pd.DataFrame, caption: str, label: str, bold: Collection[tup
     )
     text = text.replace("\\begin{tabular}", "\\footnotesize\\setlength{\\tabcolsep}{4pt}\n\\begin{tabular}", 1)
     written = " ".join([caption, *map(str, frame.columns), *(str(cell) for cell in frame.to_numpy().ravel())])
-    return NEEDS + WIDTH.format("one column" if narrow else "both columns") + _told(written) + text
+    return NEEDS + WIDTH.format("one column" if narrow else "both columns") + _comments_on_unprintable(written) + text
 
 
 def _first_column(widths: list[int]) -> tuple[str, bool]:
@@ -48,9 +50,17 @@ def _first_column(widths: list[int]) -> tuple[str, bool]:
     return (">{\\raggedright\\arraybackslash}p{11em}" if broken else "l"), letters <= COLUMN_LETTERS
 
 
-def _told(text: str) -> str:
+def _comments_on_unprintable(text: str) -> str:
     """Name in a comment each character that is printed as its number."""
     return "".join(
         f"% No LaTeX form, printed as U+{ord(one):04X}: {unicodedata.name(one, 'unnamed character')}\n"
         for one in without_latex_form(text)
     )
+
+
+def table_latex(table: TableResult) -> str:
+    """Write main table and claims as two LaTeX floats."""
+    text = to_latex(main_frame(table), table.caption, table.name, bold_cells(table))
+    if table.claims:
+        text += "\n" + to_latex(claims_frame(table), f"{table.caption}: claims", f"{table.name}-claims")
+    return text

@@ -5,8 +5,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from fpd_bench.reporting import tables
 from fpd_bench.reporting.model import TableResult
+from fpd_bench.reporting.tables import text_frames
 from fpd_bench.reporting.user_text import one_line
 
 WIDE = 170  # columns in a log file, so that no cell is broken
@@ -17,10 +17,10 @@ def show(result: TableResult) -> None:
     console = Console()
     if not console.is_terminal:
         console.width = WIDE
-    main = tables.main_frame(result)
-    console.print(_drawn(tables.heading(result), main, set(tables.bold_cells(result))))
+    main = text_frames.main_frame(result)
+    console.print(_drawn(text_frames.heading(result), main, set(text_frames.bold_cells(result))))
     if result.claims:
-        console.print(_drawn("Claims", tables.claims_frame(result), set()))
+        console.print(_drawn("Claims", text_frames.claims_frame(result), set()))
 
 
 def _drawn(title: str, frame: pd.DataFrame, bold: set[tuple[int, str]]) -> Table:

@@ -11,12 +11,13 @@ import jinja2
 import pandas as pd
 
 from fpd_bench import __version__
-from fpd_bench.reporting import row_pages, tables
-from fpd_bench.reporting.claims_by_table import TITLE
-from fpd_bench.reporting.model import VERDICTS, TableResult
+from fpd_bench.reporting.model import VERDICTS, TableFigure, TableResult
 from fpd_bench.reporting.number_words import NONE, MarkedText
+from fpd_bench.reporting.pages import row_pages
+from fpd_bench.reporting.pages.row_pages import RowDetails
+from fpd_bench.reporting.tables import reading_notes, text_frames
+from fpd_bench.reporting.tables.claims_by_table import TITLE
 from fpd_bench.reporting.user_text import markdown
-from fpd_bench.store.query import Store
 
 CSS = files(__package__).joinpath("templates/style.css").read_text(encoding="utf-8")
 LINKED = "Row"  # frames with this column are about rows, whose pages their cells open
@@ -24,10 +25,10 @@ LINKED = "Row"  # frames with this column are about rows, whose pages their cell
 
 @dataclass(frozen=True)
 class PageFiles:
-    """A table and the files written for it, relative to the report's folder. figures: caption -> PNG."""
+    """A table and the figures drawn of it."""
 
     table: TableResult
-    figures: dict[str, str]
+    figures: list[TableFigure]
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ def write_page(
             shared=[(one.name, one.title, _cells(one.frame, {}, set())) for one in shared],
             shared_title=TITLE,
             verdicts=VERDICTS,
-            reading=tables.reading([one.table for one in written]),
+            reading=reading_notes.reading([one.table for one in written]),
             footer=_footer(content),
         )
     )
@@ -83,11 +84,23 @@ def write_page(
     return [folder / name for name in pages]
 
 
-def write_rows(table: TableResult, store: Store, folder: Path) -> list[Path]:
-    """Write a page for each row of the table."""
-    template = _templates().get_template("row.html")
-    words = {"heading": tables.heading(table), "score_text": tables.score_text, "footer": _footer(table.content)}
-    return row_pages.write(table, store, folder, template, **words)
+def write_row(table: TableResult, number: int, row: RowDetails, folder: Path) -> None:
+    """Write the page of a table's row. number: of the row in its table."""
+    text = (
+        _templates()
+        .get_template("row.html")
+        .render(
+            table=table,
+            one=row,
+            heading=text_frames.heading(table),
+            score_text=text_frames.score_text,
+            footer=_footer(table.content),
+            signature=row_pages.SIGNATURE,
+        )
+    )
+    path = folder / row_pages.file_of(table, number)
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text, encoding="utf-8")
 
 
 def overall_hash(written: list[PageFiles]) -> str:
@@ -111,16 +124,17 @@ def _section(one: PageFiles, statistics_page: str | None) -> dict[str, Any]:
     verdicts = [claim.verdict for claim in table.claims]
     return {
         "table": table,
-        "heading": tables.heading(table),
+        "heading": text_frames.heading(table),
         "done": table.done,
-        "main": _cells(tables.main_frame(table), pages, set(tables.bold_cells(table)), in_order=table),
-        "frames": [(title, _cells(frame, pages | runs, set())) for title, frame in tables.sections(table)],
-        "folded": tables.EVERY_RUN,
-        "figures": [(caption, caption.split()[0].lower(), path) for caption, path in one.figures.items()],
-        "notes": tables.notes(table),
+        "main": _cells(text_frames.main_frame(table), pages, set(text_frames.bold_cells(table)), in_order=table),
+        "frames": [
+            (part.title, _cells(part.frame, pages | runs, set()), part.folded) for part in text_frames.sections(table)
+        ],
+        "figures": one.figures,
+        "notes": reading_notes.notes(table),
         "verdicts": [(name, verdicts.count(name)) for name in (*VERDICTS, "not tested") if name in verdicts],
         "best": [row.label for row in table.rows if row.best],
-        "statistics": (statistics_page, tables.HOW_OFTEN),
+        "statistics": (statistics_page, reading_notes.HOW_OFTEN),
     }
 
 
@@ -148,7 +162,7 @@ def _markdown(written: list[PageFiles], shared: list[SharedClaims], content: str
         verdicts = [claim.verdict for claim in one.table.claims]
         rows.append(
             {
-                "Table": f"[{markdown(tables.heading(one.table))}]({one.table.name}.md)",
+                "Table": f"[{markdown(text_frames.heading(one.table))}]({one.table.name}.md)",
                 "Runs": f"{finished} of {planned}",
                 **{name.capitalize(): str(verdicts.count(name)) for name in (*VERDICTS, "not tested")},
             }

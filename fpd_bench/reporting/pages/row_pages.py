@@ -1,6 +1,6 @@
 """A page for each row of a table: its runs with configuration, provenance, training curves, samples and failures."""
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -8,13 +8,15 @@ from typing import Any
 import pandas as pd
 
 from fpd_bench.config.schema import RunConfig
-from fpd_bench.reporting import run_pictures, training_curves
+from fpd_bench.reporting import training_curves
 from fpd_bench.reporting.model import RowResult, SeedResult, TableResult
-from fpd_bench.reporting.run_pictures import RunPictures
+from fpd_bench.reporting.pages import run_pictures
+from fpd_bench.reporting.pages.run_pictures import RunPictures
 from fpd_bench.reporting.training_curves import Curve
 from fpd_bench.store.query import Run, Store
 
 FOLDER = "rows"
+SIGNATURE = "fpd-bench, page of a row"  # in the head of each
 
 
 @dataclass(frozen=True)
@@ -108,12 +110,20 @@ def _worst(row: RowResult, pictures: Any) -> list[tuple[str, str, str]]:
     return lines
 
 
-def write(table: TableResult, store: Store, folder: Path, template: Any, **words: Any) -> list[Path]:
-    """Write the pages of a table's rows; words: for the template."""
-    (folder / FOLDER).mkdir(exist_ok=True)
-    paths = []
-    for number, one in enumerate(details(table, store)):
-        path = folder / file_of(table, number)
-        path.write_text(template.render(table=table, one=one, **words), encoding="utf-8")
-        paths.append(path)
-    return paths
+def remove_stale(tables: Iterable[TableResult], folder: Path) -> list[Path]:
+    """Remove pages of rows that these tables once had, and that an earlier report wrote; return their paths.
+
+    Other files stay, whatever their names: a page of ours is signed in its head.
+    """
+    rows = {table.name: len(table.rows) for table in tables}
+    removed = []
+    for path in sorted((folder / FOLDER).glob("*.html")):
+        name, _, number = path.stem.rpartition("-")
+        if name in rows and number.isdecimal() and int(number) > rows[name] and _is_ours(path):
+            path.unlink(missing_ok=True)
+            removed.append(path)
+    return removed
+
+
+def _is_ours(path: Path) -> bool:
+    return path.is_file() and f'content="{SIGNATURE}"' in path.read_text(encoding="utf-8", errors="replace")
