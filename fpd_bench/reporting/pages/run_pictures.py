@@ -21,6 +21,8 @@ WORST = 8  # prompts of a row that are shown for each of its runs
 SMALL = 64  # pixels a side: of larger pictures only the first run's are shown, at most LARGE pixels a side
 LARGE = 256
 
+Line = Mapping[Hashable, Any]  # an image in the index: its columns by name
+
 
 @dataclass(frozen=True)
 class Box:
@@ -94,46 +96,56 @@ def of_row(
     table: TableResult, row: RowResult, runs: dict[str, Run], files: pd.DataFrame, store: Store
 ) -> list[RunPictures]:
     """Read the pictures of the row's finished runs. files: `artifacts` of kind samples of all runs of the table."""
+    scored = [seed.run_id for seed in row.seeds if seed.score is not None]
+    if not table.suite or not scored:
+        return []
     found: list[RunPictures] = []
-    worst = worst_items(row)
-    for seed in row.seeds:
-        if seed.score is None or not table.suite:
-            continue
-        run = runs[seed.run_id]
-        images, path = read_images(run, table.suite, files)
+    worst, first = worst_items(row), _first_items(store, scored[0], table.suite)
+    lines = _lines(store, scored, table.suite, [*worst, *first])
+    for run_id in scored:
+        images, path = read_images(runs[run_id], table.suite, files)
         if images is not None and found and max(images.shape[2:4]) > SMALL:
             images, path = None, ""
         if images is None and not worst:
             continue
-        items = _items(store, run.run_id, table.suite, worst, bool(path))
-        samples = [_picture(line, images) for line in _first_images(items)] if images is not None else []
-        failures = [_picture(line, images) for line in _worst_images(items, worst)]
-        found.append(RunPictures(run.run_id, path, () if images is None else images.shape, samples, failures))
+        samples = [_picture(line, images) for line in _first_images(lines[run_id], first)] if images is not None else []
+        failures = [_picture(line, images) for line in _worst_images(lines[run_id], worst)]
+        found.append(RunPictures(run_id, path, () if images is None else images.shape, samples, failures))
     return found
 
 
-def _items(store: Store, run_id: str, suite: str, worst: Sequence[str], with_samples: bool) -> pd.DataFrame:
-    """Read what is needed of the run's items: all if samples are chosen from them, else those of the worst prompts."""
-    chosen = {} if with_samples else {"item_id": list(worst)}
-    return store.frame("items", [run_id], suite=suite, **chosen)
-
-
-def _first_images(items: pd.DataFrame) -> list[dict[Hashable, Any]]:
-    """Choose SAMPLES prompts, taking the tasks in turn, and the first image of each."""
+def _first_items(store: Store, run_id: str, suite: str) -> list[str]:
+    """Choose SAMPLES prompts, taking the tasks in turn."""
+    items = store.scores([run_id], suite)
     first = items[items.replicate == 0].sort_values("position")
     turn = first.groupby("task", sort=False).cumcount()
-    chosen = first.assign(turn=turn).sort_values(["turn", "position"]).head(SAMPLES)
-    return chosen.to_dict("records")
+    return first.assign(turn=turn).sort_values(["turn", "position"]).head(SAMPLES).item_id.tolist()
 
 
-def _worst_images(items: pd.DataFrame, worst: Sequence[str]) -> list[dict[Hashable, Any]]:
-    """Choose for each of these prompts the image that scores least, where it fails at all."""
-    least = items[items.item_id.isin(worst) & (items.score < 1)].sort_values(["score", "replicate"])
-    lines = {line["item_id"]: line for line in least.drop_duplicates("item_id").to_dict("records")}
-    return [lines[item] for item in worst if item in lines]
+def _lines(store: Store, run_ids: Sequence[str], suite: str, items: Sequence[str]) -> dict[str, list[Line]]:
+    """Read what the index has of these prompts' images: {run id: lines by item and replicate}."""
+    found: dict[str, list[Line]] = {run_id: [] for run_id in run_ids}
+    for line in store.frame("items", run_ids, suite=suite, item_id=list(dict.fromkeys(items))).to_dict("records"):
+        found[line["run_id"]].append(line)
+    return found
 
 
-def _picture(line: Mapping[Hashable, Any], images: Any) -> ShownPicture:
+def _first_images(lines: Sequence[Line], items: Sequence[str]) -> list[Line]:
+    """Take the first image of each of these prompts, in their order."""
+    first = {line["item_id"]: line for line in lines if line["replicate"] == 0}
+    return [first[item] for item in items if item in first]
+
+
+def _worst_images(lines: Sequence[Line], items: Sequence[str]) -> list[Line]:
+    """Take for each of these prompts the image that scores least, where it fails at all."""
+    least: dict[str, Line] = {}
+    for line in sorted(lines, key=lambda line: (line["score"], line["replicate"])):
+        if line["score"] < 1:
+            least.setdefault(line["item_id"], line)
+    return [least[item] for item in items if item in least]
+
+
+def _picture(line: Line, images: Any) -> ShownPicture:
     detail = line["detail"] if isinstance(line["detail"], dict) else {}
     position, replicate = int(line["position"]), int(line["replicate"])
     score, reason = float(line["score"]), str(detail.get("reason") or "")
