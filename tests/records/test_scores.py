@@ -48,4 +48,5 @@ def test_the_line_at_the_end_of_a_sweep_has_it_from_the_runs_files(tmp_path):
 def test_a_protocol_is_named_by_all_but_the_references_file_name():
     protocol = {"preset": "adm", "images": 50000, "reference": "a.npz", "reference_sha256": "ab"}
     assert protocol_id(protocol) == protocol_id(protocol | {"reference": "b.npz"})
+    assert protocol_id(protocol) == protocol_id(dict(reversed(protocol.items())))
     assert len({protocol_id(protocol | change) for change in ({}, {"images": 5}, {"reference_sha256": "cd"})}) == 3

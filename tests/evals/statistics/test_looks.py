@@ -82,3 +82,6 @@ def test_more_comparisons_than_looks_are_refused():
     one = stats.compare(of_seeds([0.1, 0.2]), of_seeds([0.0, 0.0]))
     with pytest.raises(ConfigError, match="expected 1 to 1"):
         stats.over_looks([one, one], [2])
+    with pytest.raises(ConfigError, match="0 comparisons"):
+        stats.over_looks([], [2])
+    assert stats.over_looks([one, one], [2, 3]).looks == (2, 3)  # the last look is one of them

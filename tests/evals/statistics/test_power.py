@@ -41,6 +41,13 @@ def test_the_noise_of_several_differences_is_their_mean():
     assert power.Noise.of(gaps).seeds == pytest.approx((0.01 + 0.03) / 2)
 
 
+def test_the_noise_of_prompts_keeps_its_degrees_of_freedom():
+    rng = np.random.default_rng(1)
+    gaps = [stats.compare(simulate(rng), simulate(rng)) for _ in range(2)]
+    assert power.Noise.of(gaps).d_prompts == pytest.approx(np.mean([gap.mean.d_prompts for gap in gaps]))
+    assert power.Noise.of(gaps).prompts == pytest.approx(np.mean([gap.mean.by_prompts for gap in gaps]))
+
+
 def test_the_floor_tells_seeds_from_images():
     rng = np.random.default_rng(0)
     rows = [simulate(rng, seeds=6, per_task=40, seed_sd=0.05) for _ in range(30)]

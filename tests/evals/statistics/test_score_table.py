@@ -65,5 +65,19 @@ def test_a_part_of_the_scores_keeps_their_places():
     assert colours.values.tolist() == values[:, [1, 3]].tolist()
 
 
+def test_differences_keep_their_seeds():
+    values = np.arange(12, dtype=float).reshape(3, 2, 2)
+    runs, tasks = as_runs(stats.Scores(values, (5, 7, 9), ("a", "b"), ("counting", "colors")))
+    collected = stats.Scores.collect(runs, tasks)
+    assert collected.seeds == (5, 7, 9) == collected.minus(collected).seeds
+    assert collected.values.tolist() == values.tolist()
+
+
+def test_without_any_variance_a_difference_is_certain_and_none_is_none():
+    one, other = (stats.Scores(np.full((3, 2, 2), v), (0, 1, 2), ("a", "b"), ("counting",) * 2) for v in (0.5, 0.75))
+    assert stats.compare(other, one).p < 1e-20
+    assert stats.compare(one, one).p == pytest.approx(1)
+
+
 def test_standard_deviations_are_pooled_by_their_squares():
     assert pooled([3.0, 4.0]) == pytest.approx(np.sqrt(12.5)) and pooled([]) is None

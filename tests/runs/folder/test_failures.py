@@ -101,6 +101,10 @@ def test_a_full_disk_fails_the_run_and_deletes_nothing(make, monkeypatch):
 def test_failures_have_a_class():
     assert failures.failure_class(OSError(errno.ENOSPC, "no space")) == "disk_full"
     assert failures.failure_class(MemoryError()) == "out_of_memory"
+    assert failures.failure_class(RuntimeError("[enforce fail] can't allocate memory: 8 bytes")) == "out_of_memory"
+    assert failures.failure_class(OSError(errno.ENOMEM, "none")) == "out_of_memory"
+    assert failures.failure_class(OSError(errno.EDQUOT, "quota")) == "disk_full"
+    assert failures.failure_class(OSError(errno.EIO, "broken")) == "code"
     assert failures.failure_class(torch.cuda.OutOfMemoryError()) == "out_of_memory"
     assert failures.failure_class(UnknownName("track", "x", ["y"])) == "config"
     assert failures.failure_class(ZeroDivisionError()) == "code"
