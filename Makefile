@@ -44,11 +44,13 @@ test-slow: install services ## the tests that take minutes: trainings, services
 	@# Exit status 5 means that none of the chosen tests is slow.
 	@$(ONE_THREAD) $(BIN)/python -m pytest -m slow -n $(JOBS) $(ARGS) || test $$? -eq 5
 
-services: ## what test-slow needs beside Python: Debian's PostgreSQL, LaTeX and Chromium (tests/slurm brings its own SLURM)
+services: ## what test-slow needs beside Python: Debian's PostgreSQL, LaTeX, Chromium, fish and zsh (tests/slurm brings its own SLURM)
 	@missing=; \
 	command -v initdb /usr/lib/postgresql/*/bin/initdb >/dev/null || missing+=" postgresql"; \
 	command -v pdflatex >/dev/null || missing+=" texlive-latex-base texlive-latex-recommended texlive-fonts-recommended"; \
 	command -v chromium >/dev/null || missing+=" chromium"; \
+	command -v fish >/dev/null || missing+=" fish"; \
+	command -v zsh >/dev/null || missing+=" zsh"; \
 	command -v pdftotext >/dev/null || missing+=" poppler-utils"; \
 	test -z "$$missing" || { as_root=$$(test $$(id -u) = 0 || echo sudo); \
 	  $$as_root apt-get -qq update && $$as_root apt-get -qq install -y $$missing >/dev/null; }

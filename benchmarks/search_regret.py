@@ -29,6 +29,7 @@ SURFACE = Path("docs/search_surface.csv")
 SAMPLERS = ("random", "tpe", "gp", "nsga2")  # cmaes has nothing to do in a space of choices and subsets
 MARKS = (5, 10, 20)  # trials after which the table gives the regret
 COLOURS = {"random": "#8a8f98", "tpe": "#1f5fa8", "gp": "#c2571a", "nsga2": "#3f8f5f"}
+DASHES = {"random": "-", "tpe": (0, (5, 2)), "gp": (0, (2, 2)), "nsga2": "-."}  # curves that coincide stay visible
 
 
 class Surface(Board):
@@ -112,10 +113,11 @@ def draw(regret, path):
     for sampler, found in regret.items():
         ends = [set_metric_score(list(map(float, column))) for column in found.T]
         trials = np.arange(1, found.shape[1] + 1)
-        axes.plot(trials, found.mean(0), color=COLOURS[sampler], label=sampler, lw=1.6)
+        axes.plot(trials, found.mean(0), color=COLOURS[sampler], label=sampler, lw=1.8, ls=DASHES[sampler])
         low, high = [max(one.low, 0) for one in ends], [one.high for one in ends]
         axes.fill_between(trials, low, high, color=COLOURS[sampler], alpha=0.13, lw=0)
     axes.set(xlabel="trials", ylabel="regret (Overall)", ylim=(0, None), xlim=(1, trials[-1]))
+    axes.xaxis.get_major_locator().set_params(integer=True)
     axes.grid(axis="y", color="#e4e6ea", linewidth=0.8)
     axes.legend(frameon=False)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -10,8 +10,6 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import sqlalchemy as sa
-
 from fpd_bench import secrets_mask
 from fpd_bench.errors import ConfigError
 from fpd_bench.records import layout
@@ -78,6 +76,8 @@ def _check_url(url: str) -> None:
         raise ConfigError(
             f"store.url '{without_password(url)}' has more than one @. Write %40 for an @ in the password. {VALID}."
         )
+    import sqlalchemy as sa  # here: it takes longer to load than a command's help
+
     try:
         sa.make_url(url)
     except (sa.exc.ArgumentError, ValueError):  # the second for a port that is no number
