@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, NoReturn
 
 from fpd_bench.errors import FpdError, UnknownName
-from fpd_bench.secrets_mask import mask
+from fpd_bench.secrets_mask import mask, remember_urls
 
 if TYPE_CHECKING:
     from _typeshed import SupportsWrite
@@ -104,6 +104,7 @@ def leave(main: Callable[[], int]) -> NoReturn:
 
     Ctrl-C is one line and 130. An error of ours is its traceback and 1, without passwords that it may quote.
     """
+    remember_urls(sys.argv)
     try:
         code: int | str | None = _code(main)
         sys.stdout.flush()

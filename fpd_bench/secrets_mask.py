@@ -6,6 +6,7 @@
 import ctypes
 import re
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -20,9 +21,11 @@ _NAME = (
 )
 # key=value and key: value of a command line or an environment.
 _NAMED = re.compile(rf"(?i)({_NAME}[\w-]{{0,40}}[=:]\s{{0,9}})(?!\*\*\*)[^\s&;,'\"]*[^\s&;,'\"]")
+# --password VALUE, as a command line has it.
+_OPTION = re.compile(rf"(?i)((?<!\S)--[\w-]{{0,40}}{_NAME}[\w-]{{0,40}}\s{{1,9}})(?![\s-])\S+")
 # In code: HF_TOKEN = "x", api_key: str = "x", {"token": "x"}, environ["TOKEN"] = 'x', login(token=f"x"), three quotes.
 _QUOTED = re.compile(
-    rf"""(?ix)({_NAME}[\w-]{{0,40}}["']?\]?\s{{0,9}}(?::[^=\n"']{{0,80}}=|[=:]|,)\s{{0,9}}\(?\s{{0,9}}[rbfu]{{0,2}})
+    rf"""(?ix)({_NAME}[\w-]{{0,40}}["']?\]?\s{{0,9}}(?::[^=\n"']{{0,80}}=|=>|[=:]|,)\s{{0,9}}(?:\([\s+-]{{0,40}})?[rbfu]{{0,2}})
     (\"{{3}}.*?\"{{3}}|'{{3}}.*?'{{3}}|"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')""",
     re.S,
 )
@@ -42,7 +45,7 @@ def mask(text: str) -> str:
     """Mask passwords in URLs (user:pass@host), values of token=, password= and the like, and known secrets."""
     text = _KEY.sub(r"\1***\2", _FORMS.sub("***", _IN_URL.sub(r"\1***@", text)))
     text = _QUOTED.sub(lambda found: f"{found[1]}{found[2][0]}***{found[2][0]}", text)
-    text = _BARE.sub(r"\1***", _NAMED.sub(r"\1***", text))
+    text = _BARE.sub(r"\1***", _NAMED.sub(r"\1***", _OPTION.sub(r"\1***", text)))
     for secret in _known:
         text = text.replace(secret, "***")
     return text
@@ -51,6 +54,14 @@ def mask(text: str) -> str:
 def remember(secret: str) -> None:
     """Mask `secret` wherever it turns up, as it is and as a URL writes it: a driver may quote it alone."""
     _known.update(form for form in (secret, unquote(secret)) if len(form) >= SHORTEST)
+
+
+def remember_urls(words: Iterable[str]) -> None:
+    """Mask the passwords of all URLs in a command's words, however the message that quotes one has bent it."""
+    for word in words:
+        user, at, _ = word.partition("://")[2].rpartition("@")
+        if at and ":" in user:
+            remember(user.partition(":")[2])
 
 
 def erase_from_command_line(secret: str) -> None:

@@ -18,10 +18,12 @@ WRITTEN = [
     "export HF_TOKEN={}", "--hf-token={}", "Authorization: Bearer {}", "hf_abcdefghijkl{}", "sk-abcdefgh{}",
     "-----BEGIN RSA PRIVATE KEY-----\n{}\n-----END RSA PRIVATE KEY-----", "postgresql://me:{}@host/db",
     "postgresql://host/db?user=me&password={}", "https://{}@host/x",
+    "--password {}", "mysql --db-password  {} x", 'password => "{}"', 'api_key = (\n+    "{}"\n+)',
 ]  # fmt: skip
 PLAIN = [
     "optim.lr=1e-3", "track.tokenizer=patch", "token = self.tokenizer(x)", "tokens = tokens[0]",
     "Unknown token 'x'.", 'kind = "token"; x = "y"', "https://host/a:b/c@d",
+    "--token --x", "no --tokenizer vq", "the token is old",
 ]  # fmt: skip
 
 
@@ -76,6 +78,15 @@ def test_a_mistyped_word_is_told_without_its_password(door, word):
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2 and SECRET not in done.stdout + done.stderr, done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("door", ["archive {}", "tag x {}", "tag x +{}", "sweep {}", "worker {}", "search {}"])
+def test_an_address_in_the_place_of_another_word_is_told_without_its_password(door):
+    """As a file's name its slashes are one, and then it is no address any more."""
+    words = door.format(f"postgresql://me:{SECRET}@host/db").split()
+    command = [sys.executable, "-m", f"fpd_bench.{words[0]}", *words[1:]]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and SECRET not in done.stdout + done.stderr, done.stderr
 
 
 def test_every_door_parses_with_the_parser_that_masks():

@@ -52,7 +52,7 @@ def rgb_of(content: bytes, where: str, turn: Turn = "upright") -> NDArray[np.uin
         problem = "it is not a PNG, JPEG, WebP or BMP file" if content else "it is empty"
         raise AssetError(f"Cannot read the image '{where}': {problem}. Make it again, or remove it.") from error
     except Exception as error:  # a decoder may raise anything over damaged bytes, and each kind is the same for a user
-        said = " ".join(str(error).split()) or type(error).__name__
+        said = " ".join(str(error).split()).rstrip(".") or type(error).__name__
         raise AssetError(f"Cannot read the image '{where}': {said}. Make it again, or remove it.") from error
 
 

@@ -4,14 +4,12 @@ Nothing here downloads: clusters often cannot, and a table must say which file i
 AssetError that names the file, what was found in it and the command that gets the right one.
 """
 
-import pickle
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -22,7 +20,7 @@ from fpd_bench.assets.values import check_archive
 from fpd_bench.assets.weight_files import refuse_foreign, some
 from fpd_bench.assets.weight_shards import shard_files
 from fpd_bench.assets.wrappings import unwrapped
-from fpd_bench.errors import AssetError, UnknownName
+from fpd_bench.errors import AssetError, FpdError, UnknownName
 from fpd_bench.models.pickled_module import is_tensor
 
 __all__ = ["KNOWN_MODELS", "check_fit", "fitting_state", "identify", "load_state", "load_weights", "require_fit"]
@@ -141,7 +139,9 @@ def _read(path: Path) -> dict[str, Any]:
         check_archive(path)
         with warnings.catch_warnings(action="ignore"):  # of protocols: what comes of it is told below
             return torch.load(path, map_location="cpu", weights_only=True)
-    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, KeyError, ValueError, OSError) as error:
+    except FpdError:
+        raise
+    except Exception as error:  # torch raises whatever its unpickler meets in damaged bytes, an AssertionError, too
         refuse_code(path)
         if any(mark in str(error) for mark in ("Unsupported global", "Unsupported class", "TorchScript")):
             raise AssetError(pickle_refused(path, _asked_class(str(error)))) from error

@@ -115,6 +115,14 @@ def require_types(row: Mapping[str, Any], types: Mapping[str, type | tuple[type,
             raise OddFile(f"{name}: {field} is {_shortened(found)}, more than 64 bits")
 
 
+def require_all(row: Mapping[str, Any], types: Mapping[str, type | tuple[type, ...]], name: str) -> None:
+    """Do the same where every field must be there, and none null."""
+    missing = next((field for field in types if row.get(field) is None), None)
+    if missing is not None:
+        raise OddFile(f"{name} lacks {missing}")
+    require_types(row, types, name)
+
+
 def _shortened(number: int) -> str:
     text = str(number)
     return text if len(text) <= 40 else f"{text[:20]}... ({len(text)} digits)"

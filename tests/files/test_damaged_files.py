@@ -8,6 +8,7 @@ FPD_FUZZ=20 tries twenty times as many.
 import json
 import os
 import re
+import shutil
 import signal
 import zipfile
 
@@ -20,7 +21,10 @@ import webdataset
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from safetensors.torch import save_file
 
+from fpd_bench import archive
+from fpd_bench.config.spec import load_sweep
 from fpd_bench.errors import AssetError, ConfigError, FpdError
 from fpd_bench.evals.fidelity.extractors import open_extractor
 from fpd_bench.evals.fidelity.features import extract
@@ -33,7 +37,12 @@ from fpd_bench.evals.geneval.prompt_grammar import counting, single_object, to_j
 from fpd_bench.files.arrays import names
 from fpd_bench.files.images import rgb_of
 from fpd_bench.generators.pipeline_layout import read_layout
+from fpd_bench.models.weight_loading import load_state
+from fpd_bench.records.layout import sha256
+from fpd_bench.runs.archive.unpack import unpack
+from fpd_bench.runs.execute.local import run_inline
 from fpd_bench.runs.folder import image_shards
+from fpd_bench.runs.folder.rundir import RunDir
 from fpd_bench.tracks.captions import open_captions
 from fpd_bench.tracks.pictures import open_images as real_images
 from fpd_bench.tracks.shapes.drawing import render
@@ -433,6 +442,96 @@ def test_layouts_of_pipelines(tmp_path_factory):
         assert found is None or isinstance(found.kind, str)
 
     check()
+
+
+@pytest.mark.parametrize("kind", ["safetensors", "pt", "legacy.pt"])
+def test_published_weights(tmp_path_factory, kind):
+    """Checksums are an archive's: in safetensors and in legacy files a flipped number is another number."""
+    path, state = tmp_path_factory.mktemp("weights") / f"x.{kind}", {"a": torch.arange(9.0), "b": torch.ones(2, 3)}
+    if kind == "safetensors":
+        save_file(state, path)
+    else:
+        torch.save(state, path, _use_new_zipfile_serialization=kind == "pt")
+    content = path.read_bytes()
+
+    @fuzz()
+    def check(data):
+        path.write_bytes(damaged(data, content))
+        found = in_one_line(load_state, path)
+        assert found is None or all(isinstance(tensor, torch.Tensor) for tensor in found.values())
+        if kind == "pt" and found is not None and list(found) == list(state):
+            assert all(torch.equal(found[name], state[name]) for name in state)
+
+    check()
+
+
+SWEEP = """\
+name: tëst
+seeds: [0, 1]
+profiles: {embedded: ["optim.steps=3", "optim.lr=1e-3"]}
+tables:
+  - id: a
+    caption: "α of 5%"
+    grid: ["estimator=soft,ste"]
+    rows: [{id: ste, label: STE, where: {estimator: ste}, published: 0.43}]
+    claims: []
+"""
+
+
+@pytest.mark.parametrize("kind", ["bytes", "words"])
+def test_sweep_files(tmp_path_factory, kind):
+    """words: lines in another order, twice, gone, or with others' indentation."""
+    path, content = tmp_path_factory.mktemp("sweep") / "a.yaml", SWEEP.encode()
+
+    @fuzz("many")
+    def check(data):
+        if kind == "bytes":
+            path.write_bytes(damaged(data, content))
+        else:
+            signal.alarm(SECONDS)
+            lines = SWEEP.splitlines()
+            chosen = data.draw(st.lists(st.sampled_from(lines), min_size=1, max_size=12))
+            indents = data.draw(st.lists(st.sampled_from(["", "  ", "- ", "? "]), min_size=12, max_size=12))
+            path.write_text("\n".join(indent + line for indent, line in zip(indents, chosen, strict=False)))
+        found = in_one_line(load_sweep, path)
+        assert found is None or found.tables
+
+    check()
+
+
+def test_archives_of_runs(tmp_path_factory, tiny_runs_made):
+    """All of it, as it was, or nothing."""
+    archive, listed = tiny_runs_made
+    content, folder = archive.read_bytes(), tmp_path_factory.mktemp("import")
+
+    @fuzz()
+    def check(data):
+        results, path = folder / "results", folder / "a.tar.gz"
+        shutil.rmtree(results, ignore_errors=True)
+        path.write_bytes(damaged(data, content))
+        if in_one_line(unpack, path, results) is None:
+            assert not [one for one in results.rglob("*") if one.is_file()]
+        else:
+            assert hashes(results / "runs") == listed
+
+    check()
+
+
+def hashes(folder):
+    return {path.relative_to(folder).as_posix(): sha256(path) for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture
+def tiny_runs_made(tiny, tmp_path):
+    """(an archive of a tiny sweep's runs, the hashes of what it holds)."""
+    file, words = tiny.write_sweep(tmp_path), ["optim.steps=2", "seeds=[0]", "evaluation.images_per_prompt=1"]
+    sweep = load_sweep(file, words)
+    run_inline([RunDir.create(tmp_path / "results", config) for config in sweep.runs().values()], lambda end: None)
+    assert (
+        archive.main([str(file), *words, "--results", str(tmp_path / "results"), "--out", f"{tmp_path}/x.tar.gz"]) == 0
+    )
+    unpack(tmp_path / "x.tar.gz", tmp_path / "again")
+    return tmp_path / "x.tar.gz", hashes(tmp_path / "again" / "runs")
 
 
 # --------------------------------------------------------------------------------------- hostile, rather than damaged

@@ -51,7 +51,7 @@ def _score(args: argparse.Namespace) -> None:
     detector = _detector(args, floor)
     colours = _colours(args, detector)
     if isinstance(detector, PrecomputedBackend):
-        detector.require(pictures, options)
+        detector.require(pictures, options, colours=colours is None)
     if args.self_test:
         print(f"self-test passed: {selftest.check(detector, args.self_test)} objects as expected", file=sys.stderr)
     manifest = Manifest(

@@ -12,10 +12,10 @@ from typing import Any, ClassVar, Self
 from fpd_bench.errors import AssetError, ConfigError
 from fpd_bench.evals.geneval import results_file
 from fpd_bench.evals.geneval import results_manifest as manifests
-from fpd_bench.evals.geneval.detectors import DetectorSettings, Image, Seen
+from fpd_bench.evals.geneval.detectors import DetectorSettings, Image, Seen, known_colours
 from fpd_bench.evals.geneval.folder import Picture
 from fpd_bench.evals.geneval.prompt_rows import as_row, key
-from fpd_bench.evals.geneval.scoring import Options
+from fpd_bench.evals.geneval.scoring import Options, evaluate_image
 from fpd_bench.evals.geneval.stored import BOX, as_box, as_colours, name_of, require_floor, seen_in
 from fpd_bench.files.text import parse, read_json
 
@@ -59,10 +59,15 @@ class PrecomputedBackend:
             )
         return [self._seen[name_of(name)] for name in keys]
 
-    def require(self, pictures: Sequence[Picture], options: Options) -> None:
-        """Check that it has all that scoring needs, of exactly these pictures. Raises ConfigError, AssetError."""
+    def require(self, pictures: Sequence[Picture], options: Options, *, colours: bool) -> None:
+        """Check that it has all that scoring needs, of exactly these pictures. Raises ConfigError, AssetError.
+
+        colours: whether those that a prompt asks for must be there, too, since no classifier will name them.
+        """
         for picture, seen in zip(pictures, self.see([], [picture.name for picture in pictures]), strict=True):
             require_floor(picture.name, picture.row["tag"], options, seen.floor)
+            if colours:
+                evaluate_image(seen.detections, picture.row, known_colours(seen.answers()), options)
             row = self._rows.get(name_of(picture.name))
             if row is None:
                 continue

@@ -24,7 +24,7 @@ from typing import Any
 
 from fpd_bench.errors import OddFile, RunError
 from fpd_bench.records import layout
-from fpd_bench.records.odd_files import require_types
+from fpd_bench.records.odd_files import require_all
 from fpd_bench.runs.folder.rundir import now
 
 SILENT_MIN = 60  # a claim of another host without a heartbeat for so long is nobody's
@@ -193,11 +193,14 @@ def batch_job() -> str:
 
 def _read(path: Path) -> RunClaim | None:
     found = layout.read_json(path)
+    if not found:
+        return None
     try:
-        require_types(found or {}, FIELDS, layout.CLAIM)
-        return RunClaim(**found) if found else None
+        require_all(found, FIELDS, layout.CLAIM)
+        claim = RunClaim(**found)
     except (TypeError, OddFile):  # not a claim of ours: nobody can hold it
         return None
+    return claim if claim.pid > 0 else None  # to the system 0 and less are many processes
 
 
 def process_start(pid: int) -> str | None:

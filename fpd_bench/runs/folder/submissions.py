@@ -17,7 +17,7 @@ from pathlib import Path
 
 from fpd_bench.errors import OddFile
 from fpd_bench.records import layout, odd_files
-from fpd_bench.records.odd_files import require_types
+from fpd_bench.records.odd_files import require_all
 from fpd_bench.runs.folder.claims import process_start, user_name
 from fpd_bench.runs.folder.rundir import RunDir, now
 from fpd_bench.runs.folder.whole_files import write_text
@@ -51,7 +51,7 @@ class Submission:
 
     def __post_init__(self) -> None:
         """Refuse what this program never writes: these words become file names and options of SLURM."""
-        require_types(asdict(self), FIELDS, layout.SUBMISSION)
+        require_all(asdict(self), FIELDS, layout.SUBMISSION)
         for name, form in FORMS.items():
             if not re.fullmatch(form, getattr(self, name), re.ASCII):
                 word = repr(getattr(self, name)[:40])

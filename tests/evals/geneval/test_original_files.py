@@ -203,6 +203,19 @@ def test_a_file_of_somebody_elses_is_never_written_over(place, capsys):
         assert (place / "results.jsonl").read_text() == content
 
 
+def test_colours_that_a_later_row_lacks_are_missed_before_the_first(place, capsys):
+    """GenEval's own file has none, and its prompts of colours come after hundreds of others."""
+    rows = [*ROWS, color_attr("circle", "red", "star", "pink")]
+    write_prompt(place / "images", 3, rows[3], np.stack([draw([])] * 2))
+    (place / "suite.jsonl").write_text(to_jsonl(rows))
+    boxes = {"circle": [[0, 0, 9, 9, 0.8]], "star": [[10, 10, 19, 19, 0.8]]}
+    names = [f"0000{i}/samples/{name}.png" for i in range(4) for name in ("0000", "0001", "00000", "00001")]
+    (place / "theirs.json").write_text(json.dumps(dict.fromkeys(names, boxes)))
+    score(place, "--detector", "precomputed", "--weights", place / "theirs.json", code=2)
+    assert "score --clip" in capsys.readouterr().err
+    assert not (place / "results.jsonl").exists()
+
+
 def test_a_failure_after_rows_keeps_them(place, capsys):
     path = place / "images/00002/samples/0001.png"
     whole = path.read_bytes()

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from fpd_bench.errors import ConfigError
 from fpd_bench.records import layout
+from fpd_bench.runs.execute.cancel_run import cancel_run
 from fpd_bench.runs.folder import claims
 from fpd_bench.runs.folder.claims import RunClaim
 from fpd_bench.runs.folder.rundir import now
@@ -191,3 +193,27 @@ def test_without_proc_a_living_holder_keeps_its_claim_and_a_dead_one_loses_it(pa
     gone.wait()
     path.write_text(json.dumps(asdict(replace(claim, pid=gone.pid))))
     assert claims.acquire(path, 2).attempt == 2
+
+
+@pytest.mark.parametrize("pid", [-1, 0, None, 2**40])
+@pytest.mark.parametrize("started", [None, ""])
+def test_a_claim_of_no_single_process_is_nobodys_and_nothing_is_ended(path, pid, started, monkeypatch):
+    """A process that is not there began at no time; to the system -1 is every process of the user."""
+    ended = []
+    monkeypatch.setattr(os, "kill", lambda *words: ended.append(words))
+    mine = asdict(claims.acquire(path, 1)) | {"pid": pid, "started": started}
+    run = path.parent / "runs" / "0123456789ab"
+    run.mkdir(parents=True)
+    (run / layout.CLAIM).write_text(json.dumps(mine))
+    assert claims.holder(run / layout.CLAIM) is None
+    with pytest.raises(ConfigError, match="Nobody works on run"):
+        cancel_run(path.parent, "0123456789ab")
+    assert ended == []
+
+
+@pytest.mark.parametrize("field", ["host", "started", "token", "user", "time", "attempt", "job"])
+def test_a_claim_without_one_of_its_fields_is_nobodys(path, field):
+    mine = asdict(claims.acquire(path, 1))
+    for wrong in (mine | {field: None}, {name: value for name, value in mine.items() if name != field}):
+        path.write_text(json.dumps(wrong))
+        assert claims.holder(path) is None

@@ -128,3 +128,11 @@ def test_a_log_that_cannot_be_read_is_empty(tmp_path):
 def test_no_two_batches_have_one_name():
     names = {submissions.new_batch() for _ in range(100)}
     assert len(names) == 100 and all(name.startswith("fpd-") and len(name) == 14 for name in names)
+
+
+@pytest.mark.parametrize("field", [field for field in submissions.FIELDS if field != "batch"])
+def test_a_submission_with_a_field_of_nothing_is_one_corrupt_run(run, field):
+    given = submissions.claim(run, "fpd-a", -1)
+    run.submission.write_text(dumps(asdict(given) | {field: None}))
+    state = with_scheduler_answers({run.run_id: state_of(run)}, {run.run_id: run})
+    assert state[run.run_id].state == "corrupt" and field in state[run.run_id].message
