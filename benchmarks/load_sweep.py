@@ -8,7 +8,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from fpd_bench.config.spec import load_sweep
+from fpd_bench.config.sweeps.spec import load_sweep
 
 REPEATS = 5
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import store_rates
 
-from fpd_bench.config.spec import load_sweep
+from fpd_bench.config.sweeps.spec import load_sweep
 from fpd_bench.store import ingest
 
 ROWS, SEEDS = 10, 5

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from simulated import counting
 
-from fpd_bench.config.spec import load_sweep
+from fpd_bench.config.sweeps.spec import load_sweep
 from fpd_bench.evals.statistics.score_table import Scores
 from fpd_bench.reporting.row_results import RowMaker, cells_by_seed
 from fpd_bench.store.ingest import ingest

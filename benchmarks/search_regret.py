@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from fpd_bench.config.search_spec import load_search
+from fpd_bench.config.searches.search_spec import load_search
 from fpd_bench.evals.statistics import set_metric_score
 from fpd_bench.searching.board import Board, levels
 from fpd_bench.searching.estimates import estimated

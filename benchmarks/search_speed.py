@@ -17,8 +17,8 @@ from pathlib import Path
 import yaml
 
 from fpd_bench.config.identity import run_id
-from fpd_bench.config.search_probe import drawn
-from fpd_bench.config.search_spec import load_search
+from fpd_bench.config.searches.search_probe import drawn
+from fpd_bench.config.searches.search_spec import load_search
 from fpd_bench.records.layout import sha256
 from fpd_bench.searching.samplers import MOST
 from fpd_bench.searching.study import next_params

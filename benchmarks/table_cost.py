@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
 
-from fpd_bench.config.spec import Table, load_sweep
+from fpd_bench.config.sweeps.spec import Table, load_sweep
 from fpd_bench.errors import FpdError
 from fpd_bench.records import layout
 from fpd_bench.store.ingest import ingest

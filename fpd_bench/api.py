@@ -16,10 +16,10 @@ from typing import Any
 
 import pandas as pd
 
-from fpd_bench.config.cells import Cell, Sweep
 from fpd_bench.config.fields import leaves, value
 from fpd_bench.config.identity import reads
-from fpd_bench.config.spec import load_sweep
+from fpd_bench.config.sweeps.cells import Cell, Sweep
+from fpd_bench.config.sweeps.spec import load_sweep
 from fpd_bench.records.run_status import RESULTS
 from fpd_bench.runs.folder import notes
 from fpd_bench.runs.folder.rundir import RunDir

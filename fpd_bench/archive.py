@@ -53,7 +53,7 @@ def import_parser() -> argparse.ArgumentParser:
 
 
 def _pack(asked: argparse.Namespace) -> None:
-    from fpd_bench.config.spec import load_sweep
+    from fpd_bench.config.sweeps.spec import load_sweep
     from fpd_bench.runs.archive.pack import pack
 
     sweep = load_sweep(asked.file, asked.overrides)

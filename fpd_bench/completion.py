@@ -76,7 +76,7 @@ def _sweeps(prefix: str, **_: Any) -> list[str]:
     """List sweep files below what is typed, and the names of those in sweeps/ and of the package."""
     from argcomplete.completers import FilesCompleter
 
-    from fpd_bench.config.sweep_names import names
+    from fpd_bench.config.sweeps.sweep_names import names
 
     files: Iterable[str] = FilesCompleter(("yaml",))(prefix)
     return [*files, *(name for name in names() if name.startswith(prefix))]

@@ -30,7 +30,7 @@ from fpd_bench.errors import ConfigError
 from fpd_bench.store import address
 
 if TYPE_CHECKING:
-    from fpd_bench.config.spec import Sweep
+    from fpd_bench.config.sweeps.spec import Sweep
     from fpd_bench.reporting.model import TableResult
     from fpd_bench.store.query import Store
 
@@ -97,7 +97,7 @@ def _answer(arguments: list[str] | None) -> int:
 
 
 def _report(options: argparse.Namespace, url: str) -> int:
-    from fpd_bench.config.spec import load_sweep
+    from fpd_bench.config.sweeps.spec import load_sweep
     from fpd_bench.reporting.report_watch import follow
     from fpd_bench.reporting.write import make_writable, write_report
     from fpd_bench.runs.execute.options import split_executor
@@ -218,8 +218,8 @@ def _sweep_command(options: argparse.Namespace) -> str:
 
 def _files(given: list[Path]) -> list[Path]:
     """List the sweep files asked for, by default all that hold tables. Raises ConfigError for a missing file."""
-    from fpd_bench.config.search_file import is_search
-    from fpd_bench.config.sweep_names import find_sweep, names
+    from fpd_bench.config.searches.search_file import is_search
+    from fpd_bench.config.sweeps.sweep_names import find_sweep, names
 
     if not given:
         given = [path for path in sorted(Path("sweeps").glob("*.yaml")) if not is_search(path)]

@@ -23,8 +23,8 @@ from fpd_bench.cli import Parser, carry_out, leave
 from fpd_bench.store import address
 
 if TYPE_CHECKING:
-    from fpd_bench.config.cells import Sweep
-    from fpd_bench.config.search_spec import Search
+    from fpd_bench.config.searches.search_spec import Search
+    from fpd_bench.config.sweeps.cells import Sweep
     from fpd_bench.costs.gpu_choice import PlanRequest
 
 RESULTS = Path("results")
@@ -59,7 +59,7 @@ def _answer(arguments: Sequence[str] | None) -> int:
 
 
 def _search(asked: argparse.Namespace) -> int:
-    from fpd_bench.config.search_spec import load_search
+    from fpd_bench.config.searches.search_spec import load_search
     from fpd_bench.costs.gpu_choice import split_plan
     from fpd_bench.runs.execute import sweep_plan
     from fpd_bench.runs.execute.executor import choose_executor

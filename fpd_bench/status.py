@@ -109,8 +109,8 @@ def _show_runs(asked: argparse.Namespace) -> int:
 
 def _plan_maker(asked: argparse.Namespace) -> "Callable[[], SweepPlan]":
     """Return a function that looks at the runs that are asked for, and says where each stands."""
-    from fpd_bench.config.search_file import is_search
-    from fpd_bench.config.sweep_names import find_sweep
+    from fpd_bench.config.searches.search_file import is_search
+    from fpd_bench.config.sweeps.sweep_names import find_sweep
     from fpd_bench.runs.execute import sweep_plan
     from fpd_bench.runs.execute.options import split_executor
 
@@ -125,7 +125,7 @@ def _plan_maker(asked: argparse.Namespace) -> "Callable[[], SweepPlan]":
     overrides = split_executor(asked.overrides)[1]
     if is_search(Path(asked.what)):
         return _plan_maker_of_search(asked, overrides)
-    from fpd_bench.config.spec import load_sweep
+    from fpd_bench.config.sweeps.spec import load_sweep
 
     sweep = load_sweep(asked.what, overrides)
     return lambda: sweep_plan.plan_sweep(sweep_plan.drop_later_looks(sweep, asked.results), asked.results)
@@ -133,7 +133,7 @@ def _plan_maker(asked: argparse.Namespace) -> "Callable[[], SweepPlan]":
 
 def _plan_maker_of_search(asked: argparse.Namespace, overrides: list[str]) -> "Callable[[], SweepPlan]":
     """Return a function that looks at the runs that a search has, which may be more at every look."""
-    from fpd_bench.config.search_spec import load_search
+    from fpd_bench.config.searches.search_spec import load_search
     from fpd_bench.runs.execute import sweep_plan
     from fpd_bench.searching.search_sweep import known_sweep
     from fpd_bench.searching.study_look import look

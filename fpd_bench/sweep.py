@@ -27,7 +27,7 @@ from fpd_bench.records import layout
 from fpd_bench.store import address
 
 if TYPE_CHECKING:
-    from fpd_bench.config.spec import Sweep
+    from fpd_bench.config.sweeps.spec import Sweep
     from fpd_bench.costs.gpu_choice import PlanRequest
     from fpd_bench.runs.execute.executor import Executor
     from fpd_bench.runs.execute.sweep_plan import SweepPlan
@@ -74,7 +74,7 @@ def _fields(group: str) -> int:
 
 
 def _sweep(asked: argparse.Namespace) -> int:
-    from fpd_bench.config.spec import load_sweep
+    from fpd_bench.config.sweeps.spec import load_sweep
     from fpd_bench.costs.gpu_choice import split_plan
     from fpd_bench.runs.execute import sweep_plan
     from fpd_bench.runs.execute.executor import choose_executor

@@ -65,7 +65,7 @@ def _runs(asked: argparse.Namespace, overrides: list[str]) -> "list[RunDir]":
 
     if layout.is_run_id_prefix(asked.what) and not Path(asked.what).exists():
         return [find_run(asked.results, asked.what)]
-    from fpd_bench.config.spec import load_sweep
+    from fpd_bench.config.sweeps.spec import load_sweep
     from fpd_bench.runs.execute.sweep_plan import open_run
 
     runs = [open_run(asked.results, name) for name in load_sweep(asked.what, overrides).runs()]

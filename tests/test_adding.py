@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from fpd_bench.config.spec import load_sweep
+from fpd_bench.config.sweeps.spec import load_sweep
 from fpd_bench.distill.method import Method
 from fpd_bench.generators.base import Generator
 

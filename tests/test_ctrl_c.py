@@ -21,13 +21,13 @@ sys.argv = ["fpd_bench.{door}", *{words!r}]
 runpy.run_module("fpd_bench.{door}", run_name="__main__", alter_sys=True)
 """
 DOORS = {
-    "sweep": (["{sweep}", "--dry-run"], ("fpd_bench.config.spec", "hydra", "fpd_bench.runs.execute.sweep_plan")),
-    "report": (["{sweep}"], ("fpd_bench.config.spec", "hydra", "sqlalchemy", "pandas")),
+    "sweep": (["{sweep}", "--dry-run"], ("fpd_bench.config.sweeps.spec", "hydra", "fpd_bench.runs.execute.sweep_plan")),
+    "report": (["{sweep}"], ("fpd_bench.config.sweeps.spec", "hydra", "sqlalchemy", "pandas")),
     "search": (["sweeps/search_lambda_bandwidths.yaml", "--dry-run"], ("hydra", "optuna")),
     "status": ([], ("fpd_bench.runs.watch.status_table", "rich")),
     "sample": (["teacher", "a photo of a red circle"], ("torch", "fpd_bench.runs.perform.prompt_sheet")),
     "store": (["check"], ("fpd_bench.store.consistency", "pandas")),
-    "clean": (["{sweep}"], ("fpd_bench.config.spec", "hydra")),
+    "clean": (["{sweep}"], ("fpd_bench.config.sweeps.spec", "hydra")),
     "tracks": (["check", "shapes"], ("fpd_bench.tracks.checking",)),
     "evals.geneval": (["summary", "results.jsonl"], ("numpy", "fpd_bench.evals.geneval.results_file")),
     "evals.fidelity": (["a", "--reference", "b"], ("torch", "fpd_bench.evals.fidelity.measure")),

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from fpd_bench import report, status, sweep
-from fpd_bench.config.spec import load_sweep
+from fpd_bench.config.sweeps.spec import load_sweep
 from fpd_bench.runs.folder import claims
 from fpd_bench.runs.folder.heartbeat import Heart
 from fpd_bench.runs.folder.rundir import RunDir
@@ -260,7 +260,7 @@ def test_ctrl_c_while_workers_start_is_no_traceback(tiny, tmp_path, seconds):
 
 @pytest.mark.parametrize("words", [["--dry-run"], []], ids=["dry run", "nothing left to do"])
 def test_a_sweep_is_worked_out_once(file, tmp_path, capsys, monkeypatch, words):
-    from fpd_bench.config import spec
+    from fpd_bench.config.sweeps import spec
 
     asked, really = [], spec.load_sweep
     for run in load_sweep(file).runs().values() if not words else ():

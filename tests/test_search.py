@@ -8,7 +8,7 @@ from urllib.request import urlopen
 import pytest
 
 from fpd_bench import report, search, status, sweep
-from fpd_bench.config.spec import load_sweep
+from fpd_bench.config.sweeps.spec import load_sweep
 from fpd_bench.runs.execute.sweep_plan import open_run
 
 FILE = """\

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from fpd_bench.config.spec import load_sweep
+from fpd_bench.config.sweeps.spec import load_sweep
 from tests.store.synthetic_runs import write_run
 
 SCRIPT = Path(__file__).parent.parent / "benchmarks/table_cost.py"

@@ -54,15 +54,15 @@ def _answer(asked: argparse.Namespace) -> str:
 
 
 def _rows(file: str, overrides: list[str]) -> str:
-    from fpd_bench.config.origins import row_names
-    from fpd_bench.config.spec import load_sweep
+    from fpd_bench.config.sweeps.origins import row_names
+    from fpd_bench.config.sweeps.spec import load_sweep
 
     return "\n".join(row_names(load_sweep(file, overrides)))
 
 
 def _row(file: str, row: str, overrides: list[str], everything: bool) -> str:
     from fpd_bench.config.describe import as_override
-    from fpd_bench.config.origins import row_origins
+    from fpd_bench.config.sweeps.origins import row_origins
 
     found = row_origins(file, row, overrides)
     shown = [one for one in found.fields if everything or one.read]

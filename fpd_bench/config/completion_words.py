@@ -1,11 +1,11 @@
 """Words that an override may be: `key=` for every field, `key=value` for what a field may hold. Needs no torch."""
 
 from fpd_bench import registry
-from fpd_bench.config.budget import BUDGETS
 from fpd_bench.config.fields import leaf, leaves, plugin_leaves
 from fpd_bench.config.named_settings import PRESETS
-from fpd_bench.config.sweep_file import DEFAULT_PROFILE, load_yaml
-from fpd_bench.config.sweep_names import find_sweep
+from fpd_bench.config.sweeps.budget import BUDGETS
+from fpd_bench.config.sweeps.sweep_file import DEFAULT_PROFILE, load_yaml
+from fpd_bench.config.sweeps.sweep_names import find_sweep
 from fpd_bench.errors import FpdError
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from fpd_bench import metrics
 from fpd_bench.config.fields import leaves
 from fpd_bench.config.named_settings import PRESETS
-from fpd_bench.config.seeds import USUAL_LOOKS
+from fpd_bench.config.sweeps.seeds import USUAL_LOOKS
 
 Schema = dict[str, Any]
 TEXT: Schema = {"type": ["string", "number"]}

@@ -1,4 +1,4 @@
-"""What a step of each row of a sweep costs, for budgets of equal cost (config/budget.py): `sweep FILE --price`.
+"""What a step of each row of a sweep costs, for budgets of equal cost (config/sweeps/budget.py): `sweep FILE --price`.
 
 FLOPs are counted on meta devices (step.py). Seconds are those of the sweep's finished runs, means over a row's seeds.
 """
@@ -10,10 +10,10 @@ from statistics import mean
 import yaml
 
 from fpd_bench.assets.environment import existing_weights_folder
-from fpd_bench.config.budget import Price, price_file, price_key
-from fpd_bench.config.cells import Sweep
 from fpd_bench.config.identity import trains
 from fpd_bench.config.schema import RunConfig
+from fpd_bench.config.sweeps.budget import Price, price_file, price_key
+from fpd_bench.config.sweeps.cells import Sweep
 from fpd_bench.runs.execute.sweep_plan import open_run
 from fpd_bench.runs.folder.whole_files import write_text
 from fpd_bench.runs.watch.past_durations import step_seconds

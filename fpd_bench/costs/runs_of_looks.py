@@ -11,7 +11,7 @@ from fpd_bench.evals.statistics import constant_level
 from fpd_bench.evals.statistics.power import Noise, power
 
 if TYPE_CHECKING:
-    from fpd_bench.config.spec import Sweep, Table
+    from fpd_bench.config.sweeps.spec import Sweep, Table
 
 SEED_SD = 0.03  # of a row's score over seeds, as measured on the shapes track (docs/dynamics.md)
 ASSUMED = Noise(seeds=2 * SEED_SD**2, prompts=SEED_SD**2, d_prompts=100.0)

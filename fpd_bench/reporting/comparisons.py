@@ -11,7 +11,7 @@ from fpd_bench.reporting import diversity_columns, set_metrics
 from fpd_bench.reporting.model import ClaimResult, RowResult, TableResult
 
 if TYPE_CHECKING:
-    from fpd_bench.config.spec import Claim
+    from fpd_bench.config.sweeps.spec import Claim
 
 
 class Pairs:

@@ -19,7 +19,7 @@ from fpd_bench.store import evidence
 from fpd_bench.store.query import Store
 
 if TYPE_CHECKING:
-    from fpd_bench.config.spec import Sweep
+    from fpd_bench.config.sweeps.spec import Sweep
 
 FOLDER = "evidence"  # beside the tables
 ROUNDING = 4  # grey levels of 256 by which two drawings of one figure may differ
@@ -63,7 +63,7 @@ def opened(folder: Path) -> Iterator[list[tuple["Sweep", Store]]]:
 
     Raises ConfigError if there are none, StoreError for evidence that is damaged.
     """
-    from fpd_bench.config.spec import load_sweep
+    from fpd_bench.config.sweeps.spec import load_sweep
 
     folders = sorted(path.parent for path in folder.glob(f"*/{evidence.INDEX}"))
     if not folders:

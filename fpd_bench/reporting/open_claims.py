@@ -17,7 +17,7 @@ from fpd_bench.reporting.row_results import RowMaker, cells_by_seed
 from fpd_bench.store.query import Store
 
 if TYPE_CHECKING:
-    from fpd_bench.config.spec import Cell, Row, Sweep, Table
+    from fpd_bench.config.sweeps.spec import Cell, Row, Sweep, Table
 
 Empty = Callable[[list[RowResult]], TableResult]  # a table of these rows, with nothing said of them
 

@@ -14,7 +14,7 @@ from fpd_bench.reporting.row_results import RowMaker
 from fpd_bench.store.query import Run, Store
 
 if TYPE_CHECKING:
-    from fpd_bench.config.spec import Cell, Sweep, Table
+    from fpd_bench.config.sweeps.spec import Cell, Sweep, Table
 
 LONGEST_NAME = 80  # letters of a file name, to which kinds of pictures and files are added
 TEACHER_STEPS = 16  # the paper's teacher, whose score a student should keep

@@ -16,7 +16,7 @@ from fpd_bench.store.query import Store
 from fpd_bench.store.score_arrays import RunScores
 
 if TYPE_CHECKING:
-    from fpd_bench.config.spec import Cell, Row, Table
+    from fpd_bench.config.sweeps.spec import Cell, Row, Table
 
 
 class RowMaker:

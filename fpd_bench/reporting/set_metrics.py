@@ -17,7 +17,7 @@ from fpd_bench.reporting.model import RowResult, SeedResult, TableResult
 from fpd_bench.store.query import Run, Store
 
 if TYPE_CHECKING:
-    from fpd_bench.config.spec import Cell, Row
+    from fpd_bench.config.sweeps.spec import Cell, Row
 
 Numbers = dict[str, dict[str, tuple[float, int, str]]]  # run id -> metric -> (value, images, protocol's id)
 

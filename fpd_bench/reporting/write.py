@@ -24,7 +24,7 @@ from fpd_bench.reporting.tables.latex import table_latex, to_latex
 from fpd_bench.store.query import Store
 
 if TYPE_CHECKING:
-    from fpd_bench.config.spec import Sweep
+    from fpd_bench.config.sweeps.spec import Sweep
 
 PART = ".report-"  # beginning of the name of a folder in which a report is being made
 DEAD_SECONDS = 3600

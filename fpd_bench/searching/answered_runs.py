@@ -7,7 +7,7 @@ one. `TestRun` is what confirms a winner.
 from dataclasses import dataclass
 from typing import Any
 
-from fpd_bench.config.search_spec import TEST, VALIDATION
+from fpd_bench.config.searches.search_spec import TEST, VALIDATION
 from fpd_bench.errors import ConfigError
 from fpd_bench.store.query import Run
 

@@ -7,7 +7,7 @@ import yaml
 from fpd_bench.config.fields import leaves, value
 from fpd_bench.config.identity import reads
 from fpd_bench.config.schema import RunConfig
-from fpd_bench.config.search_spec import Search
+from fpd_bench.config.searches.search_spec import Search
 from fpd_bench.searching.history import Trial, as_text
 
 HEAD = """\

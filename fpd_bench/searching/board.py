@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from fpd_bench import metrics
-from fpd_bench.config.search_file import COSTS
-from fpd_bench.config.search_spec import Search
+from fpd_bench.config.searches.search_file import COSTS
+from fpd_bench.config.searches.search_spec import Search
 from fpd_bench.records.layout import PAUSE
 from fpd_bench.records.run_status import has_result
 from fpd_bench.searching.answered_runs import ValidationRun, need_validation

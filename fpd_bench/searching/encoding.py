@@ -9,8 +9,8 @@ from optuna.trial import Trial as Asked
 
 from fpd_bench.config.compose import compose
 from fpd_bench.config.fields import assign
-from fpd_bench.config.search_axes import Axis, Choice, Dimension, Interval, Steps, Subset, active
-from fpd_bench.config.search_spec import Search
+from fpd_bench.config.searches.search_axes import Axis, Choice, Dimension, Interval, Steps, Subset, active
+from fpd_bench.config.searches.search_spec import Search
 
 
 @cache

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fpd_bench import metrics
-from fpd_bench.config.search_spec import Search
+from fpd_bench.config.searches.search_spec import Search
 from fpd_bench.evals import statistics
 from fpd_bench.evals.statistics import Estimate, Scores
 from fpd_bench.searching.board import RaceLevel

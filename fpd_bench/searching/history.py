@@ -10,8 +10,8 @@ from fpd_bench.config.compose import compose
 from fpd_bench.config.fields import assign, canonical, well_typed
 from fpd_bench.config.identity import run_id
 from fpd_bench.config.schema import RunConfig
-from fpd_bench.config.search_axes import active
-from fpd_bench.config.search_spec import VALIDATION, Search
+from fpd_bench.config.searches.search_axes import active
+from fpd_bench.config.searches.search_spec import VALIDATION, Search
 from fpd_bench.searching.answered_runs import ValidationRun, split_of
 from fpd_bench.store.query import Run, Store
 

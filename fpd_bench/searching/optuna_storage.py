@@ -4,7 +4,7 @@ from pathlib import Path
 
 import optuna
 
-from fpd_bench.config.search_spec import Search
+from fpd_bench.config.searches.search_spec import Search
 from fpd_bench.errors import ConfigError
 from fpd_bench.searching.board import Board
 from fpd_bench.searching.history import Trial

@@ -4,7 +4,7 @@ import math
 from pathlib import Path
 
 from fpd_bench.config.schema import RunConfig
-from fpd_bench.config.search_spec import Search
+from fpd_bench.config.searches.search_spec import Search
 from fpd_bench.runs.watch import past_durations
 from fpd_bench.searching import samplers
 from fpd_bench.searching.board import Board, levels

@@ -10,7 +10,7 @@ from optuna.pruners import WilcoxonPruner
 from optuna.trial import TrialState, create_trial
 
 from fpd_bench import metrics
-from fpd_bench.config.search_spec import Search
+from fpd_bench.config.searches.search_spec import Search
 from fpd_bench.records.layout import PAUSE
 from fpd_bench.searching.answered_runs import ValidationRun, need_validation
 from fpd_bench.searching.board import Board, RaceLevel

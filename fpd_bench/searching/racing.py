@@ -7,7 +7,7 @@ The rule looks at values that never change, from the cheapest level up, so a sea
 from collections.abc import Collection, Sequence
 from itertools import pairwise
 
-from fpd_bench.config.search_spec import Search
+from fpd_bench.config.searches.search_spec import Search
 from fpd_bench.searching.board import Board, RaceLevel, directions
 from fpd_bench.searching.history import Trial
 from fpd_bench.searching.pruning import hopeless

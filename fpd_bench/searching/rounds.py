@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fpd_bench.config.cells import Sweep
-from fpd_bench.config.search_spec import Search
+from fpd_bench.config.searches.search_spec import Search
+from fpd_bench.config.sweeps.cells import Sweep
 from fpd_bench.runs.execute import sweep_plan
 from fpd_bench.runs.execute.executor import Executor
 from fpd_bench.runs.folder.rundir import RunDir

@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 from optuna.samplers import BaseSampler, CmaEsSampler, GPSampler, NSGAIISampler, RandomSampler, TPESampler
 
-from fpd_bench.config.search_axes import Choice, Subset
-from fpd_bench.config.search_spec import Search
+from fpd_bench.config.searches.search_axes import Choice, Subset
+from fpd_bench.config.searches.search_spec import Search
 from fpd_bench.errors import ConfigError
 
 MOST = {"gp": 500, "cmaes": 1000, "nsga2": 1000}  # trials, beyond which a question takes seconds

@@ -3,11 +3,11 @@
 from dataclasses import replace
 from typing import Any
 
-from fpd_bench.config.cells import Cell, Row, Sweep, Table
 from fpd_bench.config.identity import run_id
 from fpd_bench.config.schema import RunConfig
-from fpd_bench.config.search_spec import TEST, Search
-from fpd_bench.config.sweep_file import Claim
+from fpd_bench.config.searches.search_spec import TEST, Search
+from fpd_bench.config.sweeps.cells import Cell, Row, Sweep, Table
+from fpd_bench.config.sweeps.sweep_file import Claim
 from fpd_bench.searching.board import RaceLevel
 from fpd_bench.searching.history import Trial
 from fpd_bench.searching.variety import reference

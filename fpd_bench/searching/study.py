@@ -19,8 +19,8 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from fpd_bench.config.check import check
-from fpd_bench.config.search_probe import drawn
-from fpd_bench.config.search_spec import Search
+from fpd_bench.config.searches.search_probe import drawn
+from fpd_bench.config.searches.search_spec import Search
 from fpd_bench.errors import ConfigError
 from fpd_bench.records.run_status import TROUBLE
 from fpd_bench.searching import samplers

@@ -21,8 +21,8 @@ from optuna.trial import create_trial
 from optuna.visualization import matplotlib as drawn_by_optuna
 
 from fpd_bench import metrics
-from fpd_bench.config.search_axes import Subset
-from fpd_bench.config.search_spec import Search
+from fpd_bench.config.searches.search_axes import Subset
+from fpd_bench.config.searches.search_spec import Search
 from fpd_bench.reporting import user_text
 from fpd_bench.searching.board import directions
 from fpd_bench.searching.encoding import distributions, encoded

@@ -6,7 +6,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-from fpd_bench.config.search_spec import Search
+from fpd_bench.config.searches.search_spec import Search
 from fpd_bench.records import layout
 from fpd_bench.searching.board import Board
 from fpd_bench.searching.history import Trial, history

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from fpd_bench import __version__, metrics
-from fpd_bench.config.search_spec import Search
+from fpd_bench.config.searches.search_spec import Search
 from fpd_bench.reporting.pages.index_page import CSS
 from fpd_bench.reporting.results import file_name
 from fpd_bench.reporting.user_text import markdown

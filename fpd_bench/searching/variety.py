@@ -10,11 +10,11 @@ from dataclasses import replace
 from statistics import fmean
 
 from fpd_bench import metrics
-from fpd_bench.config.cells import Cell, Row, Table
 from fpd_bench.config.identity import run_id, trains
-from fpd_bench.config.metric_check import evaluations
 from fpd_bench.config.schema import EvaluationConfig, RunConfig
-from fpd_bench.config.search_spec import Search
+from fpd_bench.config.searches.search_spec import Search
+from fpd_bench.config.sweeps.cells import Cell, Row, Table
+from fpd_bench.config.sweeps.metric_check import evaluations
 from fpd_bench.records.layout import PAUSE
 from fpd_bench.registry import TEACHER
 from fpd_bench.reporting.diversity_columns import LEAST, MAIN, share

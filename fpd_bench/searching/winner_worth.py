@@ -4,7 +4,7 @@ them the winner's curse. Compared by the tables' own test, from their own result
 from dataclasses import dataclass
 
 from fpd_bench import metrics
-from fpd_bench.config.search_spec import Search
+from fpd_bench.config.searches.search_spec import Search
 from fpd_bench.evals.statistics import Estimate
 from fpd_bench.reporting.model import COLLAPSED, TableResult
 from fpd_bench.reporting.number_words import estimate_text

@@ -9,7 +9,7 @@ import yaml
 
 from fpd_bench import sweep
 from fpd_bench.config.__main__ import main
-from fpd_bench.config.search_file import is_search
+from fpd_bench.config.searches.search_file import is_search
 
 ROOT = Path(__file__).parents[2]
 SWEEP = """

@@ -6,7 +6,7 @@ import pytest
 
 from fpd_bench.config.compose import compose, parse
 from fpd_bench.config.named_settings import PRESETS
-from fpd_bench.config.spec import load_sweep
+from fpd_bench.config.sweeps.spec import load_sweep
 from fpd_bench.errors import ConfigError
 
 COLLAPSE = Path(__file__).parents[2] / "sweeps" / "collapse.yaml"

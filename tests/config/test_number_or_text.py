@@ -2,7 +2,7 @@
 
 import pytest
 
-from fpd_bench.config.spec import load_sweep
+from fpd_bench.config.sweeps.spec import load_sweep
 from fpd_bench.errors import ConfigError
 
 ROW = "{{id: ste, label: x, where: {{estimator: ste}}{more}}}"

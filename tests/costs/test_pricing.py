@@ -4,8 +4,8 @@ import pytest
 import yaml
 
 from fpd_bench import sweep
-from fpd_bench.config.budget import price_file
-from fpd_bench.config.spec import load_sweep
+from fpd_bench.config.sweeps.budget import price_file
+from fpd_bench.config.sweeps.spec import load_sweep
 from fpd_bench.costs.pricing import price_rows
 from fpd_bench.costs.step import step_cost
 

@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from fpd_bench.config.spec import load_sweep
+from fpd_bench.config.sweeps.spec import load_sweep
 from fpd_bench.runs.execute.local import run_inline
 from fpd_bench.runs.execute.sweep_plan import open_run
 from fpd_bench.runs.folder.rundir import RunDir

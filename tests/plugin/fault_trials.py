@@ -44,7 +44,7 @@ class Bench:
     @cached_property
     def run_ids(self):
         """Composing them costs as much as a tiny run, so it is done once, before the forks."""
-        from fpd_bench.config.spec import load_sweep
+        from fpd_bench.config.sweeps.spec import load_sweep
 
         return list(load_sweep(str(self.file), list(self.overrides)).runs())
 

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from fpd_bench import report
-from fpd_bench.config.spec import load_sweep
+from fpd_bench.config.sweeps.spec import load_sweep
 from fpd_bench.errors import ConfigError
 from fpd_bench.reporting import user_text
 from tests.store.synthetic_runs import write_run

@@ -3,7 +3,7 @@
 import csv
 
 from fpd_bench import report
-from fpd_bench.config.spec import load_sweep
+from fpd_bench.config.sweeps.spec import load_sweep
 from tests.store.synthetic_runs import write_run
 
 SWEEP = """

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from fpd_bench import report
-from fpd_bench.config.spec import load_sweep
+from fpd_bench.config.sweeps.spec import load_sweep
 from tests.reporting.test_evidence import SWEEP
 from tests.store.synthetic_runs import write_run
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from fpd_bench import report
-from fpd_bench.config.spec import load_sweep
+from fpd_bench.config.sweeps.spec import load_sweep
 from fpd_bench.store.ingest import ingest
 from fpd_bench.store.query import Store
 from tests.store.synthetic_runs import finish, write_lines, write_run

@@ -2,7 +2,7 @@
 
 import pytest
 
-from fpd_bench.config.spec import load_sweep
+from fpd_bench.config.sweeps.spec import load_sweep
 from fpd_bench.costs import runs_of_looks
 from fpd_bench.reporting.open_claims import asked_for
 from fpd_bench.reporting.results import table_result

@@ -13,7 +13,7 @@ import pytest
 
 from fpd_bench import report
 from fpd_bench.config.schema import EvaluationConfig, RunConfig
-from fpd_bench.config.spec import load_sweep
+from fpd_bench.config.sweeps.spec import load_sweep
 from fpd_bench.reporting.results import table_result
 from fpd_bench.store.ingest import ingest
 from fpd_bench.store.query import Store
@@ -364,7 +364,7 @@ def test_no_interval_of_a_score_leaves_the_range_of_scores_but_differences_may_b
 
 def test_opening_the_report_loads_no_torch():
     code = (
-        "import sys, fpd_bench.report, fpd_bench.config.spec, fpd_bench.reporting.write;"
+        "import sys, fpd_bench.report, fpd_bench.config.sweeps.spec, fpd_bench.reporting.write;"
         "import fpd_bench.reporting.figures.score_figures;"
         "sys.exit('torch' in sys.modules)"
     )

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from fpd_bench import report
-from fpd_bench.config.spec import load_sweep
+from fpd_bench.config.sweeps.spec import load_sweep
 from fpd_bench.reporting.results import table_result
 from fpd_bench.store.ingest import ingest
 from fpd_bench.store.query import Store

@@ -10,7 +10,7 @@ import time
 import pytest
 
 from fpd_bench import archive, diff, report, status, sweep, tag
-from fpd_bench.config.spec import load_sweep
+from fpd_bench.config.sweeps.spec import load_sweep
 from fpd_bench.records import layout
 from fpd_bench.runs.folder.rundir import RunDir
 

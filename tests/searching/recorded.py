@@ -6,7 +6,7 @@ The executor below is one of three in a search's eyes; what is tested is everyth
 import math
 import random
 
-from fpd_bench.config.search_spec import load_search
+from fpd_bench.config.searches.search_spec import load_search
 from fpd_bench.runs.execute.executor import Ending
 from fpd_bench.runs.folder.outcome import Outcome
 from fpd_bench.runs.folder.rundir import RunDir

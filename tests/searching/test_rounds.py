@@ -5,7 +5,7 @@ from contextlib import suppress
 
 import pytest
 
-from fpd_bench.config.search_spec import load_search
+from fpd_bench.config.searches.search_spec import load_search
 from fpd_bench.searching.preview import most_runs
 from fpd_bench.searching.racing import winner
 from fpd_bench.searching.study import next_params

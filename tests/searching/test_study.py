@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from fpd_bench.config.search_file import SearchFile
-from fpd_bench.config.search_spec import TEST, load_search
+from fpd_bench.config.searches.search_file import SearchFile
+from fpd_bench.config.searches.search_spec import TEST, load_search
 from fpd_bench.errors import ConfigError
 from fpd_bench.evals.diversity import FLOOR
 from fpd_bench.runs.execute.sweep_plan import open_run

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from fpd_bench import sweep
-from fpd_bench.config.spec import load_sweep
+from fpd_bench.config.sweeps.spec import load_sweep
 from fpd_bench.runs.execute.sweep_plan import open_run
 from fpd_bench.runs.folder import submissions
 

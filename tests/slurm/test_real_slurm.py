@@ -9,7 +9,7 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from fpd_bench.config.spec import load_sweep
+from fpd_bench.config.sweeps.spec import load_sweep
 from fpd_bench.runs.execute.sweep_plan import open_run
 from fpd_bench.runs.folder import submissions
 from fpd_bench.runs.folder.rundir import RunDir

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from fpd_bench import search, status
-from fpd_bench.config.search_spec import load_search
+from fpd_bench.config.searches.search_spec import load_search
 from fpd_bench.runs.execute.sweep_plan import open_run
 from fpd_bench.runs.folder import submissions
 from fpd_bench.searching.study_look import look

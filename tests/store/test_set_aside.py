@@ -128,7 +128,7 @@ def test_a_wrong_results_folder_is_told_and_nothing_is_written(tmp_path, place, 
 
 @pytest.mark.parametrize("end", ["planned", "running", "failed", "interrupted", "elsewhere"])
 def test_with_nothing_finished_the_sweeps_command_is_told(tmp_path, end, capsys):
-    from fpd_bench.config.spec import load_sweep
+    from fpd_bench.config.sweeps.spec import load_sweep
 
     sweep, results, out = tmp_path / "t.yaml", tmp_path / "results", tmp_path / "reports"
     sweep.write_text(SWEEP)

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from fpd_bench.assets.missing import provide
-from fpd_bench.config.spec import load_sweep
+from fpd_bench.config.sweeps.spec import load_sweep
 from fpd_bench.errors import AssetError, ConfigError
 from fpd_bench.evals.geneval.detectors import Seen
 from fpd_bench.evals.geneval.prompt_grammar import CLASSES

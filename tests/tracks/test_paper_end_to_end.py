@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fpd_bench import report, sweep
-from fpd_bench.config.spec import load_sweep
+from fpd_bench.config.sweeps.spec import load_sweep
 from fpd_bench.evals.fidelity import suites
 from fpd_bench.runs.folder.rundir import RunDir
 

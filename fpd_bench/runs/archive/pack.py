@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import fpd_bench
-from fpd_bench.config.cells import Sweep
+from fpd_bench.config.sweeps.cells import Sweep
 from fpd_bench.errors import ConfigError
 from fpd_bench.records import layout
 from fpd_bench.runs.archive.contents import FORMAT, LIST, SWEEP, is_ours

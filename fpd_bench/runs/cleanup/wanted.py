@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from fpd_bench.config.identity import plugins, semantic
-from fpd_bench.config.search_file import is_search
-from fpd_bench.config.spec import load_sweep
-from fpd_bench.config.sweep_file import DEFAULT_PROFILE, read_sweep_file
+from fpd_bench.config.searches.search_file import is_search
+from fpd_bench.config.sweeps.spec import load_sweep
+from fpd_bench.config.sweeps.sweep_file import DEFAULT_PROFILE, read_sweep_file
 from fpd_bench.errors import ConfigError
 from fpd_bench.records import layout
 

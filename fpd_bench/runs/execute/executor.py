@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from fpd_bench.runs.folder.outcome import Outcome
 
 if TYPE_CHECKING:
-    from fpd_bench.config.spec import Sweep
+    from fpd_bench.config.sweeps.spec import Sweep
     from fpd_bench.runs.execute.options import ExecutorOptions
     from fpd_bench.runs.execute.sweep_plan import SweepPlan
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from fpd_bench.config.spec import Sweep
+from fpd_bench.config.sweeps.spec import Sweep
 from fpd_bench.errors import ConfigError
 from fpd_bench.runs.execute.executor import Ending, Tell
 from fpd_bench.runs.execute.local import run_inline, run_local

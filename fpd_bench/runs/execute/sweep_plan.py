@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fpd_bench.config.schema import RunConfig
-from fpd_bench.config.spec import Sweep
+from fpd_bench.config.sweeps.spec import Sweep
 from fpd_bench.errors import ConfigError
 from fpd_bench.records import layout
 from fpd_bench.records.run_status import BEGUN, RESULTS, TO_DO

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from fpd_bench.config.schema import ExecutionConfig
-from fpd_bench.config.spec import Sweep
+from fpd_bench.config.sweeps.spec import Sweep
 from fpd_bench.errors import ConfigError
 from fpd_bench.records.run_status import ALIVE
 from fpd_bench.runs.execute.executor import Ending, Tell

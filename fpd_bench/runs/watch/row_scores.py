@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from statistics import mean
 from typing import Any
 
-from fpd_bench.config.spec import Sweep, Table
+from fpd_bench.config.sweeps.spec import Sweep, Table
 from fpd_bench.errors import OddFile
 from fpd_bench.metrics import OVERALL, get_or_plain
 from fpd_bench.records.scores import overall, task_means

@@ -4,7 +4,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from fpd_bench import report
-from fpd_bench.config.spec import load_sweep
+from fpd_bench.config.sweeps.spec import load_sweep
 from fpd_bench.reporting import user_text
 from fpd_bench.reporting.figures.line_styles import line_style
 from tests.store.synthetic_runs import write_run

@@ -11,7 +11,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import sync_playwright
 
 from fpd_bench import report
-from fpd_bench.config.spec import load_sweep
+from fpd_bench.config.sweeps.spec import load_sweep
 from tests.reporting.test_any_label import LABELS
 from tests.store.synthetic_runs import finish, write_run
 

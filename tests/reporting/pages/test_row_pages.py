@@ -5,7 +5,7 @@ import re
 import pytest
 
 from fpd_bench import report
-from fpd_bench.config.spec import load_sweep
+from fpd_bench.config.sweeps.spec import load_sweep
 from fpd_bench.reporting.pages import row_pages
 from tests.store.synthetic_runs import write_run
 

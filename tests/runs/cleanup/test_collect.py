@@ -13,7 +13,7 @@ import pytest
 from fpd_bench.clean import main
 from fpd_bench.config.compose import compose
 from fpd_bench.config.identity import plugins, semantic
-from fpd_bench.config.spec import load_sweep
+from fpd_bench.config.sweeps.spec import load_sweep
 from fpd_bench.records import layout
 from fpd_bench.runs.cleanup import collect
 from fpd_bench.runs.folder import claims, submissions

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import fpd_bench
-from fpd_bench.config.spec import load_sweep
+from fpd_bench.config.sweeps.spec import load_sweep
 from fpd_bench.errors import ConfigError
 from fpd_bench.runs.execute.executor import EXECUTORS, Ending, Executor, choose_executor
 from fpd_bench.runs.execute.options import split_executor

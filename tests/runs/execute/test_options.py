@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from fpd_bench.config.schema import ExecutionConfig
-from fpd_bench.config.spec import load_sweep
+from fpd_bench.config.sweeps.spec import load_sweep
 from fpd_bench.errors import ConfigError
 from fpd_bench.runs.execute.executor import choose_executor
 from fpd_bench.runs.execute.options import ExecutorOptions, fit_to_runs, split_executor

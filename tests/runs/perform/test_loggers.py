@@ -5,7 +5,7 @@ import json
 import pytest
 
 from fpd_bench import sweep
-from fpd_bench.config.spec import load_sweep
+from fpd_bench.config.sweeps.spec import load_sweep
 from fpd_bench.runs.folder.rundir import RunDir
 
 WORDS = ["executor=inline", "seeds=[0]", "estimator=ste"]

@@ -8,7 +8,7 @@ import shutil
 import pytest
 
 from fpd_bench import report, status
-from fpd_bench.config.spec import load_sweep
+from fpd_bench.config.sweeps.spec import load_sweep
 from fpd_bench.records import layout
 from fpd_bench.runs.cleanup import collect
 from fpd_bench.runs.execute import sweep_plan

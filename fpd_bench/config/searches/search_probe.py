@@ -8,7 +8,7 @@ from fpd_bench.config.check import check
 from fpd_bench.config.compose import compose
 from fpd_bench.config.fields import assign
 from fpd_bench.config.schema import RunConfig
-from fpd_bench.config.search_axes import Axis, Choice, Dimension, Interval, Steps, Subset, active
+from fpd_bench.config.searches.search_axes import Axis, Choice, Dimension, Interval, Steps, Subset, active
 from fpd_bench.errors import ConfigError
 
 DRAWS = 100

@@ -6,12 +6,12 @@ import pytest
 
 from fpd_bench.assets.missing import provide
 from fpd_bench.config.identity import trains
-from fpd_bench.config.search_file import is_search
-from fpd_bench.config.spec import load_sweep
+from fpd_bench.config.searches.search_file import is_search
+from fpd_bench.config.sweeps.spec import load_sweep
 from fpd_bench.errors import ConfigError
 from fpd_bench.runs.execute.preflight import missing_files
 
-SWEEPS = Path(__file__).parents[2] / "sweeps"
+SWEEPS = Path(__file__).parents[3] / "sweeps"
 
 
 def require(path, *overrides):

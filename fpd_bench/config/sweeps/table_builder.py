@@ -5,14 +5,14 @@ from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
-from fpd_bench.config.cells import Cell, Row, Table
 from fpd_bench.config.check import check
 from fpd_bench.config.compose import Override, compose, compose_base, parse
 from fpd_bench.config.fields import EXECUTION, assign, canonical, check_name, leaves, value
 from fpd_bench.config.identity import reads, run_id
 from fpd_bench.config.named_settings import PRESETS
 from fpd_bench.config.schema import RunConfig
-from fpd_bench.config.sweep_file import DEFAULT_PROFILE, RowSpec, SweepFile, TableSpec
+from fpd_bench.config.sweeps.cells import Cell, Row, Table
+from fpd_bench.config.sweeps.sweep_file import DEFAULT_PROFILE, RowSpec, SweepFile, TableSpec
 from fpd_bench.errors import ConfigError, UnknownName
 
 MOST = 8  # configurations that a message lists

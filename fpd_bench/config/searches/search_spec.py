@@ -10,20 +10,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from fpd_bench.config.cells import Cell, Sweep, Table
 from fpd_bench.config.check import check
 from fpd_bench.config.compose import compose, parse
 from fpd_bench.config.fields import assign, check_name
 from fpd_bench.config.identity import run_id, trains
-from fpd_bench.config.metric_check import check_metric
-from fpd_bench.config.profiles import chosen_profile, chosen_seeds, override_of, profile_overrides
 from fpd_bench.config.schema import RunConfig
-from fpd_bench.config.search_axes import Dimension
-from fpd_bench.config.search_file import Race, SearchFile, check_sampler, count, read_search_file
-from fpd_bench.config.search_grammar import dimension, is_axis
-from fpd_bench.config.search_probe import probe
-from fpd_bench.config.sweep_names import find_sweep
-from fpd_bench.config.table_builder import refuse_seed
+from fpd_bench.config.searches.search_axes import Dimension
+from fpd_bench.config.searches.search_file import Race, SearchFile, check_sampler, count, read_search_file
+from fpd_bench.config.searches.search_grammar import dimension, is_axis
+from fpd_bench.config.searches.search_probe import probe
+from fpd_bench.config.sweeps.cells import Cell, Sweep, Table
+from fpd_bench.config.sweeps.metric_check import check_metric
+from fpd_bench.config.sweeps.profiles import chosen_profile, chosen_seeds, override_of, profile_overrides
+from fpd_bench.config.sweeps.sweep_names import find_sweep
+from fpd_bench.config.sweeps.table_builder import refuse_seed
 from fpd_bench.errors import ConfigError, UnknownName
 
 OWN = ("search.trials", "search.parallel", "search.sampler")

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fpd_bench.config.cells import Cell, Row, Sweep, Table
 from fpd_bench.config.compose import Override, compose_base, parse
 from fpd_bench.config.fields import leaves, value
 from fpd_bench.config.identity import reads
 from fpd_bench.config.schema import RunConfig
-from fpd_bench.config.spec import load_sweep
-from fpd_bench.config.sweep_file import SweepFile, TableSpec, read_sweep_file
-from fpd_bench.config.sweep_names import find_sweep
+from fpd_bench.config.sweeps.cells import Cell, Row, Sweep, Table
+from fpd_bench.config.sweeps.spec import load_sweep
+from fpd_bench.config.sweeps.sweep_file import SweepFile, TableSpec, read_sweep_file
+from fpd_bench.config.sweeps.sweep_names import find_sweep
 from fpd_bench.config.tracks import own_preset
 from fpd_bench.errors import ConfigError, UnknownName
 

@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from fpd_bench.config.cells import Cell, Sweep, Table
 from fpd_bench.config.check import check
 from fpd_bench.config.identity import run_id, trains
 from fpd_bench.config.mapping_reader import MappingReader
 from fpd_bench.config.schema import RunConfig
+from fpd_bench.config.sweeps.cells import Cell, Sweep, Table
 from fpd_bench.config.written import read_yaml
 from fpd_bench.errors import ConfigError, UnknownName
 

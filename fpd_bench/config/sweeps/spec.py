@@ -10,16 +10,16 @@ copy of the table per value. Rows whose choice the command line has made meaning
 from collections.abc import Sequence
 from pathlib import Path
 
-from fpd_bench.config.budget import in_budget
-from fpd_bench.config.cells import Cell, Row, Sweep, Table
 from fpd_bench.config.compose import parse
 from fpd_bench.config.fields import check_name
 from fpd_bench.config.identity import reads
-from fpd_bench.config.metric_check import check_metric
-from fpd_bench.config.profiles import chosen_budget, chosen_profile, chosen_seeds, override_of, profile_overrides
-from fpd_bench.config.sweep_file import Claim, read_sweep_file
-from fpd_bench.config.sweep_names import find_sweep
-from fpd_bench.config.table_builder import TableBuilder, refuse_execution_axis, refuse_seed
+from fpd_bench.config.sweeps.budget import in_budget
+from fpd_bench.config.sweeps.cells import Cell, Row, Sweep, Table
+from fpd_bench.config.sweeps.metric_check import check_metric
+from fpd_bench.config.sweeps.profiles import chosen_budget, chosen_profile, chosen_seeds, override_of, profile_overrides
+from fpd_bench.config.sweeps.sweep_file import Claim, read_sweep_file
+from fpd_bench.config.sweeps.sweep_names import find_sweep
+from fpd_bench.config.sweeps.table_builder import TableBuilder, refuse_execution_axis, refuse_seed
 from fpd_bench.errors import ConfigError
 
 __all__ = ["Cell", "Claim", "Row", "Sweep", "Table", "load_sweep"]

@@ -7,7 +7,7 @@ import pytest
 
 from fpd_bench.config.compose import compose, parse
 from fpd_bench.config.fields import value
-from fpd_bench.config.spec import load_sweep
+from fpd_bench.config.sweeps.spec import load_sweep
 from fpd_bench.errors import ConfigError
 
 SWEEP = """\
@@ -234,7 +234,7 @@ def test_the_grammar_is_hydras():
 
 def test_a_sweep_is_read_without_torch(sweep_file):
     code = (
-        "import sys; from fpd_bench.config.spec import load_sweep; load_sweep(sys.argv[1]).runs(); "
+        "import sys; from fpd_bench.config.sweeps.spec import load_sweep; load_sweep(sys.argv[1]).runs(); "
         "print('torch' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code, sweep_file()], capture_output=True, text=True, check=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from fpd_bench.config.schema import RunConfig
-from fpd_bench.config.sweep_file import Claim
+from fpd_bench.config.sweeps.sweep_file import Claim
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,8 @@
 import pytest
 import yaml
 
-from fpd_bench.config.budget import price_file, price_key
-from fpd_bench.config.spec import load_sweep
+from fpd_bench.config.sweeps.budget import price_file, price_key
+from fpd_bench.config.sweeps.spec import load_sweep
 from fpd_bench.errors import ConfigError, UnknownName
 
 SWEEP = """\

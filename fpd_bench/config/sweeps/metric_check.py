@@ -1,8 +1,8 @@
 """Refuse a table whose metric its runs will not have, before any of them is made. Needs no torch."""
 
 from fpd_bench import metrics, registry
-from fpd_bench.config.cells import Sweep
 from fpd_bench.config.schema import RunConfig
+from fpd_bench.config.sweeps.cells import Sweep
 from fpd_bench.config.tracks import tracks_that
 from fpd_bench.errors import ConfigError
 

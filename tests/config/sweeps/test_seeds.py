@@ -2,8 +2,8 @@
 
 import pytest
 
-from fpd_bench.config.seeds import USUAL_LOOKS, Seeds, read_seeds
-from fpd_bench.config.spec import load_sweep
+from fpd_bench.config.sweeps.seeds import USUAL_LOOKS, Seeds, read_seeds
+from fpd_bench.config.sweeps.spec import load_sweep
 from fpd_bench.errors import ConfigError, FpdError
 
 FILE = """

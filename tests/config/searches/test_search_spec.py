@@ -2,9 +2,9 @@
 
 import pytest
 
-from fpd_bench.config.search_axes import Choice, Interval, Steps, Subset
-from fpd_bench.config.search_spec import load_search
-from fpd_bench.config.spec import load_sweep
+from fpd_bench.config.searches.search_axes import Choice, Interval, Steps, Subset
+from fpd_bench.config.searches.search_spec import load_search
+from fpd_bench.config.sweeps.spec import load_sweep
 from fpd_bench.errors import ConfigError
 
 FILE = """\

@@ -7,7 +7,7 @@ from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, QuotedS
 
 from fpd_bench.config.compose import read_override
 from fpd_bench.config.fields import canonical, check_name, leaf, type_in_words, well_typed
-from fpd_bench.config.search_axes import SIGNS, Axis, AxisCondition, Choice, Dimension, Interval, Steps, Subset
+from fpd_bench.config.searches.search_axes import SIGNS, Axis, AxisCondition, Choice, Dimension, Interval, Steps, Subset
 from fpd_bench.errors import ConfigError, UnknownName
 
 WORDS = ("interval", "tag", "range", "choice", "subset")

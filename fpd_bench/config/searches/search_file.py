@@ -6,9 +6,9 @@ from typing import Any
 
 from fpd_bench import metrics
 from fpd_bench.config.mapping_reader import MappingReader
-from fpd_bench.config.seeds import Seeds, check_seeds
-from fpd_bench.config.sweep_file import load_yaml, read_profiles
-from fpd_bench.config.sweep_names import find_sweep
+from fpd_bench.config.sweeps.seeds import Seeds, check_seeds
+from fpd_bench.config.sweeps.sweep_file import load_yaml, read_profiles
+from fpd_bench.config.sweeps.sweep_names import find_sweep
 from fpd_bench.errors import ConfigError, UnknownName
 
 SAMPLERS = ("auto", "tpe", "gp", "random", "cmaes", "nsga2")

@@ -6,9 +6,9 @@ from typing import Protocol
 
 from fpd_bench.config.compose import Override, parse
 from fpd_bench.config.fields import check_name
-from fpd_bench.config.seeds import Seeds, check_seeds
-from fpd_bench.config.sweep_file import DEFAULT_PROFILE
-from fpd_bench.config.table_builder import refuse_seed
+from fpd_bench.config.sweeps.seeds import Seeds, check_seeds
+from fpd_bench.config.sweeps.sweep_file import DEFAULT_PROFILE
+from fpd_bench.config.sweeps.table_builder import refuse_seed
 from fpd_bench.errors import ConfigError, UnknownName
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from fpd_bench import metrics
 from fpd_bench.config.mapping_reader import MappingReader, as_written
-from fpd_bench.config.seeds import Seeds, read_seeds
-from fpd_bench.config.sweep_names import names
+from fpd_bench.config.sweeps.seeds import Seeds, read_seeds
+from fpd_bench.config.sweeps.sweep_names import names
 from fpd_bench.config.written import read_yaml
 from fpd_bench.errors import ConfigError, UnknownName
 

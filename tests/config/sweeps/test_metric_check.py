@@ -3,8 +3,8 @@
 import pytest
 
 from fpd_bench import report, sweep
-from fpd_bench.config.metric_check import evaluations
-from fpd_bench.config.spec import load_sweep
+from fpd_bench.config.sweeps.metric_check import evaluations
+from fpd_bench.config.sweeps.spec import load_sweep
 from fpd_bench.metrics import FIDELITY, GENEVAL
 
 SWEEP = """\
