@@ -1,8 +1,11 @@
 """Rules between the fields of a drift (Eq. 6-7): who is compared, and on which maps of the backbone. Needs no torch."""
 
+from fpd_bench.config.identity import is_read
 from fpd_bench.config.schema import DriftConfig, RunConfig
 from fpd_bench.config.tracks import track_sizes
 from fpd_bench.errors import ConfigError
+
+BLOCKS = "drift.blocks"  # a space that reads them lifts pictures through a backbone
 
 
 def check_drift(config: RunConfig) -> None:
@@ -31,7 +34,7 @@ def check_drift(config: RunConfig) -> None:
 
 def _check_layer_weights(config: RunConfig) -> None:
     weights = config.drift.layer_weights
-    sets = len(config.drift.blocks) if config.drift.space == "feature" else 1
+    sets = len(config.drift.blocks) if is_read(config, BLOCKS) else 1
     if weights and (len(weights) != sets or min(weights) < 0 or max(weights) == 0):
         raise ConfigError(
             f"drift.layer_weights={weights} must be {sets} numbers of 0 or more, not all 0: one for each of "
@@ -40,28 +43,31 @@ def _check_layer_weights(config: RunConfig) -> None:
 
 
 def _check_space(config: RunConfig) -> None:
-    if config.drift.space == "pixel":
-        _check_pixel_space(config)
-    if config.drift.space == "feature":
-        _check_feature_space(config)
+    """Check the space's fields by what it declares to read: the blocks of a backbone, or the picture itself."""
+    if is_read(config, BLOCKS):
+        _check_backbone(config)
+    else:
+        _check_pictures(config)
 
 
-def _check_pixel_space(config: RunConfig) -> None:
+def _check_pictures(config: RunConfig) -> None:
     drift, default, sizes = config.drift, DriftConfig(), track_sizes(config.track.name, config.track.preset)
     for name in ("resize", "last_norm", "cls"):
-        if getattr(drift, name) != getattr(default, name):
+        if getattr(drift, name) != getattr(default, name) and not is_read(config, f"drift.{name}"):
             raise ConfigError(
-                f"drift.{name}={getattr(drift, name)} makes no difference to pixels. Leave it out, or use "
-                "drift.space=feature."
+                f"drift.{name}={getattr(drift, name)} makes no difference to drift.space={drift.space}. Leave it out, "
+                "or use drift.space=feature."
             )
-    if drift.backbone:
-        raise ConfigError(f"drift.space=pixel uses no backbone; got drift.backbone={drift.backbone}. Leave it out.")
-    if sizes and drift.grid and sizes.pixels % drift.grid:
+    if drift.backbone and not is_read(config, "drift.backbone"):
+        raise ConfigError(
+            f"drift.space={drift.space} uses no backbone; got drift.backbone={drift.backbone}. Leave it out."
+        )
+    if sizes and drift.grid and sizes.pixels % drift.grid and is_read(config, "drift.grid"):
         side = sizes.pixels
         raise ConfigError(f"drift.grid={drift.grid} does not divide a {side} x {side} image. Choose a divisor, or 0.")
 
 
-def _check_feature_space(config: RunConfig) -> None:
+def _check_backbone(config: RunConfig) -> None:
     """Check fields of a backbone against the track's own; runs/execute/backbone_check.py looks at one that is named."""
     drift, sizes = config.drift, track_sizes(config.track.name, config.track.preset)
     if not drift.blocks:

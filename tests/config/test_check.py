@@ -61,7 +61,7 @@ WRONG = {
         drift=DriftConfig(cls="only")
     ),
     "drift.last_norm=True is for transformers": RunConfig(drift=DriftConfig(last_norm=True)),
-    "drift.resize=224 makes no difference to pixels. Leave it out, or use drift.space=feature": RunConfig(
+    "drift.resize=224 makes no difference to drift.space=pixel. Leave it out, or use drift.space=feature": RunConfig(
         drift=DriftConfig(space="pixel", blocks=[], resize=224)
     ),
     "start.embedding_noise must be in [0, 1); got 1.0": RunConfig(start=StartConfig(embedding_noise=1.0)),
