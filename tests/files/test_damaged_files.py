@@ -24,7 +24,7 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from fpd_bench import archive
-from fpd_bench.config.spec import load_sweep
+from fpd_bench.config.sweeps.spec import load_sweep
 from fpd_bench.errors import AssetError, ConfigError, FpdError
 from fpd_bench.evals.fidelity.extractors import open_extractor
 from fpd_bench.evals.fidelity.features import extract
