@@ -17,7 +17,7 @@ _known: set[str] = set()
 _IN_URL = re.compile(r"((?<![\w+.-])\w[\w+.-]{0,30}://)(?:[^/@\s]{1,500}|[^/@\s:]{0,200}:[^@\s]{0,500})@")
 _NAME = (
     r"(?=[tpscaTPSCA])"  # most letters begin none of these: five times as fast
-    r"(?:token(?!iz)|password|passwd|passphrase|secret|credential|api[_-]?key|access[_-]?key|private[_-]?key)"
+    r"(?:token(?!iz)(?!s[=:]\s?\d)|password|passwd|passphrase|(?<![a-z])(?:pass|pwd)(?![a-z])|secret|credential|api[_-]?key|access[_-]?key|private[_-]?key)"
 )
 # key=value and key: value of a command line or an environment.
 _NAMED = re.compile(rf"(?i)({_NAME}[\w-]{{0,40}}[=:]\s{{0,9}})(?!\*\*\*)[^\s&;,'\"]*[^\s&;,'\"]")
