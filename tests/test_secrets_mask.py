@@ -18,12 +18,14 @@ WRITTEN = [
     "export HF_TOKEN={}", "--hf-token={}", "Authorization: Bearer {}", "hf_abcdefghijkl{}", "sk-abcdefgh{}",
     "-----BEGIN RSA PRIVATE KEY-----\n{}\n-----END RSA PRIVATE KEY-----", "postgresql://me:{}@host/db",
     "postgresql://host/db?user=me&password={}", "https://{}@host/x",
-    "DB_PASS={}", 'pwd = "{}"', "--password {}", "mysql --db-password  {} x", 'password => "{}"', 'api_key = (\n+    "{}"\n+)',
+    "DB_PASS={}", 'pwd = "{}"',
+    "--password {}", "mysql --db-password  {} x", 'password => "{}"', 'api_key = (\n+    "{}"\n+)',
 ]  # fmt: skip
 PLAIN = [
     "optim.lr=1e-3", "track.tokenizer=patch", "token = self.tokenizer(x)", "tokens = tokens[0]",
     "Unknown token 'x'.", 'kind = "token"; x = "y"', "https://host/a:b/c@d",
-    "n_tokens=4", "tokens: 64", "bypass=3", "passes=2", "compass: north9north9", "--token --x", "no --tokenizer vq", "the token is old",
+    "n_tokens=4", "tokens: 64", "bypass=3", "passes=2", "compass: north9north9",
+    "--token --x", "no --tokenizer vq", "the token is old",
 ]  # fmt: skip
 
 

@@ -32,6 +32,7 @@ from fpd_bench.searching.study import directions_of, quiet
 
 INK, QUIET, BEST = "#1f5fa8", "#8a8f98", "#c2571a"
 DPI = 130
+CROWDED = 8  # labels of an axis that stand beside each other
 LEAST = 4  # trials that a picture of relations needs
 
 
@@ -60,12 +61,7 @@ def _of_relations(search: Search, found: Sequence[Estimated]) -> Iterator[tuple[
     yield "parallel", "Parallel coordinates", lambda: draw_parallel(_optuna_study(search, found))
     fields = [one.field for one in search.space][:2]
     if len(fields) == 2:
-        draw_contour = drawn_by_optuna.plot_contour
-        yield (
-            "contour",
-            f"Contour of {fields[0]} and {fields[1]}",
-            lambda: draw_contour(_optuna_study(search, found), params=fields),
-        )
+        yield "contour", f"Contour of {fields[0]} and {fields[1]}", lambda: _contour(search, found, fields)
     names = list(search.file.objectives)
     if len(names) in (2, 3):
         draw_front = drawn_by_optuna.plot_pareto_front
@@ -140,6 +136,13 @@ def _study(
         values = list(one.values[:1] if one_objective else one.values)
         study.add_trial(create_trial(params=params, distributions=laws, values=values))
     return study
+
+
+def _contour(search: Search, found: Sequence[Estimated], fields: list[str]) -> Any:
+    axes = drawn_by_optuna.plot_contour(_optuna_study(search, found), params=fields)
+    if len(axes.get_xticks()) > CROWDED:
+        axes.tick_params(axis="x", labelrotation=45)
+    return axes
 
 
 def _by_optuna(caption: str, make: Callable[[], Any], path: Path, trials: int) -> StudyFigure:
