@@ -26,7 +26,7 @@ install: .venv/.installed ## everything into .venv, at the tested versions of co
 	  || { apt-get -qq update && apt-get -qq install -y $(notdir $(PYTHON))-venv && $(PYTHON) -m venv --clear .venv; }
 
 .venv/.installed: pyproject.toml constraints.txt | .venv/bin/python
-	@echo "Installing into .venv (some minutes the first time) ..."
+	@echo "Installing into .venv: over 4 GB, 3 to 15 minutes the first time, and silent meanwhile ..."
 	@$(PIP_INSTALL) -e '.[dev]'
 	@touch $@
 

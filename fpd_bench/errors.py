@@ -49,7 +49,8 @@ class UnknownName(ConfigError):
         place = f" in {where}" if where else ""
         listed = ", ".join(names) or "none"
         if len(names) > MANY:
-            listed = f"{len(names)} names, the nearest: {', '.join(close)}" if close else f"{len(names)} names"
+            near = difflib.get_close_matches(str(name), names, n=NEAREST, cutoff=0.0)
+            listed = f"{len(names)} names, the nearest: {', '.join(near)}"
         listed += f". {listing}" if listing else ""
         super().__init__(f"Unknown {kind} '{name}'{place}.{hint} Available: {listed}.")
 

@@ -202,18 +202,26 @@ def _need_finished(sweeps: "list[Sweep]", store: "Store", options: argparse.Name
     states = Counter(run.status for run in store.runs(wanted).values())
     if wanted and not states["done"] + states["diverged"]:
         seen = ", ".join(f"{n} {status}" for status, n in sorted(states.items())) or "none of them has begun"
+        others = len(store.runs()) - sum(states.values())
+        hint = (
+            f" {others} other runs are there: if a sweep made them with key=value words, repeat these."
+            if others
+            else ""
+        )
         raise ConfigError(
             f"None of the {len(set(wanted))} runs of these tables is finished in '{options.results}' ({seen}); nothing "
-            f"was written. To make them: {_sweep_command(options)}"
+            f"was written.{hint} To make them: {_sweep_command(options)}"
         )
 
 
 def _sweep_command(options: argparse.Namespace) -> str:
     """Write the command that makes the runs asked for."""
     given = options.sweeps or [str(path) for path in _files([])[:1]]
-    words = [*given, *([f"profile={options.profile}"] if options.profile else [])]
+    overrides = [word for word in given if "=" in word and not Path(word).exists()]
+    words = [*overrides, *([f"profile={options.profile}"] if options.profile else [])]
     words += [] if options.results == RESULTS else ["--results", str(options.results)]
-    return f"python -m fpd_bench.sweep {shlex.join(words)}"
+    files = [word for word in given if word not in overrides]
+    return " && ".join(f"python -m fpd_bench.sweep {shlex.join([file, *words])}" for file in files)
 
 
 def _files(given: list[Path]) -> list[Path]:

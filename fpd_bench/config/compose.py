@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Glob
+from hydra.core.override_parser.types import Glob, RangeSweep
 from hydra.core.override_parser.types import Override as HydraOverride
 from hydra.errors import HydraException
 
@@ -23,6 +23,7 @@ from fpd_bench.config.tracks import own_preset
 from fpd_bench.errors import ConfigError
 
 NUMBERS = (int, float, list[int], list[float])
+MOST_VALUES = 10_000  # of a range
 
 
 @dataclass(frozen=True)
@@ -140,7 +141,22 @@ def _one_text_a_value(override: HydraOverride, text: str, where: str) -> tuple[s
         )
     if isinstance(override.value(), Glob):
         raise ConfigError(f"'{text}' in {where}: glob() has no values. Name them: {override.key_or_group}=a,b,c.")
+    value = override.value()
+    if isinstance(value, RangeSweep):
+        refuse_odd_range(value, f"'{text}' in {where}")
     return tuple(dict.fromkeys(f"{override.key_or_group}={value}" for value in override.sweep_string_iterator()))
+
+
+def refuse_odd_range(found: RangeSweep, place: str) -> None:
+    """Raise ConfigError for a range whose values nobody could list."""
+    start, stop, step = found.start, found.stop, found.step
+    if not step:
+        raise ConfigError(f"{place}: a range needs a step other than 0.")
+    if stop is not None and (stop - (start or 0)) / step > MOST_VALUES:
+        raise ConfigError(
+            f"{place}: the range has {(stop - (start or 0)) / step:,.0f} values; {MOST_VALUES:,} are the most. "
+            "Give it a larger step."
+        )
 
 
 def _read_value(key: str, text: str) -> Any:

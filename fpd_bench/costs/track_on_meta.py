@@ -10,6 +10,7 @@ import torch
 
 from fpd_bench import registry
 from fpd_bench.bench import Blueprint, Condition
+from fpd_bench.errors import PluginError
 from fpd_bench.models.network_size import count_numbers
 
 META = torch.device("meta")
@@ -26,7 +27,12 @@ def blueprint(name: str, preset: str, weights: Path | None = None) -> Blueprint:
         with META:
             declared: Blueprint = draw(preset, weights or NOWHERE)
         return declared
-    track = registry.tracks.get(name)(preset).to(META)
+    track = registry.tracks.get(name)(preset)
+    if not hasattr(track, "to"):
+        raise PluginError(
+            f"The track '{name}' cannot be priced: it has neither a blueprint nor a method to(device) (docs/adding.md)."
+        )
+    track = track.to(META)
 
     def condition(n: int) -> Condition:
         drawn: Condition = track.draw_conditions(n, torch.Generator().manual_seed(0))

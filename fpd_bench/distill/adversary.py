@@ -61,7 +61,7 @@ class Adversary:
         self.gan = gan
         self.steps = steps * gan.updates
         self.step = 0
-        device = next(backbone.parameters()).device
+        device = next((weights.device for weights in backbone.parameters()), torch.device("cpu"))
         self.discriminator = build_discriminator(backbone, gan.discriminator, seed).to(device)
         self.optimizer = torch.optim.Adam(self.discriminator.trained(), lr=gan.lr, betas=(0.0, 0.99), eps=1e-8)
         self.generator = torch.Generator().manual_seed(seed)  # of the augmentations

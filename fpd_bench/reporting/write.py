@@ -93,7 +93,7 @@ def _put_in_place(part: Path, folder: Path) -> None:
 
 def _refuse_equal_names(sweeps: "Sequence[Sweep]") -> None:
     """Raise ConfigError if two tables would write the same files: names that differ in letters no file name holds."""
-    taken: dict[str, str] = {}
+    taken: dict[str, str] = {"index": "the report's own page"}
     for sweep in sweeps:
         own = [(file_name(sweep.name, table.id), f"table '{table.id}' of {sweep.path}") for table in sweep.tables]
         for name, who in [*own, (claims_file(sweep), f"the claims of all tables of {sweep.path}")]:

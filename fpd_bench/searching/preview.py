@@ -35,14 +35,18 @@ def budget(search: Search) -> list[str]:
         there = search.trials if n == 0 else max(there // search.race.keep, 1)
         by_level.append(f"at most {there} reach {level}" if n else f"all reach {level}")
     pair = 2 * (len(search.seeds) + len(search.file.confirm))
+    seeds, new = (
+        f"{n} {word}{'s' * (n != 1)}"
+        for n, word in ((len(search.seeds), "seed"), (len(search.file.confirm), "new seed"))
+    )
     return [
         (
             f"Budget: {search.trials} trials, {search.parallel} at once, sampler {samplers.chosen(search)}; "
             f"{', '.join(by_level)}."
         ),
         (
-            f"Then the winner and the baseline run again: {len(search.seeds)} seeds on validation prompts and "
-            f"{len(search.file.confirm)} new seeds on test prompts, at most {pair} runs."
+            f"Then the winner and the baseline run again: {seeds} on validation prompts "
+            f"and {new} on test prompts, at most {pair} runs."
         ),
         sentence(search),
     ]

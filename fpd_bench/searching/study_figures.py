@@ -139,7 +139,7 @@ def _study(
 
 
 def _contour(search: Search, found: Sequence[Estimated], fields: list[str]) -> Any:
-    axes = drawn_by_optuna.plot_contour(_optuna_study(search, found), params=fields)
+    axes: Any = drawn_by_optuna.plot_contour(_optuna_study(search, found), params=fields)
     if len(axes.get_xticks()) > CROWDED:
         axes.tick_params(axis="x", labelrotation=45)
     return axes

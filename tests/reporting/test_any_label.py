@@ -188,7 +188,8 @@ def test_two_tables_that_would_write_the_same_files_are_refused(tmp_path, capsys
     (tmp_path / "three.yaml").write_text("name: twin\ntables: [{id: a, grid: ['estimator=soft']}]\n")
     for cell in load_sweep(tmp_path / "one.yaml").cells:
         write_run(tmp_path / "results", cell.run_id, cell.config, per_task=1, size=8)
-    for files in (["one.yaml"], ["two.yaml", "three.yaml"]):
+    (tmp_path / "four.yaml").write_text("name: index\ntables: [{id: '', grid: ['estimator=ste']}]\n")
+    for files in (["one.yaml"], ["two.yaml", "three.yaml"], ["four.yaml"]):
         paths = [str(tmp_path / name) for name in files]
         arguments = [*paths, "--results", str(tmp_path / "results"), "--out", str(tmp_path / "out")]
         assert report.main(arguments) == 2

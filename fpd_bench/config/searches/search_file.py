@@ -1,5 +1,6 @@
 """A search's YAML as checked dataclasses: what is written, before the profile and the space are worked out."""
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -86,11 +87,6 @@ def read_search_file(path: Path) -> SearchFile:
         _share(top.get("diversity", (int, float), HALF), str(path)),
     )
     top.finish()
-    if shared := sorted(set(found.seeds.numbers) & set(found.confirm)):
-        raise ConfigError(
-            f"{path}: seed {shared[0]} stands both in seeds and in confirm.seeds. A winner is confirmed on "
-            "seeds that had no part in choosing it: remove the seed from one of the two."
-        )
     return found
 
 
@@ -138,7 +134,7 @@ def _limits(entry: dict[Any, Any], where: str) -> dict[str, float]:
     for name, most in entry.items():
         if name not in COSTS:
             raise UnknownName("cost", str(name), COSTS, where)
-        if isinstance(most, bool) or not isinstance(most, int | float) or most <= 0:
+        if isinstance(most, bool) or not isinstance(most, int | float) or not 0 < most < math.inf:
             raise ConfigError(f"{where}: the limit of {name} must be a number above 0; got {most!r}.")
     return {name: float(most) for name, most in entry.items()}
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, QuotedString, RangeSweep
 
-from fpd_bench.config.compose import read_override
+from fpd_bench.config.compose import read_override, refuse_odd_range
 from fpd_bench.config.fields import canonical, check_name, leaf, type_in_words, well_typed
 from fpd_bench.config.searches.search_axes import SIGNS, Axis, AxisCondition, Choice, Dimension, Interval, Steps, Subset
 from fpd_bench.errors import ConfigError, UnknownName
@@ -14,6 +14,9 @@ WORDS = ("interval", "tag", "range", "choice", "subset")
 FORMS = "interval(a, b), tag(log, interval(a, b)), range(a, b), choice(a, b) or subset(a, b, c; min=1, max=2)"
 # What is measured, on what and how often is not searched: such trials could not be compared.
 FIXED = ("seed", "track.", "execution.", "evaluation.split", "evaluation.images_per_prompt", "evaluation.fidelity")
+
+
+MOST = 1e12  # an end of an interval
 
 
 def is_axis(text: str) -> bool:
@@ -59,6 +62,8 @@ def _interval(field: str, found: IntervalSweep, place: str) -> Interval:
         raise ConfigError(f"{place}: the interval's low end {low:g} must be below its high end {high:g}.")
     if log and low <= 0:
         raise ConfigError(f"{place}: a logarithm needs a low end above 0; got {low:g}.")
+    if max(abs(low), abs(high)) > MOST:
+        raise ConfigError(f"{place}: the ends must be between -{MOST:.0e} and {MOST:.0e}; got {low:g} and {high:g}.")
     ends = [int(low), int(high)] if declared is int else [float(low), float(high)]
     if ends != [low, high]:
         raise ConfigError(f"{place}: {field} is {type_in_words(field)}; got ends {low:g} and {high:g}.")
@@ -71,6 +76,7 @@ def _steps(field: str, found: RangeSweep, place: str) -> Steps:
         raise ConfigError(
             f"{place}: range() lists numbers in their order and takes no tags; {field} is {type_in_words(field)}."
         )
+    refuse_odd_range(found, place)
     values = [canonical(field, one) for one in found.range()]
     if len(values) < 2:
         raise ConfigError(
@@ -84,6 +90,8 @@ def _steps(field: str, found: RangeSweep, place: str) -> Steps:
 
 
 def _choice(field: str, found: ChoiceSweep, place: str) -> Choice:
+    if found.tags or found.shuffle:
+        raise ConfigError(f"{place}: choice() takes no tags. A logarithm is of an interval: tag(log, interval(a, b)).")
     values: list[Any] = [one.text if isinstance(one, QuotedString) else one for one in found.list]
     if any(isinstance(one, list | dict) for one in values):
         raise ConfigError(
@@ -113,12 +121,18 @@ def _subset(field: str, text: str, place: str) -> Subset:
         raise ConfigError(f"{place}: the subset has no members to choose from.")
     _each_fits(field, [[one] for one in members], place)
     sorted_members = tuple(canonical(field, list(members)))
+    if len(sorted_members) < len(members):
+        raise ConfigError(f"{place}: the subset names a member twice: {', '.join(map(str, members))}. Name each once.")
     ends = {"min": 1, "max": len(sorted_members)} | _ends(found[2], place)
     least, most = ends["min"], ends["max"]
     if not 0 <= least <= most <= len(sorted_members) or most < 1:
         raise ConfigError(
-            f"{place}: no set has {least} to {most} of {len(sorted_members)} different members. min and max "
-            "must be 0 <= min <= max <= the number of members, and max 1 or more."
+            f"{place}: min={least} and max={most} fit no set of the {len(sorted_members)} members given. Choose "
+            "0 <= min <= max <= the number of members, and max 1 or more."
+        )
+    if least == most == len(sorted_members):
+        raise ConfigError(
+            f"{place}: this subset has one set only, so there is nothing to search. Put it into a profile."
         )
     if least == 0 and not _may_be_empty(field):
         raise ConfigError(f"{place}: {field} must not be empty. Write min=1 or more.")

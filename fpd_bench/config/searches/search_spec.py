@@ -12,7 +12,7 @@ from typing import Any
 
 from fpd_bench.config.check import check
 from fpd_bench.config.compose import compose, parse
-from fpd_bench.config.fields import assign, check_name
+from fpd_bench.config.fields import assign, check_name, leaves
 from fpd_bench.config.identity import run_id, trains
 from fpd_bench.config.schema import RunConfig
 from fpd_bench.config.searches.search_axes import Dimension
@@ -83,8 +83,7 @@ def load_search(path: str | Path, overrides: Sequence[str] = ()) -> Search:
         if one.is_axis:
             raise ConfigError(f"'{one.key}' has several values on the command line. Write {one.key}='choice(a,b)'.")
     texts = profile_overrides(file, profile) + [one.texts[0] for one in fixed]
-    if split := next((text for text in texts if text.startswith("evaluation.split=")), None):
-        raise ConfigError(f"{file.path}: a search sets {split.partition('=')[0]} itself. Leave '{split}' out.")
+    _refuse_split(texts, str(file.path))
     space = _space(file, profile, axes, {one.key for one in fixed})
     base = _on_validation(compose(texts))
     search = Search(
@@ -108,6 +107,8 @@ def _space(file: SearchFile, profile: str, axes: dict[str, str], fixed: set[str]
             continue
         where = "the command line" if name in axes else f"{file.path}, space"
         odd = set(entry) - {"axis", "if"} if isinstance(entry, dict) else set()
+        if odd and str(name) not in leaves():
+            raise UnknownName("field or profile", str(name), {*file.profiles, *leaves()}, where)
         if odd:
             raise UnknownName("key", str(min(odd, key=str)), ("axis", "if"), f"{where}, {name}")
         text, condition = (entry.get("axis"), entry.get("if")) if isinstance(entry, dict) else (entry, None)
@@ -129,7 +130,13 @@ def _baseline(file: SearchFile, profile: str, base: RunConfig) -> RunConfig:
             f"{file.path}, baseline: '{several.key}' has several values, but the baseline is one setting. Give it "
             "one value."
         )
+    _refuse_split([one.texts[0] for one in overrides], f"{file.path}, baseline")
     return compose([one.texts[0] for one in overrides], base)
+
+
+def _refuse_split(texts: Sequence[str], where: str) -> None:
+    if split := next((text for text in texts if text.startswith("evaluation.split=")), None):
+        raise ConfigError(f"{where}: a search sets {split.partition('=')[0]} itself. Leave '{split}' out.")
 
 
 def _on_validation(config: RunConfig) -> RunConfig:
@@ -159,6 +166,11 @@ def _sizes(file: SearchFile, own: list[str]) -> tuple[str, int, int]:
 def _check(search: Search) -> None:
     """Raise ConfigError for a space, a baseline or steps that no run could have."""
     file, base = search.file, search.base
+    if shared := sorted(set(search.seeds) & set(file.confirm)):
+        raise ConfigError(
+            f"{file.path}: seed {shared[0]} stands both in seeds and in confirm.seeds. A winner is confirmed on "
+            "seeds that had no part in choosing it: remove the seed from one of the two."
+        )
     check(search.baseline)
     cell = Cell("trials", "baseline", search.seeds[0], search.baseline, run_id(search.baseline))
     table = Table("trials", "", (), None, (), (cell,))

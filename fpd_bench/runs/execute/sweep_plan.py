@@ -66,13 +66,14 @@ class SweepPlan:
         '27 runs: ...'.
         """
         cells = cells or self.cells
-        before = f"{cells} cells -> " if cells else ""
+        before = f"{cells} cell{'s' * (cells != 1)} -> " if cells else ""
+        runs = f"{len(self.states)} run{'s' * (len(self.states) != 1)}"
         counts = Counter(state.state for state in self.states.values())
         beside = [f"{counts[name]} {name}" for name in BEGUN if counts[name]]
         note = f" ({', '.join(beside)})" if beside else ""
         corrupt = f", {counts['corrupt']} corrupt" if counts["corrupt"] else ""
         done = sum(counts[name] for name in RESULTS)
-        return f"{before}{len(self.states)} runs: {done} done{corrupt}, {len(self.ids_to_do)} to do{note}"
+        return f"{before}{runs}: {done} done{corrupt}, {len(self.ids_to_do)} to do{note}"
 
 
 def plan_sweep(sweep: Sweep, results: Path) -> SweepPlan:

@@ -19,6 +19,7 @@ space:
   gan.updates: {axis: "range(1, 4)", if: gan.weight > 0.1}
   estimator: choice(ste, soft)
 trials: 10
+confirm: {seeds: [3, 4]}
 """
 
 
@@ -65,7 +66,7 @@ BAD = {  # what is on the command line: a part of the one line
     "gan.weight=interval(-1,1)": "gan.weight must be 0 or more; got -1.0",
     "gan.wieght=interval(0,1)": "Unknown field 'gan.wieght' in the command line. Did you mean 'gan.weight'?",
     "drift.bandwidths=subset()": "the subset has no members",
-    "drift.bandwidths=subset(0.1,0.2;min=3)": "no set has 3 to 2 of 2 different members",
+    "drift.bandwidths=subset(0.1,0.2;min=3)": "min=3 and max=2 fit no set of the 2 members given",
     "drift.bandwidths=subset(0.1,0.2;min=0)": "drift.bandwidths must not be empty",
     "drift.bandwidths=subset(0.1;most=2)": "min=NUMBER and max=NUMBER after the semicolon; got 'most=2'",
     "drift.bandwidths=choice([1],[1,2])": "a sampler cannot choose among whole lists",
@@ -81,6 +82,13 @@ BAD = {  # what is on the command line: a part of the one line
     "evaluation.images_per_prompt=range(1,3)": "cannot be searched",
     "gan.weight=0,1": "'gan.weight' has several values on the command line",
     "evaluation.split=test": "a search sets evaluation.split itself",
+    "gan.updates=range(1,4,0)": "a range needs a step other than 0",
+    "optim.steps=range(1,10000000000)": "the range has 9,999,999,999 values; 10,000 are the most",
+    "optim.steps=interval(1,99999999999999999999)": "the ends must be between -1e+12 and 1e+12",
+    "drift.bandwidths=subset(0.1,0.1)": "the subset names a member twice",
+    "drift.bandwidths=subset(0.1,0.2;min=2)": "this subset has one set only, so there is nothing to search",
+    "gan.updates=tag(log,choice(1,2))": "choice() takes no tags",
+    "seeds=[100,3]": "seed 3 stands both in seeds and in confirm.seeds",
     "search.trials=0": "search.trials must be a whole number of 1 or more",
     "search.trails=3": "Unknown field 'search.trails'",
     "search.sampler=tpee": "Unknown sampler 'tpee' in the command line. Did you mean 'tpe'?",
@@ -95,11 +103,15 @@ def test_a_bad_space_is_one_line(file, word):
 
 
 WRONG = {  # (old text, new text) of the file
-    ("trials: 10", "trials: 10\nconfirm: {seeds: [101]}"): "seed 101 stands both in seeds and in confirm.seeds",
+    ("seeds: [3, 4]", "seeds: [3, 101]"): "seed 101 stands both in seeds and in confirm.seeds",
     ("trials: 10", "trials: 10\nrace: {keep: 1}"): "keep must be 2 or more",
     ("trials: 10", "trials: 10\nrace: {steps: [300]}"): "race.steps must be below optim.steps=300",
     ("trials: 10", "trials: 10\nrace: {steps: [200, 100]}"): "steps must be in increasing order",
     ("trials: 10", "trials: 10\ndiversity: 2"): "from 0 (whatever) to 1; got 2",
+    ("trials: 10", "trials: 10\nlimits: {memory_gb: .nan}"): "must be a number above 0; got nan",
+    ("trials: 10", "trials: 10\nlimits: {memory_gb: .inf}"): "must be a number above 0; got inf",
+    ("trials: 10", "trials: 10\nbaseline: [evaluation.split=test]"): "a search sets evaluation.split itself",
+    ("space:\n", "space:\n  embeded: {gan.weight: 1}\n"): "Unknown field or profile 'embeded'",
     ("trials: 10", "trials: 10\nlimits: {memory: 3}"): "Unknown cost 'memory'",
     ("trials: 10", "trials: 10\nobjectives: [run_s]"): "must differ and begin with the metric 'overall'",
     ("trials: 10", "trails: 10"): "lacks 'trials'",

@@ -127,6 +127,8 @@ WRONG_LINE = {
     "got 'a'": ["seeds=a"],
     "'a=b=c' in the command line is not key=value": ["a=b=c"],
     "'nonsense' in the command line is not key=value": ["nonsense"],
+    "'gan.weight=range(0,1,0)' in the command line: a range needs a step other than 0": ["gan.weight=range(0,1,0)"],
+    "the range has 1,000,000,000 values; 10,000 are the most": ["optim.steps=range(0,1000000000)"],
     "only key=value is allowed": ["+seed=1"],
     "references like ${name} are not allowed": ["optim.lr=${gan.lr}"],
     "'execution.threads' in the command line cannot have several values": ["execution.threads=1,2"],
