@@ -243,6 +243,7 @@ def test_ctrl_c_is_one_line_and_the_exit_code_that_shells_expect(file, tmp_path,
     assert (process.returncode, err) == (130, "Stopped by Ctrl-C.\n")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seconds", [0.0, 1.0])
 def test_ctrl_c_while_workers_start_is_no_traceback(tiny, tmp_path, seconds):
     process = tiny.start("sweep", tiny.write_sweep(tmp_path), "--results", tmp_path / "results", TINY_SECONDS="5")

@@ -52,6 +52,7 @@ def test_only_rows_of_open_claims_are_trained_on(file, tiny, tmp_path):
     assert code == 0 and "8 runs: 8 done" in err
 
 
+@pytest.mark.slow
 def test_status_leaves_out_what_nobody_has_asked_for(file, tiny, tmp_path):
     (tmp_path / "results").mkdir()
     code, _, err = tiny.call("status", file, "--results", tmp_path / "results")

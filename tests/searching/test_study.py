@@ -26,6 +26,7 @@ def asked(one, search=None):
         return next_params(search or one.search, seen.trials, seen.board)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sampler", ["tpe", "gp", "random", "cmaes", "nsga2", "auto"])
 def test_every_sampler_asks_for_new_trials_of_the_space_and_for_the_same_again(study, sampler):
     one = study(sampler=sampler, trials=9, parallel=3)

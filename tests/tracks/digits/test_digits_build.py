@@ -82,6 +82,7 @@ def test_missing_and_foreign_assets_are_told_with_the_command(tmp_path):
         DigitsTrack("default", tmp_path)
 
 
+@pytest.mark.slow
 def test_the_classifier_learns_what_a_digit_is():
     trained = ClassifierTraining(ClassifierRecipe(steps=40, batch=64, average=0.9))
     for _ in range(40):
