@@ -149,13 +149,12 @@ def _one_text_a_value(override: HydraOverride, text: str, where: str) -> tuple[s
 
 def refuse_odd_range(found: RangeSweep, place: str) -> None:
     """Raise ConfigError for a range whose values nobody could list."""
-    start, stop, step = found.start, found.stop, found.step
-    if not step:
+    if not found.step:
         raise ConfigError(f"{place}: a range needs a step other than 0.")
-    if stop is not None and (stop - (start or 0)) / step > MOST_VALUES:
+    values = 0 if found.stop is None else (found.stop - (found.start or 0)) / found.step
+    if values > MOST_VALUES:
         raise ConfigError(
-            f"{place}: the range has {(stop - (start or 0)) / step:,.0f} values; {MOST_VALUES:,} are the most. "
-            "Give it a larger step."
+            f"{place}: the range has {values:,.0f} values; {MOST_VALUES:,} are the most. Give it a larger step."
         )
 
 

@@ -14,8 +14,6 @@ WORDS = ("interval", "tag", "range", "choice", "subset")
 FORMS = "interval(a, b), tag(log, interval(a, b)), range(a, b), choice(a, b) or subset(a, b, c; min=1, max=2)"
 # What is measured, on what and how often is not searched: such trials could not be compared.
 FIXED = ("seed", "track.", "execution.", "evaluation.split", "evaluation.images_per_prompt", "evaluation.fidelity")
-
-
 MOST = 1e12  # an end of an interval
 
 
