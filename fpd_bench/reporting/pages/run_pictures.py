@@ -100,7 +100,8 @@ def of_row(
     if not table.suite or not scored:
         return []
     found: list[RunPictures] = []
-    worst, first = worst_items(row), _first_items(store, scored[0], table.suite)
+    worst = worst_items(row)
+    first = _first_items(store, scored[0], table.suite) if len(files) else []  # samples are of image files
     lines = _lines(store, scored, table.suite, [*worst, *first])
     for run_id in scored:
         images, path = read_images(runs[run_id], table.suite, files)
