@@ -1,11 +1,11 @@
 """The image files of runs: the only files of a run directory that a report opens, and only if the index lists them."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from fpd_bench.records.layout import sha256
 from fpd_bench.store.query import Run
@@ -13,14 +13,13 @@ from fpd_bench.store.query import Run
 MOST_BYTES = 2**30  # files of more are left out: they would be read whole
 
 
-def read_images(run: Run, suite: str | None, files: pd.DataFrame) -> tuple[Any, str]:
+def read_images(run: Run, suite: str | None, files: Sequence[dict[str, Any]]) -> tuple[Any, str]:
     """Read the images that a run drew for a suite: (uint8 [items, replicates, H, W, 3], path in the run directory).
 
-    files: `artifacts` of kind samples, of this run and perhaps of others. (None, '') if there is no such file, if it is
+    files: its `artifacts` of kind samples. (None, '') if there is no such file, if it is
     large, or if it has changed since it was written, which is said on stderr.
     """
-    own = files[files.run_id == run.run_id]
-    for path, size, digest in zip(own.path, own.bytes, own.sha256, strict=True):
+    for path, size, digest in [(one["path"], one["bytes"], one["sha256"]) for one in files]:
         file = run.folder / path
         if Path(path).stem != suite or size >= MOST_BYTES or not file.is_file():
             continue

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from fpd_bench.config.sweeps.spec import Cell, Row, Table
 
 
+NOVEL = "novel"  # in the detail of an item: the suite itself says so
+
+
 class RowMaker:
     """Makes the rows of a table from what the index holds of its runs; asks the index once.
 
@@ -76,12 +79,7 @@ class RowMaker:
         row.score = statistics.score(row.scores)
         for task in metrics.ordered(full.tasks):
             row.tasks[task] = statistics.score(full.of_task(task))
-        row.novelty = _novelty(full, self._novel_items(row.seeds[0].run_id))
-
-    def _novel_items(self, run_id: str) -> set[str]:
-        """List the items that the suite itself marked as novel; a run knows it from its detail."""
-        items = self._store.frame("items", [run_id], suite=self.suite, replicate=0)
-        return {item for item, detail in zip(items.item_id, items.detail, strict=True) if (detail or {}).get("novel")}
+        row.novelty = _novelty(full, self._store.items_marked(row.seeds[0].run_id, str(self.suite), NOVEL))
 
 
 def cells_by_seed(table: "Table", row: "Row") -> dict[int, "Cell"]:

@@ -1,8 +1,12 @@
 """Which training curves a report shows, and each as points of a small drawing."""
 
+import re
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import fmean
 
-import pandas as pd
+from fpd_bench.store.query import Store
 
 DRIFT = "drift_rms"
 CURVES = {
@@ -12,7 +16,10 @@ CURVES = {
     "agreement": "Teacher agrees with draft",
     "differ": "Tokens that differ (of a prompt)",
 }
+RMS = re.compile(r"(?:^|/)rms_")  # in the name of a series: <layer>/rms_<bandwidth>
 WIDTH, HEIGHT = 300, 120  # of a drawing
+
+Point = tuple[str, str, int, float]  # run id, curve, step, value
 
 
 @dataclass(frozen=True)
@@ -27,28 +34,34 @@ class Curve:
     lines: list[tuple[int, str]]
 
 
-def with_drift(series: pd.DataFrame) -> pd.DataFrame:
-    """Add, as one more series, the mean of all drift RMS (`<layer>/rms_<bandwidth>`) of a run at a step."""
-    rms = series[series.name.str.contains(r"(?:^|/)rms_", regex=True)]
-    mean = rms.groupby(["run_id", "step"], as_index=False).value.mean().assign(name=DRIFT)
-    return pd.concat([series, mean], ignore_index=True)
+def points(store: Store, run_ids: Sequence[str]) -> list[Point]:
+    """Read the points of CURVES, by run, curve and step. The drift is the mean of all RMS of a run at a step."""
+    found: list[Point] = []
+    drifts: dict[tuple[str, int], list[float]] = defaultdict(list)
+    for line in store.lines("series", run_ids):
+        if line["name"] in CURVES:
+            found.append((line["run_id"], line["name"], line["step"], line["value"]))
+        elif RMS.search(line["name"]):
+            drifts[line["run_id"], line["step"]].append(line["value"])
+    return sorted([*found, *((run_id, DRIFT, step, fmean(rms)) for (run_id, step), rms in drifts.items())])
 
 
-def drawings(series: pd.DataFrame, seeds: dict[str, int]) -> list[Curve]:
-    """Draw each curve of CURVES that the runs have. series: of those runs, `with_drift`; seeds: by run id."""
-    found = []
-    for name, title in CURVES.items():
-        part = series[series.name == name]
-        if len(part):
-            found.append(_drawing(title, part, seeds))
-    return found
+def drawings(shown: Sequence[Point], seeds: dict[str, int]) -> list[Curve]:
+    """Draw each curve of CURVES that the runs have. seeds: by run id; points of other runs are left out."""
+    by_curve: dict[str, list[Point]] = defaultdict(list)
+    for point in shown:
+        if point[0] in seeds:
+            by_curve[point[1]].append(point)
+    return [_drawing(title, by_curve[name], seeds) for name, title in CURVES.items() if by_curve[name]]
 
 
-def _drawing(title: str, part: pd.DataFrame, seeds: dict[str, int]) -> Curve:
-    low, high = float(part.value.min()), float(part.value.max())
-    first, last = int(part.step.min()), int(part.step.max())
-    x = (part.step - first) / max(last - first, 1) * WIDTH
-    y = HEIGHT - (part.value - low) / ((high - low) or 1.0) * HEIGHT
-    points = pd.Series([f"{a:.1f},{b:.1f}" for a, b in zip(x, y, strict=True)], index=part.run_id)
-    lines = [(seed, " ".join(points.loc[[run_id]])) for run_id, seed in seeds.items() if run_id in points.index]
-    return Curve(title, low, high, first, last, lines)
+def _drawing(title: str, part: list[Point], seeds: dict[str, int]) -> Curve:
+    steps, values = [step for *_, step, _ in part], [value for *_, value in part]
+    low, high, first, last = min(values), max(values), min(steps), max(steps)
+    lines: dict[str, list[str]] = defaultdict(list)
+    for run_id, _, step, value in part:
+        x = (step - first) / max(last - first, 1) * WIDTH
+        y = HEIGHT - (value - low) / ((high - low) or 1.0) * HEIGHT
+        lines[run_id].append(f"{x:.1f},{y:.1f}")
+    drawn = [(seed, " ".join(lines[run_id])) for run_id, seed in seeds.items() if run_id in lines]
+    return Curve(title, low, high, first, last, drawn)

@@ -6,7 +6,7 @@ import zlib
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,7 @@ class ItemList:
     keys: tuple[tuple[str, int], ...]
     tasks: dict[str, str]
 
-    @property
+    @cached_property
     def shape(self) -> tuple[int, int] | None:
         """Give (items, replicates of each), or None if the items do not all have the same ones."""
         replicates = sorted({replicate for _, replicate in self.keys})

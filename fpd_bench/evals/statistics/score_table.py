@@ -6,6 +6,7 @@ the plain mean of the T task means. All seeds of all rows see the same prompts.
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,23 +54,22 @@ class Scores:
         shape = (len(seeds), len(prompts), len(replicates))
         return cls(values.reshape(shape), tuple(seeds), tuple(prompts), tuple(tasks[prompt] for prompt in prompts))
 
-    @property
+    @cached_property
     def prompt_means(self) -> Floats:
         """Average over the images of a prompt: [S, P]."""
         return self.values.mean(axis=2)
 
-    @property
+    @cached_property
     def weights(self) -> Floats:
         """Weigh each prompt in the overall score, 1 / (T n_task): [P]."""
-        names, index, counts = np.unique(np.array(self.tasks), return_inverse=True, return_counts=True)
-        return 1.0 / (len(names) * counts[index])
+        return _weights_and_strata(self.tasks)[0]
 
-    @property
+    @cached_property
     def strata(self) -> NDArray[np.int64]:
         """Number each prompt's task, from 0 in the order of their names: [P]."""
-        return np.unique(np.array(self.tasks), return_inverse=True)[1]
+        return _weights_and_strata(self.tasks)[1]
 
-    @property
+    @cached_property
     def per_seed(self) -> Floats:
         """Compute the overall score of each seed: [S]."""
         return self.prompt_means @ self.weights
@@ -103,3 +103,13 @@ class Scores:
                 f"images_per_prompt."
             )
         return Scores(self.values - other.values, self.seeds, self.prompts, self.tasks)
+
+
+@lru_cache(maxsize=256)
+def _weights_and_strata(tasks: tuple[str, ...]) -> tuple[Floats, NDArray[np.int64]]:
+    """Compute both for the tasks of prompts: all rows and differences of a table share them."""
+    names, index, counts = np.unique(np.array(tasks), return_inverse=True, return_counts=True)
+    weights = 1.0 / (len(names) * counts[index])
+    for shared in (weights, index):
+        shared.flags.writeable = False
+    return weights, index

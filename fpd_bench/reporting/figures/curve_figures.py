@@ -5,20 +5,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 
 from fpd_bench.reporting import user_text
 from fpd_bench.reporting.figures.figure_style import save
 from fpd_bench.reporting.figures.line_styles import line_style
 from fpd_bench.reporting.model import TableResult
-from fpd_bench.reporting.training_curves import CURVES, with_drift
+from fpd_bench.reporting.training_curves import CURVES, points
 from fpd_bench.store.query import Store
 
 
 def curves(table: TableResult, store: Store, stem: Path) -> Path | None:
     """Draw training curves by row: mean over seeds, band of one standard deviation."""
     rows = {seed.run_id: str(n) for n, row in enumerate(table.rows) for seed in row.seeds}  # a label may be anything
-    frame = with_drift(store.frame("series", list(rows)))
+    frame = pd.DataFrame(points(store, list(rows)), columns=["run_id", "name", "step", "value"])
     names = [name for name in CURVES if name in set(frame.name)]
     if not names:
         return None

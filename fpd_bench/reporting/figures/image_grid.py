@@ -77,7 +77,7 @@ def _sample(table: TableResult, row: RowResult, store: Store) -> Sample | None:
         if seed.score is None:
             continue
         run = store.runs([seed.run_id])[seed.run_id]
-        pictures, path = read_images(run, table.suite, store.frame("artifacts", [seed.run_id], kind="samples"))
+        pictures, path = read_images(run, table.suite, store.lines("artifacts", [seed.run_id], kind="samples"))
         if path:
             return Sample(row.label, seed.run_id, path, store.scores([seed.run_id], Path(path).stem), pictures)
     return None

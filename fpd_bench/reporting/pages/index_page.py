@@ -122,11 +122,12 @@ def _section(one: PageFiles, statistics_page: str | None) -> dict[str, Any]:
         for seed in row.seeds
     }
     verdicts = [claim.verdict for claim in table.claims]
+    main = text_frames.main_frame(table)
     return {
         "table": table,
         "heading": text_frames.heading(table),
         "done": table.done,
-        "main": _cells(text_frames.main_frame(table), pages, set(text_frames.bold_cells(table)), in_order=table),
+        "main": _cells(main, pages, set(text_frames.bold_cells(table, main)), in_order=table),
         "frames": [
             (part.title, _cells(part.frame, pages | runs, set()), part.folded) for part in text_frames.sections(table)
         ],
@@ -143,7 +144,7 @@ def _cells(
 ) -> tuple[list[str], list[list[ShownCell]]]:
     """Give the headings and rows of a frame. in_order: the table whose rows the frame's lines are, one by one."""
     lines = []
-    for n, row in enumerate(frame.itertuples(index=False)):
+    for n, row in enumerate(frame.to_numpy(dtype=object).tolist()):
         about = links.get(str(row[0]), "") if frame.columns[0] == LINKED else ""
         about = row_pages.file_of(in_order, n) if in_order else about
         line = []

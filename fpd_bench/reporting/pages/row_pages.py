@@ -1,11 +1,11 @@
 """A page for each row of a table: its runs with configuration, provenance, training curves, samples and failures."""
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
-
-import pandas as pd
 
 from fpd_bench.config.schema import RunConfig
 from fpd_bench.reporting import training_curves
@@ -50,26 +50,24 @@ def details(table: TableResult, store: Store) -> Iterator[RowDetails]:
     """Read what the pages of a table's rows show, row by row."""
     run_ids = list(dict.fromkeys(seed.run_id for row in table.rows for seed in row.seeds))
     runs = store.runs(run_ids)
-    attempts = {run_id: part for run_id, part in store.frame("attempts", run_ids).groupby("run_id")}
-    files = store.frame("artifacts", run_ids, kind="samples")
+    attempts = _by_run(store.lines("attempts", run_ids))
+    files = _by_run(store.lines("artifacts", run_ids, kind="samples"))
     for row in table.rows:
         pictures = {one.run_id: one for one in run_pictures.of_row(table, row, runs, files, store)}
         shown = [
             RunDetails(
                 seed,
                 runs.get(seed.run_id),
-                [_attempt(line) for line in attempts[seed.run_id].to_dict("records")]
-                if seed.run_id in attempts
-                else [],
+                [_attempt(line) for line in attempts[seed.run_id]],
                 pictures.get(seed.run_id, RunPictures(seed.run_id)),
             )
             for seed in row.seeds
         ]
         seeds = {seed.run_id: seed.seed for seed in row.seeds}
-        series = training_curves.with_drift(store.frame("series", list(seeds)))
+        points = training_curves.points(store, list(seeds))
         config = next((one.run.config for one in shown if one.run), None)
         yield RowDetails(
-            row, shown, *_settings(config), training_curves.drawings(series, seeds), _worst(row, pictures.values())
+            row, shown, *_settings(config), training_curves.drawings(points, seeds), _worst(row, pictures.values())
         )
 
 
@@ -77,9 +75,14 @@ def _settings(config: dict[str, Any] | None) -> tuple[list[tuple[str, str, str]]
     """List the settings that are not the default's, seed apart, and all of them."""
     if config is None:
         return [], []
-    plain, own = dict(_flat(asdict(RunConfig()))), dict(_flat(config))
+    plain, own = _defaults(), dict(_flat(config))
     changed = [(name, value, plain.get(name, "–")) for name, value in own.items() if plain.get(name) != value]
     return [line for line in changed if line[0] != "seed"], list(own.items())
+
+
+@cache
+def _defaults() -> dict[str, str]:
+    return dict(_flat(asdict(RunConfig())))
 
 
 def _flat(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
@@ -91,10 +94,16 @@ def _flat(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
         yield name, ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
-def _attempt(line: Mapping[Hashable, Any]) -> dict[str, Any]:
-    facts = list(_flat(line["record"])) if isinstance(line["record"], dict) else []
-    own = {str(key): None if pd.isna(value) else value for key, value in line.items() if key != "record"}
-    return own | {"facts": facts}
+def _by_run(lines: Iterable[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """Group rows of the index by run; [] for a run without any."""
+    found: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for line in lines:
+        found[line["run_id"]].append(line)
+    return found
+
+
+def _attempt(line: dict[str, Any]) -> dict[str, Any]:
+    return line | {"facts": list(_flat(line["record"])) if isinstance(line["record"], dict) else []}
 
 
 def _worst(row: RowResult, pictures: Any) -> list[tuple[str, str, str]]:

@@ -5,12 +5,11 @@ What is chosen depends on scores and image files alone, so evidence that holds t
 
 import base64
 import io
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from fpd_bench.reporting.image_files import read_images
 from fpd_bench.reporting.model import RowResult, TableResult
@@ -21,7 +20,7 @@ WORST = 8  # prompts of a row that are shown for each of its runs
 SMALL = 64  # pixels a side: of larger pictures only the first run's are shown, at most LARGE pixels a side
 LARGE = 256
 
-Line = Mapping[Hashable, Any]  # an image in the index: its columns by name
+Line = dict[str, Any]  # an image in the index: its columns by name
 
 
 @dataclass(frozen=True)
@@ -85,26 +84,31 @@ def worst_items(row: RowResult, most: int = WORST) -> list[str]:
     """List the prompts that the row fails most, ties taking the tasks in turn; none that it never fails."""
     if row.scores is None:
         return []
-    means = row.scores.values.mean(axis=(0, 2))
-    frame = pd.DataFrame({"item": row.scores.prompts, "task": row.scores.tasks, "mean": means.round(9)})
-    frame = frame[frame["mean"] < 1]
-    turn = frame.groupby(["mean", "task"], sort=False).cumcount()
-    return frame.assign(turn=turn).sort_values(["mean", "turn"], kind="stable").head(most).item.tolist()
+    means = row.scores.values.mean(axis=(0, 2)).round(9)
+    turns: dict[tuple[float, str], int] = {}
+    failed = []
+    for item, task, mean in zip(row.scores.prompts, row.scores.tasks, means.tolist(), strict=True):
+        if mean < 1:
+            turn = turns[mean, task] = turns.get((mean, task), -1) + 1
+            failed.append((mean, turn, item))
+    return [item for *_, item in sorted(failed, key=lambda one: one[:2])[:most]]
 
 
 def of_row(
-    table: TableResult, row: RowResult, runs: dict[str, Run], files: pd.DataFrame, store: Store
+    table: TableResult, row: RowResult, runs: dict[str, Run], files: Mapping[str, list[Line]], store: Store
 ) -> list[RunPictures]:
-    """Read the pictures of the row's finished runs. files: `artifacts` of kind samples of all runs of the table."""
+    """Read the pictures of the row's finished runs. files: `artifacts` of kind samples, by run."""
     scored = [seed.run_id for seed in row.seeds if seed.score is not None]
     if not table.suite or not scored:
         return []
     found: list[RunPictures] = []
     worst = worst_items(row)
-    first = _first_items(store, scored[0], table.suite) if len(files) else []  # samples are of image files
+    first = (
+        _first_items(store, scored[0], table.suite) if any(files[run_id] for run_id in scored) else []
+    )  # samples are of image files
     lines = _lines(store, scored, table.suite, [*worst, *first])
     for run_id in scored:
-        images, path = read_images(runs[run_id], table.suite, files)
+        images, path = read_images(runs[run_id], table.suite, files[run_id])
         if images is not None and found and max(images.shape[2:4]) > SMALL:
             images, path = None, ""
         if images is None and not worst:
@@ -126,7 +130,7 @@ def _first_items(store: Store, run_id: str, suite: str) -> list[str]:
 def _lines(store: Store, run_ids: Sequence[str], suite: str, items: Sequence[str]) -> dict[str, list[Line]]:
     """Read what the index has of these prompts' images: {run id: lines by item and replicate}."""
     found: dict[str, list[Line]] = {run_id: [] for run_id in run_ids}
-    for line in store.frame("items", run_ids, suite=suite, item_id=list(dict.fromkeys(items))).to_dict("records"):
+    for line in store.lines("items", run_ids, suite=suite, item_id=list(dict.fromkeys(items))):
         found[line["run_id"]].append(line)
     return found
 

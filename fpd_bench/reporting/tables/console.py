@@ -18,7 +18,7 @@ def show(result: TableResult) -> None:
     if not console.is_terminal:
         console.width = WIDE
     main = text_frames.main_frame(result)
-    console.print(_drawn(text_frames.heading(result), main, set(text_frames.bold_cells(result))))
+    console.print(_drawn(text_frames.heading(result), main, set(text_frames.bold_cells(result, main))))
     if result.claims:
         console.print(_drawn("Claims", text_frames.claims_frame(result), set()))
 

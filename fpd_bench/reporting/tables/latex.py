@@ -60,7 +60,8 @@ def _comments_on_unprintable(text: str) -> str:
 
 def table_latex(table: TableResult) -> str:
     """Write main table and claims as two LaTeX floats."""
-    text = to_latex(main_frame(table), table.caption, table.name, bold_cells(table))
+    main = main_frame(table)
+    text = to_latex(main, table.caption, table.name, bold_cells(table, main))
     if table.claims:
         text += "\n" + to_latex(claims_frame(table), f"{table.caption}: claims", f"{table.name}-claims")
     return text

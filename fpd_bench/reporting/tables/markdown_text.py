@@ -12,8 +12,9 @@ from fpd_bench.reporting.user_text import markdown
 
 def to_markdown(table: TableResult, statistics_page: str | None = None) -> str:
     """Write the whole report of one table as Markdown. statistics_page: where its footer points to."""
-    main = _pipes(text_frames.main_frame(table), text_frames.bold_cells(table))
-    blocks = [f"# {markdown(text_frames.heading(table))}", markdown(table.title), main]
+    main = text_frames.main_frame(table)
+    shown = _pipes(main, text_frames.bold_cells(table, main))
+    blocks = [f"# {markdown(text_frames.heading(table))}", markdown(table.title), shown]
     for section in text_frames.sections(table):
         blocks += [f"## {section.title}", _pipes(section.frame)]
     blocks += ["## Notes", "\n".join(f"- {markdown(note)}" for note in reading([table]) + notes(table))]

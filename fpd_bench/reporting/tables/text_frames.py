@@ -53,10 +53,10 @@ def main_frame(table: TableResult) -> pd.DataFrame:
         if table.comparable:
             cells["Ours - published"] = _difference(row, metric.digits)
         rows.append(cells)
-    frame = pd.DataFrame(rows, dtype=object)
     always = {"Row", metric.heading, "Seeds", "Images"}
-    frame = frame[[name for name in frame.columns if name in always or (frame[name] != NONE).any()]]
-    return frame[["Row", *choose_columns(table.columns, list(frame.columns))]] if table.columns else frame
+    names = [name for name in rows[0] if name in always or any(cells[name] != NONE for cells in rows)] if rows else []
+    names = ["Row", *choose_columns(table.columns, names)] if table.columns else names
+    return pd.DataFrame([[cells[name] for name in names] for cells in rows], columns=names, dtype=object)
 
 
 def choose_columns(wanted: Sequence[str], names: Sequence[str]) -> list[str]:
@@ -179,11 +179,10 @@ def seeds_frame(table: TableResult) -> pd.DataFrame:
     return pd.DataFrame(rows, dtype=object)
 
 
-def bold_cells(table: TableResult) -> list[tuple[int, str]]:
-    """List the scores set in bold as (row number, column)."""
+def bold_cells(table: TableResult, main: pd.DataFrame) -> list[tuple[int, str]]:
+    """List the scores set in bold in its main frame, as (row number, column)."""
     heading = metrics.get_or_plain(table.metric).heading
-    shown = heading in main_frame(table).columns
-    return [(n, heading) for n, row in enumerate(table.rows) if row.best and shown]
+    return [(n, heading) for n, row in enumerate(table.rows) if row.best and heading in main.columns]
 
 
 def sections(table: TableResult) -> list[Section]:
