@@ -65,21 +65,24 @@ def _tick(row: RowResult) -> str:
 def front(table: TableResult, stem: Path) -> Path | None:
     """Draw scores against the share of the teacher's diversity, a line for each method; None for other tables.
 
-    Dashed: what methods are compared at (reporting/front.py), and the teacher's score.
+    Grey: the least diversity at which methods are compared (reporting/front.py), and the teacher's score.
     """
     methods = quality.methods(table)
     if not methods:
         return None
-    figure = Figure(figsize=(7.2, 4.4), layout="constrained")
+    figure = Figure(figsize=(7.2, 4.2 + 0.2 * -(-(len(methods) + 2) // 3)), layout="constrained")
     axes = figure.subplots()
     for n, (method, rows) in enumerate(methods.items()):
         points = [(row.variety, row.score) for row in rows if row.variety is not None and row.score]
         x, y = [share for share, _ in points], [score.value for _, score in points]
         ends = bar_ends(score for _, score in points)
-        axes.errorbar(x, y, yerr=ends, capsize=2, linewidth=1, label=user_text.figure(method), **line_style(n))
-    axes.axvline(quality.KEPT, color=QUIET, linestyle="--", linewidth=1)
+        axes.errorbar(
+            x, y, yerr=ends, capsize=2, linewidth=1, label=textwrap.fill(user_text.figure(method), 34), **line_style(n)
+        )
+    kept = f"{quality.KEPT:.0%} of the teacher's diversity"
+    axes.axvline(quality.KEPT, color=QUIET, linestyle=":", linewidth=1.4, label=kept)
     if table.teacher is not None:
-        axes.axhline(table.teacher, color=QUIET, linestyle="--", linewidth=1)
+        axes.axhline(table.teacher, color=QUIET, linestyle="--", linewidth=1, label="our teacher, 16 steps")
     axes.set_xlabel("Share of the teacher's diversity")
     axes.set_ylabel(f"{metrics.get_or_plain(table.metric).heading} score")
     axes.grid(color="#e4e6ea", linewidth=0.8)
