@@ -42,6 +42,12 @@ class ShownImages:
             for position in sample.positions(prompts.item_id):
                 kept[position, 0] = sample.pictures[position, 0]
 
+    def add(self, other: "ShownImages") -> None:
+        """Add those of another table: a file may be shown by several, each with other images of it."""
+        for key, pixels in other.files.items():
+            kept = self.files.setdefault(key, np.zeros_like(pixels))
+            np.maximum(kept, pixels, out=kept)  # black where nothing is shown
+
     def add_page(self, row: RowDetails) -> None:
         """Add those of a row's page."""
         for run in row.runs:
@@ -51,8 +57,11 @@ class ShownImages:
                 kept[picture.position, picture.replicate] = picture.pixels
 
 
-def write(sweep: "Sweep", images: ShownImages, store: Store, folder: Path, overrides: Sequence[str]) -> None:
-    """Write what the tables of a sweep stand on to folder/<sweep>: rows of the index, and the images that are shown."""
+def write(sweep: "Sweep", shown: Sequence[ShownImages], store: Store, folder: Path, overrides: Sequence[str]) -> None:
+    """Write what the tables of a sweep stand on to folder/<sweep>: rows of the index, and the images that they show."""
+    images = ShownImages()
+    for one in shown:
+        images.add(one)
     run_ids = list(dict.fromkeys(run_id for table in sweep.tables for run_id in runs_behind(table, store)))
     evidence.write(folder / sweep.name, store, run_ids, images.files, sweep.path.as_posix(), overrides)
 

@@ -6,7 +6,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,13 +14,13 @@ import pandas as pd
 
 from fpd_bench.errors import ConfigError
 from fpd_bench.reporting import evidence_report
-from fpd_bench.reporting.evidence_report import ShownImages
-from fpd_bench.reporting.model import TableFigure, TableResult
+from fpd_bench.reporting.model import TableResult
 from fpd_bench.reporting.pages import index_page, row_pages
-from fpd_bench.reporting.results import file_name, table_result
-from fpd_bench.reporting.tables import markdown_text, number_frame
+from fpd_bench.reporting.results import file_name
+from fpd_bench.reporting.table_files import TableJob, make_all, write_texts
+from fpd_bench.reporting.tables import markdown_text
 from fpd_bench.reporting.tables.claims_by_table import TITLE, claims_by_table
-from fpd_bench.reporting.tables.latex import table_latex, to_latex
+from fpd_bench.reporting.tables.latex import to_latex
 from fpd_bench.store.query import Store
 
 if TYPE_CHECKING:
@@ -50,35 +50,27 @@ def write_report(
         _forget_the_killed(folder)
         part = Path(name)
         written, shared, paths, statistics_page = [], [], [], _statistics_page(linked_from or folder)
+        jobs = [
+            TableJob(sweep, table, store, part, pictures, tuple(columns), statistics_page, overrides is not None)
+            for sweep, store in indexed
+            for table in sweep.tables
+        ]
+        made = make_all(jobs)
         for sweep, store in indexed:
-            images = ShownImages() if overrides is not None else None
-            results = [replace(table_result(sweep, table, store), columns=tuple(columns)) for table in sweep.tables]
-            for result in results:
-                paths += _texts(result, part, statistics_page)
-                drawn = _draw(result, store, part) if pictures else []
-                paths += [part / figure.path for figure in drawn]
-                _row_pages(result, store, part, images)
-                written.append(index_page.PageFiles(result, drawn))
-            if len(claims := claims_by_table(results)):
+            own = list(islice(made, len(sweep.tables)))
+            written += [index_page.PageFiles(one.table, one.figures) for one in own]
+            paths += [path for one in own for path in one.paths]
+            if len(claims := claims_by_table([one.table for one in own])):
                 paths += _claims(sweep, claims, part)
                 shared.append(index_page.SharedClaims(claims_file(sweep), sweep.title, claims))
-            if images:
-                evidence_report.write(sweep, images, store, part / evidence_report.FOLDER, overrides or ())
+            if overrides is not None:
+                shown = [one.images for one in own if one.images]
+                evidence_report.write(sweep, shown, store, part / evidence_report.FOLDER, overrides)
                 shutil.rmtree(folder / evidence_report.FOLDER / sweep.name, ignore_errors=True)
         paths += index_page.write_page(written, shared, part, statistics_page)
         _put_in_place(part, folder)
         row_pages.remove_stale([one.table for one in written], folder)
     return [one.table for one in written], [folder / path.relative_to(part) for path in paths]
-
-
-def _row_pages(table: TableResult, store: Store, folder: Path, images: ShownImages | None) -> None:
-    """Write a page for each row of the table; add what pages and figures show to `images`."""
-    for number, row in enumerate(row_pages.details(table, store)):
-        index_page.write_row(table, number, row, folder)
-        if images:
-            images.add_page(row)
-    if images:
-        images.add_figure(table, store)
 
 
 def _put_in_place(part: Path, folder: Path) -> None:
@@ -141,15 +133,6 @@ def _statistics_page(folder: Path) -> str | None:
     return Path(os.path.relpath(page_file, here)).as_posix()
 
 
-def _texts(result: TableResult, folder: Path, statistics_page: str | None) -> list[Path]:
-    texts = {
-        "md": markdown_text.to_markdown(result, statistics_page),
-        "tex": table_latex(result),
-        "csv": number_frame.numbers_frame(result).to_csv(index=False, float_format="%.6g"),
-    }
-    return _write_texts(result.name, texts, folder)
-
-
 def claims_file(sweep: "Sweep") -> str:
     """Name the file of the claims that several tables of a sweep ask."""
     return file_name(sweep.name, "claims-by-table")
@@ -162,19 +145,4 @@ def _claims(sweep: "Sweep", claims: pd.DataFrame, folder: Path) -> list[Path]:
         "tex": to_latex(claims, f"{sweep.title}: {TITLE.lower()}", name),
         "csv": claims.to_csv(index=False),
     }
-    return _write_texts(name, texts, folder)
-
-
-def _write_texts(name: str, texts: dict[str, str], folder: Path) -> list[Path]:
-    """Write {ending: text} to files of one name; return their paths."""
-    paths = {folder / f"{name}.{kind}": text for kind, text in texts.items()}
-    for path, text in paths.items():
-        path.write_text(text, encoding="utf-8")
-    return list(paths)
-
-
-def _draw(result: TableResult, store: Store, folder: Path) -> list[TableFigure]:
-    # Imported here: matplotlib and seaborn take longer than all the rest.
-    from fpd_bench.reporting.figures.all_figures import draw
-
-    return draw(result, store, folder)
+    return write_texts(name, texts, folder)

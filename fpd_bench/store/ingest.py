@@ -7,6 +7,7 @@ order, twice, or from nothing gives the same content. Jobs never open the index.
 import os
 from collections import defaultdict
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -187,7 +188,11 @@ def _update(engine: sa.Engine, results: Path, place: Path | None = None) -> Inge
 
 def run_folders(results: Path) -> list[Path]:
     """List the folders of results/runs that a run can be in, sorted; a copy beside them (`<id>.bak`) is left out."""
-    return [path for path in sorted((results / layout.RUNS).glob("*")) if layout.is_run_id(path.name) and path.is_dir()]
+    runs = results / layout.RUNS
+    names: list[str] = []
+    with suppress(OSError), os.scandir(runs) as entries:  # no such folder, or no permission
+        names = sorted(one.name for one in entries if layout.is_run_id(one.name) and one.is_dir())
+    return [runs / name for name in names]
 
 
 def _read_known(engine: sa.Engine, root: str) -> tuple[list[str], dict[str, reader.Stamp], set[str]]:

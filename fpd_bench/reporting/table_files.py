@@ -1,0 +1,144 @@
+"""One table and all its files: texts, figures, and a page for each row. Where tables are many, several at a time."""
+
+import multiprocessing
+import os
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fpd_bench.reporting.evidence_report import ShownImages
+from fpd_bench.reporting.model import TableFigure, TableResult
+from fpd_bench.reporting.pages import index_page, row_pages
+from fpd_bench.reporting.results import table_result
+from fpd_bench.reporting.tables import markdown_text, number_frame
+from fpd_bench.reporting.tables.latex import table_latex
+from fpd_bench.store.query import Store
+
+if TYPE_CHECKING:
+    from fpd_bench.config.sweeps.spec import Sweep, Table
+
+MANY = 16  # tables from which on further processes are started
+
+
+@dataclass(frozen=True)
+class TableJob:
+    """What is to be made of a table. folder: where to; pictures: figures too; columns: of the main table, () for all;
+    statistics_page: where footers point to; evidence: whether the images that are shown are wanted back."""
+
+    sweep: "Sweep"
+    table: "Table"
+    store: Store
+    folder: Path
+    pictures: bool
+    columns: tuple[str, ...]
+    statistics_page: str | None
+    evidence: bool
+
+
+@dataclass(frozen=True)
+class MadeTable:
+    """A table whose files are written. paths: of all of them but the rows' pages; images: what they show, if wanted."""
+
+    table: TableResult
+    figures: list[TableFigure]
+    paths: list[Path]
+    images: ShownImages | None
+
+
+def make(job: TableJob) -> MadeTable:
+    """Compute a table and write its files."""
+    table = replace(table_result(job.sweep, job.table, job.store), columns=job.columns)
+    images = ShownImages() if job.evidence else None
+    paths = _texts(table, job.folder, job.statistics_page)
+    figures = _draw(table, job.store, job.folder) if job.pictures else []
+    for number, row in enumerate(row_pages.details(table, job.store)):
+        index_page.write_row(table, number, row, job.folder)
+        if images:
+            images.add_page(row)
+    if images:
+        images.add_figure(table, job.store)
+    return MadeTable(table, figures, paths + [job.folder / figure.path for figure in figures], images)
+
+
+def _texts(table: TableResult, folder: Path, statistics_page: str | None) -> list[Path]:
+    texts = {
+        "md": markdown_text.to_markdown(table, statistics_page),
+        "tex": table_latex(table),
+        "csv": number_frame.numbers_frame(table).to_csv(index=False, float_format="%.6g"),
+    }
+    return write_texts(table.name, texts, folder)
+
+
+def write_texts(name: str, texts: dict[str, str], folder: Path) -> list[Path]:
+    """Write {ending: text} to files of one name; return their paths."""
+    paths = {folder / f"{name}.{kind}": text for kind, text in texts.items()}
+    for path, text in paths.items():
+        path.write_text(text, encoding="utf-8")
+    return list(paths)
+
+
+def _draw(table: TableResult, store: Store, folder: Path) -> list[TableFigure]:
+    # Imported here: matplotlib and seaborn take longer than all the rest.
+    from fpd_bench.reporting.figures.all_figures import draw
+
+    return draw(table, store, folder)
+
+
+def make_all(jobs: Sequence[TableJob]) -> Iterator[MadeTable]:
+    """Make the tables, in their order.
+
+    From MANY on, each processor makes a part of them. What a process cannot make, because of an error or because it was
+    killed, is made here: its errors are told as those of few tables are.
+    """
+    parts = len(os.sched_getaffinity(0)) if sys.platform == "linux" else 1  # elsewhere a fork is not safe
+    if len(jobs) < MANY or parts < 2:
+        yield from map(make, jobs)
+        return
+    with ExitStack() as stack:
+        ends = [stack.enter_context(_started(jobs[first::parts])) for first in range(parts)]
+        for number, job in enumerate(jobs):
+            yield _received(ends[number % parts]) or make(job)
+
+
+@contextmanager
+def _started(jobs: Sequence[TableJob]) -> Iterator[Connection]:
+    """Start a process that makes these tables; give the end of the pipe that it sends each through."""
+    ours, theirs = multiprocessing.Pipe(duplex=False)
+    process = multiprocessing.get_context("fork").Process(target=_make_and_send, args=(jobs, theirs), daemon=True)
+    process.start()
+    theirs.close()  # the process has its own: when it dies, ours ends
+    try:
+        yield ours
+    finally:
+        process.kill()  # after an error; else it has ended
+        process.join()
+        ours.close()
+
+
+def _make_and_send(jobs: Sequence[TableJob], end: Connection) -> None:
+    """Make the tables with indexes opened anew, since a connection cannot be used in two processes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # of a terminal it reaches all processes; the first one answers
+    stores = {job.store.url: Store(job.store.results, job.store.url) for job in jobs}
+    for job in jobs:
+        try:
+            made: MadeTable | None = make(replace(job, store=stores[job.store.url]))
+        except Exception:  # whatever it is: the first process makes it again and tells the error
+            made = None
+        try:
+            end.send(made)
+        except OSError:  # nobody listens any more
+            return
+
+
+def _received(end: Connection) -> MadeTable | None:
+    try:
+        found = end.recv()
+    except (EOFError, OSError):  # the process was killed
+        return None
+    assert found is None or isinstance(found, MadeTable)
+    return found
