@@ -17,7 +17,7 @@ SHAPES = TrackDeclaration(
         "large": TrackSizes(36, 48, _STAGES),
         "free": TrackSizes(100, 40, _STAGES),
     },
-    default="plain",
+    default="scattered",
     hashed_as={"plain": "default"},  # its name before there were other worlds to tell it from (docs/adr/0014)
     shipped=("plain", "textured", "scattered"),
     sampler=("teacher_guidance", "teacher_noise"),
