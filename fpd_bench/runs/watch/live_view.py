@@ -131,7 +131,7 @@ class SweepView:
             running = self.look()
             if n % LINES:
                 continue
-            phrases = [f"{s.run_id} {s.stage} {s.step}/{s.steps}" for s in running]
+            phrases = [f"{s.run_id} {f'{s.stage} {s.step}/{s.steps}' if s.steps else 'begins'}" for s in running]
             self._print("; ".join(filter(None, (self.sentence(len(running)), ", ".join(phrases)))))
 
     def _print(self, line: str) -> None:
