@@ -23,7 +23,7 @@ SHOTS = {  # name: (page, width and height in px, colour scheme)
     "site_dark": ("plugins.html", (1280, 800), "dark"),
     "site_small": ("index.html", (390, 844), "light"),
 }
-COLOURS = 128  # of a committed picture, which keeps it small
+COLOURS = 256  # of a committed picture, which keeps it small
 VERSIONS = "versions.json"  # only a site that mike has deployed has it
 
 
