@@ -83,6 +83,7 @@ bench: install ## every claim about speed and limits, one script each
 
 docs: .venv/.docs ## the documentation as pages in site/
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+	@$(BIN)/python docs/check_versions.py
 	@echo "Open site/index.html"
 
 lock: .venv/.docs ## write the versions of this .venv to constraints.txt, as the new tested ones

@@ -10,7 +10,7 @@ import sys
 import traceback
 from collections.abc import Callable
 from types import TracebackType
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from fpd_bench.errors import FpdError, UnknownName
 from fpd_bench.secrets_mask import mask, remember_urls
@@ -26,6 +26,9 @@ STOPPED = 130  # exit code of a command that Ctrl-C ended, as shells have it
 
 class Parser(argparse.ArgumentParser):
     """argparse, in our words, and without a password that a mistyped word may hold."""
+
+    def __init__(self, prog: str | None = None, **how: Any):
+        super().__init__(prog=as_called(prog) if prog else prog, **how)  # before usage is laid out under it
 
     def error(self, message: str) -> NoReturn:
         """Say in one line what is wrong and where help is; exit code 2."""

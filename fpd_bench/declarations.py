@@ -104,8 +104,9 @@ class TrackDeclaration(Declaration):
 
     blueprint: (preset, weights folder) -> bench.Blueprint, its networks on the meta device; without it the track is
     opened and emptied. judge: () -> (split -> bench.Suite), its suites without its models. verify: (preset) -> None,
-    raises AssetError for a shipped file that is missing or foreign. build: as tracks/building.py calls it; buildable:
-    what it can be asked for, the first by default.
+    raises AssetError for a shipped file that is missing or foreign. prompts: (preset, texts) -> None, raises
+    ConfigError for a text that the track cannot read; without it that is told once the track is open. build: as
+    tracks/building.py calls it; buildable: what it can be asked for, the first by default.
     """
 
     reads: tuple[str, ...] = ()
@@ -123,5 +124,6 @@ class TrackDeclaration(Declaration):
     blueprint: str = ""
     judge: str = ""
     verify: str = ""
+    prompts: str = ""
     build: str = ""
     buildable: tuple[str, ...] = ("teacher",)

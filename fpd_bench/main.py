@@ -4,8 +4,12 @@
     fpd-bench report smoke
     fpd-bench VERB --help
 
-`python -m fpd_bench.VERB` does the same (geneval and fidelity: fpd_bench.evals.VERB). In bash, TAB completes verbs,
-fields and their values, profiles, sweeps and run ids after:  source <(fpd-bench completion bash)
+`python -m fpd_bench.VERB` does the same (geneval and fidelity: fpd_bench.evals.VERB). TAB completes verbs, fields and
+their values, profiles, sweeps and run ids after one of:
+
+    source <(fpd-bench completion bash)
+    eval "$(fpd-bench completion zsh)"
+    fpd-bench completion fish | source
 """
 
 import sys

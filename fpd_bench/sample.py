@@ -81,18 +81,22 @@ def _check(asked: argparse.Namespace) -> None:
 
 
 def _source(asked: argparse.Namespace) -> "tuple[SheetSource, str]":
-    """Open what draws; return it with its name for the picture's file. An unknown run is refused before torch is
-    imported.
+    """Open what draws; return it with its name for the picture's file. An unknown run, or a prompt that its track
+    cannot read, is refused before torch is imported.
     """
+    from fpd_bench.tracks.readable_prompts import check_prompts
+
     if asked.run == TEACHER:
         chosen: dict[str, Any] = {name: getattr(asked, name) or default for name, default in TEACHER_ONLY.items()}
+        check_prompts(chosen["track"], chosen["preset"], asked.prompts)
         from fpd_bench.runs.perform.prompt_sheet import open_teacher
 
         return open_teacher(**chosen), "{track}_{preset}_teacher{steps}".format(**chosen)
     from fpd_bench.runs.folder.rundir import find_run
 
     run = find_run(asked.results, asked.run)
-    run.config()
+    track = run.config().track
+    check_prompts(track.name, track.preset, asked.prompts)
     from fpd_bench.runs.perform.prompt_sheet import open_student
 
     return open_student(run), run.run_id

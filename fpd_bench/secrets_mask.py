@@ -23,6 +23,8 @@ _NAME = (
 _NAMED = re.compile(rf"(?i)({_NAME}[\w-]{{0,40}}[=:]\s{{0,9}})(?!\*\*\*)[^\s&;,'\"]*[^\s&;,'\"]")
 # --password VALUE, as a command line has it.
 _OPTION = re.compile(rf"(?i)((?<!\S)--[\w-]{{0,40}}{_NAME}[\w-]{{0,40}}\s{{1,9}})(?![\s-])\S+")
+_SECRET_OPTION = re.compile(rf"(?i)--[\w-]{{0,40}}{_NAME}[\w-]{{0,40}}")
+_SHORT = re.compile(r"\A(-p)[^\s-].*\Z", re.S)
 # In code: HF_TOKEN = "x", api_key: str = "x", {"token": "x"}, environ["TOKEN"] = 'x', login(token=f"x"), three quotes.
 _QUOTED = re.compile(
     rf"""(?ix)({_NAME}[\w-]{{0,40}}["']?\]?\s{{0,9}}(?::[^=\n"']{{0,80}}=|=>|[=:]|,)\s{{0,9}}(?:\([\s+-]{{0,40}})?[rbfu]{{0,2}})
@@ -49,6 +51,16 @@ def mask(text: str) -> str:
     for secret in _known:
         text = text.replace(secret, "***")
     return text
+
+
+def mask_words(words: Iterable[str]) -> list[str]:
+    """Mask a command's words: each by itself, the one behind `--password`, and `-pVALUE`."""
+    found, behind = [], ""
+    for word in words:
+        hidden = _SECRET_OPTION.fullmatch(behind) and not word.startswith("-")
+        found.append("***" if hidden else _SHORT.sub(r"\1***", mask(word)))
+        behind = word
+    return found
 
 
 def remember(secret: str) -> None:

@@ -38,8 +38,7 @@ def small_track(tmp_path_factory):
 
     from fpd_bench.models.transformer import MaskedTransformer, Shape
     from fpd_bench.tracks.shapes import assets
-    from fpd_bench.tracks.shapes.language import TEXT_LENGTH
-    from fpd_bench.tracks.shapes.prompts import vocabulary
+    from fpd_bench.tracks.shapes.prompts import TEXT_LENGTH, vocabulary
     from fpd_bench.tracks.shapes.tokenizer import draw_codebook
     from fpd_bench.tracks.shapes.track import ShapesTrack
     from fpd_bench.tracks.shapes.world import preset

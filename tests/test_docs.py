@@ -56,6 +56,18 @@ def test_links_and_named_files_exist(page):
     assert not missing
 
 
+def test_every_page_has_its_place_in_the_sites_navigation():
+    named = re.findall(r"^ +- ([\w/-]+\.md)$", (ROOT / "mkdocs.yml").read_text(), re.M)
+    there = [path.relative_to(ROOT / "docs").as_posix() for path in (ROOT / "docs").rglob("*.md")]
+    assert sorted(named) == sorted(there)
+
+
+def test_pictures_of_the_docs_are_small_and_shown():
+    shown = "".join(page.read_text() for page in PAGES)
+    for picture in (ROOT / "docs/images").iterdir():
+        assert picture.stat().st_size < 200_000 and f"images/{picture.name})" in shown, picture.name
+
+
 def test_every_sweep_is_listed_in_the_reference():
     text = section(ROOT / "docs/reference.md", "sweeps")
     missing = [path.name for path in sorted((ROOT / "sweeps").glob("*.yaml")) if f"| `{path.name}` |" not in text]

@@ -98,7 +98,7 @@ def test_a_dry_run_shows_what_is_done_and_expects_the_rest_to_take_as_long(file,
     out = capsys.readouterr().out
     assert [line.split()[1] for line in out.splitlines()[:4]] == ["done", "done", "planned", "planned"]
     assert re.search(
-        r"^Estimated cost: \S+ hours of one worker for 2 runs, from 2 finished runs of the same kind\.$", out, re.M
+        r"^Estimated cost: \S+ minutes of one worker for 2 runs, from 2 finished runs of the same kind\.$", out, re.M
     )
     assert sweep.main([file, "--dry-run", "optim.steps=31", "seeds=[0]", *place]) == 0  # other runs of the same kind
     assert "for 2 runs, from 2 finished runs of the same kind." in capsys.readouterr().out

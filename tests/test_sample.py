@@ -122,6 +122,20 @@ def test_a_damaged_student_is_refused(run, results, capsys):
     assert code == 2 and "is no longer what run" in err
 
 
+@pytest.mark.parametrize(("track", "prompt", "told"), [
+    ("shapes", "a photo of a zebra", "unknown word 'zebra'"), ("digits", "eleven", "is not a digit"),
+])  # fmt: skip
+def test_a_prompt_that_the_track_cannot_read_is_refused_before_torch(track, prompt, told, tmp_path):
+    run = RunDir.create(tmp_path, compose([f"track.name={track}"]))
+    code = "import sys, fpd_bench.sample as door; print(door.main(sys.argv[1:]), 'torch' in sys.modules)"
+    for who in ("teacher", "--track", track), (run.run_id,):
+        words = [*who, prompt, "--results", str(tmp_path)]
+        done = subprocess.run(
+            [sys.executable, "-c", code, *words], cwd=ROOT, capture_output=True, text=True, check=True
+        )
+        assert done.stdout == "2 False\n" and told in done.stderr
+
+
 def test_help_and_mistakes_need_no_torch(tmp_path):
     code = (
         "import sys, fpd_bench.sample as door\n"

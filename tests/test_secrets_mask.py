@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from fpd_bench.config.compose import compose
 from fpd_bench.runs.folder import provenance
-from fpd_bench.secrets_mask import mask
+from fpd_bench.secrets_mask import mask, mask_words
 
 SECRET = "q7Zx91kLm2"
 WRITTEN = [
@@ -41,6 +42,20 @@ def test_a_secret_is_masked_however_it_is_written(form):
 @pytest.mark.parametrize("text", PLAIN)
 def test_what_is_no_secret_is_left_as_it_is(text):
     assert mask(text) == text
+
+
+@pytest.mark.parametrize("words", [["-p{}"], ["--password", "{}"], ["--hf-token", "{}"], ["x=1", "password={}"]])
+def test_a_recorded_command_holds_no_secret(words, monkeypatch):
+    typed = ["mine.py", *(word.format(SECRET) for word in words), "seeds=[0]"]
+    monkeypatch.setattr(sys, "argv", typed)
+    told = provenance.record(compose([]), {})["command"]
+    assert told[1] == "mine.py" and told[-1] == "seeds=[0]" and len(told) == 1 + len(typed)
+    assert SECRET not in str(told) and "***" in str(told)
+
+
+def test_a_recorded_command_is_otherwise_as_it_was_typed():
+    typed = ["python", "-m", "fpd_bench.sweep", "table3", "-p", "--password", "--dry-run", "optim.lr=1e-3", "a - b"]
+    assert mask_words(typed) == typed
 
 
 def test_the_recorded_difference_of_the_code_is_masked(tmp_path, monkeypatch):

@@ -211,7 +211,7 @@ def test_the_shipped_tracks_open(name, preset):
 
 
 @pytest.mark.parametrize("name", tracks.in_this_tree)
-@pytest.mark.parametrize("part", ["blueprint", "judge", "verify", "build"])
+@pytest.mark.parametrize("part", ["blueprint", "judge", "verify", "prompts", "build"])
 def test_the_functions_that_a_declaration_names_exist(name, part):
     named = getattr(DECLARED[name], part)
     assert callable(tracks.load(name, part)) if named else tracks.load(name, part) is None

@@ -100,6 +100,12 @@ class Bench:
         assert code == 0 and "--cancel" in err, err
         return self.runs(*words)
 
+    def cancel(self, run):
+        """What `sweep --cancel RUN` says."""
+        self._capsys.readouterr()
+        assert sweep.main(["--cancel", run.run_id, "--results", str(self.results)]) == 0
+        return self._capsys.readouterr().err
+
     def runs(self, *words, results=None):
         overrides = [word for word in words if "=" in word and not word.startswith("executor")]
         return [open_run(results or self.results, run_id) for run_id in load_sweep(self.file, overrides).runs()]

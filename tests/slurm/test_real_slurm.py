@@ -59,6 +59,39 @@ def test_ctrl_c_leaves_the_jobs_and_cancel_takes_them_back(bench, tiny, ask):
     assert state_of(run).state in ("planned", "interrupted", "stale")
 
 
+def test_one_run_is_taken_back_and_the_others_of_its_sweep_go_on(bench, tiny, ask):
+    bench.setenv("TINY_SECONDS", "0.2")
+    first, *others = bench.detach()
+    step = bench.at_step(first, 3)
+    words = ["--cancel", first.run_id[:9], "--results", bench.results]
+    done = tiny.start("sweep", *words)
+    _out, err = done.communicate(timeout=300)
+    assert (done.returncode, err.count("\n")) == (0, 1) and f"Run {first.run_id} was taken back from its job" in err
+    tiny.wait_until(lambda: step.job_id not in ask("squeue", "-h", "-r", "-o", "%i").split(), 300)
+    tiny.wait_until(lambda: all(state_of(run).state == "done" for run in others), 600)
+    assert state_of(first).state in ("interrupted", "stale") and not first.submission.exists()
+    again = tiny.start("sweep", *words)
+    assert f"Nobody works on run {first.run_id}" in again.communicate(timeout=300)[1] and again.returncode == 2
+    bench.finish()
+    assert [len(run.attempts()) for run in (first, *others)] == [2, 1, 1, 1]
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_one_run_is_taken_back_from_a_job_of_several(bench, ask, which):
+    """The one at work, or one that waits behind it: the job goes on with the others either way."""
+    bench.setenv("TINY_SECONDS", "0.2")
+    runs = bench.detach("seeds=[0,1]", "executor.cells_per_job=4")
+    job = bench.at_step(runs[0], 3).job_id
+    assert {submissions.read(run).job_id for run in runs} == {job}
+    assert f"taken back from job {job}, which goes on with 3 other runs." in bench.cancel(runs[which])
+    others = [run for run in runs if run is not runs[which]]
+    bench.tiny.wait_until(lambda: all(state_of(run).state == "done" for run in others), 600)
+    assert [len(run.attempts()) for run in others] == [1, 1, 1]
+    assert state_of(runs[which]).state == ("interrupted" if which == 0 else "planned")
+    assert all(run.attempt(1)["job"].partition("_")[0] == job.partition("_")[0] for run in others)
+    bench.finish("seeds=[0,1]")
+
+
 def test_a_partition_that_does_not_exist_is_told_before_anything_starts(bench):
     code, _out, err = bench.slurm("executor.partition=mian")
     assert code == 2 and "Unknown partition 'mian'. Did you mean 'main'? Available: main, preempt." in err

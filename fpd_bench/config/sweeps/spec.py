@@ -1,18 +1,18 @@
 """A sweep file and command-line overrides -> tables of cells, each with its RunConfig. Needs no torch.
 
 On the command line `profile=` picks a profile, `seeds=[0,1]` replaces the seeds and `budget=flops` the numbers of steps
-(budget.py); any other key replaces the
-profile's value and, where it is one, that axis of every grid. A grid that names one method keeps it: what the table
-compares with is not the command line's to change. An axis that no grid of a table has (`optim.lr=1e-4,1e-3`) makes one
-copy of the table per value. Rows whose choice the command line has made meaningless are left out.
+(budget.py); any other key replaces the profile's value and, where it is one, that axis of every grid; one that no run
+reads is refused. A grid that names one method keeps it: what the table compares with is not the command line's to
+change. An axis that no grid of a table has (`optim.lr=1e-4,1e-3`) makes one copy of the table per value. Rows whose
+choice the command line has made meaningless are left out.
 """
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from fpd_bench.config.compose import parse
-from fpd_bench.config.fields import check_name
-from fpd_bench.config.identity import reads
+from fpd_bench.config.compose import Override, parse
+from fpd_bench.config.fields import EXECUTION, check_name, leaf
+from fpd_bench.config.identity import is_read
 from fpd_bench.config.sweeps.budget import in_budget
 from fpd_bench.config.sweeps.cells import Cell, Row, Sweep, Table
 from fpd_bench.config.sweeps.metric_check import check_metric
@@ -46,7 +46,7 @@ def load_sweep(path: str | Path, overrides: Sequence[str] = ()) -> Sweep:
     sweep = Sweep(file.name, file.title, file.metric, seeds.numbers, profile, tables, file.path, seeds.looks)
     sweep = _without_idle_looks(sweep)
     check_metric(sweep)
-    _refuse_unread_axes(sweep, [override.key for override in given if override.is_axis])
+    _refuse_unread(sweep, given)
     return in_budget(sweep, budget)
 
 
@@ -61,8 +61,18 @@ def _without_idle_looks(sweep: Sweep) -> Sweep:
     return sweep.only(lambda cell: cell.seed in first or (cell.table_id, cell.row_id) in claimed)
 
 
-def _refuse_unread_axes(sweep: Sweep, keys: list[str]) -> None:
-    """Refuse an axis of the command line that changes nothing in any table: it was meant for another sweep."""
-    for key in keys:
-        if not any(key in reads(cell.config) for cell in sweep.cells):
-            raise ConfigError(f"No run of {sweep.path} reads '{key}', so its values make no difference. Leave it out.")
+def _refuse_unread(sweep: Sweep, given: Sequence[Override]) -> None:
+    """Refuse what the command line sets and no run reads: it was meant for another sweep, or another field was meant.
+
+    A field of `execution` changes no number; of a preset's settings each run reads what is its own.
+    """
+    for one in given:
+        if one.preset or one.key.startswith(f"{EXECUTION}."):
+            continue
+        if not any(is_read(cell.config, one.key) for cell in sweep.cells):
+            values = "its values make" if one.is_axis else "its value makes"
+            when = leaf(one.key).metadata["when"]
+            where = f" It is read where {when.says}." if when else ""
+            raise ConfigError(
+                f"No run of {sweep.path} reads '{one.key}', so {values} no difference.{where} Leave it out."
+            )

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from fpd_bench import metrics
@@ -16,6 +17,7 @@ from fpd_bench.reporting.number_words import claim_text
 from fpd_bench.store.query import Store
 
 LABEL = 38  # letters of a line of a label
+NARROWEST = 0.25  # span of an axis of costs, as a share of the largest: less would show noise as a difference
 
 
 def effects(table: TableResult, stem: Path) -> Path | None:
@@ -77,7 +79,7 @@ def cost(table: TableResult, store: Store, stem: Path) -> Path | None:
             points.append((n, row.label, row.score, steps, float(np.mean([run.seconds for run in own])) / 60))
     if len(points) < 2 or len({round(minutes, 3) for *_, minutes in points}) < 2:
         return None
-    against = {"Minutes a run, measured": [minutes for *_, minutes in points]}
+    against = dict([_measured([minutes for *_, minutes in points])])
     if len({steps for *_, steps, _ in points}) > 1:
         against = {"Training steps": [steps for *_, steps, _ in points]} | against
     figure = Figure(figsize=(3.6 + 3.6 * len(against), 3.6 + 0.2 * -(-len(points) // 2) * 1.6), layout="constrained")
@@ -95,6 +97,7 @@ def cost(table: TableResult, store: Store, stem: Path) -> Path | None:
             for x, (n, label, score, *_) in zip(places, points, strict=True)
         ]
         axes.set(xlabel=name, ylabel=f"{metrics.get_or_plain(table.metric).heading} score")
+        _widen(axes, places)
         axes.label_outer()
         axes.grid(color="#e4e6ea", linewidth=0.8)
         axes.set_axisbelow(True)
@@ -107,3 +110,18 @@ def cost(table: TableResult, store: Store, stem: Path) -> Path | None:
         fontsize=8,
     )
     return save(figure, stem)
+
+
+def _measured(minutes: list[float]) -> tuple[str, list[float]]:
+    """Return the axis' name and values of measured costs: in seconds where all are short."""
+    if max(minutes) < 2:
+        return "Seconds a run, measured", [60 * one for one in minutes]
+    return "Minutes a run, measured", minutes
+
+
+def _widen(axes: Axes, places: list[float]) -> None:
+    """Give an axis of costs room where all are about the same; points that are far apart choose their own."""
+    low, high = min(places), max(places)
+    if high - low < NARROWEST * high:
+        middle, half = (low + high) / 2, NARROWEST * high / 2
+        axes.set_xlim(middle - 1.1 * half, middle + 1.1 * half)

@@ -16,13 +16,9 @@ def cancel_run(results: Path, name: str) -> str:
     """
     run = find_run(results, name)
     if submissions.read(run):
-        from fpd_bench.runs.slurm.follow import cancel_runs
+        from fpd_bench.runs.slurm.cancel_one import take_back
 
-        back = cancel_runs([run])
-        trouble = [*back.odd.values(), *(f"scancel failed; once SLURM answers: scancel {job}" for job in back.refused)]
-        if trouble:
-            raise ConfigError(f"Run {run.run_id}: {trouble[0]}")
-        return f"Run {run.run_id} was taken back from its job. Its checkpoints stay; the sweep's command continues it."
+        return take_back(run, results)
     holder = claims.holder(run.claim)
     if holder is None:
         raise ConfigError(f"Nobody works on run {run.run_id}. Where it stands: python -m fpd_bench.status {run.run_id}")

@@ -13,6 +13,7 @@ from fpd_bench.records import layout
 from fpd_bench.records.run_status import BEGUN, RESULTS, TO_DO
 from fpd_bench.runs.folder.failures import DiskFull, check_space
 from fpd_bench.runs.folder.rundir import RunDir
+from fpd_bench.runs.watch.run_labels import label_runs
 from fpd_bench.runs.watch.state import RunState, state_of, with_scheduler_answers
 
 
@@ -105,13 +106,7 @@ def plan_of_all_runs(results: Path) -> SweepPlan:
     identities = {name: layout.read_identity(run.path) for name, run in runs.items()}
     order = sorted(runs, key=lambda name: (str(identities[name].get("created")), name))
     states = with_scheduler_answers({name: state_of(runs[name]) for name in order}, runs)
-    return SweepPlan({name: _label(identities[name]["semantic"]) for name in order}, states)
-
-
-def _label(meaning: dict[str, object]) -> str:
-    """Label a run that is listed without its sweep: 'shapes fpd seed 0'."""
-    words = [meaning.get("track.name"), meaning.get("method")]
-    return f"{' '.join(str(word) for word in words if word)} seed {meaning.get('seed')}" if meaning else ""
+    return SweepPlan(label_runs({name: identities[name]["semantic"] for name in order}), states)
 
 
 def open_run(results: Path, name: str) -> RunDir:

@@ -21,7 +21,7 @@ from fpd_bench.registry import AXES, generators
 from fpd_bench.runs.folder.claims import batch_job
 from fpd_bench.runs.folder.code_state import code_state
 from fpd_bench.runs.folder.rundir import now
-from fpd_bench.secrets_mask import mask
+from fpd_bench.secrets_mask import mask, mask_words
 
 PACKAGES = ("torch", "torchvision", "timm", "numpy", "scipy", "safetensors", "hydra-core", "omegaconf")
 ENVIRONMENT = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "CUDA_VISIBLE_DEVICES", "CUBLAS_WORKSPACE_CONFIG")
@@ -46,7 +46,7 @@ def record(config: RunConfig, assets: dict[str, str]) -> dict[str, Any]:
         "device": device(config.execution.device),
         "threads": config.execution.threads,
         "seeds": {"seed": config.seed},
-        "command": [mask(argument) for argument in [sys.executable, *sys.argv]],
+        "command": mask_words([sys.executable, *sys.argv]),
         "environment": {
             name: mask(value)
             for name, value in sorted(os.environ.items())

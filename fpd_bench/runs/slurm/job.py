@@ -107,18 +107,20 @@ def _perform_alone(run: RunDir, perform: Callable[..., Outcome], bench: Any) -> 
 def _go_back(run: RunDir, others: list[RunDir]) -> None:
     """Requeue this job, unless it is being cancelled, or the run stands where it stood at the last requeue.
 
-    others: the job's runs that have not begun; they are reason enough to come back.
+    others: the job's runs that have not begun; they are reason enough to come back, also where this one has been taken
+    back alone.
     """
     job, submission = claims.batch_job(), submissions.read(run)
-    if submission is None or not scheduler.is_running(job):
+    waiting = any(submissions.read(other) for other in others)
+    if not (submission or waiting) or not scheduler.is_running(job):
         return
-    stuck = no_progress(run)
-    if stuck:
+    stuck = submission is not None and no_progress(run)
+    if submission and stuck:
         fail_for_time(run)
         submissions.drop(run, submission)
-        if not any(submissions.read(other) for other in others):
+        if not waiting:
             return
-    else:
+    elif submission:
         note_progress(run, job)
     if not scheduler.requeue(job):
         if not stuck:

@@ -175,6 +175,11 @@ def requeue(job: str) -> bool:
     return command("scontrol", "requeue", job) is not None
 
 
+def warn(job: str) -> bool:
+    """Send the job the signal that comes before a time limit: it saves the run that it is at."""
+    return command("scancel", "--signal=USR2", job) is not None
+
+
 def foreign_jobs(submissions: Iterable[Submission]) -> dict[str, str]:
     """Return {job: what it is instead} for the jobs that are not ours: another user's, or not named like the batch.
 

@@ -4,6 +4,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Mapping
+from itertools import count
 from pathlib import Path
 
 from rich.console import Console, Group, RenderableType
@@ -21,7 +22,8 @@ from fpd_bench.runs.watch.row_scores import run_score
 from fpd_bench.runs.watch.state import RunState, state_of
 from fpd_bench.runs.watch.time_left import seconds_left, workloads
 
-LINE_SECONDS = 15.0  # between two lines when there is no terminal
+LOOK_SECONDS, LINES = 5.0, 3  # when there is no terminal: between two looks, and looks to a line
+SETTLED = 20.0  # seconds of work before its pace is told: runs say only every five how far they are
 LIVE_SECONDS = 0.5
 UNDER_WAY = ("busy", "waiting")  # what is heard of a run that has not ended
 
@@ -44,7 +46,7 @@ class SweepView:
         self._begun = {run_id: self._work[run_id].done(state_of(run)) for run_id, run in self.runs.items()}
         self._now = dict(self._begun)
         self._most = 1  # runs at work together
-        self._began = time.monotonic()
+        self._began: float | None = None  # when the first work was seen: what comes before it is no pace
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._lines, daemon=True)
         self._live = Live(console=self.console, get_renderable=self._picture, refresh_per_second=1 / LIVE_SECONDS)
@@ -79,6 +81,8 @@ class SweepView:
                 self._now[run_id] = max(self._now[run_id], self._work[run_id].done(state))
                 running += [state] if state.state == "running" else []
         self._most = max(self._most, len(running))
+        if self._began is None and self._now != self._begun:
+            self._begun, self._began = dict(self._now), time.monotonic()
         return running
 
     def sentence(self, at_work: int) -> str:
@@ -91,10 +95,15 @@ class SweepView:
         phrases += [f"{statuses['busy']} of another process"] if statuses["busy"] else []
         if self.stop:
             return ", ".join([*phrases, f"{at_work} at work until they have saved" if at_work else "stopping"])
-        left = seconds_left(
-            self._work, self._begun, self._now, self._ended(), time.monotonic() - self._began, self._most
-        )
-        return ", ".join([*phrases, f"{duration(left) or '?'} left"])
+        left = self._seconds_left()
+        return ", ".join(phrases if left is None else [*phrases, f"{duration(left)} left"])
+
+    def _seconds_left(self) -> float | None:
+        """Estimate the rest at the pace since work began: loading torch and the track is none. None: too early."""
+        if self._began is None or time.monotonic() - self._began < SETTLED:
+            return None
+        elapsed = time.monotonic() - self._began
+        return seconds_left(self._work, self._begun, self._now, self._ended(), elapsed, self._most)
 
     def _ended(self) -> dict[str, Outcome]:
         return {run_id: outcome for run_id, outcome in list(self.ends.items()) if outcome.status not in UNDER_WAY}
@@ -116,9 +125,13 @@ class SweepView:
         return Group(head, table, Text(self.last, style="dim", no_wrap=True, overflow="ellipsis"))
 
     def _lines(self) -> None:
-        while not self._over.wait(LINE_SECONDS):
+        for n in count(1):
+            if self._over.wait(LOOK_SECONDS):
+                return
             running = self.look()
-            phrases = [f"{s.run_id} {s.stage} {s.step}/{s.steps}" for s in running]
+            if n % LINES:
+                continue
+            phrases = [f"{s.run_id} {f'{s.stage} {s.step}/{s.steps}' if s.steps else 'begins'}" for s in running]
             self._print("; ".join(filter(None, (self.sentence(len(running)), ", ".join(phrases)))))
 
     def _print(self, line: str) -> None:

@@ -108,10 +108,13 @@ def _read_times(run: RunDir) -> tuple[Kind, float, float] | None:
 
 
 def estimate_text(expected: ExpectedTime, devices: int, unit: str) -> str:
-    """Write the estimate in words. devices: of one run; unit: what is counted, for example GPU-hours."""
+    """Write the estimate in words. devices: of one run; unit: what is counted, for example GPU-hours; few hours of
+    anything are minutes."""
     if not expected.runs:
         return "Estimated cost: unknown, no run of these methods and tracks has finished here yet."
     hours = expected.seconds / 3600 * devices
+    if hours < 0.5 and unit.startswith("hours"):
+        hours, unit = 60 * hours, unit.replace("hours", "minutes", 1)
     number = f"{hours:.1f}" if hours >= 0.1 else f"{hours:.2g}"
     more = f"; nothing is known yet about {expected.unknown} runs of other kinds" if expected.unknown else ""
     known = f"{expected.runs} runs, from {expected.seen} finished runs of the same kind"

@@ -19,5 +19,6 @@ DIGITS = TrackDeclaration(
     sampler=("teacher_guidance", "teacher_noise"),
     evaluations=(CLASSES, FIDELITY, HELDOUT, VENDI),
     verify=f"{_HERE}.files:verify",
+    prompts=f"{_HERE}.class_names:check_texts",
     build=f"{_HERE}.command:build",
 )

@@ -5,11 +5,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from fpd_bench.errors import ConfigError
 from fpd_bench.models.condition import Condition
+from fpd_bench.tracks.digits.class_names import class_of
 from fpd_bench.tracks.digits.data import CLASSES
 
-NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 DROPPED, WORDS = 0, CLASSES + 1  # the token of no class; token of class y: y + 1
 
 
@@ -20,18 +19,9 @@ def condition_of_labels(labels: Tensor) -> Condition:
 
 def condition_of(texts: Sequence[str]) -> Condition:
     """Read digits or their names, "7" or "seven", as conditions. Raises ConfigError."""
-    return condition_of_labels(torch.tensor([_class_of(text) for text in texts], dtype=torch.long))
+    return condition_of_labels(torch.tensor([class_of(text) for text in texts], dtype=torch.long))
 
 
 def null_condition(n: int) -> Condition:
     """Return n conditions without a class."""
     return Condition(("",) * n, {"words": torch.full((n, 1), DROPPED)})
-
-
-def _class_of(text: str) -> int:
-    word = text.strip().lower()
-    if word in NAMES:
-        return NAMES.index(word)
-    if word.isascii() and word.isdigit() and int(word) < CLASSES:
-        return int(word)
-    raise ConfigError(f"'{text}' is not a digit. Use 0 to {CLASSES - 1}, or a name such as '{NAMES[7]}'.")

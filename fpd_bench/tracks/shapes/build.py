@@ -18,8 +18,8 @@ from fpd_bench.models.transformer import MaskedTransformer
 from fpd_bench.tracks.masked_training import Recipe, TeacherTraining
 from fpd_bench.tracks.shapes import assets
 from fpd_bench.tracks.shapes.free import FIT_SEED, learn_codes
-from fpd_bench.tracks.shapes.language import TEXT_LENGTH, draw_scenes, draw_things
-from fpd_bench.tracks.shapes.prompts import vocabulary
+from fpd_bench.tracks.shapes.language import draw_scenes, draw_things
+from fpd_bench.tracks.shapes.prompts import TEXT_LENGTH, vocabulary
 from fpd_bench.tracks.shapes.tokenizer import draw_codebook
 from fpd_bench.tracks.shapes.world import WorldPreset, preset
 from fpd_bench.tracks.training import Progress, write_checkpoint

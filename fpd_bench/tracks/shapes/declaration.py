@@ -23,6 +23,7 @@ SHAPES = TrackDeclaration(
     sampler=("teacher_guidance", "teacher_noise"),
     evaluations=(GENEVAL, LAYOUTS),
     verify=f"{_HERE}.files:verify",
+    prompts=f"{_HERE}.prompts:check_texts",
     build=f"{_HERE}.command:build",
     buildable=("teacher", "backbone"),
 )

@@ -7,14 +7,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fpd_bench.errors import ConfigError
 from fpd_bench.models.condition import Condition
-from fpd_bench.tracks.shapes.prompts import Prompt, content_words, scene_of, splits, vocabulary
+from fpd_bench.tracks.shapes.prompts import TEXT_LENGTH, Prompt, scene_of, splits, word_ids
 from fpd_bench.tracks.shapes.textures import choose_textures
 from fpd_bench.tracks.shapes.tokenizer import tokens_of
 from fpd_bench.tracks.shapes.world import Thing, WorldPreset
 
-TEXT_LENGTH = 7  # words of the longest prompt after "a photo of"
 TASK_WEIGHTS = {"single_object": 1, "two_object": 2, "counting": 2, "colors": 2, "position": 4, "color_attr": 6}
 
 
@@ -22,18 +20,10 @@ def condition_of(texts: Sequence[str], world: WorldPreset) -> Condition:
     """Encode prompts as word ids [B, TEXT_LENGTH] of any prompts, padded with 0. Raises ConfigError for what the
     world cannot say.
     """
-    known = vocabulary(world)
     ids = torch.zeros(len(texts), TEXT_LENGTH, dtype=torch.int64)
     for row, text in enumerate(texts):
-        words = content_words(text)
-        strange = [word for word in words if word not in known]
-        if strange or not 0 < len(words) <= TEXT_LENGTH:
-            trouble = f"unknown word '{strange[0]}'" if strange else f"{len(words)} words, 1 to {TEXT_LENGTH} allowed"
-            raise ConfigError(
-                f"Prompt '{text}': {trouble} after 'a photo of'. Shapes: {', '.join(world.shapes)}; "
-                f"colours: {', '.join(world.colours)}. For example: '{splits(world)['test'][-1].text}'."
-            )
-        ids[row, : len(words)] = torch.tensor([known[word] for word in words])
+        words = word_ids(text, world)
+        ids[row, : len(words)] = torch.tensor(words)
     return Condition(tuple(texts), {"words": ids})
 
 

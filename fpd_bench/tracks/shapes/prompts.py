@@ -5,7 +5,7 @@ Held out of training: about 20% of the colour-shape pairs and of the spatial rel
 where a task has prompts to spare; single_object and counting are too small and are shared (with other noise).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import permutations, product
@@ -13,10 +13,12 @@ from typing import Any
 
 import numpy as np
 
+from fpd_bench.errors import ConfigError
 from fpd_bench.evals.geneval import prompt_grammar as geneval
 from fpd_bench.tracks.shapes.free import free_places
-from fpd_bench.tracks.shapes.world import Thing, WorldPreset, draw_places
+from fpd_bench.tracks.shapes.world import Thing, WorldPreset, draw_places, preset
 
+TEXT_LENGTH = 7  # words of the longest prompt after "a photo of"
 PER_SPLIT = {"two_object": 15, "colors": 18, "position": 40, "color_attr": 40}  # single_object, counting: all
 
 
@@ -129,3 +131,22 @@ def vocabulary(world: WorldPreset) -> dict[str, int]:
 def content_words(text: str) -> list[str]:
     """Return the words after 'a photo of', which every prompt shares."""
     return text.removeprefix("a photo of ").split()
+
+
+def word_ids(text: str, world: WorldPreset) -> list[int]:
+    """Number the words of a prompt. Raises ConfigError for what the world cannot say."""
+    known, words = vocabulary(world), content_words(text)
+    strange = [word for word in words if word not in known]
+    if strange or not 0 < len(words) <= TEXT_LENGTH:
+        trouble = f"unknown word '{strange[0]}'" if strange else f"{len(words)} words, 1 to {TEXT_LENGTH} allowed"
+        raise ConfigError(
+            f"Prompt '{text}': {trouble} after 'a photo of'. Shapes: {', '.join(world.shapes)}; "
+            f"colours: {', '.join(world.colours)}. For example: '{splits(world)['test'][-1].text}'."
+        )
+    return [known[word] for word in words]
+
+
+def check_texts(preset_name: str, texts: Sequence[str]) -> None:
+    """Raise ConfigError for the first text that a preset's world cannot say. Needs no torch."""
+    for text in texts:
+        word_ids(text, preset(preset_name))

@@ -84,6 +84,25 @@ def test_an_axis_that_no_table_reads_is_refused(sweep_file):
         load_sweep(path, ["optim.lr=1e-4,1e-3"])
 
 
+UNREAD = {
+    "dimo.aux_lr=1e-3": "reads 'dimo.aux_lr', so its value makes no difference. Leave it out.",
+    "gan.updates=2 gan.weight=0": "reads 'gan.updates', so its value makes no difference. It is read where gan.weight",
+    "optim.lr=1e-3 method=teacher": "reads 'optim.lr', so its value makes no difference",
+}
+
+
+@pytest.mark.parametrize("words", UNREAD)
+def test_a_value_that_no_run_reads_is_refused(sweep_file, words):
+    text = SWEEP.replace('["estimator=soft,ste", "gan.weight=0,0.1"]', '["estimator=soft,ste"]')
+    text = text[: text.index("    rows:")]
+    with pytest.raises(ConfigError, match=f"No run of .*demo.yaml {UNREAD[words]}"):
+        load_sweep(sweep_file(text), words.split())
+
+
+def test_a_value_that_one_run_reads_is_enough_and_execution_and_presets_need_no_reader(sweep_file):
+    assert load_sweep(sweep_file(), ["gan.updates=2", "execution.threads=1", "drift.preset=official"]).cells
+
+
 def test_grids_are_united_and_equal_cells_are_one(sweep_file):
     grid = '[["estimator=soft", "gan.weight=0"], ["estimator=soft,ste", "gan.weight=0.0"]]'
     sweep = load_sweep(sweep_file(old='["estimator=soft,ste", "gan.weight=0,0.1"]', new=grid))

@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 from fpd_bench import report
 from fpd_bench.config.sweeps.spec import load_sweep
 from fpd_bench.reporting import user_text
+from fpd_bench.reporting.figures import effect_figures
 from fpd_bench.reporting.figures.line_styles import line_style
 from tests.store.synthetic_runs import write_run
 
@@ -79,3 +80,21 @@ def test_no_two_of_fifty_lines_look_alike_even_without_markers():
     looks = {(str(line_style(n)["color"]), str(line_style(n)["linestyle"])) for n in range(50)}
     assert len(looks) == 50
     assert all(line_style(n)["linestyle"] != line_style(n + 1)["linestyle"] for n in range(8))
+
+
+@pytest.mark.parametrize("costs", [[60.0, 60.2, 61.1], [3.0, 3.001], [2000.0, 2001.0]])
+def test_costs_that_are_about_the_same_do_not_look_far_apart(costs):
+    axes = Figure().subplots()
+    axes.plot(costs, costs, "o")
+    effect_figures._widen(axes, costs)
+    axes.figure.canvas.draw()
+    low, high = axes.get_xlim()
+    assert low < min(costs) and max(costs) < high and high - low > 0.25 * max(costs)
+    shown = [
+        text.get_text() for x, text in zip(axes.get_xticks(), axes.get_xticklabels(), strict=True) if low <= x <= high
+    ]
+    assert len(shown) >= 3 and len({*shown}) == len(shown) and not axes.xaxis.get_offset_text().get_text()
+
+
+def test_short_runs_cost_seconds(figures):
+    assert figures["cost"].axes[-1].get_xlabel() == "Seconds a run, measured"

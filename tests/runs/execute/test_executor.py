@@ -37,7 +37,7 @@ def test_nothing_to_do_needs_no_preview(tmp_path):
     options, overrides = split_executor([])
     sweep = load_sweep(SMOKE, overrides)
     before = plan_sweep(sweep, tmp_path)
-    assert "hours of one worker" in choose_executor(options, sweep).preview(
+    assert "minutes of one worker" in choose_executor(options, sweep).preview(
         sweep, before, tmp_path
     ) or "unknown" in choose_executor(options, sweep).preview(sweep, before, tmp_path)
     before.states.clear()

@@ -29,19 +29,38 @@ def seen(tiny, tmp_path, monkeypatch):
 
 def work(run, stage, step, steps=100):
     """This process has the run and is so far with it."""
-    claims.acquire(run.claim, 1)
-    run.append_event({"seq": 0, "attempt": 1, "kind": "attempt_started"})
-    run.append_event({"seq": 1, "attempt": 1, "kind": "stage_started", "stage": stage})
+    if not run.claim.exists():
+        claims.acquire(run.claim, 1)
+        run.append_event({"seq": 0, "attempt": 1, "kind": "attempt_started"})
+        run.append_event({"seq": 1, "attempt": 1, "kind": "stage_started", "stage": stage})
     run.append_event({"seq": 2, "attempt": 1, "kind": "progress", "step": step, "steps": steps})
 
 
 def test_a_teacher_that_draws_has_not_done_most_of_a_training(seen):
     view, runs, _stop, clock = seen
-    work(runs["teacher"], "sample", 50)
-    clock[0] = 10.0
+    work(runs["teacher"], "sample", 1)
+    view.look()
+    work(runs["teacher"], "sample", 51)
+    clock[0] = 30.0
     assert [state.stage for state in view.look()] == ["sample"]
-    # of 30 + 30 steps, and 5.3 for the images of each of three, 1.8 are done in 10 s
-    assert view.sentence(1) == "0 of 3 runs ended, 7 min left"
+    # of 30 + 30 steps, and 5.3 for the images of each of three, 1.8 are done in 30 s
+    assert view.sentence(1) == "0 of 3 runs ended, 21 min left"
+
+
+def test_the_time_before_the_first_step_is_no_pace_and_one_look_is_none_yet(seen):
+    view, runs, _stop, clock = seen
+    clock[0] = 120.0  # torch and the track are being loaded
+    view.look()
+    assert view.sentence(0) == "0 of 3 runs ended"
+    work(runs["fpd"], "train", 2)
+    view.look()
+    clock[0] = 135.0
+    work(runs["fpd"], "train", 12)
+    assert view.sentence(len(view.look())) == "0 of 3 runs ended"
+    clock[0] = 150.0
+    work(runs["fpd"], "train", 22)
+    # 6 steps of 30 in 30 s: of 60 steps and the images of three runs, which are 5.3 steps each, 69.3 are left
+    assert view.sentence(len(view.look())) == "0 of 3 runs ended, 6 min left"
 
 
 def test_failed_stopped_and_foreign_runs_are_counted_as_what_they_are(seen):
@@ -52,7 +71,7 @@ def test_failed_stopped_and_foreign_runs_are_counted_as_what_they_are(seen):
     view.tell(Outcome(ids[1], "busy", "already running"))
     view.tell(Outcome(ids[2], "interrupted", "stopped at step 3"))
     view.look()
-    assert view.sentence(0) == "1 of 3 runs ended (1 failed), 1 stopped, 1 of another process, ? left"
+    assert view.sentence(0) == "1 of 3 runs ended (1 failed), 1 stopped, 1 of another process"
     view.tell(Outcome(ids[1], "done"))
     assert view.sentence(0).startswith("2 of 3 runs ended (1 failed), 1 stopped")
     assert view.last == f"{ids[1]} dimo: done"
@@ -60,8 +79,10 @@ def test_failed_stopped_and_foreign_runs_are_counted_as_what_they_are(seen):
 
 def test_after_ctrl_c_no_time_is_told_but_how_many_are_still_to_save(seen):
     view, runs, stop, clock = seen
+    work(runs["fpd"], "train", 5)
+    view.look()
     work(runs["fpd"], "train", 50)
-    clock[0] = 10.0
+    clock[0] = 30.0
     assert "left" in view.sentence(len(view.look()))
     stop._note(2, None)
     assert view.sentence(len(view.look())) == "0 of 3 runs ended, 1 at work until they have saved"

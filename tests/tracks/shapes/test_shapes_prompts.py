@@ -10,9 +10,10 @@ from fpd_bench.errors import ConfigError
 from fpd_bench.evals.geneval.detectors import score_images
 from fpd_bench.evals.geneval.prompt_grammar import TASKS
 from fpd_bench.tracks.shapes.geneval_backend import ShapesBackend
-from fpd_bench.tracks.shapes.language import TEXT_LENGTH, condition_of, draw_prompts, draw_scenes, null_condition
+from fpd_bench.tracks.shapes.language import condition_of, draw_prompts, draw_scenes, null_condition
 from fpd_bench.tracks.shapes.prompts import (
     PER_SPLIT,
+    TEXT_LENGTH,
     content_words,
     pair_withheld,
     relation_withheld,
