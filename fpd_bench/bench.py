@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from fpd_bench.models.backbones import FeatureBackbone
 from fpd_bench.models.condition import Condition
 
-__all__ = ["Blueprint", "Condition", "Images", "Item", "Model", "Suite", "Tokenizer", "Track"]
+__all__ = ["Blueprint", "Condition", "Images", "Item", "Model", "Score", "Suite", "Tokenizer", "Track"]
 
 
 Images = NDArray[np.uint8]  # [n, H, W, 3] from the sampler to the scorer, as stored; one image is [H, W, 3]
@@ -48,6 +48,7 @@ class Item:
 
 
 Diversity = Callable[[Iterable[Images]], list[dict[str, Any]]]
+Score = Callable[[Images, list[Item]], list[dict[str, Any]]]
 Measure = Callable[[Path, str, Callable[[int, int], None]], list[dict[str, Any]]]
 
 
@@ -60,14 +61,17 @@ class Suite:
     measure(file of all images, device, progress) -> numbers of all images together, one record each:
     {"metric": str, "value": float, "n": images, "protocol": dict}; numbers of different protocols are never ranked.
     diversity(images uint8 [n, H, W, 3] of item after item, n >= 2) -> such records, of how much they differ.
+    together: about how many images `score` should be given at a time, of several items if need be, because that is
+    faster and changes no record; 0 = those of one item.
     """
 
     name: str
     items: tuple[Item, ...]
     condition: Condition
-    score: Callable[[Images, list[Item]], list[dict[str, Any]]] | None
+    score: Score | None
     measure: Measure | None = None
     diversity: Diversity | None = None
+    together: int = 0
 
 
 class Track(Protocol):

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from torch import nn
 
-from fpd_bench.bench import Images, Suite
+from fpd_bench.bench import Images, Item, Score, Suite
 from fpd_bench.config.schema import RunConfig
 from fpd_bench.errors import Interrupted, RunError
 from fpd_bench.runs.folder import image_shards, sealed
@@ -123,21 +123,32 @@ def _score(run: RunDir, suite: Suite, recorder: RunRecorder) -> list[Row]:
     if suite.score is None:
         return []
     rows = {(row["item"], row["replicate"]): row for row in run.partial_scores(suite.name)}
-    ordered = []
+    ordered: list[tuple[str, int]] = []
+    waiting: list[tuple[Item, Images]] = []  # items that go to the scorer together
     for n, (item, pixels) in enumerate(
         zip(suite.items, image_shards.images_by_item(run.samples(suite.name)), strict=True), 1
     ):
-        replicates = range(len(pixels))
-        if any((item.id, replicate) not in rows for replicate in replicates):  # all again: a batch is scored as one
-            for replicate, record in zip(replicates, suite.score(pixels, [item] * len(pixels)), strict=True):
-                row = {"item": item.id, "replicate": replicate, "task": record["task"], "prompt": item.prompt}
-                row |= {"score": float(record["score"]), "detail": record["detail"]}
-                rows[item.id, replicate] = row
+        keys = [(item.id, replicate) for replicate in range(len(pixels))]
+        ordered += keys
+        if any(key not in rows for key in keys):  # all again: an item's images are scored as one batch
+            waiting.append((item, pixels))
+        if waiting and (len(waiting) * len(pixels) >= suite.together or n == len(suite.items)):
+            for row in _scored(suite.score, waiting):
+                rows[row["item"], row["replicate"]] = row
                 run.append_score(suite.name, row)
-        ordered += [rows[item.id, replicate] for replicate in replicates]
-        recorder.progress(n, len(suite.items))
+            waiting = []
+        recorder.progress(n - len(waiting), len(suite.items))
         _stop_if_asked(recorder, "evaluation")
-    return ordered
+    return [rows[key] for key in ordered]
+
+
+def _scored(score: Score, waiting: list[tuple[Item, Images]]) -> Iterator[Row]:
+    """Give a row for each image of some items, all scored by one call."""
+    names = [(item, replicate) for item, pixels in waiting for replicate in range(len(pixels))]
+    records = score(np.concatenate([pixels for _, pixels in waiting]), [item for item, _ in names])
+    for (item, replicate), record in zip(names, records, strict=True):
+        row = {"item": item.id, "replicate": replicate, "task": record["task"], "prompt": item.prompt}
+        yield row | {"score": float(record["score"]), "detail": record["detail"]}
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import numpy as np
 
 from fpd_bench.evals.geneval.detectors import DetectorSettings, Image, Seen
 from fpd_bench.evals.geneval.scoring import Detection
-from fpd_bench.tracks.shapes.detector import Detector
+from fpd_bench.tracks.shapes.detector import Detector, Found
 from fpd_bench.tracks.shapes.drawing import PALETTE, SHAPES
 
 
@@ -33,12 +33,12 @@ class ShapesBackend:
 
     def see(self, images: Sequence[Image], keys: Sequence[str]) -> list[Seen]:
         """See the objects of each image, as Backend says."""
-        return [self._see_one(image) for image in images]
+        return [self._seen(found) for found in self._detector.detect_all(images)]
 
-    def _see_one(self, image: Image) -> Seen:
+    def _seen(self, found: list[Found]) -> Seen:
         detections: dict[str, list[Detection]] = {name: [] for name in self._detector.shapes}
         colours: dict[str, list[str | None]] = {name: [] for name in self._detector.shapes}
-        for thing in self._detector.detect(image):
+        for thing in found:
             box = np.array([*thing["box"], thing["score"]], dtype=np.float32)
             detections[thing["class"]].append((box, thing["mask"]))
             colours[thing["class"]].append(thing["color"])

@@ -43,3 +43,21 @@ def bin_of(image: NDArray[np.uint8]) -> NDArray[np.int64]:
     """Find the colour bins: uint8 [..., 3] -> row of `table()` [...]."""
     red, green, blue = np.moveaxis(image.astype(np.int64) >> 3, -1, 0)
     return (red << 10) | (green << 5) | blue
+
+
+@cache
+def bin_planes() -> tuple[NDArray[np.float64], ...]:
+    """Return L, a and b of every colour bin apart, each [32768]."""
+    return tuple(np.ascontiguousarray(plane) for plane in bin_colours().T)
+
+
+@cache
+def ranked_planes() -> tuple[tuple[NDArray[np.int64], NDArray[np.float64]], ...]:
+    """Return for L, a and b the rank of every colour bin's value, and the sorted values, both [32768]."""
+    ranked = []
+    for plane in bin_planes():
+        order = np.argsort(plane, kind="stable")
+        rank = np.empty(len(order), dtype=np.int64)
+        rank[order] = np.arange(len(order))
+        ranked.append((rank, plane[order]))
+    return tuple(ranked)
