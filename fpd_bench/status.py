@@ -23,6 +23,7 @@ from fpd_bench.store import address
 
 if TYPE_CHECKING:
     from fpd_bench.runs.execute.sweep_plan import SweepPlan
+    from fpd_bench.runs.watch.remembered_looks import RememberedLooks
 
 WATCH_SECONDS = 5.0
 RESULTS = Path("results")
@@ -85,13 +86,16 @@ def _show_run(asked: argparse.Namespace) -> int:
 def _show_runs(asked: argparse.Namespace) -> int:
     """Print a table of runs, once or until none is at work; return the exit code."""
     from fpd_bench.runs.watch import status_table
+    from fpd_bench.runs.watch.remembered_looks import RememberedLooks
 
     if asked.results != RESULTS and not asked.results.is_dir():
         raise ConfigError(f"--results {asked.results} is not a folder.")
-    make_plan = _plan_maker(asked)
+    looks = RememberedLooks(asked.results)
+    make_plan = _plan_maker(asked, looks)
 
     def look() -> tuple[str, "SweepPlan"]:
         plan = make_plan()
+        looks.keep()
         states = [state for state in plan.states.values() if status_table.any_trouble([state]) or not asked.failed]
         if asked.json:
             return "\n".join(status_table.as_json(plan.labels, state) for state in states), plan
@@ -107,7 +111,7 @@ def _show_runs(asked: argparse.Namespace) -> int:
     return int(status_table.any_trouble(plan.states.values()))
 
 
-def _plan_maker(asked: argparse.Namespace) -> "Callable[[], SweepPlan]":
+def _plan_maker(asked: argparse.Namespace, looks: "RememberedLooks") -> "Callable[[], SweepPlan]":
     """Return a function that looks at the runs that are asked for, and says where each stands."""
     from fpd_bench.config.searches.search_file import is_search
     from fpd_bench.config.sweeps.sweep_names import find_sweep
@@ -115,7 +119,7 @@ def _plan_maker(asked: argparse.Namespace) -> "Callable[[], SweepPlan]":
     from fpd_bench.runs.execute.options import split_executor
 
     if asked.what is None:
-        return lambda: sweep_plan.plan_of_all_runs(asked.results)
+        return lambda: sweep_plan.plan_of_all_runs(asked.results, looks)
     asked.what = str(find_sweep(asked.what))
     if not Path(asked.what).exists() and not asked.what.endswith(".yaml"):
         raise ConfigError(
@@ -124,14 +128,16 @@ def _plan_maker(asked: argparse.Namespace) -> "Callable[[], SweepPlan]":
         )
     overrides = split_executor(asked.overrides)[1]
     if is_search(Path(asked.what)):
-        return _plan_maker_of_search(asked, overrides)
+        return _plan_maker_of_search(asked, overrides, looks)
     from fpd_bench.config.sweeps.spec import load_sweep
 
     sweep = load_sweep(asked.what, overrides)
-    return lambda: sweep_plan.plan_sweep(sweep_plan.drop_later_looks(sweep, asked.results), asked.results)
+    return lambda: sweep_plan.plan_sweep(sweep_plan.drop_later_looks(sweep, asked.results), asked.results, looks.state)
 
 
-def _plan_maker_of_search(asked: argparse.Namespace, overrides: list[str]) -> "Callable[[], SweepPlan]":
+def _plan_maker_of_search(
+    asked: argparse.Namespace, overrides: list[str], looks: "RememberedLooks"
+) -> "Callable[[], SweepPlan]":
     """Return a function that looks at the runs that a search has, which may be more at every look."""
     from fpd_bench.config.searches.search_spec import load_search
     from fpd_bench.runs.execute import sweep_plan
@@ -142,7 +148,7 @@ def _plan_maker_of_search(asked: argparse.Namespace, overrides: list[str]) -> "C
 
     def planned_sweep() -> "SweepPlan":
         with look(search, asked.results, asked.url or address.default_url(asked.results)) as seen:
-            return sweep_plan.plan_sweep(known_sweep(search, seen.trials, seen.best), asked.results)
+            return sweep_plan.plan_sweep(known_sweep(search, seen.trials, seen.best), asked.results, looks.state)
 
     return planned_sweep
 

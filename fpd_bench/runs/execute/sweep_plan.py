@@ -3,6 +3,8 @@
 import os
 import shlex
 from collections import Counter
+from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from fpd_bench.records import layout
 from fpd_bench.records.run_status import BEGUN, RESULTS, TO_DO
 from fpd_bench.runs.folder.failures import DiskFull, check_space
 from fpd_bench.runs.folder.rundir import RunDir
+from fpd_bench.runs.watch.remembered_looks import RememberedLooks
 from fpd_bench.runs.watch.run_labels import label_runs
 from fpd_bench.runs.watch.state import RunState, state_of, with_scheduler_answers
 
@@ -77,10 +80,10 @@ class SweepPlan:
         return f"{before}{runs}: {done} done{corrupt}, {len(self.ids_to_do)} to do{note}"
 
 
-def plan_sweep(sweep: Sweep, results: Path) -> SweepPlan:
+def plan_sweep(sweep: Sweep, results: Path, look: Callable[[RunDir], RunState] = state_of) -> SweepPlan:
     """Look at every run's files, and ask the scheduler about those in its jobs. Writes nothing.
 
-    Raises ConfigError if `results` is not a folder.
+    look: says where one run stands. Raises ConfigError if `results` is not a folder.
     """
     if results.exists() and not results.is_dir():
         raise ConfigError(f"'{results}' is not a folder. Choose another with --results DIR.")
@@ -88,7 +91,7 @@ def plan_sweep(sweep: Sweep, results: Path) -> SweepPlan:
     for cell in sweep.cells:
         labels.setdefault(cell.run_id, f"{cell.table_id} {cell.row_id} seed {cell.seed}")
     runs = {name: open_run(results, name) for name in sweep.runs()}
-    states = with_scheduler_answers({name: state_of(run) for name, run in runs.items()}, runs)
+    states = with_scheduler_answers({name: look(run) for name, run in runs.items()}, runs)
     return SweepPlan(labels, states, len(sweep.cells))
 
 
@@ -100,12 +103,18 @@ def drop_later_looks(sweep: Sweep, results: Path) -> Sweep:
     return sweep.only(lambda cell: cell.seed in first or open_run(results, cell.run_id).path.is_dir())
 
 
-def plan_of_all_runs(results: Path) -> SweepPlan:
-    """Look at every run there is, whichever sweep asked for it, in the order in which they were made."""
-    runs = {path.name: RunDir(path) for path in (results / layout.RUNS).glob("*") if path.is_dir()}
-    identities = {name: layout.read_identity(run.path) for name, run in runs.items()}
+def plan_of_all_runs(results: Path, looks: RememberedLooks | None = None) -> SweepPlan:
+    """Look at every run there is, whichever sweep asked for it, in the order in which they were made.
+
+    looks: what earlier looks have seen.
+    """
+    looks = looks or RememberedLooks(results)
+    folder = results / layout.RUNS
+    with os.scandir(folder) if folder.is_dir() else nullcontext(()) as entries:
+        runs = {entry.name: RunDir(entry.path) for entry in entries if entry.is_dir()}
+    identities = {name: looks.identity(run) for name, run in runs.items()}
     order = sorted(runs, key=lambda name: (str(identities[name].get("created")), name))
-    states = with_scheduler_answers({name: state_of(runs[name]) for name in order}, runs)
+    states = with_scheduler_answers({name: looks.state(runs[name]) for name in order}, runs)
     return SweepPlan(label_runs({name: identities[name]["semantic"] for name in order}), states)
 
 
