@@ -74,8 +74,8 @@ fix: install ## let ruff repair and format what it can
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: install ## every claim about speed and limits, one script each
-	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script; done
+bench: install ## claims about speed, into reports/performance.md; ARGS=NAME: one of benchmarks/, ARGS=--again: anew
+	@$(ONE_THREAD) $(BIN)/python benchmarks/run_all.py $(ARGS)
 
 .venv/.docs: .venv/.installed
 	@$(PIP_INSTALL) -e '.[docs]'

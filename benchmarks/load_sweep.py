@@ -8,6 +8,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from side_by_side import Row, number, report, spread
+
 from fpd_bench.config.sweeps.spec import load_sweep
 
 REPEATS = 5
@@ -25,7 +27,7 @@ def write(folder: Path, rows: int) -> Path:
 
 
 def main() -> None:
-    """Print the least and the median over repeats; the first reading of each file parses every override anew."""
+    """Report the median over repeats; the first reading of each file parses every override anew."""
     with tempfile.TemporaryDirectory() as folder:
         for rows in (200, 2000):
             seconds = []
@@ -34,7 +36,9 @@ def main() -> None:
                 began = time.process_time()
                 load_sweep(path)
                 seconds.append(time.process_time() - began)
-            print(f"{rows} rows: {min(seconds):.2f} s least, {statistics.median(seconds):.2f} s median of {REPEATS}")
+            middle, limit = statistics.median(seconds), 1 if rows == 200 else 3
+            what = f"`load_sweep` of {rows:,} rows, never read before"
+            report(Row(what, "", f"{number(middle)} s", "", middle, REPEATS, spread(seconds), f"< {limit} s"))
 
 
 if __name__ == "__main__":

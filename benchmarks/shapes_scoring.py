@@ -42,7 +42,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=1024)
     asked = parser.parse_args()
     torch.set_num_threads(1)
-    track = tracks.get("shapes")("default")
+    track = tracks.get("shapes")("plain")
     images, metadata = drawn(track, asked.images)
     words = track.world.shapes, track.world.colours, tuple(factor * track.world.radius for factor in RADIUS_GATE)
     records = {}
