@@ -2,9 +2,9 @@
 
     python benchmarks/peers_speed.py [--steps 5]
 
-The shapes track's plain world, default sizes, each method with its default settings. The paper says that no auxiliary network halves
-the cost. Steps are measured in turn, CPU time, one thread; memory is what training adds to a process that has loaded
-torch and the track.
+The shapes track's plain world, default sizes, each method with its default settings. The paper says that no auxiliary
+network halves the cost. Steps are measured in turn, CPU time, one thread; memory is what training adds to a process
+that has loaded torch and the track.
 """
 
 import argparse
@@ -42,8 +42,12 @@ def main() -> None:
     report(*rows)
 
 
+def begun(method: str, track) -> Training:
+    return Training(compose([f"method={method}", "track.preset=plain"]), track)
+
+
 def train(method: str, track, steps: int) -> None:
-    training = Training(compose([f"method={method}", "track.preset=plain"]), track)
+    training = begun(method, track)
     for _ in range(steps):
         training.advance()
 
