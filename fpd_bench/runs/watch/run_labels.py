@@ -3,6 +3,7 @@
 import json
 from collections import Counter, defaultdict
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from fpd_bench.config.describe import as_override
@@ -35,7 +36,7 @@ def _usual_values(runs: list[Meaning]) -> dict[str, str]:
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     for meaning in runs:
         for name, value in meaning.items():
-            counts[name][json.dumps(value)] += 1
+            counts[name][_text(value)] += 1
     most = {name: count.most_common(1)[0] for name, count in counts.items()}
     return {name: text for name, (text, number) in most.items() if number > len(runs) / 2}
 
@@ -43,6 +44,16 @@ def _usual_values(runs: list[Meaning]) -> dict[str, str]:
 def _label(meaning: Meaning, usual: Mapping[str, str]) -> str:
     if not meaning:
         return ""
-    unusual = [name for name in meaning if name not in APART and usual.get(name) != json.dumps(meaning[name])]
+    unusual = [name for name in meaning if name not in APART and usual.get(name) != _text(meaning[name])]
     words = [f"{name}={as_override(meaning[name])}" for name in unusual]
     return " ".join(filter(None, [_kind(meaning), *words, f"seed {meaning.get('seed')}"]))
+
+
+def _text(value: Any) -> str:
+    """Write a value as JSON; the same few come again in ten thousand runs."""
+    return json.dumps(value) if isinstance(value, list | dict) else _text_of_scalar(value)
+
+
+@lru_cache(maxsize=4096, typed=True)
+def _text_of_scalar(value: Any) -> str:
+    return json.dumps(value)
