@@ -75,7 +75,8 @@ def kept(name: str) -> dict:
 
 def write_page() -> None:
     """Write the table of all scripts' last rows, each under where and at which commit it was measured."""
-    parts = ["<!-- Made by benchmarks/run_all.py from what the scripts measured. -->", "", "# Performance", "", INTRODUCTION]
+    mark = "<!-- Made by benchmarks/run_all.py from what the scripts measured. -->"
+    parts = [mark, "", "# Performance", "", INTRODUCTION]
     for path in sorted(KEPT.glob("*.json")):
         found = json.loads(path.read_text())
         rows = [Row(**row) for row in found["rows"]]
