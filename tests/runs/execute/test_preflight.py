@@ -19,9 +19,9 @@ SMOKE = Path(__file__).parents[3] / "sweeps" / "smoke.yaml"
 def changed(tmp_path, monkeypatch):
     """The package's assets with one byte of the default preset's changed."""
     folder = shutil.copytree(files.FOLDER, tmp_path / "assets")
-    content = bytearray((folder / "plain.safetensors").read_bytes())
+    content = bytearray((folder / "scattered.safetensors").read_bytes())
     content[-1] ^= 1
-    (folder / "plain.safetensors").write_bytes(content)
+    (folder / "scattered.safetensors").write_bytes(content)
     # The sweep names no folder, and a default argument is bound once: only here can it be turned elsewhere.
     monkeypatch.setattr(files.read_verified, "__defaults__", (folder,))
     return folder
@@ -30,7 +30,7 @@ def changed(tmp_path, monkeypatch):
 def test_a_changed_asset_stops_a_sweep_before_it_begins(changed, tmp_path, capsys):
     assert sweep.main([str(SMOKE), "--results", str(tmp_path / "r")]) == 2
     said = capsys.readouterr().err.splitlines()[-1]
-    assert json.loads((changed / "manifest.json").read_text())["plain.safetensors"]["sha256"] in said
+    assert json.loads((changed / "manifest.json").read_text())["scattered.safetensors"]["sha256"] in said
     assert not list((tmp_path / "r").glob("runs/*"))
 
 
