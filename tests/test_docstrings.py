@@ -11,11 +11,11 @@ VERBS = frozenset("""
 Accept Add Adjust Advise Allow Append Ask Augment Average Begin Blur Bring Build Call Cancel Carry Change
 Check Choose Classify Collect Combine Compare Compute Continue Convert Copy Count Cut Deal Decide Declare
 Decode Decorate Describe Detect Divide Do Draft Draw Drop Embed Encode End Escape Estimate Exit Exponentiate
-Express Extract Extrapolate Fetch Fill Find Follow Gather Give Go Group Guide Hand Hash Hide Hold Import
+Express Extract Extrapolate Fetch Fill Find Follow Gather Give Go Group Grow Guide Hand Hash Hide Hold Import
 Insert Join Judge Keep Label Lay Learn Let Lift List Load Look Make Map Mark Mask Match Measure Meet Merge Mix
 Move Name Note Number Open Overwrite Pack Parse Perform Perturb Pool Print Pull Put Quote Raise Rank Read Rearrange
 Refuse Release Remove Render Repeat Replace Reveal Report Requeue Resize Return Run Sample Say Score See Select Send
-Separate Set Share Shift Shorten Silence Simulate Sort Split Start Strip Submit Subtract Suggest Sum Suppress
+Separate Set Share Shift Shorten Shrink Silence Simulate Sort Split Start Strip Submit Subtract Suggest Sum Suppress
 Take Tell Test Train Turn Wait Weigh Work Wrap Write Yield Zero
 """.split())  # fmt: skip
 

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from fpd_bench import report
-from fpd_bench.config.schema import EvaluationConfig, RunConfig
+from fpd_bench.config.schema import EvaluationConfig, RunConfig, TrackConfig
 from fpd_bench.config.sweeps.spec import load_sweep
 from fpd_bench.reporting.results import table_result
 from fpd_bench.store.ingest import ingest
@@ -143,8 +143,9 @@ def test_the_difference_to_published_appears_only_on_the_papers_own_bench(projec
 def test_the_share_of_the_teachers_score_counts_the_sixteen_step_teacher_of_the_same_bench(project):
     _, results, _ = project
     assert result(project).teacher is None
-    write_run(results, "e" * 12, RunConfig(method="teacher"), skill=0.6, per_task=15)
-    other = RunConfig(method="teacher", evaluation=EvaluationConfig(split="validation"))
+    own = TrackConfig(preset="scattered")  # as records name the default
+    write_run(results, "e" * 12, RunConfig(own, method="teacher"), skill=0.6, per_task=15)
+    other = RunConfig(own, method="teacher", evaluation=EvaluationConfig(split="validation"))
     write_run(results, "d" * 12, other, skill=0.1, per_task=15)
     table = result(project)
     assert 0.5 < table.teacher < 0.7

@@ -25,7 +25,7 @@ _PLAIN = RunState("", "")
 
 
 def cache_folder() -> Path:
-    """Return $XDG_CACHE_HOME/fpd-bench/looks."""
+    """Return the folder of what is kept: $XDG_CACHE_HOME/fpd-bench/looks."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fpd-bench" / "looks"
 
 

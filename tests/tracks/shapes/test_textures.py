@@ -106,8 +106,9 @@ def test_the_detector_reads_real_scenes(agree):
 def test_default_is_another_name_of_one_world(monkeypatch):
     """The old ids of the plain world stay its own, whatever `default` is later."""
     plain_id, woven = run_id(compose(["track.preset=plain"])), run_id(compose(["track.preset=textured"]))
-    assert run_id(compose([])) == plain_id != woven
-    assert compose([]).track.preset == "plain"
+    scattered = run_id(compose(["track.preset=scattered"]))
+    assert run_id(compose([])) == scattered and len({plain_id, woven, scattered}) == 3
+    assert compose([]).track.preset == "scattered"
     check(compose(["track.preset=textured"]))
     declared = replace(tracks.declaration("shapes"), default="textured")
     monkeypatch.setattr(tracks, "declaration", lambda name: declared)
