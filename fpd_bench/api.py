@@ -20,6 +20,7 @@ from fpd_bench.config.fields import leaves, value
 from fpd_bench.config.identity import reads
 from fpd_bench.config.sweeps.cells import Cell, Sweep
 from fpd_bench.config.sweeps.spec import load_sweep
+from fpd_bench.errors import ConfigError
 from fpd_bench.records.run_status import RESULTS
 from fpd_bench.runs.folder import notes
 from fpd_bench.runs.folder.rundir import RunDir
@@ -97,6 +98,8 @@ def load(sweep: str | Path, *overrides: str, results: str | Path = FOLDER, url: 
     Raises ConfigError for what the command line would refuse, too.
     """
     read, folder = load_sweep(sweep, overrides), Path(results)
+    if not folder.is_dir():
+        raise ConfigError(f"results='{folder}' is not a folder. Runs are made by: fpd-bench sweep {sweep}")
     place = url or address.default_url(folder)
     ingest(folder, place)
     return LoadedSweep(read, folder, place)
@@ -112,13 +115,18 @@ def report(
 ) -> dict[str, pd.DataFrame]:
     """Write the report of sweeps, tables and page, to `out` (default: results/report); give {table: its numbers}.
 
-    Raises ConfigError, as the command does.
+    A word key=value among the sweeps is an override, as on the command line. Raises ConfigError, as the command does.
     """
     from fpd_bench.reporting.tables.number_frame import numbers_frame
     from fpd_bench.reporting.write import write_report
 
-    loaded = [load(sweep, *overrides, results=results, url=url) for sweep in sweeps]
-    with Store(Path(results), loaded[0].url if loaded else url) as store:
+    files = [sweep for sweep in sweeps if "=" not in str(sweep) or Path(sweep).exists()]
+    words = [str(sweep) for sweep in sweeps if sweep not in files]
+    words += [overrides] if isinstance(overrides, str) else list(overrides)
+    if not files:
+        raise ConfigError("Name the sweeps to report on: fpd_bench.report('table3')")
+    loaded = [load(sweep, *words, results=results, url=url) for sweep in files]
+    with Store(Path(results), loaded[0].url) as store:
         sources = [(one.sweep, store) for one in loaded]
         tables, _ = write_report(sources, Path(out or Path(results) / "report"), pictures=figures)
     return {table.name: numbers_frame(table) for table in tables}

@@ -16,7 +16,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from fpd_bench.cli import Parser, carry_out, leave
+from fpd_bench.cli import Parser, carry_out, leave, out_file
 
 RESULTS = Path("results")
 ENDING = ".fpd.tar.gz"
@@ -39,7 +39,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("file", help="a sweep")
     made.add_argument("overrides", nargs="*", metavar="key=value", help="as given to the sweep")
     made.add_argument("--results", type=Path, default=RESULTS, metavar="DIR", help="default: results")
-    made.add_argument("--out", type=Path, metavar="FILE", help=f"default: NAME{ENDING}")
+    made.add_argument("--out", type=out_file, metavar="FILE", help=f"default: NAME{ENDING}")
     return made
 
 

@@ -9,6 +9,7 @@ import re
 import sys
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -22,6 +23,16 @@ COMMAND = "fpd-bench"
 KINDS = {"int": "a whole number", "float": "a number"}
 DISK_ERROR = "Cannot write or read: {error}. Name another file or folder."
 STOPPED = 130  # exit code of a command that Ctrl-C ended, as shells have it
+
+
+def out_file(text: str, *endings: str) -> Path:
+    """Read the name of a file to write: not a folder's, which a file must never replace, and with one of `endings`."""
+    path = Path(text)
+    if path.is_dir() or not path.name:
+        raise argparse.ArgumentTypeError(f"'{text}' is a folder: name a file in it")
+    if endings and path.suffix.lower() not in endings:
+        raise argparse.ArgumentTypeError(f"'{text}' must end in {' or '.join(endings)}")
+    return path
 
 
 class Parser(argparse.ArgumentParser):

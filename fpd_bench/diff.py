@@ -11,7 +11,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from fpd_bench.cli import Parser, carry_out, leave
+from fpd_bench.cli import Parser, carry_out, leave, out_file
 
 RESULTS = Path("results")
 
@@ -28,7 +28,9 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("run", metavar="RUN", help="the beginning of a run id")
     made.add_argument("other", metavar="RUN", help="that of another run")
     made.add_argument("--results", type=Path, default=RESULTS, metavar="DIR", help="default: results")
-    made.add_argument("--out", type=Path, metavar="PNG", help="default: DIR/pictures/diff_RUN_RUN.png")
+    made.add_argument(
+        "--out", type=lambda text: out_file(text, ".png"), metavar="PNG", help="default: DIR/pictures/diff_RUN_RUN.png"
+    )
     return made
 
 

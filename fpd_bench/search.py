@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fpd_bench.cli import Parser, carry_out, leave
+from fpd_bench.cli import Parser, carry_out, leave, out_file
 from fpd_bench.store import address
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--dry-run", action="store_true", help="show space, budget, cost and the next trials, and stop")
     made.add_argument("--detach", action="store_true", help="with executor=slurm: submit what is due and leave")
     made.add_argument("--cancel", action="store_true", help="take the search's runs back from their SLURM jobs")
-    made.add_argument("--export", type=Path, metavar="FILE", help="write the study as SQLite, for optuna-dashboard")
+    made.add_argument("--export", type=out_file, metavar="FILE", help="write the study as SQLite, for optuna-dashboard")
     made.add_argument("--results", type=Path, default=RESULTS, metavar="DIR", help="default: results")
     made.add_argument("--out", type=Path, default=Path("reports"), metavar="DIR", help="page; default: reports")
     return made

@@ -36,7 +36,9 @@ def test_a_sweeps_runs_and_scores_are_frames(made, capsys):
 
 def test_the_report_is_that_of_the_command(made, tmp_path):
     file, results = made
-    tables = fpd_bench.report(file, results=results, out=tmp_path / "mine", figures=False, overrides=["seeds=[0]"])
+    tables = fpd_bench.report(file, results=results, out=tmp_path / "mine", figures=False, overrides="seeds=[0]")
+    again = fpd_bench.report(file, "seeds=[0]", results=results, out=tmp_path / "again", figures=False)
+    assert again.keys() == tables.keys()
     assert list(tables) == ["tiny-a"] and len(tables["tiny-a"]) == 2
     from fpd_bench import report
 
@@ -48,6 +50,11 @@ def test_the_report_is_that_of_the_command(made, tmp_path):
 def test_a_mistake_is_the_commands(tmp_path):
     with pytest.raises(ConfigError, match="Unknown field 'optim.stepps'"):
         fpd_bench.load("smoke", "optim.stepps=3", results=tmp_path)
+    with pytest.raises(ConfigError, match="nowhere' is not a folder"):
+        fpd_bench.report("smoke", results=tmp_path / "nowhere")
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(ConfigError, match="Name the sweeps"):
+        fpd_bench.report(results=tmp_path, out=tmp_path)
     with pytest.raises(AttributeError, match="there are load and report"):
         fpd_bench.loda  # noqa: B018
 

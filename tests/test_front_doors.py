@@ -193,7 +193,11 @@ def test_status_shows_who_works_on_what_and_how_far_it_is(file, tmp_path, capsys
     rows = {row["run_id"]: row for row in map(json.loads, capsys.readouterr().out.splitlines())}
     found = rows[first.run_id]
     assert (found["host"], found["pid"], found["attempt"], found["step"]) == (socket.gethostname(), os.getpid(), 2, 100)
-    assert re.fullmatch(r"tiny fpd estimator=(soft|ste) seed 0", found["label"]) and found["sign"] and found["eta_s"] == pytest.approx(4.0, rel=0.5)
+    assert (
+        re.fullmatch(r"tiny fpd estimator=(soft|ste) seed 0", found["label"])
+        and found["sign"]
+        and found["eta_s"] == pytest.approx(4.0, rel=0.5)
+    )
     heart.stop()
 
 

@@ -16,6 +16,8 @@ def write_plugin(name: str, into: Path) -> Path:
     have, and for a folder that is there."""
     if not re.fullmatch(r"[a-z][a-z0-9_]{1,30}", name):
         raise ConfigError(f"'{name}' cannot be the name: write 2 to 31 small letters, digits or _, like glare.")
+    if into.exists() and not into.is_dir():
+        raise ConfigError(f"--into '{into}' is not a folder.")
     template, target = shipped.folder("plugin"), into / f"fpd-{name}"
     if target.exists():
         raise ConfigError(f"'{target}' is there already. Choose another name, or another folder with --into DIR.")

@@ -221,6 +221,24 @@ def test_a_hostile_archive_is_refused_and_leaves_nothing(some_archive, tmp_path,
     assert [path for path in (tmp_path / "down").rglob("*") if path != there] == []
 
 
+def test_an_archive_never_takes_the_place_of_a_folder(made, tmp_path, capsys):
+    file, results = made
+    (tmp_path / "thesis").mkdir()
+    for folder in ("thesis", "."):
+        with pytest.raises(SystemExit) as stopped:
+            archive.main([str(file), "--results", str(results), "--out", str(tmp_path / folder)])
+        assert stopped.value.code == 2 and "is a folder: name a file in it" in capsys.readouterr().err
+    assert (tmp_path / "thesis").is_dir() and results.is_dir()
+
+
+def test_damaged_images_are_not_packed(made, tmp_path, capsys):
+    file, results = made
+    images = next((results / "runs").glob("*/samples/*.npz"))
+    images.write_bytes(b"foo")
+    assert archive.main([file, "seeds=[0]", "--results", str(results), "--out", str(tmp_path / "x.tar.gz")]) == 2
+    assert f"samples/{images.name} changed since it was finished" in capsys.readouterr().err
+
+
 def test_what_is_no_archive_is_told(tmp_path, capsys):
     (tmp_path / "x.tar.gz").write_bytes(b"no archive")
     assert archive.import_main([str(tmp_path / "x.tar.gz"), "--results", str(tmp_path / "r")]) == 2

@@ -27,7 +27,7 @@ def pack(sweep: Sweep, overrides: Sequence[str], results: Path, out: Path) -> tu
     if not done:
         raise ConfigError(f"None of the {len(runs)} runs of {sweep.path} has a result in '{results}'.")
     for run in done:
-        if damaged := run.damaged():
+        if damaged := run.damaged(layout.EVAL, layout.SAMPLES, layout.STUDENT):
             raise ConfigError(f"Run {run.run_id} is damaged: {', '.join(damaged)} changed since it was finished.")
     files = {SWEEP: sweep.path} | {name: path for run in done for name, path in _files(run)}
     hashes = {name: layout.sha256(path) for name, path in sorted(files.items())}

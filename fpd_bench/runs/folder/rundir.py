@@ -191,11 +191,13 @@ class RunDir:
     def is_done(self) -> bool:
         return self.done() is not None
 
-    def damaged(self) -> list[str]:
-        """List the files that tables read and that are no longer what DONE vouches for."""
+    def damaged(self, *parts: str) -> list[str]:
+        """List the files that are no longer what DONE vouches for. parts: folders or files of the run;
+        default: what tables read."""
         files = (layout.vouched_files(self.done() or {}) or {}).items()
-        scored = [(name, digest) for name, digest in files if name.startswith(f"{layout.EVAL}/")]
-        return [name for name, digest in scored if layout.sha256(self.path / name) != digest]
+        asked = parts or (layout.EVAL,)
+        held = [(name, digest) for name, digest in files if name.partition("/")[0] in asked]
+        return [name for name, digest in held if layout.sha256(self.path / name) != digest]
 
     def results(self) -> list[Path]:
         """List the files that DONE vouches for: the student, images and evaluations."""
