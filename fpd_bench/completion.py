@@ -72,14 +72,15 @@ def add_values(parser: argparse.ArgumentParser) -> None:
             action.completer = VALUES[action.dest]  # type: ignore[attr-defined]
 
 
-def _sweeps(prefix: str, **_: Any) -> list[str]:
-    """List sweep files below what is typed, and the names of those in sweeps/ and of the package."""
+def _sweeps(prefix: str, parsed_args: argparse.Namespace | None = None, **_: Any) -> list[str]:
+    """List sweep files below what is typed, and the names of those in sweeps/ and of the package; runs to cancel."""
     from argcomplete.completers import FilesCompleter
 
     from fpd_bench.config.sweeps.sweep_names import names
 
     files: Iterable[str] = FilesCompleter(("yaml",))(prefix)
-    return [*files, *(name for name in names() if name.startswith(prefix))]
+    runs = _runs(prefix, parsed_args) if parsed_args and getattr(parsed_args, "cancel", False) else []
+    return [*files, *(name for name in names() if name.startswith(prefix)), *runs]
 
 
 def _runs(prefix: str, parsed_args: argparse.Namespace, **_: Any) -> list[str]:
@@ -105,7 +106,10 @@ def _overrides(prefix: str, parsed_args: argparse.Namespace, **_: Any) -> list[s
 
         return [f"executor={name}" for name in EXECUTORS]
     file = next((one for one in _given_files(parsed_args)), None)
-    return [word for word in value_words(key, file) if word.startswith(prefix)]
+    before, comma, last = _value.rpartition(",")  # an axis: what follows the values that are there
+    words = [word.partition("=")[2] for word in value_words(key, file)]
+    given = before.split(",") if comma else []
+    return [f"{key}={before}{comma}{word}" for word in words if word.startswith(last) and word not in given]
 
 
 def _sweeps_and_overrides(prefix: str, parsed_args: argparse.Namespace, **_: Any) -> list[str]:
@@ -133,8 +137,15 @@ def _groups(prefix: str, **_: Any) -> list[str]:
 
 def _profiles(prefix: str, parsed_args: argparse.Namespace, **_: Any) -> list[str]:
     from fpd_bench.config.completion_words import profiles
+    from fpd_bench.config.sweeps.sweep_names import names
 
-    return [name for file in _given_files(parsed_args) for name in profiles(file)]
+    return list(dict.fromkeys(name for file in _given_files(parsed_args) or names() for name in profiles(file)))
+
+
+def _tags(prefix: str, parsed_args: argparse.Namespace, **_: Any) -> list[str]:
+    from fpd_bench.runs.folder.notes import known_tags
+
+    return sorted(known_tags(getattr(parsed_args, "results", None) or Path("results")))
 
 
 def _tracks(prefix: str, **_: Any) -> list[str]:
@@ -158,6 +169,7 @@ VALUES: dict[str, Names] = {  # by the name of an argument
     "other": _runs,
     "fields": _groups,
     "profile": _profiles,
+    "tag": _tags,
     "track": _tracks,
     "detector": _detectors,
 }

@@ -129,6 +129,11 @@ def test_sweeps_fields_and_their_values_are_completed(tmp_path):
     assert asked("fpd-bench sweep table3 plugin.sdtt.r", tmp_path) == ["plugin.sdtt.rounds="]
     assert "drift" in asked("fpd-bench sweep --fields dr", tmp_path)
     assert asked("fpd-bench sweep table3 executor=sl", tmp_path) == ["executor=slurm"]
+    assert asked("fpd-bench sweep table3 estimator=soft,", tmp_path) == ["estimator=soft,ste"]
+    assert {"track.preset=plain", "track.preset=scattered"} <= set(
+        asked("fpd-bench sweep table3 track.preset=", tmp_path)
+    )
+    assert "paper" in asked("fpd-bench report --profile ", tmp_path)
 
 
 def test_run_ids_are_completed(tmp_path):
@@ -136,6 +141,9 @@ def test_run_ids_are_completed(tmp_path):
         (tmp_path / "results/runs" / name).mkdir(parents=True)
     assert asked("fpd-bench status 3f9", tmp_path) == ["3f9c0a1b2d4e"]
     assert asked("fpd-bench sample 3f", tmp_path) == ["3f00aaaabbbb", "3f9c0a1b2d4e"]
+    assert asked("fpd-bench sweep --cancel 3f9", tmp_path) == ["3f9c0a1b2d4e"]
+    (tmp_path / "results/runs/3f9c0a1b2d4e/notes.json").write_text('{"tags": ["keep"], "notes": []}')
+    assert asked("fpd-bench report --tag ", tmp_path) == ["keep"]
 
 
 IN_BASH = """source <(fpd-bench completion bash)

@@ -6,6 +6,7 @@ from fpd_bench.config.named_settings import PRESETS
 from fpd_bench.config.sweeps.budget import BUDGETS
 from fpd_bench.config.sweeps.sweep_file import DEFAULT_PROFILE, load_yaml
 from fpd_bench.config.sweeps.sweep_names import find_sweep
+from fpd_bench.config.tracks import DEFAULT
 from fpd_bench.errors import FpdError
 
 
@@ -40,6 +41,9 @@ def _values(key: str) -> list[str]:
         return [*registry.methods.known(), *registry.generators.known()]
     if key in registry.AXES:
         return registry.AXES[key].known()
+    if key == "track.preset":
+        names = (name for track in registry.tracks.known() for name in registry.tracks.declaration(track).presets)
+        return list(dict.fromkeys([DEFAULT, *names]))
     if key in PRESETS:
         return [*PRESETS[key]]
     try:

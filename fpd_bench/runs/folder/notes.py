@@ -50,16 +50,19 @@ def change(run: RunDir, add: Iterable[str], remove: Iterable[str], note: str | N
 
 def tagged(results: Path, tag: str) -> set[str]:
     """Name the runs that have the tag. Raises ConfigError if there are none."""
-    known: set[str] = set()
-    found = set()
-    for path in (results / layout.RUNS).glob(f"*/{layout.NOTES}"):
-        tags = read(RunDir(path.parent)).tags
-        known |= set(tags)
-        if tag in tags:
-            found.add(path.parent.name)
-    if not found:
+    known = known_tags(results)
+    if tag not in known:
         raise ConfigError(
             f"No run in '{results}' has the tag '{tag}'. Tags there are: {', '.join(sorted(known)) or 'none'}. "
             f"Give it one: fpd-bench tag RUN +{tag}"
         )
+    return known[tag]
+
+
+def known_tags(results: Path) -> dict[str, set[str]]:
+    """List {tag: the runs that have it}."""
+    found: dict[str, set[str]] = {}
+    for path in (results / layout.RUNS).glob(f"*/{layout.NOTES}"):
+        for tag in read(RunDir(path.parent)).tags:
+            found.setdefault(tag, set()).add(path.parent.name)
     return found
