@@ -20,6 +20,7 @@ from fpd_bench.config.fields import leaves, value
 from fpd_bench.config.identity import reads
 from fpd_bench.config.sweeps.cells import Cell, Sweep
 from fpd_bench.config.sweeps.spec import load_sweep
+from fpd_bench.config.sweeps.sweep_names import split_overrides
 from fpd_bench.errors import ConfigError
 from fpd_bench.records.run_status import RESULTS
 from fpd_bench.runs.folder import notes
@@ -120,8 +121,7 @@ def report(
     from fpd_bench.reporting.tables.number_frame import numbers_frame
     from fpd_bench.reporting.write import write_report
 
-    files = [sweep for sweep in sweeps if "=" not in str(sweep) or Path(sweep).exists()]
-    words = [str(sweep) for sweep in sweeps if sweep not in files]
+    files, words = split_overrides(map(str, sweeps))
     words += [overrides] if isinstance(overrides, str) else list(overrides)
     if not files:
         raise ConfigError("Name the sweeps to report on: fpd_bench.report('table3')")

@@ -98,6 +98,7 @@ def _answer(arguments: list[str] | None) -> int:
 
 def _report(options: argparse.Namespace, url: str) -> int:
     from fpd_bench.config.sweeps.spec import load_sweep
+    from fpd_bench.config.sweeps.sweep_names import split_overrides
     from fpd_bench.reporting.report_watch import follow
     from fpd_bench.reporting.write import make_writable, write_report
     from fpd_bench.runs.execute.options import split_executor
@@ -107,8 +108,8 @@ def _report(options: argparse.Namespace, url: str) -> int:
 
     if options.evidence and options.columns:
         raise ConfigError("Tables with --evidence are whole, so that --check can compare them: leave out --columns.")
-    overrides = [word for word in options.sweeps if "=" in word and not Path(word).exists()]
-    files = _files([Path(word) for word in options.sweeps if word not in overrides])
+    named, overrides = split_overrides(options.sweeps)
+    files = _files([Path(word) for word in named])
     if not run_folders(options.results):
         raise ConfigError(
             f"No runs in '{options.results}', so there is nothing to report; nothing was written. "
@@ -216,11 +217,12 @@ def _need_finished(sweeps: "list[Sweep]", store: "Store", options: argparse.Name
 
 def _sweep_command(options: argparse.Namespace) -> str:
     """Write the command that makes the runs asked for."""
+    from fpd_bench.config.sweeps.sweep_names import split_overrides
+
     given = options.sweeps or [str(path) for path in _files([])[:1]]
-    overrides = [word for word in given if "=" in word and not Path(word).exists()]
+    files, overrides = split_overrides(given)
     words = [*overrides, *([f"profile={options.profile}"] if options.profile else [])]
     words += [] if options.results == RESULTS else ["--results", str(options.results)]
-    files = [word for word in given if word not in overrides]
     return " && ".join(f"python -m fpd_bench.sweep {shlex.join([file, *words])}" for file in files)
 
 

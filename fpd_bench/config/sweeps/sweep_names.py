@@ -1,5 +1,6 @@
 """Sweeps by name: `table3` is table3.yaml of the folder sweeps/ here, else the one that comes with the package."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from fpd_bench.errors import AssetError
@@ -18,6 +19,15 @@ def find_sweep(word: str | Path) -> Path:
         if (folder / f"{path}.yaml").is_file():
             return folder / f"{path}.yaml"
     return path
+
+
+def split_overrides(words: Iterable[str]) -> tuple[list[str], list[str]]:
+    """Split a line into its sweeps and its overrides: key=value, unless there is a file of that name."""
+    sweeps: list[str] = []
+    overrides: list[str] = []
+    for word in words:
+        (overrides if "=" in word and not Path(word).exists() else sweeps).append(word)
+    return sweeps, overrides
 
 
 def names() -> list[str]:

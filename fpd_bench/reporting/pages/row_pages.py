@@ -53,7 +53,8 @@ def details(table: TableResult, store: Store) -> Iterator[RowDetails]:
     attempts = _by_run(store.lines("attempts", run_ids))
     files = _by_run(store.lines("artifacts", run_ids, kind="samples"))
     for row in table.rows:
-        pictures = {one.run_id: one for one in run_pictures.of_row(table, row, runs, files, store)}
+        worst = run_pictures.worst_items(row)
+        pictures = {one.run_id: one for one in run_pictures.of_row(table, row, worst, runs, files, store)}
         shown = [
             RunDetails(
                 seed,
@@ -67,7 +68,11 @@ def details(table: TableResult, store: Store) -> Iterator[RowDetails]:
         points = training_curves.points(store, list(seeds))
         config = next((one.run.config for one in shown if one.run), None)
         yield RowDetails(
-            row, shown, *_settings(config), training_curves.drawings(points, seeds), _worst(row, pictures.values())
+            row,
+            shown,
+            *_settings(config),
+            training_curves.drawings(points, seeds),
+            _worst(row, worst, pictures.values()),
         )
 
 
@@ -106,14 +111,14 @@ def _attempt(line: dict[str, Any]) -> dict[str, Any]:
     return line | {"facts": list(_flat(line["record"])) if isinstance(line["record"], dict) else []}
 
 
-def _worst(row: RowResult, pictures: Any) -> list[tuple[str, str, str]]:
+def _worst(row: RowResult, worst: list[str], pictures: Any) -> list[tuple[str, str, str]]:
     """Count the right images of the worst prompts, over all seeds."""
     if row.scores is None:
         return []
     prompts = {one.item: one.prompt for run in pictures for one in run.failures}
     place = {item: n for n, item in enumerate(row.scores.prompts)}
     lines = []
-    for item in run_pictures.worst_items(row):
+    for item in worst:
         values = row.scores.values[:, place[item]]
         lines.append((row.scores.tasks[place[item]], prompts.get(item, item), f"{values.sum():g} of {values.size}"))
     return lines

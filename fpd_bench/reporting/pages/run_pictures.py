@@ -95,17 +95,21 @@ def worst_items(row: RowResult, most: int = WORST) -> list[str]:
 
 
 def of_row(
-    table: TableResult, row: RowResult, runs: dict[str, Run], files: Mapping[str, list[Line]], store: Store
+    table: TableResult,
+    row: RowResult,
+    worst: Sequence[str],
+    runs: dict[str, Run],
+    files: Mapping[str, list[Line]],
+    store: Store,
 ) -> list[RunPictures]:
-    """Read the pictures of the row's finished runs. files: `artifacts` of kind samples, by run."""
+    """Read the pictures of the row's finished runs. worst: its `worst_items`; files: `artifacts` of kind samples, by
+    run."""
     scored = [seed.run_id for seed in row.seeds if seed.score is not None]
     if not table.suite or not scored:
         return []
     found: list[RunPictures] = []
-    worst = worst_items(row)
-    first = (
-        _first_items(store, scored[0], table.suite) if any(files[run_id] for run_id in scored) else []
-    )  # samples are of image files
+    drawn = any(files[run_id] for run_id in scored)  # samples are of image files
+    first = _first_items(store, scored[0], table.suite) if drawn else []
     lines = _lines(store, scored, table.suite, [*worst, *first])
     for run_id in scored:
         images, path = read_images(runs[run_id], table.suite, files[run_id])

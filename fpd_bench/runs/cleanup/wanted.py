@@ -10,7 +10,7 @@ from fpd_bench.config.identity import plugins, semantic
 from fpd_bench.config.searches.search_file import is_search
 from fpd_bench.config.sweeps.spec import load_sweep
 from fpd_bench.config.sweeps.sweep_file import DEFAULT_PROFILE, read_sweep_file
-from fpd_bench.config.sweeps.sweep_names import find_sweep
+from fpd_bench.config.sweeps.sweep_names import find_sweep, split_overrides
 from fpd_bench.errors import ConfigError
 from fpd_bench.records import layout
 
@@ -39,8 +39,8 @@ class WantedRuns:
 def wanted_runs(words: Sequence[str]) -> WantedRuns:
     """Return the runs that the sweep files among `words` ask for, by default of all of sweeps/*.yaml; key=value words
     are overrides, which add runs. Raises ConfigError for a file that is wrong or not there, and if there is none."""
-    overrides = [word for word in words if "=" in word and not Path(word).exists()]
-    files = [find_sweep(Path(word)) for word in words if word not in overrides]
+    named, overrides = split_overrides(words)
+    files = [find_sweep(Path(word)) for word in named]
     files = files or sorted(SWEEPS.glob("*.yaml"))
     searches = [path for path in files if path.name.startswith(SEARCH) or is_search(path)]
     found = WantedRuns(unknown=[f"{path} (a search)" for path in searches])
