@@ -128,8 +128,8 @@ def report(
     loaded = [load(sweep, *words, results=results, url=url) for sweep in files]
     with Store(Path(results), loaded[0].url) as store:
         sources = [(one.sweep, store) for one in loaded]
-        tables, _ = write_report(sources, Path(out or Path(results) / "report"), pictures=figures)
-    return {table.name: numbers_frame(table) for table in tables}
+        written = write_report(sources, Path(out or Path(results) / "report"), pictures=figures)
+    return {table.name: numbers_frame(table) for table in written.tables}
 
 
 def _differing(cells: list[Cell]) -> list[str]:

@@ -32,6 +32,7 @@ from fpd_bench.store import address
 if TYPE_CHECKING:
     from fpd_bench.config.sweeps.spec import Sweep
     from fpd_bench.reporting.model import TableResult
+    from fpd_bench.reporting.write import WrittenReport
     from fpd_bench.store.query import Store
 
 RESULTS = Path("results")
@@ -133,9 +134,9 @@ def _report(options: argparse.Namespace, url: str) -> int:
         def write() -> "list[TableResult]":
             indexed, words = [(sweep, store) for sweep in sweeps], overrides if options.evidence else None
             pictures = not options.no_figures
-            tables, paths = write_report(indexed, options.out, pictures, words, columns=options.columns)
-            _print(tables, paths)
-            return tables
+            written = write_report(indexed, options.out, pictures, words, columns=options.columns)
+            _print(written)
+            return written.tables
 
         if options.watch:
             follow(lambda: _finished(sweeps, store, options, url), write, options.watch)
@@ -177,7 +178,7 @@ def _from_evidence(options: argparse.Namespace) -> int:
         raise ConfigError("The evidence names its own sweeps. Leave out sweep files, --profile and --evidence.")
     with evidence_report.opened(folder) as indexed:
         if not options.check:
-            _print(*write_report(indexed, options.out, not options.no_figures, columns=options.columns))
+            _print(write_report(indexed, options.out, not options.no_figures, columns=options.columns))
             return 0
         with tempfile.TemporaryDirectory() as scratch:
             anew = Path(scratch)
@@ -189,12 +190,8 @@ def _from_evidence(options: argparse.Namespace) -> int:
     return int(bool(wrong))
 
 
-def _print(results: "list[TableResult]", paths: list[Path]) -> None:
-    from fpd_bench.reporting.tables.console import show
-
-    for result in results:
-        show(result)
-    print("\n".join(str(path) for path in paths))
+def _print(written: "WrittenReport") -> None:
+    print("".join(written.printed) + "\n".join(str(path) for path in written.paths))
 
 
 def _need_finished(sweeps: "list[Sweep]", store: "Store", options: argparse.Namespace) -> None:

@@ -14,9 +14,12 @@ from typing import TYPE_CHECKING
 from fpd_bench.reporting.evidence_report import ShownImages
 from fpd_bench.reporting.model import TableFigure, TableResult
 from fpd_bench.reporting.pages import index_page, row_pages
+from fpd_bench.reporting.pages.index_page import PageSection
 from fpd_bench.reporting.results import table_result
-from fpd_bench.reporting.tables import markdown_text, number_frame
+from fpd_bench.reporting.tables import markdown_text, number_frame, text_frames
+from fpd_bench.reporting.tables.console import console_text
 from fpd_bench.reporting.tables.latex import table_latex
+from fpd_bench.reporting.tables.text_frames import TableFrames
 from fpd_bench.store.query import Store
 
 if TYPE_CHECKING:
@@ -42,10 +45,12 @@ class TableJob:
 
 @dataclass(frozen=True)
 class MadeTable:
-    """A table whose files are written. paths: of all of them but the rows' pages; images: what they show, if wanted."""
+    """A table whose files are written. section: of the page; printed: for the terminal; paths: of all files but the
+    rows' pages; images: what they show, if wanted."""
 
     table: TableResult
-    figures: list[TableFigure]
+    section: PageSection
+    printed: str
     paths: list[Path]
     images: ShownImages | None
 
@@ -54,7 +59,8 @@ def make(job: TableJob) -> MadeTable:
     """Compute a table and write its files."""
     table = replace(table_result(job.sweep, job.table, job.store), columns=job.columns)
     images = ShownImages() if job.evidence else None
-    paths = _texts(table, job.folder, job.statistics_page)
+    frames = text_frames.frames(table)
+    paths = _texts(table, frames, job)
     figures = _draw(table, job.store, job.folder) if job.pictures else []
     for number, row in enumerate(row_pages.details(table, job.store)):
         index_page.write_row(table, number, row, job.folder)
@@ -62,16 +68,18 @@ def make(job: TableJob) -> MadeTable:
             images.add_page(row)
     if images:
         images.add_figure(table, job.store)
-    return MadeTable(table, figures, paths + [job.folder / figure.path for figure in figures], images)
+    paths += [job.folder / figure.path for figure in figures]
+    section = index_page.section(table, figures, frames, job.statistics_page)
+    return MadeTable(table, section, console_text(table, frames), paths, images)
 
 
-def _texts(table: TableResult, folder: Path, statistics_page: str | None) -> list[Path]:
+def _texts(table: TableResult, frames: TableFrames, job: TableJob) -> list[Path]:
     texts = {
-        "md": markdown_text.to_markdown(table, statistics_page),
-        "tex": table_latex(table),
+        "md": markdown_text.to_markdown(table, frames, job.statistics_page),
+        "tex": table_latex(table, frames),
         "csv": number_frame.numbers_frame(table).to_csv(index=False, float_format="%.6g"),
     }
-    return write_texts(table.name, texts, folder)
+    return write_texts(table.name, texts, job.folder)
 
 
 def write_texts(name: str, texts: dict[str, str], folder: Path) -> list[Path]:

@@ -6,6 +6,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,8 +18,8 @@ from fpd_bench.reporting import evidence_report
 from fpd_bench.reporting.model import TableResult
 from fpd_bench.reporting.pages import index_page, row_pages
 from fpd_bench.reporting.results import file_name
-from fpd_bench.reporting.table_files import TableJob, make_all, write_texts
-from fpd_bench.reporting.tables import markdown_text
+from fpd_bench.reporting.table_files import MadeTable, TableJob, make_all, write_texts
+from fpd_bench.reporting.tables import markdown_text, reading_notes
 from fpd_bench.reporting.tables.claims_by_table import TITLE, claims_by_table
 from fpd_bench.reporting.tables.latex import to_latex
 from fpd_bench.store.query import Store
@@ -30,6 +31,15 @@ PART = ".report-"  # beginning of the name of a folder in which a report is bein
 DEAD_SECONDS = 3600
 
 
+@dataclass(frozen=True)
+class WrittenReport:
+    """tables; printed: what the terminal shows of each; paths: the files written."""
+
+    tables: list[TableResult]
+    printed: list[str]
+    paths: list[Path]
+
+
 def write_report(
     indexed: "Sequence[tuple[Sweep, Store]]",
     folder: Path,
@@ -37,8 +47,8 @@ def write_report(
     overrides: Sequence[str] | None = None,
     linked_from: Path | None = None,
     columns: Sequence[str] = (),
-) -> tuple[list[TableResult], list[Path]]:
-    """Write <table>.md, .tex and .csv, figures/ and the page; return the tables and the paths written.
+) -> WrittenReport:
+    """Write <table>.md, .tex and .csv, figures/ and the page.
 
     indexed: sweeps, each with the index of its runs. overrides: the words that the sweeps were read with, if their
     evidence is wanted as well. linked_from: where the files will lie in the end, for their links; default: folder.
@@ -49,7 +59,7 @@ def write_report(
     with explain_disk_errors(folder), tempfile.TemporaryDirectory(prefix=PART, dir=make_writable(folder)) as name:
         _forget_the_killed(folder)
         part = Path(name)
-        written, shared, paths, statistics_page = [], [], [], _statistics_page(linked_from or folder)
+        written, shared, paths, statistics_page = list[MadeTable](), [], [], _statistics_page(linked_from or folder)
         jobs = [
             TableJob(sweep, table, store, part, pictures, tuple(columns), statistics_page, overrides is not None)
             for sweep, store in indexed
@@ -58,7 +68,7 @@ def write_report(
         made = make_all(jobs)
         for sweep, store in indexed:
             own = list(islice(made, len(sweep.tables)))
-            written += [index_page.PageFiles(one.table, one.figures) for one in own]
+            written += own
             paths += [path for one in own for path in one.paths]
             if len(claims := claims_by_table([one.table for one in own])):
                 paths += _claims(sweep, claims, part)
@@ -67,10 +77,11 @@ def write_report(
                 shown = [one.images for one in own if one.images]
                 evidence_report.write(sweep, shown, store, part / evidence_report.FOLDER, overrides)
                 shutil.rmtree(folder / evidence_report.FOLDER / sweep.name, ignore_errors=True)
-        paths += index_page.write_page(written, shared, part, statistics_page)
+        tables = [one.table for one in written]
+        paths += index_page.write_page([one.section for one in written], shared, reading_notes.reading(tables), part)
         _put_in_place(part, folder)
-        row_pages.remove_stale([one.table for one in written], folder)
-    return [one.table for one in written], [folder / path.relative_to(part) for path in paths]
+        row_pages.remove_stale(tables, folder)
+    return WrittenReport(tables, [one.printed for one in written], [folder / path.relative_to(part) for path in paths])
 
 
 def _put_in_place(part: Path, folder: Path) -> None:

@@ -110,7 +110,7 @@ class Store:
             column_is = found.c[column].in_(value) if isinstance(value, list) else found.c[column] == value
             query = query.where(column_is)
         with self._connect() as connection:
-            return list(found.columns.keys()), [tuple(row) for row in connection.execute(query)]
+            return list(found.columns.keys()), [tuple(row) for row in connection.execute(query).all()]
 
     def stream(self, table: sa.Table, rows: int) -> Iterator[list[tuple[Any, ...]]]:
         """Read all rows of a table in key order, at most so many at a time."""
@@ -126,7 +126,7 @@ class Store:
         query = sa.select(*columns).where(found.c.run_id.in_(sorted(set(run_ids))), found.c.suite == suite)
         query = query.order_by(found.c.run_id, found.c.position, found.c.replicate)
         with self._connect() as connection:
-            rows = [tuple(row) for row in connection.execute(query)]
+            rows = [tuple(row) for row in connection.execute(query).all()]
         return pd.DataFrame(rows, columns=[column.name for column in columns])
 
     def items_marked(self, run_id: str, suite: str, key: str) -> set[str]:
@@ -163,7 +163,7 @@ class Store:
             for table, names in READ.items():
                 query = sa.select(*(table.c[name] for name in names)).order_by(*self._key(table))
                 query = query.where(table.c.run_id.in_(sorted(set(run_ids))))
-                for row in connection.execute(query):
+                for row in connection.execute(query).all():
                     digest.update(f"{table.name} {tuple(row)}\n".encode())
         return digest.hexdigest()[:12]
 

@@ -94,7 +94,7 @@ def test_methods_are_compared_at_the_diversity_that_their_rows_keep(project, tmp
     frame = front.best_frame(table).set_index("Method")
     assert frame.Row["STE"] == "STE" and frame.Diversity["Soft"] == "96%"
     with Store(project / "results") as store:
-        _, paths = write_report([(load_sweep(project / "front.yaml", []), store)], tmp_path)
+        paths = write_report([(load_sweep(project / "front.yaml", []), store)], tmp_path).paths
     assert tmp_path / "figures" / "front-a_front.png" in paths
     assert "Quality at kept diversity" in (tmp_path / "front-a.md").read_text()
 

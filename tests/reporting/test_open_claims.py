@@ -6,7 +6,7 @@ from fpd_bench.config.sweeps.spec import load_sweep
 from fpd_bench.costs import runs_of_looks
 from fpd_bench.reporting.open_claims import asked_for
 from fpd_bench.reporting.results import table_result
-from fpd_bench.reporting.tables import markdown_text
+from fpd_bench.reporting.tables import markdown_text, text_frames
 from fpd_bench.store.ingest import ingest
 from fpd_bench.store.query import Store
 from tests.store.synthetic_runs import write_run
@@ -96,7 +96,7 @@ def test_the_report_says_when_a_claim_was_decided(sweep, wanted, run, tmp_path):
     table = report(sweep, tmp_path)
     assert [len(row.seeds) for row in table.rows] == [3, 8, 8, 3] and table.unfinished == 0
     assert table.claims[0].decided_at == 3 and table.claims[0].verdict == "reproduced"
-    text = markdown_text.to_markdown(table)
+    text = markdown_text.to_markdown(table, text_frames.frames(table))
     assert "reproduced at 3 of 8 seeds" in text and "after 3, 5, 8 seeds" in text
     assert table.row("far").delta.looks == (3, 5, 8)  # 3 seeds in common with the baseline's 8
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import jinja2
 import pandas as pd
+from markupsafe import Markup
 
 from fpd_bench import __version__
 from fpd_bench.reporting.model import VERDICTS, TableFigure, TableResult
@@ -17,6 +18,7 @@ from fpd_bench.reporting.pages import row_pages
 from fpd_bench.reporting.pages.row_pages import RowDetails
 from fpd_bench.reporting.tables import reading_notes, text_frames
 from fpd_bench.reporting.tables.claims_by_table import TITLE
+from fpd_bench.reporting.tables.text_frames import TableFrames
 from fpd_bench.reporting.user_text import markdown
 
 CSS = files(__package__).joinpath("templates/style.css").read_text(encoding="utf-8")
@@ -24,11 +26,17 @@ LINKED = "Row"  # frames with this column are about rows, whose pages their cell
 
 
 @dataclass(frozen=True)
-class PageFiles:
-    """A table and the figures drawn of it."""
+class PageSection:
+    """A table's section of the page, and what lists and overview say of it. content: hash of the data behind it; done:
+    finished runs, planned ones; verdicts: (name, its claims); best: labels of the rows that may be the best."""
 
-    table: TableResult
-    figures: list[TableFigure]
+    name: str
+    heading: str
+    content: str
+    done: tuple[int, int]
+    verdicts: list[tuple[str, int]]
+    best: list[str]
+    html: Markup
 
 
 @dataclass(frozen=True)
@@ -61,24 +69,21 @@ def _templates() -> jinja2.Environment:
     )
 
 
-def write_page(
-    written: list[PageFiles], shared: list[SharedClaims], folder: Path, statistics_page: str | None = None
-) -> list[Path]:
-    """Write index.html and index.md. statistics_page: where the footers point to."""
-    content = overall_hash(written)
+def write_page(sections: list[PageSection], shared: list[SharedClaims], reading: list[str], folder: Path) -> list[Path]:
+    """Write index.html and index.md. reading: how to read the tables."""
+    content = overall_hash(sections)
     text = (
         _templates()
         .get_template("index.html")
         .render(
-            sections=[_section(one, statistics_page) for one in written],
+            sections=sections,
             shared=[(one.name, one.title, _cells(one.frame, {}, set())) for one in shared],
             shared_title=TITLE,
-            verdicts=VERDICTS,
-            reading=reading_notes.reading([one.table for one in written]),
+            reading=reading,
             footer=_footer(content),
         )
     )
-    pages = {"index.html": text, "index.md": _markdown(written, shared, content)}
+    pages = {"index.html": text, "index.md": _markdown(sections, shared, content)}
     for name, page in pages.items():
         (folder / name).write_text(page, encoding="utf-8")
     return [folder / name for name in pages]
@@ -103,39 +108,54 @@ def write_row(table: TableResult, number: int, row: RowDetails, folder: Path) ->
     path.write_text(text, encoding="utf-8")
 
 
-def overall_hash(written: list[PageFiles]) -> str:
+def overall_hash(sections: list[PageSection]) -> str:
     """Hash of the data behind all tables of the page, in their order."""
-    return hashlib.sha256(" ".join(one.table.content for one in written).encode()).hexdigest()[:12]
+    return hashlib.sha256(" ".join(one.content for one in sections).encode()).hexdigest()[:12]
 
 
 def _footer(content: str) -> str:
     return f"Hash of the data {content} · fpd-bench {__version__} · the same data give the same bytes"
 
 
-def _section(one: PageFiles, statistics_page: str | None) -> dict[str, Any]:
-    """Collect what the template needs of a table."""
-    table = one.table
+def section(
+    table: TableResult, figures: list[TableFigure], frames: TableFrames, statistics_page: str | None = None
+) -> PageSection:
+    """Make a table's section. frames: its texts; statistics_page: where its footer points to."""
+    heading, verdicts = text_frames.heading(table), [claim.verdict for claim in table.claims]
+    html = (
+        _templates()
+        .get_template("section.html")
+        .render(
+            table=table,
+            heading=heading,
+            figures=figures,
+            notes=reading_notes.notes(table),
+            statistics=(statistics_page, reading_notes.HOW_OFTEN),
+            **_section_cells(table, frames),
+        )
+    )
+    return PageSection(
+        table.name,
+        heading,
+        table.content,
+        table.done,
+        [(name, verdicts.count(name)) for name in (*VERDICTS, "not tested") if name in verdicts],
+        [row.label for row in table.rows if row.best],
+        Markup(html),
+    )
+
+
+def _section_cells(table: TableResult, frames: TableFrames) -> dict[str, Any]:
+    """Give the cells of the main table and those of the frames that follow it."""
     pages = {row.label: row_pages.file_of(table, n) for n, row in reversed(list(enumerate(table.rows)))}
     runs = {
         seed.run_id: f"{row_pages.file_of(table, n)}#{seed.run_id}"
         for n, row in enumerate(table.rows)
         for seed in row.seeds
     }
-    verdicts = [claim.verdict for claim in table.claims]
-    main = text_frames.main_frame(table)
     return {
-        "table": table,
-        "heading": text_frames.heading(table),
-        "done": table.done,
-        "main": _cells(main, pages, set(text_frames.bold_cells(table, main)), in_order=table),
-        "frames": [
-            (part.title, _cells(part.frame, pages | runs, set()), part.folded) for part in text_frames.sections(table)
-        ],
-        "figures": one.figures,
-        "notes": reading_notes.notes(table),
-        "verdicts": [(name, verdicts.count(name)) for name in (*VERDICTS, "not tested") if name in verdicts],
-        "best": [row.label for row in table.rows if row.best],
-        "statistics": (statistics_page, reading_notes.HOW_OFTEN),
+        "main": _cells(frames.main, pages, set(frames.bold), in_order=table),
+        "frames": [(part.title, _cells(part.frame, pages | runs, set()), part.folded) for part in frames.sections],
     }
 
 
@@ -156,16 +176,16 @@ def _cells(
     return [str(name) for name in frame.columns], lines
 
 
-def _markdown(written: list[PageFiles], shared: list[SharedClaims], content: str) -> str:
+def _markdown(sections: list[PageSection], shared: list[SharedClaims], content: str) -> str:
     rows = []
-    for one in written:
-        finished, planned = one.table.done
-        verdicts = [claim.verdict for claim in one.table.claims]
+    for one in sections:
+        finished, planned = one.done
+        counts = dict(one.verdicts)
         rows.append(
             {
-                "Table": f"[{markdown(text_frames.heading(one.table))}]({one.table.name}.md)",
+                "Table": f"[{markdown(one.heading)}]({one.name}.md)",
                 "Runs": f"{finished} of {planned}",
-                **{name.capitalize(): str(verdicts.count(name)) for name in (*VERDICTS, "not tested")},
+                **{name.capitalize(): str(counts.get(name, 0)) for name in (*VERDICTS, "not tested")},
             }
         )
     listing = pd.DataFrame(rows).to_markdown(index=False, disable_numparse=True)

@@ -1,5 +1,5 @@
 """Tables -> texts: what people read (terminal, Markdown, LaTeX) and what programs read (CSV).
 
-Door: `console.show`, `text_frames.main_frame`, `number_frame.numbers_frame`, `markdown_text.to_markdown`.
+Door: `console.console_text`, `text_frames.frames`, `number_frame.numbers_frame`, `markdown_text.to_markdown`.
 It never reads the index and never writes a file: it gets a TableResult and gives frames and strings.
 """

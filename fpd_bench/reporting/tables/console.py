@@ -7,20 +7,22 @@ from rich.text import Text
 
 from fpd_bench.reporting.model import TableResult
 from fpd_bench.reporting.tables import text_frames
+from fpd_bench.reporting.tables.text_frames import TableFrames
 from fpd_bench.reporting.user_text import one_line
 
 WIDE = 170  # columns in a log file, so that no cell is broken
 
 
-def show(result: TableResult) -> None:
-    """Print the main table and its claims to stdout."""
+def console_text(table: TableResult, frames: TableFrames) -> str:
+    """Draw the main table and its claims, whose texts are `frames`, as stdout takes them: in colours if a terminal."""
     console = Console()
     if not console.is_terminal:
         console.width = WIDE
-    main = text_frames.main_frame(result)
-    console.print(_drawn(text_frames.heading(result), main, set(text_frames.bold_cells(result, main))))
-    if result.claims:
-        console.print(_drawn("Claims", text_frames.claims_frame(result), set()))
+    with console.capture() as drawn:
+        console.print(_drawn(text_frames.heading(table), frames.main, set(frames.bold)))
+        if table.claims:
+            console.print(_drawn("Claims", frames.claims, set()))
+    return drawn.get()
 
 
 def _drawn(title: str, frame: pd.DataFrame, bold: set[tuple[int, str]]) -> Table:

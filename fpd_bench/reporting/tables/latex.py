@@ -6,7 +6,7 @@ from collections.abc import Collection
 import pandas as pd
 
 from fpd_bench.reporting.model import TableResult
-from fpd_bench.reporting.tables.text_frames import bold_cells, claims_frame, main_frame
+from fpd_bench.reporting.tables.text_frames import TableFrames
 from fpd_bench.reporting.user_text import latex, without_latex_form
 
 NEEDS = "% Needs \\usepackage{array,booktabs,amssymb}\n"
@@ -58,10 +58,9 @@ def _comments_on_unprintable(text: str) -> str:
     )
 
 
-def table_latex(table: TableResult) -> str:
-    """Write main table and claims as two LaTeX floats."""
-    main = main_frame(table)
-    text = to_latex(main, table.caption, table.name, bold_cells(table, main))
+def table_latex(table: TableResult, frames: TableFrames) -> str:
+    """Write main table and claims, whose texts are `frames`, as two LaTeX floats."""
+    text = to_latex(frames.main, table.caption, table.name, frames.bold)
     if table.claims:
-        text += "\n" + to_latex(claims_frame(table), f"{table.caption}: claims", f"{table.name}-claims")
+        text += "\n" + to_latex(frames.claims, f"{table.caption}: claims", f"{table.name}-claims")
     return text

@@ -23,6 +23,22 @@ class Section:
     folded: bool = False
 
 
+@dataclass(frozen=True)
+class TableFrames:
+    """A table's texts, made once for all that print them. bold: (row number, column) of the main frame."""
+
+    main: pd.DataFrame
+    bold: list[tuple[int, str]]
+    claims: pd.DataFrame
+    sections: list[Section]
+
+
+def frames(table: TableResult) -> TableFrames:
+    """Make all frames of a table."""
+    main, claims = main_frame(table), claims_frame(table)
+    return TableFrames(main, bold_cells(table, main), claims, sections(table, claims))
+
+
 def heading(table: TableResult) -> str:
     """Write the heading, such as 'Table 3a: Gradient routing' for a sweep called table3."""
     name = re.sub(r"^table(?=\d)", "Table ", table.name).replace("-", ", ", 1)
@@ -185,12 +201,12 @@ def bold_cells(table: TableResult, main: pd.DataFrame) -> list[tuple[int, str]]:
     return [(n, heading) for n, row in enumerate(table.rows) if row.best and heading in main.columns]
 
 
-def sections(table: TableResult) -> list[Section]:
-    """List the tables that follow the main one, without the empty ones."""
+def sections(table: TableResult, claims: pd.DataFrame) -> list[Section]:
+    """List the tables that follow the main one, without the empty ones. claims: the table's `claims_frame`."""
     of_all = set_metrics.of_all_images(table.metric)
     found = [
         Section("Quality at kept diversity", front.best_frame(table)),
-        Section("Claims", claims_frame(table)),
+        Section("Claims", claims),
         Section("What it takes to decide", outlook_frame(table)),
         Section("All metrics" if of_all else "By task", tasks_frame(table)),
         Section("Diversity", diversity_columns.frame(table)),
