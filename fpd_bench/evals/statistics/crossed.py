@@ -43,20 +43,18 @@ def variance_parts(values: Floats, weights: Floats, strata: NDArray[np.int64]) -
     by_seed, by_prompt = values @ weights, values.mean(axis=-2)
     rest = values - by_prompt[..., None, :]
     seeds = by_seed.var(axis=-1, ddof=1) / n_seeds if n_seeds > 1 else np.zeros(by_seed.shape[:-1])
-    prompts, left = [], []
-    for stratum, size in enumerate(sizes):
-        inside = strata == stratum
-        scale = np.square(weights[inside]).sum() if size > 1 else 0.0
-        free = max(size - 1, 1)
-        prompts.append(scale * _squares(by_prompt[..., inside]) / free)
-        squares = _squares(rest[..., inside]).sum(axis=-1)
-        left.append(scale * squares / (free * n_seeds * max(n_seeds - 1, 1)))
-    return VarianceParts(by_seed.mean(axis=-1), seeds, np.stack(prompts, -1), np.stack(left, -1), sizes, n_seeds)
+    inside = (strata[:, None] == np.arange(len(sizes))).astype(float)  # [P, T]: products with it add by stratum
+    scale = np.where(sizes > 1, np.square(weights) @ inside, 0.0) / np.maximum(sizes - 1, 1)
+    prompts = scale * _squares(by_prompt, inside, sizes, strata)
+    left = scale * _squares(rest, inside, sizes, strata).sum(axis=-2) / (n_seeds * max(n_seeds - 1, 1))
+    return VarianceParts(by_seed.mean(axis=-1), seeds, prompts, left, sizes, n_seeds)
 
 
-def _squares(values: Floats) -> Floats:
-    """Add the squares around the mean, over the last axis."""
-    return np.square(values - values.mean(axis=-1, keepdims=True)).sum(axis=-1)
+def _squares(values: Floats, inside: Floats, sizes: NDArray[np.int64], strata: NDArray[np.int64]) -> Floats:
+    """Add the squares around the mean of each stratum: [..., P] to [..., T]."""
+    means = values @ inside / np.maximum(sizes, 1)
+    result: Floats = np.square(values - means[..., strata]) @ inside
+    return result
 
 
 def combine_parts(found: VarianceParts) -> Mean:
