@@ -2,6 +2,7 @@
 averaged away."""
 
 from collections import Counter
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,7 +31,7 @@ class RowMaker:
     """
 
     def __init__(self, table: "Table", metric: str, store: Store):
-        self._metric, self._store = metric, store
+        self._metric, self._store, self._cells = metric, store, table.cells
         self.run_ids = list(dict.fromkeys(cell.run_id for cell in table.cells))
         self._runs = store.runs(self.run_ids)
         self.suite = next(iter(store.suites(self.run_ids)), None)
@@ -79,7 +80,15 @@ class RowMaker:
         row.score = statistics.score(row.scores)
         for task in metrics.ordered(full.tasks):
             row.tasks[task] = statistics.score(full.of_task(task))
-        row.novelty = _novelty(full, self._store.items_marked(row.seeds[0].run_id, str(self.suite), NOVEL))
+        row.novelty = _novelty(full, self._novel.get(row.seeds[0].run_id, set()))
+
+    @cached_property
+    def _novel(self) -> dict[str, set[str]]:
+        """List the prompts that each row's first run calls novel: its other runs have the same suite."""
+        first: dict[str, Cell] = {}
+        for cell in sorted(self._cells, key=lambda cell: cell.seed, reverse=True):
+            first[cell.row_id] = cell
+        return self._store.items_marked([cell.run_id for cell in first.values()], str(self.suite), NOVEL)
 
 
 def cells_by_seed(table: "Table", row: "Row") -> dict[int, "Cell"]:

@@ -38,11 +38,11 @@ def points(store: Store, run_ids: Sequence[str]) -> list[Point]:
     """Read the points of CURVES, by run, curve and step. The drift is the mean of all RMS of a run at a step."""
     found: list[Point] = []
     drifts: dict[tuple[str, int], list[float]] = defaultdict(list)
-    for line in store.lines("series", run_ids):
-        if line["name"] in CURVES:
-            found.append((line["run_id"], line["name"], line["step"], line["value"]))
-        elif RMS.search(line["name"]):
-            drifts[line["run_id"], line["step"]].append(line["value"])
+    for run_id, name, step, value in store.series(run_ids):
+        if name in CURVES:
+            found.append((run_id, name, step, value))
+        elif RMS.search(name):
+            drifts[run_id, step].append(value)
     return sorted([*found, *((run_id, DRIFT, step, fmean(rms)) for (run_id, step), rms in drifts.items())])
 
 

@@ -1,9 +1,11 @@
 """Questions to the index, answered as frames or small dataclasses. Read only."""
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +114,12 @@ class Store:
         with self._connect() as connection:
             return list(found.columns.keys()), [tuple(row) for row in connection.execute(query).all()]
 
+    def series(self, run_ids: Sequence[str]) -> list[tuple[str, str, int, float]]:
+        """Read the training curves of runs as (run_id, name, step, value), in key order. They are many: no dicts."""
+        names, rows = self._select("series", run_ids, {})
+        places = [names.index(name) for name in ("run_id", "name", "step", "value")]
+        return list(map(itemgetter(*places), rows))
+
     def stream(self, table: sa.Table, rows: int) -> Iterator[list[tuple[Any, ...]]]:
         """Read all rows of a table in key order, at most so many at a time."""
         query = sa.select(table).order_by(*self._key(table)).execution_options(yield_per=rows)
@@ -129,14 +137,19 @@ class Store:
             rows = [tuple(row) for row in connection.execute(query).all()]
         return pd.DataFrame(rows, columns=[column.name for column in columns])
 
-    def items_marked(self, run_id: str, suite: str, key: str) -> set[str]:
-        """List the items whose detail holds `key` with a value that is true. Others are not decoded, which is slow."""
+    def items_marked(self, run_ids: Sequence[str], suite: str, key: str) -> dict[str, set[str]]:
+        """List by run the items whose detail holds `key` with a true value. Others are not decoded, which is slow."""
         found = index_schema.items
         holds = sa.cast(found.c.detail, sa.Text).contains(f'"{key}"', autoescape=True)
-        query = sa.select(found.c.item_id, found.c.detail).where(found.c.run_id == run_id, found.c.suite == suite)
+        query = sa.select(found.c.run_id, found.c.item_id, found.c.detail).where(
+            found.c.run_id.in_(sorted(set(run_ids))), found.c.suite == suite, found.c.replicate == 0, holds
+        )
+        marked: dict[str, set[str]] = defaultdict(set)
         with self._connect() as connection:
-            rows = connection.execute(query.where(found.c.replicate == 0, holds))
-            return {item for item, detail in rows if detail.get(key)}
+            for run_id, item, detail in connection.execute(query):
+                if detail.get(key):
+                    marked[run_id].add(item)
+        return marked
 
     def score_arrays(self, run_ids: Sequence[str], suite: str) -> dict[str, RunScores]:
         """Read {run id: scores} of the done runs among `run_ids`."""

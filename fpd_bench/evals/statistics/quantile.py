@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import stdtrit
 
 LEAST = 1e-30  # smaller p are given as this
-HALVINGS = 60
+PARTS, ROUNDS = 16, 15  # as fine as 60 halvings, in a quarter of the calls
 
 Floats = NDArray[np.float64]
 
@@ -33,12 +33,11 @@ def _student(df: ArrayLike, alpha: ArrayLike) -> Floats:
 
 
 def two_sided(t: ArrayLike, share: ArrayLike, d1: ArrayLike, d2: ArrayLike) -> Floats:
-    """Compute p of an error of `t` standard errors: the alpha at which it is critical. Found by halving an interval."""
-    away, share = np.abs(np.asarray(t, dtype=float)), np.asarray(share, dtype=float)
-    shape = np.broadcast(away, share).shape
-    low, high = np.full(shape, np.log(LEAST)), np.zeros(shape)
-    for _ in range(HALVINGS):
-        middle = (low + high) / 2
-        beyond = critical(share, d1, d2, np.exp(middle)) > away
-        low, high = np.where(beyond, middle, low), np.where(beyond, high, middle)
-    return np.exp(high)
+    """Compute p of an error of `t` standard errors: the alpha at which it is critical, by dividing an interval."""
+    away, share, d1, d2 = (np.asarray(one, dtype=float)[..., None] for one in (np.abs(t), share, d1, d2))
+    low, width = np.full((*np.broadcast(away, share).shape[:-1], 1), np.log(LEAST)), -np.log(LEAST)
+    for _ in range(ROUNDS):
+        width /= PARTS
+        beyond = critical(share, d1, d2, np.exp(low + width * np.arange(1, PARTS))) > away
+        low += width * beyond.sum(axis=-1, keepdims=True)  # the greater alpha, the smaller its quantile
+    return np.exp(low + width)[..., 0]

@@ -1,7 +1,7 @@
 """A TableResult, or a frame, as LaTeX tables. They need booktabs; with a check mark also amssymb."""
 
 import unicodedata
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 import pandas as pd
 
@@ -11,6 +11,18 @@ from fpd_bench.reporting.user_text import latex, without_latex_form
 
 NEEDS = "% Needs \\usepackage{array,booktabs,amssymb}\n"
 WIDTH = "% As wide as {} of a two-column paper. To choose columns: report --columns LIST\n"
+FLOAT = r"""\begin{{{environment}}}[t]
+\centering
+\caption{{{caption}}}
+\label{{tab:{label}}}
+\footnotesize\setlength{{\tabcolsep}}{{4pt}}
+\begin{{tabular}}{{{columns}}}
+\toprule
+{head}\midrule
+{body}\bottomrule
+\end{{tabular}}
+\end{{{environment}}}
+"""
 COLUMN_LETTERS = 50  # that fit into one column of a two-column paper, 3.25 inches, at \footnotesize
 LABEL_LETTERS = 30  # longer labels are broken into lines
 GAP_LETTERS = 2  # between two columns of a table
@@ -22,25 +34,27 @@ def to_latex(frame: pd.DataFrame, caption: str, label: str, bold: Collection[tup
     bold: (row number, column) to set in bold. Comments at its head name what it needs, and each character that
     pdflatex cannot set and that is printed as its number.
     """
-    cells = frame.reset_index(drop=True).map(lambda cell: latex(str(cell)))
+    names = [str(name) for name in frame.columns]
+    plain = [[str(cell) for cell in line] for line in frame.to_numpy(dtype=object).tolist()]
+    first, narrow = _first_column([max(map(len, column)) for column in zip(names, *plain, strict=True)])
+    cells = [[latex(cell) for cell in line] for line in plain]
     for row, column in bold:
-        place = list(frame.columns).index(column)
-        cells.iat[row, place] = rf"\textbf{{{cells.iat[row, place]!s}}}"
-    cells.columns = [latex(str(name)) for name in frame.columns]
-    widths = [max([len(str(name)), *(len(str(cell)) for cell in frame[name])]) for name in frame.columns]
-    first, narrow = _first_column(widths)
-    text: str = cells.style.hide(axis="index").to_latex(
-        hrules=True,
-        caption=latex(caption),
-        label=f"tab:{label}",
-        position="t",
-        position_float="centering",
+        place = names.index(column)
+        cells[row][place] = rf"\textbf{{{cells[row][place]}}}"
+    text = FLOAT.format(
         environment="table" if narrow else "table*",
-        column_format=first + "r" * (len(frame.columns) - 1),
+        caption=latex(caption),
+        label=label,
+        columns=first + "r" * (len(names) - 1),
+        head=_line(latex(name) for name in names),
+        body="".join(map(_line, cells)),
     )
-    text = text.replace("\\begin{tabular}", "\\footnotesize\\setlength{\\tabcolsep}{4pt}\n\\begin{tabular}", 1)
-    written = " ".join([caption, *map(str, frame.columns), *(str(cell) for cell in frame.to_numpy().ravel())])
+    written = " ".join([caption, *names, *(cell for line in plain for cell in line)])
     return NEEDS + WIDTH.format("one column" if narrow else "both columns") + _comments_on_unprintable(written) + text
+
+
+def _line(cells: Iterable[str]) -> str:
+    return " & ".join(cells) + " \\\\\n"
 
 
 def _first_column(widths: list[int]) -> tuple[str, bool]:
