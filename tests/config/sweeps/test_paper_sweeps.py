@@ -154,6 +154,20 @@ def test_dimo_has_its_own_published_settings_and_fpd_its_own(number):
     assert dimo.optim.batch == fpd.optim.batch and dimo.optim.steps == fpd.optim.steps
 
 
+@pytest.mark.parametrize(("number", "fpd"), [(1, "maskgen_fpd"), (2, "fpd")])
+def test_tables_1_and_2_compare_every_row_with_fpd_at_five_seeds(number, fpd):
+    """A claim is planned with five seeds at least, and a peer that beats FPD shows in its own line."""
+    sweep = load_sweep(SWEEPS / f"table{number}.yaml")
+    (table,) = sweep.tables
+    assert table.baseline == table.budget_of == fpd
+    seeds = {row.id: {cell.seed for cell in table.cells if cell.row_id == row.id} for row in table.rows if row.where}
+    assert len(sweep.seeds) >= 5 and set(map(frozenset, seeds.values())) == {frozenset(sweep.seeds)}
+    published = {row.id for row in table.rows if row.where is None}
+    assert all(row.published is not None for row in table.rows if row.id in published)
+    assert len(table.claims) == {1: 4, 2: 6}[number]
+    assert [claim.margin for claim in table.claims if claim.margin] == {1: [], 2: [0.09]}[number]
+
+
 MINE = """\
 name: mine
 metric: overall
