@@ -197,10 +197,10 @@ def _print(written: "WrittenReport") -> None:
 def _need_finished(sweeps: "list[Sweep]", store: "Store", options: argparse.Namespace) -> None:
     """Raise ConfigError if no run of these tables has a result: an empty report would replace one with content."""
     wanted = [run_id for sweep in sweeps for run_id in sweep.runs()]
-    states = Counter(run.status for run in store.runs(wanted).values())
+    states = Counter(store.statuses(wanted).values())
     if wanted and not states["done"] + states["diverged"]:
         seen = ", ".join(f"{n} {status}" for status, n in sorted(states.items())) or "none of them has begun"
-        others = len(store.runs()) - sum(states.values())
+        others = len(store.statuses()) - sum(states.values())
         hint = (
             f" {others} other runs are there: if a sweep made them with key=value words, repeat these."
             if others

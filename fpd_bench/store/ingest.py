@@ -202,13 +202,13 @@ def _read_known(engine: sa.Engine, root: str) -> tuple[list[str], dict[str, read
     present, others = [], set()
     with engine.connect() as connection:
         owners = sa.select(index_schema.runs.c.run_id, index_schema.runs.c.status, index_schema.runs.c.root)
-        for run_id, status, where in connection.execute(owners):
+        for run_id, status, where in connection.execute(owners).all():
             present.append(run_id)
             if where == root:
                 known[run_id] = {}
             elif has_result(status):
                 others.add(run_id)
-        for run_id, path, size, mtime in connection.execute(sa.select(index_schema.ingested)):
+        for run_id, path, size, mtime in connection.execute(sa.select(index_schema.ingested)).all():
             if run_id in known:
                 known[run_id][path] = (size, mtime)
     return present, known, others

@@ -78,6 +78,15 @@ class Store:
         with self._connect() as connection:
             return {row["run_id"]: self._run(row) for row in connection.execute(query).mappings()}
 
+    def statuses(self, run_ids: Sequence[str] | None = None) -> dict[str, str]:
+        """Read {run id: status}, by default of all runs, without what is slow to read of them."""
+        table = index_schema.runs
+        query = sa.select(table.c.run_id, table.c.status)
+        if run_ids is not None:
+            query = query.where(table.c.run_id.in_(sorted(set(run_ids))))
+        with self._connect() as connection:
+            return {run_id: status for run_id, status in connection.execute(query).all()}
+
     def _run(self, row: Any) -> Run:
         # Relative roots are relative to the index, which lies in the results folder unless a URL says otherwise.
         database = self._engine.url.database if self._engine.dialect.name == "sqlite" else None
