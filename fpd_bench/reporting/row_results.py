@@ -33,7 +33,7 @@ class RowMaker:
     def __init__(self, table: "Table", metric: str, store: Store):
         self._metric, self._store, self._cells = metric, store, table.cells
         self.run_ids = list(dict.fromkeys(cell.run_id for cell in table.cells))
-        self._runs = store.runs(self.run_ids)
+        self._statuses = store.statuses(self.run_ids)
         self.suite = next(iter(store.suites(self.run_ids)), None)
         self.protocols: dict[str, dict[str, Any]] = {}
         if set_metrics.of_all_images(metric):
@@ -44,7 +44,7 @@ class RowMaker:
     def __call__(self, row: "Row", cells: dict[int, "Cell"]) -> RowResult:
         """Make the row of these cells, {seed: cell}. Raises UnknownName if its suite has no such metric."""
         if set_metrics.of_all_images(self._metric):
-            result = set_metrics.row_result(row, cells, self._runs, self._numbers, self._metric)
+            result = set_metrics.row_result(row, cells, self._statuses, self._numbers, self._metric)
         else:
             result = self._of_items(row, cells)
         result.numbers, result.extra_columns = row.numbers, row.shown
@@ -57,7 +57,7 @@ class RowMaker:
         seeds: list[SeedResult] = []
         scored: dict[int, RunScores] = {}
         for seed, cell in sorted(cells.items()):
-            status = self._runs[cell.run_id].status if cell.run_id in self._runs else "missing"
+            status = self._statuses.get(cell.run_id, "missing")
             value = None
             if status == "done" and cell.run_id in self._scored:
                 scored[seed] = self._scored[cell.run_id]

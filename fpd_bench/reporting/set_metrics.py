@@ -14,7 +14,7 @@ from fpd_bench.evals import statistics
 from fpd_bench.evals.statistics import Comparison
 from fpd_bench.records.scores import protocol_id
 from fpd_bench.reporting.model import RowResult, SeedResult, TableResult
-from fpd_bench.store.query import Run, Store
+from fpd_bench.store.query import Store
 
 if TYPE_CHECKING:
     from fpd_bench.config.sweeps.spec import Cell, Row
@@ -48,11 +48,13 @@ def numbers_of(store: Store, run_ids: Sequence[str], suite: str) -> tuple[Number
     return numbers, kept
 
 
-def row_result(row: "Row", cells: dict[int, "Cell"], runs: dict[str, Run], numbers: Numbers, metric: str) -> RowResult:
+def row_result(
+    row: "Row", cells: dict[int, "Cell"], statuses: dict[str, str], numbers: Numbers, metric: str
+) -> RowResult:
     """Fill the row's numbers by seed; its mean, if all its seeds have the number under one protocol."""
     seeds = []
     for seed, cell in sorted(cells.items()):
-        status = runs[cell.run_id].status if cell.run_id in runs else "missing"
+        status = statuses.get(cell.run_id, "missing")
         found = numbers.get(cell.run_id, {}).get(metric) if status == "done" else None
         seeds.append(SeedResult(seed, cell.run_id, status, found[0] if found else None))
     result = RowResult(row.id, row.label, row.published, seeds)

@@ -123,6 +123,15 @@ class Store:
         with self._connect() as connection:
             return list(found.columns.keys()), [tuple(row) for row in connection.execute(query).all()]
 
+    def images(self, run_ids: Sequence[str], suite: str, item_ids: Sequence[str]) -> list[dict[str, Any]]:
+        """Read all images of these items as {column: value}; `detail` as JSON text, since decoding many is slow."""
+        found = index_schema.items
+        columns = [sa.cast(one, sa.Text).label(one.name) if one is found.c.detail else one for one in found.c]
+        query = sa.select(*columns).order_by(*self._key(found)).where(found.c.suite == suite)
+        query = query.where(found.c.run_id.in_(sorted(set(run_ids))), found.c.item_id.in_(sorted(set(item_ids))))
+        with self._connect() as connection:
+            return [dict(row) for row in connection.execute(query).mappings().all()]
+
     def series(self, run_ids: Sequence[str]) -> list[tuple[str, str, int, float]]:
         """Read the training curves of runs as (run_id, name, step, value), in key order. They are many: no dicts."""
         names, rows = self._select("series", run_ids, {})

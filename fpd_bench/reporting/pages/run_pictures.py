@@ -5,6 +5,7 @@ What is chosen depends on scores and image files alone, so evidence that holds t
 
 import base64
 import io
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,7 +21,7 @@ WORST = 8  # prompts of a row that are shown for each of its runs
 SMALL = 64  # pixels a side: of larger pictures only the first run's are shown, at most LARGE pixels a side
 LARGE = 256
 
-Line = dict[str, Any]  # an image in the index: its columns by name
+Line = dict[str, Any]  # an image in the index: its columns by name, its detail as JSON text
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,7 @@ def _first_items(store: Store, run_id: str, suite: str) -> list[str]:
 def _lines(store: Store, run_ids: Sequence[str], suite: str, items: Sequence[str]) -> dict[str, list[Line]]:
     """Read what the index has of these prompts' images: {run id: lines by item and replicate}."""
     found: dict[str, list[Line]] = {run_id: [] for run_id in run_ids}
-    for line in store.lines("items", run_ids, suite=suite, item_id=list(dict.fromkeys(items))):
+    for line in store.images(run_ids, suite, list(dict.fromkeys(items))):
         found[line["run_id"]].append(line)
     return found
 
@@ -155,7 +156,8 @@ def _worst_images(lines: Sequence[Line], items: Sequence[str]) -> list[Line]:
 
 
 def _picture(line: Line, images: Any) -> ShownPicture:
-    detail = line["detail"] if isinstance(line["detail"], dict) else {}
+    detail = json.loads(line["detail"] or "{}")
+    detail = detail if isinstance(detail, dict) else {}
     position, replicate = int(line["position"]), int(line["replicate"])
     score, reason = float(line["score"]), str(detail.get("reason") or "")
     words = (line["item_id"], line["task"], line["prompt"], score, reason, replicate, position)
