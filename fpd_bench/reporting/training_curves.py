@@ -38,7 +38,7 @@ def points(store: Store, run_ids: Sequence[str]) -> list[Point]:
     """Read the points of CURVES, by run, curve and step. The drift is the mean of all RMS of a run at a step."""
     found: list[Point] = []
     drifts: dict[tuple[str, int], list[float]] = defaultdict(list)
-    for run_id, name, step, value in store.series(run_ids):
+    for run_id, name, step, value in store.series(run_ids, list(CURVES), "rms_"):
         if name in CURVES:
             found.append((run_id, name, step, value))
         elif RMS.search(name):

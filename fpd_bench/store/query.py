@@ -5,7 +5,6 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -132,11 +131,15 @@ class Store:
         with self._connect() as connection:
             return [dict(row) for row in connection.execute(query).mappings().all()]
 
-    def series(self, run_ids: Sequence[str]) -> list[tuple[str, str, int, float]]:
-        """Read the training curves of runs as (run_id, name, step, value), in key order. They are many: no dicts."""
-        names, rows = self._select("series", run_ids, {})
-        places = [names.index(name) for name in ("run_id", "name", "step", "value")]
-        return list(map(itemgetter(*places), rows))
+    def series(self, run_ids: Sequence[str], names: Sequence[str], part: str) -> list[tuple[str, str, int, float]]:
+        """Read training curves as (run_id, name, step, value), in key order: those of `names`, and all whose name holds
+        `part`. They are many: no dicts."""
+        found = index_schema.series
+        query = sa.select(found.c.run_id, found.c.name, found.c.step, found.c.value).order_by(*self._key(found))
+        query = query.where(found.c.run_id.in_(sorted(set(run_ids))))
+        query = query.where(found.c.name.in_(names) | found.c.name.contains(part, autoescape=True))
+        with self._connect() as connection:
+            return [tuple(row) for row in connection.execute(query).all()]
 
     def stream(self, table: sa.Table, rows: int) -> Iterator[list[tuple[Any, ...]]]:
         """Read all rows of a table in key order, at most so many at a time."""
