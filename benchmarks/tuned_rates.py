@@ -20,6 +20,7 @@ from fpd_bench.config.schema import EvaluationConfig, RunConfig
 from fpd_bench.config.sweeps.cells import Cell, Sweep
 from fpd_bench.config.sweeps.spec import load_sweep
 from fpd_bench.errors import FpdError
+from fpd_bench.reporting.results import file_name
 
 SWEEPS = Path(__file__).parent.parent / "sweeps"
 PAIRS = {"tuning_digits": "table2", "tuning_shapes": "table1"}  # {where rates are chosen: where they are used}
@@ -84,7 +85,7 @@ def _scores(tried: Sweep, reports: Path) -> dict[str, float]:
     """Read {row: score} from the sweep's report; nothing if there is none."""
     found: dict[str, float] = {}
     for table in tried.tables:
-        path = reports / f"{tried.name}{table.id}.csv"
+        path = reports / f"{file_name(tried.name, table.id)}.csv"
         if path.is_file():
             frame = pd.read_csv(path).dropna(subset=["score"])
             found |= dict(zip(frame.row, frame.score, strict=True))

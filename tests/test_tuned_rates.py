@@ -16,7 +16,7 @@ def write_scores(folder, tuning, score):
     """Write a report's numbers: score(row, learning rate)."""
     cells = load_sweep(ROOT / f"sweeps/{tuning}.yaml").cells
     lines = [f"{cell.row_id},{score(cell.row_id, cell.config.optim.lr)}" for cell in cells]
-    (folder / f"{tuning}a.csv").write_text("\n".join(["row,score", *lines]) + "\n")
+    (folder / f"{tuning}-a.csv").write_text("\n".join(["row,score", *lines]) + "\n")
 
 
 @pytest.mark.parametrize("tuning", PAIRS)
@@ -51,7 +51,7 @@ def test_a_missing_run_is_named_and_chooses_nothing(tmp_path, capsys):
 
 @pytest.mark.parametrize("tuning", PAIRS)
 def test_the_committed_tables_train_with_the_rates_that_the_committed_reports_choose(tuning):
-    if not (ROOT / f"reports/{tuning}a.csv").is_file():
+    if not (ROOT / f"reports/{tuning}-a.csv").is_file():
         pytest.skip(f"reports/ has no table of {tuning} yet")
     rows = SCRIPT["tuned_rows"](tuning, PAIRS[tuning], ROOT / "reports")
     assert {row.label: row.rate for row in rows} == {row.label: row.best for row in rows}
