@@ -74,6 +74,10 @@ def _row() -> Schema:
             },
             "published": {"anyOf": [{"type": "number"}, numbers], "description": "the paper's number, or by metric"},
             "shown": {"type": "object", "additionalProperties": TEXT, "description": "words for columns of their own"},
+            "in_budget": {
+                "anyOf": [_overrides(), {"type": "object", "additionalProperties": _overrides()}],
+                "description": "overrides of this row under budget=flops or seconds only; or by profile",
+            },
         },
         required=["id"],
     )

@@ -1,23 +1,27 @@
 """What a step of each row of a sweep costs, for budgets of equal cost (config/sweeps/budget.py): `sweep FILE --price`.
 
-FLOPs are counted on meta devices (step.py). Seconds are those of the sweep's finished runs, means over a row's seeds.
+FLOPs are counted on meta devices (step.py). Seconds are those of the sweep's finished runs, with or without
+budget=flops, means over a row's runs.
 """
 
 from dataclasses import replace
 from pathlib import Path
-from statistics import mean
+from statistics import mean, median
 
 import yaml
 
 from fpd_bench.assets.environment import existing_weights_folder
 from fpd_bench.config.identity import trains
 from fpd_bench.config.schema import RunConfig
-from fpd_bench.config.sweeps.budget import Price, price_file, price_key
-from fpd_bench.config.sweeps.cells import Sweep
+from fpd_bench.config.sweeps.budget import Price, in_budget, price_file, price_key, trained_in_budget
+from fpd_bench.config.sweeps.cells import Cell, Sweep
+from fpd_bench.errors import ConfigError
 from fpd_bench.runs.execute.sweep_plan import open_run
+from fpd_bench.runs.folder.rundir import RunDir
 from fpd_bench.runs.folder.whole_files import write_text
 from fpd_bench.runs.watch.past_durations import step_seconds
 
+STEP = "seconds/step"  # of the training log
 HEAD = "# What a step costs, for budget=flops and budget=seconds. Written by: python -m fpd_bench.sweep FILE --price\n"
 
 
@@ -29,6 +33,7 @@ def write_prices(sweep: Sweep, results: Path) -> Path:
         {"row": row, "settings": price.settings, "flops": float(f"{price.flops:.6g}")}
         | ({"flops_once": float(f"{price.flops_once:.6g}")} if price.flops_once else {})
         | ({"seconds": float(f"{price.seconds:.4g}")} if price.seconds else {})
+        | ({"seconds_once": float(f"{price.seconds_once:.4g}")} if price.seconds_once else {})
         for row, price in price_rows(sweep, results)
     ]
     path.parent.mkdir(exist_ok=True)
@@ -37,19 +42,45 @@ def write_prices(sweep: Sweep, results: Path) -> Path:
 
 
 def price_rows(sweep: Sweep, results: Path) -> list[tuple[str, Price]]:
-    """Compute the price of each row that trains: [(row id, Price)], in the order of the sweep."""
+    """Compute the price of each row that trains, as it does under a budget: [(row id, Price)], in the sweep's order."""
     found: dict[str, tuple[str, RunConfig]] = {}
-    seconds: dict[str, list[float]] = {}
-    for cell in sweep.cells:
-        if trains(cell.config):
-            key = price_key(cell.config)
-            found.setdefault(key, (cell.row_id, cell.config))
-            measured = step_seconds(open_run(results, cell.run_id))
-            seconds.setdefault(key, []).extend([measured] if measured else [])
-    return [
-        (row, Price(key, *_flops_of(config), mean(seconds[key]) if seconds[key] else None))
-        for key, (row, config) in found.items()
-    ]
+    for cell in (cell for table in sweep.tables for cell in trained_in_budget(table)):
+        found.setdefault(price_key(cell.config), (cell.row_id, cell.config))
+    prices = {key: Price(key, *_flops_of(config)) for key, (_, config) in found.items()}
+    seconds = _measured_seconds(sweep, prices, results)
+    return [(row, replace(prices[key], **seconds.get(key, {}))) for key, (row, _) in found.items()]
+
+
+def _measured_seconds(sweep: Sweep, prices: dict[str, Price], results: Path) -> dict[str, dict[str, float]]:
+    """Measure seconds and seconds_once of each price by the finished runs of the sweep, and of it under budget=flops:
+    of a row with `in_budget` only the latter have the price's settings."""
+    spent: dict[str, dict[str, tuple[float, float]]] = {}
+    for cell in [*sweep.cells, *_cells_in_budget(sweep, prices)]:
+        key = price_key(cell.config) if trains(cell.config) else ""
+        if key in prices:
+            measured = _seconds_of(open_run(results, cell.run_id), prices[key].flops_once > 0)
+            if measured:
+                spent.setdefault(key, {})[cell.run_id] = measured
+    means = {key: [mean(one) for one in zip(*runs.values(), strict=True)] for key, runs in spent.items()}
+    return {key: {"seconds": step, "seconds_once": once} for key, (step, once) in means.items()}
+
+
+def _cells_in_budget(sweep: Sweep, prices: dict[str, Price]) -> list[Cell]:
+    try:
+        return in_budget(sweep, "flops", prices).cells
+    except ConfigError:  # no row's cost is to be the others', or a row does not fit into it: told where it is asked for
+        return []
+
+
+def _seconds_of(run: RunDir, once: bool) -> tuple[float, float] | None:
+    """Return seconds of a step, and of all that is done once, of a finished run; None without one. once: whether
+    there is any such work; steps that do it are few, so the median step has none."""
+    all_in_all = step_seconds(run)
+    if all_in_all is None or not once:
+        return all_in_all and (all_in_all, 0.0)
+    steps, logged = run.config().optim.steps, [row[STEP] for row in run.training_log() if STEP in row]
+    step = min(median(logged), all_in_all) if logged else all_in_all
+    return step, steps * (all_in_all - step)
 
 
 def _flops_of(config: RunConfig) -> tuple[float, float]:

@@ -1,5 +1,7 @@
 """Prices of a sweep's rows, as `sweep FILE --price` writes them, and the budget that is made with them."""
 
+import json
+
 import pytest
 import yaml
 
@@ -8,6 +10,7 @@ from fpd_bench.config.sweeps.budget import price_file
 from fpd_bench.config.sweeps.spec import load_sweep
 from fpd_bench.costs.pricing import price_rows
 from fpd_bench.costs.step import step_cost
+from tests.store.synthetic_runs import write_run
 
 SWEEP = """\
 name: demo
@@ -21,7 +24,7 @@ tables:
     rows:
       - {id: dimo, label: DiMO, where: {method: dimo}}
       - {id: fpd, label: FPD, where: {method: fpd}}
-      - {id: redi, label: ReDi, where: {method: redi}}
+      - {id: redi, label: ReDi, where: {method: redi}, in_budget: [plugin.redi.pairs=16]}
     budget_of: dimo
 """
 
@@ -37,8 +40,8 @@ def test_a_price_is_a_step_and_what_is_done_once(file, tmp_path):
     found = dict(price_rows(load_sweep(file), tmp_path))
     costs = {cell.row_id: step_cost(cell.config, None).total for cell in load_sweep(file).cells}
     assert found["dimo"].flops == pytest.approx(costs["dimo"]) and found["dimo"].flops_once < 1e-6 * costs["dimo"]
-    assert found["redi"].flops_once > found["redi"].flops  # 2 stages x 32 pairs x 16 steps x 2
-    assert found["redi"].flops_once + 40 * found["redi"].flops == pytest.approx(40 * costs["redi"])
+    assert found["redi"].flops_once > found["redi"].flops  # 2 stages x 16 pairs x 16 steps x 2
+    assert 2 * found["redi"].flops_once + 40 * found["redi"].flops == pytest.approx(40 * costs["redi"])  # 32 pairs
     assert all(price.seconds is None for price in found.values())
 
 
@@ -52,3 +55,24 @@ def test_prices_are_written_beside_the_sweep_and_rows_then_cost_the_same(file, t
     total = {cell.row_id: cell.config.optim.steps * step_cost(cell.config, None).total for cell in equal.cells}
     assert total["fpd"] == pytest.approx(total["dimo"], rel=0.02)
     assert total["redi"] == pytest.approx(total["dimo"], rel=0.02)
+
+
+def test_seconds_are_of_runs_with_the_prices_settings_and_pairs_are_told_from_steps(file, tmp_path):
+    assert sweep.main([str(file), "--price", "--results", str(tmp_path)]) == 0
+    plain, equal = load_sweep(file), load_sweep(file, ["budget=flops"])
+    for one in (plain, equal):
+        for cell in one.cells:
+            folder = write_run(tmp_path, cell.run_id, cell.config, steps=cell.config.optim.steps)
+            semantic = {"method": cell.config.method, "track.name": "shapes", "track.preset": "scattered"}
+            identity = {"run_id": cell.run_id, "semantic": semantic | {"optim.steps": cell.config.optim.steps}}
+            (folder / "run.json").write_text(json.dumps(identity))
+            log = [{"step": step, "seconds/step": 5.0 if step == 2 else 0.02} for step in range(1, 10)]
+            (folder / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in log))
+    found = dict(price_rows(plain, tmp_path))  # a synthetic run trains for 10.5 s
+    steps = {cell.row_id: cell.config.optim.steps for cell in equal.cells}
+    assert found["dimo"].seconds == pytest.approx(10.5 / 40) and found["dimo"].seconds_once == 0
+    assert found["redi"].seconds == pytest.approx(0.02)
+    assert found["redi"].seconds_once == pytest.approx(10.5 - 0.02 * steps["redi"])
+    assert sweep.main([str(file), "--price", "--results", str(tmp_path)]) == 0
+    budget = {cell.row_id: cell.config.optim.steps for cell in load_sweep(file, ["budget=seconds"]).cells}
+    assert budget["dimo"] == 40 and budget["redi"] == round(found["redi"].steps_for("seconds", 10.5))

@@ -1,17 +1,20 @@
 """Equal training cost: `budget=flops` or `budget=seconds` on the command line of a sweep gives each row the steps that
 cost as much as the steps of its table's reference row (`budget_of:`). `budget=steps`, the default, leaves all as it is.
 
+A row's `in_budget:` holds under such a budget only: what it does once may have to be made smaller, to leave steps.
+
 What a step costs is read from sweeps/budgets/<sweep>.yaml, which `sweep FILE --price` writes and which is committed: so
 the steps, and with them the run ids, are the same on every machine, and known without torch. A row whose settings have
 changed since is refused.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from fpd_bench.config.check import check
+from fpd_bench.config.compose import compose
 from fpd_bench.config.identity import run_id, trains
 from fpd_bench.config.mapping_reader import MappingReader
 from fpd_bench.config.schema import RunConfig
@@ -25,27 +28,38 @@ BUDGETS = ("steps", "flops", "seconds")
 @dataclass(frozen=True)
 class Price:
     """Of a row. settings: their `price_key`; flops: of a step; flops_once: of all that is done once in a training;
-    seconds: of a step as measured, None where no run has been measured."""
+    seconds, seconds_once: the same as measured, None where no run has been measured."""
 
     settings: str
     flops: float
     flops_once: float = 0.0
     seconds: float | None = None
+    seconds_once: float = 0.0
 
     def steps_for(self, kind: str, cost: float) -> int:
         """Return how many steps cost so much; less than 1 if that does not pay for what is done once."""
         if kind == "seconds":
-            return round(cost / (self.seconds or 1))
+            return round((cost - self.seconds_once) / (self.seconds or 1))
         return round((cost - self.flops_once) / self.flops)
 
     def of(self, kind: str, steps: int) -> float:
         """Return what so many steps cost, in FLOPs or in seconds."""
-        return steps * (self.seconds or 0) if kind == "seconds" else self.flops_once + steps * self.flops
+        if kind == "seconds":
+            return self.seconds_once + steps * (self.seconds or 0)
+        return self.flops_once + steps * self.flops
 
 
 def price_key(config: RunConfig) -> str:
-    """Name what a price is of: the run's settings but for its seed and its number of steps."""
-    return run_id(replace(config, seed=0, optim=replace(config.optim, steps=1)))
+    """Name what a price is of: the run's settings but for its seed, its number of steps and its learning rate."""
+    return run_id(replace(config, seed=0, optim=replace(config.optim, steps=1, lr=1e-4)))
+
+
+def trained_in_budget(table: Table) -> Iterator[Cell]:
+    """Give the cells of a table that train, with their rows' `in_budget`, and the steps that they have without one."""
+    own = {row.id: row.in_budget for row in table.rows}
+    for cell in table.cells:
+        if trains(cell.config):
+            yield replace(cell, config=compose(own[cell.row_id], cell.config)) if own[cell.row_id] else cell
 
 
 def price_file(sweep: Path) -> Path:
@@ -53,20 +67,20 @@ def price_file(sweep: Path) -> Path:
     return sweep.parent / "budgets" / sweep.name
 
 
-def in_budget(sweep: Sweep, kind: str) -> Sweep:
-    """Give each row that trains the steps of this budget. Raises UnknownName, and ConfigError for rows without a
-    price, with what to do."""
+def in_budget(sweep: Sweep, kind: str, prices: Mapping[str, Price] | None = None) -> Sweep:
+    """Give each row that trains the steps of this budget. prices: by `price_key`; None = those of the sweep's file.
+    Raises UnknownName, and ConfigError for rows without a price, with what to do."""
     if kind not in BUDGETS:
         raise UnknownName("budget", kind, BUDGETS)
     if kind == "steps":
         return sweep
-    prices = _read_prices(sweep)
+    prices = _read_prices(sweep) if prices is None else prices
     tables = tuple(_table_in_budget(sweep, table, kind, prices) for table in sweep.tables)
     return replace(sweep, name=f"{sweep.name}-{kind}", title=f"{sweep.title}, equal {kind} of training", tables=tables)
 
 
 def _table_in_budget(sweep: Sweep, table: Table, kind: str, prices: Mapping[str, Price]) -> Table:
-    trained = [cell for cell in table.cells if trains(cell.config)]
+    trained = list(trained_in_budget(table))
     if not trained:
         return table
     if not table.budget_of:
@@ -78,7 +92,8 @@ def _table_in_budget(sweep: Sweep, table: Table, kind: str, prices: Mapping[str,
     if whose is None:
         raise ConfigError(f"budget={kind}: row '{table.budget_of}' of {sweep.path}, table {table.id}, has no training.")
     cost = _price_of(sweep, table.budget_of, whose, kind, prices).of(kind, whose.optim.steps)
-    cells = [_cell_in_budget(sweep, cell, kind, cost, prices) if trains(cell.config) else cell for cell in table.cells]
+    equal = {(one.row_id, one.seed, one.run_id): _cell_in_budget(sweep, one, kind, cost, prices) for one in trained}
+    cells = [equal.get((cell.row_id, cell.seed, cell.run_id), cell) for cell in table.cells]
     return replace(table, cells=tuple(cells))
 
 
@@ -87,7 +102,8 @@ def _cell_in_budget(sweep: Sweep, cell: Cell, kind: str, cost: float, prices: Ma
     if steps < 1:
         raise ConfigError(
             f"budget={kind}: what row '{cell.row_id}' does once costs more than the whole budget. Train the reference "
-            "row for more steps (optim.steps=), or make the row cheaper, as with fewer plugin.redi.pairs."
+            "row for more steps (optim.steps=), or make the row cheaper under a budget: in_budget: "
+            "[plugin.redi.pairs=500] in that row."
         )
     config = replace(cell.config, optim=replace(cell.config.optim, steps=steps))
     check(config)
@@ -106,8 +122,8 @@ def _price_of(sweep: Sweep, row: str, config: RunConfig, kind: str, prices: Mapp
     if kind == "seconds" and not found.seconds:
         raise ConfigError(
             f"budget=seconds: no finished run of row '{row}' was there when {price_file(sweep.path)} was written. "
-            f"Train it first: python -m fpd_bench.sweep {sweep.path} profile={sweep.profile}. Then {again[0].lower()}"
-            f"{again[1:]}"
+            f"Train it first: python -m fpd_bench.sweep {sweep.path} profile={sweep.profile}, with budget=flops for a "
+            f"row that has in_budget. Then {again[0].lower()}{again[1:]}"
         )
     return found
 
@@ -139,8 +155,10 @@ def _read_price(entry: Any, where: str) -> Price:
         float(reader.get("flops", number)),
         float(reader.get("flops_once", number, 0.0)),
         None if "seconds" not in entry else float(reader.get("seconds", number)),
+        float(reader.get("seconds_once", number, 0.0)),
     )
     reader.finish()
-    if price.flops <= 0 or price.flops_once < 0 or (price.seconds is not None and price.seconds <= 0):
+    once = min(price.flops_once, price.seconds_once)
+    if price.flops <= 0 or once < 0 or (price.seconds is not None and price.seconds <= 0):
         raise ConfigError(f"{where}: flops and seconds must be above 0; got {entry!r}.")
     return price

@@ -13,7 +13,8 @@ from fpd_bench.config.sweeps.sweep_file import Claim
 class Row:
     """A line of a table. where: {field: value} of its cells, None for a row of published numbers only.
 
-    published: the paper's number of the sweep's metric; numbers: all its numbers by metric; shown: columns of words.
+    published: the paper's number of the sweep's metric; numbers: all its numbers by metric; shown: columns of words;
+    in_budget: overrides that hold under budget=flops or seconds only.
     """
 
     id: str
@@ -22,6 +23,7 @@ class Row:
     published: float | None = None
     numbers: dict[str, float] = field(default_factory=dict)
     shown: dict[str, str] = field(default_factory=dict)
+    in_budget: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

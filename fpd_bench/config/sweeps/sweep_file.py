@@ -34,7 +34,8 @@ class Claim:
 class RowSpec:
     """A row selects cells by the values of their configuration; per profile if `where` has a profile's name as key.
 
-    where None: no cells. published: the paper's numbers by metric; shown: words for columns of their own.
+    where None: no cells. published: the paper's numbers by metric; shown: words for columns of their own; in_budget:
+    overrides, or {profile: overrides}, that hold under budget=flops or seconds only.
     """
 
     id: str
@@ -42,6 +43,7 @@ class RowSpec:
     where: dict[str, Any] | None
     published: dict[str, float] = field(default_factory=dict)
     shown: dict[str, str] = field(default_factory=dict)
+    in_budget: Any = ()
 
 
 @dataclass(frozen=True)
@@ -129,6 +131,8 @@ def _read_table(entry: Any, where: str, metric: str) -> TableSpec:
     for name in [*named, *(row for claim in claims for row in (claim.better, claim.worse))]:
         if name not in known:
             raise UnknownName("row", name, known, where)
+    if any(row.id == budget_of and row.in_budget for row in rows):
+        raise ConfigError(f"{where}: row '{budget_of}' is the one whose cost the others get. Leave out its in_budget.")
     front = reader.text("front", "")
     lacking = [row.id for row in rows if front not in row.shown] if front else []
     if lacking:
@@ -156,7 +160,8 @@ def _read_row(entry: Any, where: str, metric: str) -> RowSpec:
     )
     if taken:
         raise ConfigError(f"{where}, shown: '{taken[0]}' is a column of every table. Give yours another name.")
-    row = RowSpec(ident, reader.text("label", ident), reader.get("where", dict, None), published, shown)
+    label, selected = reader.text("label", ident), reader.get("where", dict, None)
+    row = RowSpec(ident, label, selected, published, shown, reader.get("in_budget", (list, dict), ()))
     reader.finish()
     if row.where is None and not published:
         raise ConfigError(f"{where}: a row needs 'where', or published numbers that can be shown without runs.")

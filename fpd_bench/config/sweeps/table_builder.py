@@ -7,7 +7,7 @@ from typing import Any
 
 from fpd_bench.config.check import check
 from fpd_bench.config.compose import Override, compose, compose_base, parse
-from fpd_bench.config.fields import EXECUTION, assign, canonical, check_name, leaves, value
+from fpd_bench.config.fields import EXECUTION, PLUGIN, assign, canonical, check_name, leaves, plugin_leaves, value
 from fpd_bench.config.identity import reads, run_id
 from fpd_bench.config.named_settings import PRESETS
 from fpd_bench.config.schema import RunConfig
@@ -192,6 +192,7 @@ class TableBuilder:
         config = compose(overrides, self.base)
         config.seed = self.seeds[0]
         try:
+            self._leave_out_unused_plugins(config, fixed)
             check(config)
         except ConfigError as error:
             given = {one.partition("=")[0] for one in fixed}
@@ -203,6 +204,14 @@ class TableBuilder:
                 assign(config, name, value(RunConfig(), name))
             check(config)
         return config
+
+    def _leave_out_unused_plugins(self, config: RunConfig, fixed: list[str]) -> None:
+        """Take settings of a plugin, which profile, settings or command line fix for other rows, out of a cell without
+        that plugin."""
+        names = [*self.common, *(one.partition("=")[0] for one in fixed)]
+        for name in {name.split(".")[1] for name in names if name.startswith(f"{PLUGIN}.")}:
+            if not reads(config) & set(plugin_leaves(name)):
+                config.plugin.pop(name, None)
 
     def _refuse_unread(self, axes: list[Override], here: list[_Found]) -> None:
         """Refuse an axis that none of its own configurations reads: it compares nothing. One that the command line has
@@ -254,7 +263,22 @@ class TableBuilder:
 
     def _named(self, row: RowSpec, where: dict[str, Any] | None) -> Row:
         number = row.published.get(self.metric)
-        return Row(row.id, row.label, where, number, row.published, row.shown)
+        return Row(row.id, row.label, where, number, row.published, row.shown, self._in_budget(row))
+
+    def _in_budget(self, row: RowSpec) -> tuple[str, ...]:
+        given, place = row.in_budget, f"{self.where}, row {row.id}, in_budget"
+        if isinstance(given, dict):
+            strange = next((name for name in given if name not in self.profiles), None)
+            if strange is not None:
+                raise UnknownName("profile", str(strange), self.profiles, place)
+            given = given.get(self.profile) or ()
+        overrides = parse(given, place)
+        for override in overrides:
+            check_name(override.key, place)
+            refuse_seed(override.key, place, "seeds: [0, 1]")
+            if override.is_axis:
+                raise ConfigError(f"{place}: '{override.key}' has several values. Give it one.")
+        return tuple(override.texts[0] for override in overrides)
 
     def _cell(self, suffix: str, row: Row, seed: int, config: RunConfig, first: str) -> Cell:
         """Make the cell of a row at a seed. first: the run id at the first seed."""
