@@ -20,6 +20,8 @@ import shlex
 import sys
 import tempfile
 from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -27,17 +29,20 @@ from typing import TYPE_CHECKING, Any
 
 from fpd_bench.cli import Parser, carry_out, leave, seconds
 from fpd_bench.errors import ConfigError
+from fpd_bench.forked import can_fork, forked
 from fpd_bench.store import address
 
 if TYPE_CHECKING:
     from fpd_bench.config.sweeps.spec import Sweep
     from fpd_bench.reporting.model import TableResult
     from fpd_bench.reporting.write import WrittenReport
+    from fpd_bench.store.ingest import Ingested
     from fpd_bench.store.query import Store
 
 RESULTS = Path("results")
 COMMITTED = Path("reports")
 WATCH_SECONDS = 10
+MANY_RUNS = 1000  # folders from which on looking through them takes longer than starting a process
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -98,20 +103,14 @@ def _answer(arguments: list[str] | None) -> int:
 
 
 def _report(options: argparse.Namespace, url: str) -> int:
-    from fpd_bench.config.sweeps.spec import load_sweep
     from fpd_bench.config.sweeps.sweep_names import split_overrides
-    from fpd_bench.reporting.report_watch import follow
-    from fpd_bench.reporting.write import make_writable, write_report
-    from fpd_bench.runs.execute.options import split_executor
-    from fpd_bench.runs.folder import notes
     from fpd_bench.store.ingest import run_folders
-    from fpd_bench.store.query import Store
 
     if options.evidence and options.columns:
         raise ConfigError("Tables with --evidence are whole, so that --check can compare them: leave out --columns.")
     named, overrides = split_overrides(options.sweeps)
     files = _files([Path(word) for word in named])
-    if not run_folders(options.results):
+    if not (folders := run_folders(options.results)):
         raise ConfigError(
             f"No runs in '{options.results}', so there is nothing to report; nothing was written. "
             "Name the folder that holds runs/: --results DIR, or make runs: "
@@ -119,13 +118,60 @@ def _report(options: argparse.Namespace, url: str) -> int:
         )
     if options.profile:
         overrides.append(f"profile={options.profile}")
+    with _ingest_begun(options, url, len(folders)) as ingested:
+        sweeps, overrides = _sweeps(files, overrides, options)
+        return _write(sweeps, overrides, options, url, ingested)
+
+
+@contextmanager
+def _ingest_begun(options: argparse.Namespace, url: str, folders: int) -> "Iterator[Callable[[], Ingested]]":
+    """Bring the index up to date, many runs in a process of its own while sweeps and libraries are being read."""
+    from fpd_bench.store.ingest import ingest
+
+    def here() -> "Ingested":
+        return ingest(options.results, url)
+
+    if folders < MANY_RUNS or not can_fork():
+        yield here
+        return
+    with forked(lambda: [here]) as wait:
+        yield lambda: wait() or here()
+
+
+def _sweeps(files: list[Path], overrides: list[str], options: argparse.Namespace) -> "tuple[list[Sweep], list[str]]":
+    """Read the sweeps, of tagged runs only if asked; return them and the words they were read with."""
+    from fpd_bench.config.sweeps.spec import load_sweep
+    from fpd_bench.runs.execute.options import split_executor
+    from fpd_bench.runs.folder import notes
+
     overrides = split_executor(overrides)[1]  # a sweep's words: who carried it out changes no table
     sweeps = [load_sweep(path, overrides) for path in files]
     if options.tag:
         tagged = notes.tagged(options.results, options.tag)
         chosen = [sweep.only(lambda cell: cell.run_id in tagged) for sweep in sweeps]
         sweeps = [replace(sweep, title=f"{sweep.title}, runs tagged {options.tag}") for sweep in chosen]
-    _ingest(options, url, quiet=False)
+    return sweeps, overrides
+
+
+def _say(done: "Ingested") -> None:
+    print(f"{done.read} runs read, {done.unchanged} unchanged, {done.dropped} gone.", file=sys.stderr)
+    for line in done.set_aside_lines():
+        print(line, file=sys.stderr)
+
+
+def _write(
+    sweeps: "list[Sweep]",
+    overrides: list[str],
+    options: argparse.Namespace,
+    url: str,
+    ingested: "Callable[[], Ingested]",
+) -> int:
+    """Write the report of what is in the index when `ingested` has returned: what is imported here takes a second."""
+    from fpd_bench.reporting.report_watch import follow
+    from fpd_bench.reporting.write import make_writable, write_report
+    from fpd_bench.store.query import Store
+
+    _say(ingested())
     with Store(options.results, url) as store:
         if not options.watch:
             _need_finished(sweeps, store, options)
@@ -145,23 +191,14 @@ def _report(options: argparse.Namespace, url: str) -> int:
     return 0
 
 
-def _ingest(options: argparse.Namespace, url: str, quiet: bool) -> None:
-    from fpd_bench.store.ingest import ingest
-
-    done = ingest(options.results, url)
-    if not quiet:
-        print(f"{done.read} runs read, {done.unchanged} unchanged, {done.dropped} gone.", file=sys.stderr)
-        for line in done.set_aside_lines():
-            print(line, file=sys.stderr)
-
-
 def _finished(
     sweeps: "list[Sweep]", store: "Store", options: argparse.Namespace, url: str
 ) -> frozenset[tuple[str, str]]:
     """Bring the index up to date and give the runs of the sweeps that have a result, with what they hold."""
     from fpd_bench.records.run_status import has_result
+    from fpd_bench.store.ingest import ingest
 
-    _ingest(options, url, quiet=True)
+    ingest(options.results, url)
     runs = store.runs([run_id for sweep in sweeps for run_id in sweep.runs()])
     return frozenset((run_id, run.content) for run_id, run in runs.items() if has_result(run.status))
 

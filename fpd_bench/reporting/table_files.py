@@ -1,16 +1,14 @@
 """One table and all its files: texts, figures, and a page for each row. Where tables are many, several at a time."""
 
-import multiprocessing
 import os
-import signal
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from multiprocessing.connection import Connection
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fpd_bench.forked import can_fork, forked
 from fpd_bench.reporting.evidence_report import ShownImages
 from fpd_bench.reporting.model import TableFigure, TableResult
 from fpd_bench.reporting.pages import index_page, row_pages
@@ -103,50 +101,17 @@ def make_all(jobs: Sequence[TableJob]) -> Iterator[MadeTable]:
     From MANY on, each processor makes a part of them. What a process cannot make, because of an error or because it was
     killed, is made here: its errors are told as those of few tables are.
     """
-    parts = len(os.sched_getaffinity(0)) if sys.platform == "linux" else 1  # elsewhere a fork is not safe
+    parts = len(os.sched_getaffinity(0)) if can_fork() else 1
     if len(jobs) < MANY or parts < 2:
         yield from map(make, jobs)
         return
     with ExitStack() as stack:
-        ends = [stack.enter_context(_started(jobs[first::parts])) for first in range(parts)]
+        made = [stack.enter_context(forked(partial(_tasks, jobs[first::parts]))) for first in range(parts)]
         for number, job in enumerate(jobs):
-            yield _received(ends[number % parts]) or make(job)
+            yield made[number % parts]() or make(job)
 
 
-@contextmanager
-def _started(jobs: Sequence[TableJob]) -> Iterator[Connection]:
-    """Start a process that makes these tables; give the end of the pipe that it sends each through."""
-    ours, theirs = multiprocessing.Pipe(duplex=False)
-    process = multiprocessing.get_context("fork").Process(target=_make_and_send, args=(jobs, theirs), daemon=True)
-    process.start()
-    theirs.close()  # the process has its own: when it dies, ours ends
-    try:
-        yield ours
-    finally:
-        process.kill()  # after an error; else it has ended
-        process.join()
-        ours.close()
-
-
-def _make_and_send(jobs: Sequence[TableJob], end: Connection) -> None:
-    """Make the tables with indexes opened anew, since a connection cannot be used in two processes."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # of a terminal it reaches all processes; the first one answers
+def _tasks(jobs: Sequence[TableJob]) -> Iterator[Callable[[], MadeTable]]:
+    """Open the indexes anew, since a connection cannot be used in two processes."""
     stores = {job.store.url: Store(job.store.results, job.store.url) for job in jobs}
-    for job in jobs:
-        try:
-            made: MadeTable | None = make(replace(job, store=stores[job.store.url]))
-        except Exception:  # whatever it is: the first process makes it again and tells the error
-            made = None
-        try:
-            end.send(made)
-        except OSError:  # nobody listens any more
-            return
-
-
-def _received(end: Connection) -> MadeTable | None:
-    try:
-        found = end.recv()
-    except (EOFError, OSError):  # the process was killed
-        return None
-    assert found is None or isinstance(found, MadeTable)
-    return found
+    return (partial(make, replace(job, store=stores[job.store.url])) for job in jobs)

@@ -45,16 +45,22 @@ def files(folder):
     return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+def in_processes(monkeypatch):
+    """Make few tables as many are; pytest's own threads are no danger to what is done here."""
+    monkeypatch.setattr(table_files, "MANY", 2)
+    monkeypatch.setattr(table_files, "can_fork", lambda: True)
+
+
 def test_many_tables_give_the_bytes_of_few(project, monkeypatch):
     one, _ = write(project, "one", "--no-figures", "--evidence")
-    monkeypatch.setattr(table_files, "MANY", 2)
+    in_processes(monkeypatch)
     several, code = write(project, "several", "--no-figures", "--evidence")
     assert code == 0 and files(one) == files(several) and len(files(one)) > 5 * TABLES
     assert not multiprocessing.active_children()
 
 
 def test_what_a_process_cannot_make_is_made_here_and_its_error_told(project, monkeypatch, capsys):
-    monkeypatch.setattr(table_files, "MANY", 2)
+    in_processes(monkeypatch)
     out, code = write(project, "columns", "--no-figures", "--columns", "Overal")
     assert code == 2 and "Overal" in capsys.readouterr().err
     assert not out.exists() or not files(out)
@@ -63,7 +69,7 @@ def test_what_a_process_cannot_make_is_made_here_and_its_error_told(project, mon
 
 def test_tables_of_a_process_that_was_killed_are_made_here(project, monkeypatch):
     expected, _ = write(project, "one", "--no-figures")
-    monkeypatch.setattr(table_files, "MANY", 2)
+    in_processes(monkeypatch)
     make, first = table_files.make, os.getpid()
 
     def die_in_the_third(job):
@@ -74,3 +80,28 @@ def test_tables_of_a_process_that_was_killed_are_made_here(project, monkeypatch)
     monkeypatch.setattr(table_files, "make", die_in_the_third)
     out, code = write(project, "killed", "--no-figures")
     assert code == 0 and files(out) == files(expected)
+
+
+def in_the_first_process_only(work):
+    """Let every other process be killed at it."""
+    first = os.getpid()
+
+    def carry_out(*words):
+        if os.getpid() != first:
+            os.kill(os.getpid(), 9)
+        return work(*words)
+
+    return carry_out
+
+
+def test_many_runs_are_read_by_another_process_and_its_errors_are_told(project, monkeypatch, capsys):
+    expected, _ = write(project, "one", "--no-figures")
+    monkeypatch.setattr(report, "MANY_RUNS", 1)
+    monkeypatch.setattr(report, "can_fork", lambda: True)
+    index = project.parent / "results" / "index.sqlite"
+    index.unlink()
+    out, code = write(project, "forked", "--no-figures")
+    assert code == 0 and files(out) == files(expected) and index.is_file()
+    monkeypatch.setattr("fpd_bench.store.ingest.ingest", in_the_first_process_only(ingest))
+    assert write(project, "again", "--no-figures")[1] == 0
+    assert "runs read" in capsys.readouterr().err and not multiprocessing.active_children()
