@@ -48,10 +48,12 @@ def price_rows(sweep: Sweep, results: Path) -> list[tuple[str, Price]]:
         found.setdefault(price_key(cell.config), (cell.row_id, cell.config))
     prices = {key: Price(key, *_flops_of(config)) for key, (_, config) in found.items()}
     seconds = _measured_seconds(sweep, prices, results)
-    return [(row, replace(prices[key], **seconds.get(key, {}))) for key, (row, _) in found.items()]
+    for key, (step, once) in seconds.items():
+        prices[key] = replace(prices[key], seconds=step, seconds_once=once)
+    return [(row, prices[key]) for key, (row, _) in found.items()]
 
 
-def _measured_seconds(sweep: Sweep, prices: dict[str, Price], results: Path) -> dict[str, dict[str, float]]:
+def _measured_seconds(sweep: Sweep, prices: dict[str, Price], results: Path) -> dict[str, tuple[float, float]]:
     """Measure seconds and seconds_once of each price by the finished runs of the sweep, and of it under budget=flops:
     of a row with `in_budget` only the latter have the price's settings."""
     spent: dict[str, dict[str, tuple[float, float]]] = {}
@@ -61,8 +63,7 @@ def _measured_seconds(sweep: Sweep, prices: dict[str, Price], results: Path) -> 
             measured = _seconds_of(open_run(results, cell.run_id), prices[key].flops_once > 0)
             if measured:
                 spent.setdefault(key, {})[cell.run_id] = measured
-    means = {key: [mean(one) for one in zip(*runs.values(), strict=True)] for key, runs in spent.items()}
-    return {key: {"seconds": step, "seconds_once": once} for key, (step, once) in means.items()}
+    return {key: (mean(s for s, _ in runs.values()), mean(o for _, o in runs.values())) for key, runs in spent.items()}
 
 
 def _cells_in_budget(sweep: Sweep, prices: dict[str, Price]) -> list[Cell]:
@@ -76,9 +77,12 @@ def _seconds_of(run: RunDir, once: bool) -> tuple[float, float] | None:
     """Return seconds of a step, and of all that is done once, of a finished run; None without one. once: whether
     there is any such work; steps that do it are few, so the median step has none."""
     all_in_all = step_seconds(run)
-    if all_in_all is None or not once:
-        return all_in_all and (all_in_all, 0.0)
-    steps, logged = run.config().optim.steps, [row[STEP] for row in run.training_log() if STEP in row]
+    if all_in_all is None:
+        return None
+    if not once:
+        return all_in_all, 0.0
+    steps = run.config().optim.steps
+    logged = [row[STEP] for row in run.training_log() if STEP in row]
     step = min(median(logged), all_in_all) if logged else all_in_all
     return step, steps * (all_in_all - step)
 
