@@ -129,7 +129,8 @@ class Store:
         query = sa.select(*columns).order_by(*self._key(found)).where(found.c.suite == suite)
         query = query.where(found.c.run_id.in_(sorted(set(run_ids))), found.c.item_id.in_(sorted(set(item_ids))))
         with self._connect() as connection:
-            return [dict(row) for row in connection.execute(query).mappings().all()]
+            rows = connection.execute(query).all()
+        return [dict(zip(found.c.keys(), row, strict=True)) for row in rows]
 
     def series(self, run_ids: Sequence[str], names: Sequence[str], part: str) -> list[tuple[str, str, int, float]]:
         """Read training curves as (run_id, name, step, value), in key order: those of `names`, and all whose name holds

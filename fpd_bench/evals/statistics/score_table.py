@@ -81,7 +81,8 @@ class Scores:
 
     def of_task(self, task: str) -> "Scores":
         """Keep the same runs on the prompts of one task."""
-        return self.of_prompts({prompt for prompt, name in zip(self.prompts, self.tasks, strict=True) if name == task})
+        places, prompts = _of_task(self.prompts, self.tasks, task)
+        return Scores(self.values[:, places], self.seeds, prompts, (task,) * len(prompts))
 
     def of_prompts(self, chosen: Collection[str]) -> "Scores":
         """Keep the same runs on some of the prompts; the tasks that have none of them are gone."""
@@ -103,6 +104,13 @@ class Scores:
                 f"images_per_prompt."
             )
         return Scores(self.values - other.values, self.seeds, self.prompts, self.tasks)
+
+
+@lru_cache(maxsize=256)
+def _of_task(prompts: tuple[str, ...], tasks: tuple[str, ...], task: str) -> tuple[list[int], tuple[str, ...]]:
+    """List the places of a task's prompts, and these prompts: all rows of a table share them."""
+    places = [p for p, name in enumerate(tasks) if name == task]
+    return places, tuple(prompts[p] for p in places)
 
 
 @lru_cache(maxsize=256)
