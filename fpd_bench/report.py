@@ -16,6 +16,7 @@ torch. Exit code: 0 written or checked, 1 --check found differences, 2 the reque
 """
 
 import argparse
+import gc
 import shlex
 import sys
 import tempfile
@@ -42,11 +43,13 @@ if TYPE_CHECKING:
 RESULTS = Path("results")
 COMMITTED = Path("reports")
 WATCH_SECONDS = 10
+GARBAGE = (100_000, 20, 100)  # what libraries make at their start stays: to look for garbage in it took a tenth
 MANY_RUNS = 1000  # folders from which on looking through them takes longer than starting a process
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Write the report and give the exit code: 0 = written, 2 = wrong usage, 1 = another error."""
+    gc.set_threshold(*GARBAGE)
     return carry_out(lambda: _answer(arguments))
 
 
