@@ -36,12 +36,12 @@ def numbers_of(store: Store, run_ids: Sequence[str], suite: str) -> tuple[Number
     """Read the numbers of the runs, and {protocol's id: protocol}."""
     kept: dict[str, dict[str, Any]] = {}
     ids: dict[tuple[str, str], str] = {}
-    for line in store.frame("protocols", run_ids, suite=suite).to_dict("records"):
+    for line in store.lines("protocols", run_ids, suite=suite):
         name = protocol_id(line["protocol"])
         kept[name] = line["protocol"]
         ids[line["run_id"], line["metric"]] = name
     numbers: Numbers = {}
-    for line in store.frame("metrics", run_ids, suite=suite).to_dict("records"):
+    for line in store.lines("metrics", run_ids, suite=suite) if ids else []:
         run_id, metric = line["run_id"], line["metric"]
         if (run_id, metric) in ids:
             numbers.setdefault(run_id, {})[metric] = (float(line["value"]), int(line["n"]), ids[run_id, metric])
