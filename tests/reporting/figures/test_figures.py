@@ -98,3 +98,28 @@ def test_costs_that_are_about_the_same_do_not_look_far_apart(costs):
 
 def test_short_runs_cost_seconds(figures):
     assert figures["cost"].axes[-1].get_xlabel() == "Seconds a run, measured"
+
+
+def test_quality_is_drawn_against_steps_of_a_sample_and_only_trained_rows_have_training_steps(tmp_path):
+    rows = [f"{{id: t{n}, label: Teacher {n}, where: {{evaluation.teacher_steps: {n}}}}}" for n in (1, 16)]
+    rows += [f"{{id: {name}, label: {name}, where: {{method: {name}}}}}" for name in ("fpd", "sdtt")]
+    grid = (
+        "[[method=teacher, 'evaluation.teacher_steps=1,16'], [method=fpd], [method=sdtt, evaluation.student_steps=4]]"
+    )
+    path = tmp_path / "peers.yaml"
+    path.write_text(f"name: peers\ntables:\n  - id: a\n    grid: {grid}\n    rows: [{', '.join(rows)}]\n")
+    for n, cell in enumerate(load_sweep(path).cells):
+        run = write_run(tmp_path / "results", cell.run_id, cell.config, per_task=1, size=8, steps=5)
+        (run / "events.jsonl").write_text((run / "events.jsonl").read_text().replace("10.5", f"{10 + n}.5"))
+    figure, savefig = {}, Figure.savefig
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            Figure, "savefig", lambda self, at, **how: (figure.update({at.stem: self}), savefig(self, at, **how))
+        )
+        words = ["--results", str(tmp_path / "results"), "--out", str(tmp_path / "out")]
+        assert report.main([str(path), *words]) == 0
+    axes = {one.get_xlabel(): one for one in figure["peers-a_cost"].axes}
+    assert [*axes] == ["Steps of a sample", "Training steps", "Seconds a run, measured"]
+    places = {name: [float(one.lines[0].get_xdata()[0]) for one in axes[name].containers] for name in axes}
+    assert places["Steps of a sample"] == [1, 16, 1, 4]
+    assert places["Training steps"] == [0, 0, 1000, 1000]
