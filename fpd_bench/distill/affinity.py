@@ -6,6 +6,7 @@ column softmax.
 
 import math
 
+import torch
 from torch import Tensor
 
 _SINKHORN_ROUNDS = 20
@@ -24,9 +25,10 @@ def log_joint(
 ) -> tuple[Tensor, Tensor]:
     """Weigh both halves together: a+ = A_pos * sum_j A_neg and a- = A_neg * sum_j A_pos; log_w weigh the targets."""
     row = (neg.logsumexp(-1, keepdim=True)).logaddexp(pos.logsumexp(-1, keepdim=True))
-    log_neg = _log_affinity(neg, row, neg.logsumexp(-2, keepdim=True), floor) + log_w_neg
-    log_pos = _log_affinity(pos, row, pos.logsumexp(-2, keepdim=True), floor) + log_w_pos
-    return log_neg + log_pos.logsumexp(-1, keepdim=True), log_pos + log_neg.logsumexp(-1, keepdim=True)
+    log_neg = _log_affinity(neg, row, neg.logsumexp(-2, keepdim=True), floor).add_(log_w_neg)
+    log_pos = _log_affinity(pos, row, pos.logsumexp(-2, keepdim=True), floor).add_(log_w_pos)
+    of_neg, of_pos = (part.logsumexp(-1, keepdim=True) for part in (log_neg, log_pos))
+    return log_neg.add_(of_pos), log_pos.add_(of_neg)
 
 
 def _log_separate(logits: Tensor, floor: float, normalise: str) -> Tensor:
@@ -50,7 +52,9 @@ def _doubly_stochastic(logits: Tensor) -> Tensor:
 
 def _log_affinity(logits: Tensor, row: Tensor, column: Tensor, floor: float) -> Tensor:
     """Compute log A = log sqrt(row softmax * column softmax) from their log sums."""
-    return _raise_to_floor(logits - (row + column) / 2, logits, floor)
+    half = (row + column).div_(2)
+    log_a = torch.sub(logits, half, out=half if half.shape == logits.shape else None)
+    return _raise_to_floor(log_a, logits, floor)
 
 
 def _raise_to_floor(log_a: Tensor, logits: Tensor, floor: float) -> Tensor:

@@ -17,21 +17,20 @@ import torch
 from torch import Tensor
 
 from fpd_bench.config.schema import DriftConfig
-from fpd_bench.distill.affinity import log_weights
 from fpd_bench.distill.drift_checks import check_choices, check_sizes
 from fpd_bench.distill.drift_geometry import (
-    SquaredLength,
     as_batch,
     as_problems,
     basis_of,
-    coefficients_of,
     distances_to_negatives,
     distances_to_positives,
+    gram_of,
     mean_length,
     mean_square_and_z,
     own_distances,
     unit_distance,
 )
+from fpd_bench.distill.drift_width import Ruler, field_at
 from fpd_bench.distill.guards import GUARDS, SELF_DISTANCE
 from fpd_bench.distill.running_means import RunningMeans
 
@@ -120,7 +119,7 @@ def drift_field(
     groups = 1 if drift.positives == "condition" else groups
     basis = basis_of(as_problems(student, groups), as_problems(refined, groups), memory)
     n = len(student) // groups
-    gram = basis[:, : 2 * n] @ basis[:, : 2 * n].mT
+    gram = gram_of(basis, n)
     least, dims = GUARDS[drift.guards], student.shape[-1]
     to_x, to_y, to_m = (
         d.clamp_min(least.distance) for d in (*own_distances(gram), torch.cdist(basis[:, :n], basis[:, 2 * n :]))
@@ -131,30 +130,24 @@ def drift_field(
     # What a squared length is measured in, so that it is a mean over dimensions: distances to 1 are not divided by D.
     smallest = max(least.unit * math.sqrt(dims), _SMALLEST_UNIT)
     area = unit.square() * dims if drift.scale == "none" else mean.clamp_min(smallest).square()
-    length = SquaredLength(basis, gram, area)
     far = SELF_DISTANCE if drift.floor else math.inf
     near = torch.cat([distances_to_negatives(to_x, drift.negatives, drift.shifts, far), to_m], -1)
-    h = torch.tensor(widths, dtype=gram.dtype, device=gram.device)[:, None, None, None]
     pull = distances_to_positives(to_y, drift.positives, of_prompt)
-    log_neg, log_pos = log_weights(-near / h, -pull / h, drift.normalise, drift.floor)
-    largest = torch.maximum(log_neg.amax((1, 2, 3), keepdim=True), log_pos.amax((1, 2, 3), keepdim=True))
-    a_neg, a_pos = (log_neg - largest).exp(), (log_pos - largest).exp()
+    measure = Ruler(basis, gram / area, area)
+    fields = [field_at(h, near, pull, drift, measure) for h in widths]
 
-    # rows of coefficients of the basis, [H, P, n, 2n + M]
-    nothing = torch.zeros_like(a_pos)
-    attract = coefficients_of(torch.cat([nothing, a_pos, torch.zeros_like(a_neg[..., n:])], -1))
-    repel = coefficients_of(torch.cat([a_neg[..., :n], nothing, a_neg[..., n:]], -1))
-    v = attract - drift.repulsion * repel
+    largest = torch.stack([field.level for field in fields])[:, None]
     factor = largest.flatten().exp()
-    square, z = mean_square_and_z(length(v), largest.view(-1, 1), drift.equalise, groups, running, least)
-    together = (v / z[:, :, None, None]).sum(0)
-    value = (
-        ((square / z).mean(1) * factor).sum() if drift.combine == "losses" else mean_length(length(together[None]))[0]
-    )
+    squares = torch.stack([field.squares for field in fields])
+    square, z = mean_square_and_z(squares, largest, drift.equalise, groups, running, least)
+    together = sum(field.coefficients / each[:, None, None] for field, each in zip(fields, z, strict=True))
+    if drift.combine == "losses":
+        value = ((square / z).mean(1) * factor).sum()
+    else:
+        value = mean_length(measure.squares(together)[None])[0]
     size = dims if drift.norm == "sum" else 1
-    gradient = together @ basis * (-2 * size / (area * n * len(basis)))
-    ratio = (mean_length(length(repel)) / mean_length(length(attract)).clamp_min(1e-30)).sqrt()
-    stats = _stats(widths, square.mean(1).sqrt() * factor, ratio, to_y, unit)
+    gradient = (together @ basis).mul_(-2 * size / (area * n * len(basis)))
+    stats = _stats(widths, square.mean(1).sqrt() * factor, torch.stack([f.ratio for f in fields]), to_y, unit)
     return DriftField(as_batch(gradient, groups), value * size, stats)
 
 

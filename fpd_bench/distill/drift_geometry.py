@@ -8,7 +8,6 @@ remembered; P = groups * F independent problems; i runs over the n students of a
 """
 
 import math
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -32,11 +31,15 @@ def basis_of(x: Tensor, y: Tensor, memory: Tensor | None) -> Tensor:
     """Build the basis [P, 2n + M, D]: X_i, Y_i - X_i and the remembered drafts [M, F, D]; X and those moved to the
     mean of X.
     """
+    n, of_memory = x.shape[1], 0 if memory is None else len(memory)
+    basis = x.new_empty(len(x), 2 * n + of_memory, x.shape[2])
     centre = x.mean(1, keepdim=True)
-    if memory is None:
-        return torch.cat([x - centre, y - x], 1)
-    remembered = as_problems(memory, 1)
-    return torch.cat([x - centre, y - x, remembered.repeat(len(x) // len(remembered), 1, 1).to(x) - centre], 1)
+    torch.sub(x, centre, out=basis[:, :n])
+    torch.sub(y, x, out=basis[:, n : 2 * n])
+    if memory is not None:
+        remembered = as_problems(memory, 1)
+        basis[:, 2 * n :] = remembered.repeat(len(x) // len(remembered), 1, 1).to(x) - centre
+    return basis
 
 
 def own_distances(gram: Tensor) -> tuple[Tensor, Tensor]:
@@ -93,30 +96,14 @@ def unit_distance(to_x: Tensor, to_y: Tensor, to_m: Tensor, scale: str, groups: 
     return running.update("unit", unit) if scale == "running" else unit
 
 
-def coefficients_of(weights: Tensor) -> Tensor:
-    """Write sum_j w_ij (t_j - X_i) as coefficients of the basis [.., n, 2n + M].
-
-    A target is X_j, Y_j = X_j + (Y_j - X_j) or remembered, so the weight of Y_j counts for X_j, too.
-    """
-    n = weights.shape[-2]
-    blocks = weights.split([n, n, weights.shape[-1] - 2 * n], -1)  # summed apart: equal parts must have equal sums
-    own = blocks[0] + blocks[1] - torch.diag_embed(sum(part.sum(-1) for part in blocks))
-    return torch.cat([own, *blocks[1:]], -1)
-
-
-@dataclass(frozen=True)
-class SquaredLength:
-    """|v_i|^2 / area [H, P, n] of v = coefficients @ basis: from inner products, or, with drafts remembered, directly,
-    since their number squared may be large."""
-
-    basis: Tensor  # [P, 2n + M, D]
-    gram: Tensor  # of its first 2n rows
-    area: Tensor
-
-    def __call__(self, coefficients: Tensor) -> Tensor:
-        if self.basis.shape[1] > self.gram.shape[1]:
-            return (coefficients @ self.basis).square().sum(-1) / self.area.squeeze(-1)
-        return ((coefficients @ (self.gram / self.area)) * coefficients).sum(-1)
+def gram_of(basis: Tensor, n: int) -> Tensor:
+    """Compute the inner products [P, 2n, 2n] of X and E = Y - X; those of E with X are X's with E, turned over."""
+    x, e = basis[:, :n], basis[:, n : 2 * n]
+    gram = basis.new_empty(len(basis), 2 * n, 2 * n)
+    gram[:, :n] = x @ basis[:, : 2 * n].mT
+    gram[:, n:, :n] = gram[:, :n, n:].mT
+    gram[:, n:, n:] = e @ e.mT
+    return gram
 
 
 def mean_length(lengths: Tensor) -> Tensor:
