@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from fpd_bench.cli import Parser, as_called
-from fpd_bench.records import layout
+from fpd_bench.completion_cache import remembered
 
 VARIABLE = "_ARGCOMPLETE"  # set by the shell; its value: how many words of the line name the program
 Names = Callable[..., Iterable[str]]
@@ -85,6 +85,8 @@ def _sweeps(prefix: str, parsed_args: argparse.Namespace | None = None, **_: Any
 
 def _runs(prefix: str, parsed_args: argparse.Namespace, **_: Any) -> list[str]:
     """List the ids of the runs there are."""
+    from fpd_bench.records import layout
+
     folder = (getattr(parsed_args, "results", None) or Path("results")) / layout.RUNS
     found = folder.iterdir() if folder.is_dir() else []
     return sorted(path.name for path in found if layout.is_run_id(path.name) and path.name.startswith(prefix))
@@ -96,30 +98,36 @@ def _sweeps_or_runs(prefix: str, parsed_args: argparse.Namespace, **_: Any) -> l
 
 def _overrides(prefix: str, parsed_args: argparse.Namespace, **_: Any) -> list[str]:
     """List fields as `key=`, or the values of one as `key=value`."""
-    from fpd_bench.config.completion_words import field_words, value_words
-
     key, sign, _value = prefix.partition("=")
     if not sign:
-        return [word for word in [*field_words(), *_executor_words()] if word.startswith(prefix)]
-    if key == "executor":
-        from fpd_bench.runs.execute.executor import EXECUTORS
-
-        return [f"executor={name}" for name in EXECUTORS]
+        return [word for word in remembered("fields", _field_words) if word.startswith(prefix)]
     file = next((one for one in _given_files(parsed_args)), None)
+    known = _values(key, file) if key == "profile" else remembered(f"values of {key}", lambda: _values(key, file))
     before, comma, last = _value.rpartition(",")  # an axis: what follows the values that are there
-    words = [word.partition("=")[2] for word in value_words(key, file)]
+    words = [word.partition("=")[2] for word in known]
     given = before.split(",") if comma else []
     return [f"{key}={before}{comma}{word}" for word in words if word.startswith(last) and word not in given]
 
 
-def _sweeps_and_overrides(prefix: str, parsed_args: argparse.Namespace, **_: Any) -> list[str]:
-    return [*_sweeps(prefix), *_overrides(prefix, parsed_args)]
-
-
-def _executor_words() -> list[str]:
+def _field_words() -> list[str]:
+    from fpd_bench.config.completion_words import field_words
     from fpd_bench.runs.execute.options import FIELDS
 
-    return ["executor=", *(f"executor.{name}=" for name in FIELDS)]
+    return [*field_words(), "executor=", *(f"executor.{name}=" for name in FIELDS)]
+
+
+def _values(key: str, file: str | None) -> list[str]:
+    from fpd_bench.config.completion_words import value_words
+
+    if key == "executor":
+        from fpd_bench.runs.execute.executor import EXECUTORS
+
+        return [f"executor={name}" for name in EXECUTORS]
+    return value_words(key, file)
+
+
+def _sweeps_and_overrides(prefix: str, parsed_args: argparse.Namespace, **_: Any) -> list[str]:
+    return [*_sweeps(prefix), *_overrides(prefix, parsed_args)]
 
 
 def _given_files(asked: argparse.Namespace) -> list[str]:
@@ -130,9 +138,12 @@ def _given_files(asked: argparse.Namespace) -> list[str]:
 
 
 def _groups(prefix: str, **_: Any) -> list[str]:
-    from fpd_bench.config.describe import field_groups
+    def make() -> list[str]:
+        from fpd_bench.config.describe import field_groups
 
-    return [name for name in field_groups() if name]
+        return [name for name in field_groups() if name]
+
+    return remembered("groups", make)
 
 
 def _profiles(prefix: str, parsed_args: argparse.Namespace, **_: Any) -> list[str]:

@@ -96,10 +96,10 @@ os._exit = check
 """
 
 
-def asked(line, cwd, file="said.txt"):
+def asked(line, cwd, file="said.txt", **more):
     """What the command offers for a line, as the shells ask it."""
     words = {"_ARGCOMPLETE": "1", "_ARGCOMPLETE_IFS": "\n", "_ARGCOMPLETE_SHELL": "fish", "COMP_LINE": line}
-    words |= {"COMP_POINT": str(len(line.encode())), "_ARGCOMPLETE_STDOUT_FILENAME": file}
+    words |= {"COMP_POINT": str(len(line.encode())), "_ARGCOMPLETE_STDOUT_FILENAME": file} | more
     done = subprocess.run(
         [sys.executable, "-c", WITHOUT_TORCH + COMMAND], env=environment("", **words), cwd=cwd, capture_output=True,
         text=True, check=False,
@@ -144,6 +144,37 @@ def test_run_ids_are_completed(tmp_path):
     assert asked("fpd-bench sweep --cancel 3f9", tmp_path) == ["3f9c0a1b2d4e"]
     (tmp_path / "results/runs/3f9c0a1b2d4e/notes.json").write_text('{"tags": ["keep"], "notes": []}')
     assert asked("fpd-bench report --tag ", tmp_path) == ["keep"]
+
+
+def test_what_is_remembered_changes_with_the_packages_that_are_there(tmp_path):
+    """The second call answers from the cache, the third sees a package that has come, the fourth that it is gone."""
+    site, cache = tmp_path / "site", tmp_path / "cache"
+    info = site / "lately-1.dist-info"
+    site.mkdir()
+    more = {"PYTHONPATH": f"{ROOT}{os.pathsep}{site}", "XDG_CACHE_HOME": str(cache)}
+    line = "fpd-bench sweep table3 draft="
+    assert asked(line, tmp_path, **more) == asked(line, tmp_path, **more) == ["draft=random", "draft=student"]
+    kept = cache / "fpd-bench" / "words.json"
+    kept.write_text(kept.read_text().replace('"draft=random"', '"draft=kept"'))
+    assert asked(line, tmp_path, **more) == ["draft=kept", "draft=student"]
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: lately\nVersion: 1\n")
+    (info / "entry_points.txt").write_text("[fpd_bench.drafts]\nlately = lately\n")
+    assert asked(line, tmp_path, **more) == ["draft=lately", "draft=random", "draft=student"]
+    (info / "entry_points.txt").write_text("[fpd_bench.drafts]\nof_late = lately\n")
+    assert asked(line, tmp_path, **more) == ["draft=of_late", "draft=random", "draft=student"]
+    shutil.rmtree(info)
+    assert asked(line, tmp_path, **more) == ["draft=random", "draft=student"]
+
+
+@pytest.mark.parametrize("damage", ["", "{", "[]", '{"words": 3}'])
+def test_a_damaged_cache_is_made_anew(tmp_path, damage):
+    more = {"XDG_CACHE_HOME": str(tmp_path)}
+    kept = tmp_path / "fpd-bench" / "words.json"
+    kept.parent.mkdir()
+    kept.write_text(damage)
+    assert asked("fpd-bench sweep table3 estimator=", tmp_path, **more) == ["estimator=soft", "estimator=ste"]
+    assert "estimator=ste" in kept.read_text()
 
 
 IN_BASH = """source <(fpd-bench completion bash)

@@ -11,16 +11,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from fpd_bench.errors import OddFile
 
 DEEPEST = 64  # levels of nesting; what we write has about six
 MOST_TEXT = 2**20  # bytes of a configuration; ours have 4,000
 KINDS = ((stat.S_ISDIR, "a directory"), (stat.S_ISFIFO, "a fifo"), (stat.S_ISSOCK, "a socket"))
 NAMES = {str: "text", int: "a whole number", float: "a number", dict: "a mapping", list: "a list"}
-
-_Yaml = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's is ten times as fast; not every build has it
 
 
 def read_bytes(path: Path, most: int = 2**31) -> bytes:
@@ -75,10 +71,13 @@ def parse_yaml(source: str, name: str) -> dict[str, Any]:
 
     libyaml builds nested values by recursion in C, which ends the process, so depth is looked at before.
     """
+    import yaml  # here: a completion and --help read no YAML, and it takes as long to load as all else of this room
+
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's is ten times as fast; not every build has it
     try:
         if not _is_shallow(source):
-            _refuse_deep(source, name)
-        value = yaml.load(source, Loader=_Yaml)
+            _refuse_deep(source, loader, name)
+        value = yaml.load(source, Loader=loader)
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: 2026-99-99 is no date, 10**5000 no int
         raise OddFile(f"{name} is not YAML: {' '.join(str(error).split())[:200]}") from None
     if not isinstance(value, dict):
@@ -92,9 +91,11 @@ def _is_shallow(source: str) -> bool:
     return marks <= DEEPEST and "&" not in source and "\n" + DEEPEST * " " not in source
 
 
-def _refuse_deep(source: str, name: str) -> None:
+def _refuse_deep(source: str, loader: Any, name: str) -> None:
+    import yaml
+
     depth = 0
-    for event in yaml.parse(source, Loader=_Yaml):  # one after the other: this needs no recursion
+    for event in yaml.parse(source, Loader=loader):  # one after the other: this needs no recursion
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > DEEPEST:
             raise OddFile(f"{name} is nested too deep")
