@@ -28,14 +28,14 @@ def remembered(name: str, make: Callable[[], list[str]]) -> list[str]:
     if name in kept["words"]:
         return [*kept["words"][name]]
     words = make()
-    kept["stamps"] |= {file: _stamp(file) for file in _sources()}
+    kept["stamps"] |= {file: _stamp(file) for file in _files_to_watch()}
     kept["words"][name] = words
     with suppress(OSError):  # a home that cannot be written to: the next call makes them again
         _write(cache_file(), kept)
     return words
 
 
-def _sources() -> list[str]:
+def _files_to_watch() -> list[str]:
     """List the files and folders that words may come from."""
     loaded = (getattr(module, "__file__", None) for module in [*sys.modules.values()])
     found = {str(file) for file in loaded if file}
@@ -57,7 +57,7 @@ def _stamp(file: str) -> list[int]:
 
 
 def _read(file: Path) -> dict[str, Any]:
-    """Read what is kept; nothing if it is old, damaged, of another Python path, or one of its sources has changed."""
+    """Read what is kept; nothing if it is old, damaged, of another Python path, or one of its files has changed."""
     try:
         kept: dict[str, Any] = json.loads(file.read_text())
         young = 0 <= time.time() - kept["made"] < LONGEST

@@ -29,7 +29,7 @@ class Ruler:
         return self.read(self.shadow(coefficients), coefficients)
 
     def shadow(self, coefficients: Tensor) -> Tensor:
-        """Multiply coefficients of the first rows of the basis, or of all, by inner products or by the basis."""
+        """Compute coefficients of the first rows of the basis, or of all, times the inner products or the basis."""
         against = self.basis if self._remembers else self.gram
         return coefficients @ against[:, : coefficients.shape[-1]]
 
@@ -83,6 +83,6 @@ def _less(attract: Tensor, repel: Tensor, repulsion: float) -> Tensor:
 
 
 def _repel_shadow(repel: Tensor, n: int, ruler: Ruler) -> Tensor:
-    """Cast the shadow of repel, which has no part in the steps E."""
+    """Compute the shadow of repel, which has no part in the steps E."""
     shadow = ruler.shadow(repel[..., :n])
     return shadow + repel[..., n:] @ ruler.basis[:, 2 * n :] if repel.shape[-1] > n else shadow
