@@ -15,6 +15,7 @@ from side_by_side import Row, measure, milliseconds, report
 
 from fpd_bench.config.schema import DriftConfig
 from fpd_bench.distill.drift import drift_field
+from fpd_bench.models.devices import settle_process
 
 DIMS, WIDTHS, REPEATS = 768, [0.02, 0.05, 0.2], 3
 PLAIN_UP_TO = 128
@@ -24,7 +25,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--largest", type=int, default=512, help="batch (default: 512)")
     asked = parser.parse_args()
-    torch.set_num_threads(1)
+    settle_process(1)
     drift = DriftConfig(bandwidths=WIDTHS)
     for positions in (16, 64):
         for batch in (32, 64, 128, 256, 512):

@@ -27,11 +27,12 @@ SCRIPTS = (
     "checkpoint_overhead",
     "one_step_speed",
     "peers_speed",
+    "step_parts",
     "drift_speed",
     "status_scale",
     "load_sweep",
 )
-SHARED = ("run_all", "side_by_side", "memory")
+SHARED = ("run_all", "side_by_side", "memory", "paper_shaped")
 
 
 def main() -> int:

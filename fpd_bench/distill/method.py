@@ -74,13 +74,24 @@ class Clock:
 @torch.no_grad()
 def draft_statistics(logits: Tensor, codes: Tensor, refined: Tensor, hidden: Tensor) -> dict[str, float]:
     """Measure entropy [nats per token], agreement of teacher and draft where re-masked, share of the commonest code."""
-    log_p = logits.log_softmax(-1)
     commonest = torch.bincount(codes.flatten(), minlength=logits.shape[-1]).max() / codes.numel()
     return {
-        "entropy": float(-(log_p.exp() * log_p).sum(-1).mean()),
+        "entropy": float(-torch.cat([_negentropy(part) for part in logits.split(_together(logits))]).mean()),
         "agreement": float((codes == refined)[hidden].float().mean()),
         "commonest_code": float(commonest),
     }
+
+
+def _together(logits: Tensor) -> int:
+    """Count the samples of which logits [B, L, K] fit into a processor's cache: of all at once, each pass over them
+    would go through memory."""
+    return max(1, 2**18 // logits[0].numel())
+
+
+def _negentropy(logits: Tensor) -> Tensor:
+    """Compute sum_k p log p [b, L] of logits [b, L, K]."""
+    log_p = logits.log_softmax(-1)
+    return log_p.exp().mul_(log_p).sum(-1)
 
 
 @torch.no_grad()

@@ -87,7 +87,7 @@ def follow(device: str) -> None:
         signal.signal(number, signal.SIG_IGN)
     tracks: dict[tuple[str, str], Track] = {}
     while (config := _next_config()) is not None:
-        torch.set_num_threads(config.execution.threads)
+        devices.settle_process(config.execution.threads)
         torch.manual_seed(config.seed)
         key = (config.track.name, config.track.preset)
         if key not in tracks:

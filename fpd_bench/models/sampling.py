@@ -29,7 +29,7 @@ def first_arrival(logits: Tensor, noise: Tensor | None, temperature: float = 1.0
     if noise is None:
         return logits.argmax(-1)
     probabilities = (logits / temperature).softmax(-1)
-    return (probabilities / noise.to(probabilities)).argmax(-1)
+    return probabilities.div_(noise.to(probabilities)).argmax(-1)
 
 
 def keyed_categorical(logits: Tensor, uniforms: Tensor) -> Tensor:

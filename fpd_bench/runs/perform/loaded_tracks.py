@@ -80,7 +80,7 @@ def open_source(config: RunConfig, bench: Bench) -> tuple[ImageSource | None, Ex
     try:
         check(config)
         require_files(config)
-        torch.set_num_threads(config.execution.threads)
+        devices.settle_process(config.execution.threads)
         torch.manual_seed(config.seed)  # everything draws from named streams; this is for what forgets to
         if generated(config):
             return ImageSource(bench.judge(config), None, registry.generators.get(config.method)(config)), None
