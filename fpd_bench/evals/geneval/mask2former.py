@@ -114,13 +114,14 @@ def instances(
     used, position = queries.unique(return_inverse=True)
     masks = _resize(_resize(mask_logits[used], padded)[:, : inner[0], : inner[1]], original)
     inside = masks > 0
-    area = inside.flatten(1).sum(1)
-    quality = (masks.sigmoid() * inside).flatten(1).sum(1) / (area + 1e-6)
+    shown = inside.cpu().numpy()
+    area = torch.tensor([np.count_nonzero(mask) for mask in shown], device=masks.device)
+    quality = masks.sigmoid().masked_fill_(~inside, 0).flatten(1).sum(1) / (area + 1e-6)
     detections: dict[str, list[Detection]] = {name: [] for name in CLASSES}
-    for p, label, chance in zip(position.tolist(), (pairs % n_classes).tolist(), best, strict=True):
-        mask = inside[p].cpu().numpy()
-        box = np.array([*_box(mask), float(chance * quality[p])], dtype=np.float32)
-        detections[CLASSES[label]].append((box, mask))
+    boxes = [_box(mask) for mask in shown]  # of a query once, whatever the number of its classes
+    scores = (best * quality[position]).tolist()
+    for p, label, score in zip(position.tolist(), (pairs % n_classes).tolist(), scores, strict=True):
+        detections[CLASSES[label]].append((np.array([*boxes[p], score], dtype=np.float32), shown[p]))
     return Seen(detections)
 
 
