@@ -39,7 +39,8 @@ def compare(detector: Mask2FormerBackend, short: int, images: list[np.ndarray], 
     """Report a detector that sees images at `short` px."""
     many, single = score(detector, images, TOGETHER), score(detector, images, 1)
     assert [row[0] for row in many] == [row[0] for row in single], "a judgement depends on the batch"
-    furthest = max((abs(a - b) for (_, x), (_, y) in zip(many, single, strict=True) for a, b in zip(x, y)), default=0)
+    pairs = [zip(x, y, strict=True) for (_, x), (_, y) in zip(many, single, strict=True)]
+    furthest = max((abs(a - b) for pair in pairs for a, b in pair), default=0)
     sides = {f"all {n}": (lambda n=n: score(detector, images, n)) for n in (TOGETHER, 1)}
     network = {f"net {n}": (lambda n=n: through(detector, images, n)) for n in (TOGETHER, 1)}
     times = measure(sides | network, repeats)
@@ -49,7 +50,7 @@ def compare(detector: Mask2FormerBackend, short: int, images: list[np.ndarray], 
     ):  # fmt: skip
         rows.append(Row(
             f"{what}, {TOGETHER} at a time at {short} px, judgements equal, scores within {furthest:.0e}",
-            "an image at a time", f"{len(images) / times[batch]:.1f} images/s", f"{len(images) / times[one]:.1f} images/s",
+            "an image at a time", *(f"{len(images) / times[side]:.1f} images/s" for side in (batch, one)),
             times.ratio(one, batch), repeats, times.spread(one, batch), goal,
         ))  # fmt: skip
     report(*rows)

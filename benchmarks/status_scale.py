@@ -8,6 +8,7 @@ every file; a later one only looks whether any has changed, and one run is chang
 """
 
 import argparse
+import json
 import os
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from pathlib import Path
 import store_rates
 from side_by_side import Row, number, report, spread
 
+from fpd_bench.config.identity import semantic
 from fpd_bench.config.schema import RunConfig
 
 LATER = 5
@@ -33,7 +35,7 @@ def main() -> None:
         folder = Path(name)
         for n in range(asked.runs):
             place = folder / "results" / "runs" / f"{n:012x}"
-            store_rates.write_run(place, replace(RunConfig(), seed=n), n, asked.items)
+            write_run(place, n, asked.items)
         time.sleep(3)  # what was changed a moment ago is read again
         first = look(folder)
         scores = place / "eval" / "test.jsonl"
@@ -56,6 +58,15 @@ def main() -> None:
             "< 2 s",
         ),
     )
+
+
+def write_run(place: Path, n: int, items: int) -> None:
+    """Write a finished run; run.json says what it means, so that status has a label to find for it."""
+    config = replace(RunConfig(), seed=n, estimator=("ste", "soft")[n % 7 == 0])
+    config.optim.lr = (5e-4, 1e-3, 1e-4)[n % 3]
+    store_rates.write_run(place, config, n, items)
+    identity = json.loads((place / "run.json").read_text())
+    (place / "run.json").write_text(json.dumps(identity | {"semantic": semantic(config)}))
 
 
 def look(folder: Path) -> tuple[float, float, str]:

@@ -1,15 +1,15 @@
 """What a run is called where no sweep names it: by what most of its kind here do not share. Needs no torch."""
 
-import json
 from collections import Counter, defaultdict
-from collections.abc import Mapping
-from functools import lru_cache
+from collections.abc import Hashable, Mapping
+from itertools import chain
 from typing import Any
 
 from fpd_bench.config.describe import as_override
 
 KIND = ("track.name", "method")  # said of every run
 APART = ("seed", *KIND)
+_MISSING = object()
 
 Meaning = Mapping[str, Any]
 
@@ -31,29 +31,39 @@ def _kind(meaning: Meaning) -> str:
     return " ".join(str(meaning[name]) for name in KIND if meaning.get(name))
 
 
-def _usual_values(runs: list[Meaning]) -> dict[str, str]:
-    """Map each field to the value, as JSON, that more than half of the runs have."""
-    counts: dict[str, Counter[str]] = defaultdict(Counter)
-    for meaning in runs:
-        for name, value in meaning.items():
-            counts[name][_text(value)] += 1
-    most = {name: count.most_common(1)[0] for name, count in counts.items()}
-    return {name: text for name, (text, number) in most.items() if number > len(runs) / 2}
+def _usual_values(runs: list[Meaning]) -> dict[str, Hashable]:
+    """Map each field that not all runs share to the value, told apart by `_told_apart`, that more than half of them
+    have, or to None.
+    """
+    names = [name for name in dict.fromkeys(chain.from_iterable(runs)) if name not in APART]
+    found: dict[str, Hashable] = {}
+    for name in names:
+        column = [meaning.get(name, _MISSING) for meaning in runs]
+        if not _is_constant(column):
+            counts = Counter(_told_apart(value) for value in column if value is not _MISSING)
+            value, number = counts.most_common(1)[0]
+            found[name] = value if number > len(runs) / 2 else None
+    return found
 
 
-def _label(meaning: Meaning, usual: Mapping[str, str]) -> str:
+def _label(meaning: Meaning, usual: Mapping[str, Hashable]) -> str:
+    """Label a run by its fields in `usual` that have another value than that."""
     if not meaning:
         return ""
-    unusual = [name for name in meaning if name not in APART and usual.get(name) != _text(meaning[name])]
-    words = [f"{name}={as_override(meaning[name])}" for name in unusual]
+    differ = [name for name in meaning if name in usual]
+    words = [f"{name}={as_override(meaning[name])}" for name in differ if usual[name] != _told_apart(meaning[name])]
     return " ".join(filter(None, [_kind(meaning), *words, f"seed {meaning.get('seed')}"]))
 
 
-def _text(value: Any) -> str:
-    """Write a value as JSON; the same few come again in ten thousand runs."""
-    return json.dumps(value) if isinstance(value, list | dict) else _text_of_scalar(value)
+def _is_constant(column: list[Any]) -> bool:
+    """Say whether all values are one scalar, as most columns of ten thousand runs are; it is quicker than counting."""
+    first = column[0]
+    if not isinstance(first, str | int | float | None) or column.count(first) < len(column):
+        return False
+    return len({*map(type, column)}) == 1
 
 
-@lru_cache(maxsize=4096, typed=True)
-def _text_of_scalar(value: Any) -> str:
-    return json.dumps(value)
+def _told_apart(value: Any) -> Hashable:
+    """Return what is equal for equal values of equal type only: to Python, 1 is 1.0 and True."""
+    kind = value.__class__
+    return repr(value) if kind is list or kind is dict else (kind, value)
