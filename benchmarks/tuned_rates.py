@@ -72,9 +72,8 @@ def tuned_rows(tuning: str, table: str, reports: Path) -> list[TunedRow]:
 
 
 def training_key(config: RunConfig) -> str:
-    """Name a training but for its learning rate, length and seed, and for how its student is looked at."""
-    optim = replace(config.optim, lr=1e-4, steps=1)
-    return run_id(replace(config, seed=0, optim=optim, evaluation=EvaluationConfig()))
+    """Name a training but for its learning rate and seed, and for how its student is looked at."""
+    return run_id(replace(config, seed=0, optim=replace(config.optim, lr=1e-4), evaluation=EvaluationConfig()))
 
 
 def _row(label: str, cell: Cell, scores: dict[float, float | None]) -> TunedRow:
