@@ -1,15 +1,13 @@
-"""How a step's time and memory grow with batch, sequence, codebook and positions, and a report's time with runs.
+"""How a step's time and memory grow with batch, sequence, codebook and positions.
 
     python benchmarks/scaling_curves.py [--out docs/images/scaling.png]
 
 FPD on the paper's track, narrow and with random weights (paper_shaped.py): one of batch, tokens, codes and drift
 positions changes, the others stay. CPU time of one thread, the median of three steps; memory is what networks and two
-steps add to a process. The last picture is what `report_scale.py` has measured, if --report names its lines
-as RUNS:SECONDS.
+steps add to a process.
 """
 
 import argparse
-import json
 import tempfile
 from pathlib import Path
 from statistics import median
@@ -38,7 +36,6 @@ STEPS = 3
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("docs/images/scaling.png"))
-    parser.add_argument("--report", nargs="*", default=[], metavar="RUNS:SECONDS", help="from report_scale.py")
     asked = parser.parse_args()
     torch.set_num_threads(1)
     sizes = {(kind, value): USUAL | {kind: value} for kind, values in CURVES.items() for value in values}
@@ -50,8 +47,7 @@ def main() -> None:
     for kind, points in found.items():
         for value, seconds, memory in points:
             print(f"| {SAID[kind]} | {value} | {1000 * seconds:.0f} | {memory:.0f} |")
-    reports = [tuple(map(float, pair.split(":"))) for pair in asked.report]
-    draw(found, reports, asked.out)
+    draw(found, asked.out)
 
 
 def step_memory(size: dict[str, int]) -> float:
@@ -79,38 +75,34 @@ def begun(size: dict[str, int]) -> Training:
         return Training(compose([*paper_shaped.SETTINGS, *changes]), track)
 
 
-def draw(found: dict[str, list[tuple[int, float, float]]], reports: list[tuple[float, float]], out: Path) -> None:
+def draw(found: dict[str, list[tuple[int, float, float]]], out: Path) -> None:
     """Draw the curves: seconds above, memory below; both axes logarithmic."""
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
 
-    columns = len(found) + bool(reports)
-    figure, axes = plt.subplots(2, columns, figsize=(2.6 * columns, 4.6), squeeze=False, layout="constrained")
+    columns = len(found)
+    figure, axes = plt.subplots(2, columns, figsize=(2.6 * columns, 4.6), squeeze=False, layout="constrained",
+                                 sharey="row")  # fmt: skip
     for column, (kind, points) in enumerate(found.items()):
         values = [point[0] for point in points]
         curve(axes[0][column], values, [1000 * point[1] for point in points], "tab:blue")
         curve(axes[1][column], values, [point[2] for point in points], "tab:red")
         axes[1][column].set_xlabel(SAID[kind])
-    if reports:
-        curve(axes[0][-1], [n for n, _ in reports], [1000 * s for _, s in reports], "tab:green")
-        axes[0][-1].set_xlabel("runs of a report")
-        axes[0][-1].set_title("a report", fontsize=9)
-        axes[1][-1].axis("off")
+    for row, (low, high) in enumerate(((200, 8000), (200, 3000))):
+        axes[row][0].set_ylim(low, high)
     axes[0][0].set_ylabel("ms of CPU a step")
     axes[1][0].set_ylabel("MB of training")
     out.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(out, dpi=90)
-    out.with_suffix(".json").write_text(json.dumps({"steps": found, "report": reports}, indent=1) + "\n")
 
 
 def curve(axis, values: list[float], heights: list[float], colour: str) -> None:
-    axis.loglog(values, heights, "o-", color=colour, base=2)
-    axis.set_xticks(values, [f"{value:,.0f}" for value in values], fontsize=7)
+    axis.loglog(values, heights, "o-", color=colour)
+    axis.set_xticks(values, [f"{value:,.0f}" for value in values])
+    ticks = [10**power * step for power in range(5) for step in (1, 2, 5)]
+    axis.set_yticks(ticks, [f"{tick:,.0f}" for tick in ticks])
     axis.minorticks_off()
-    axis.set_yscale("log")
-    axis.set_yticks(heights, [f"{height:,.0f}" for height in heights], fontsize=7)
-    axis.minorticks_off()
-    axis.set_ylim(min(heights) / 1.6, max(heights) * 1.6)
+    axis.grid(alpha=0.3)
 
 
 if __name__ == "__main__":
