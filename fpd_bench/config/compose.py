@@ -8,7 +8,7 @@ fraction of a millisecond, where Hydra's own composition takes seventy (docs/adr
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, is_dataclass, replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -122,7 +122,7 @@ def read_override(text: str) -> HydraOverride | str:
     The parser's own words (token names, positions in a grammar) mean nothing to who has written the override.
     """
     try:
-        return OverridesParser.create().parse_overrides([text])[0]
+        return _parser().parse_overrides([text])[0]
     except HydraException:
         key, sign, rest = text.partition("=")
         if not sign:
@@ -130,6 +130,11 @@ def read_override(text: str) -> HydraOverride | str:
         if not key.strip():
             return "The field's name is missing before the equals sign."
         return f"The value cannot be read; if it is text, quote it: \"{key}='{rest}'\"."
+
+
+@cache
+def _parser() -> OverridesParser:
+    return OverridesParser.create()  # takes as long as to parse several overrides
 
 
 def _one_text_a_value(override: HydraOverride, text: str, where: str) -> tuple[str, ...]:
