@@ -37,7 +37,7 @@ def test_the_best_rate_is_the_lowest_fid_and_the_highest_share(tmp_path, capsys)
     assert "| SDTT, 4 steps | 0.20 | 0.20 | 0.20 | 5e-05 |" in told.out  # FID: lower is better
     assert "| SDTT, 4 steps | 0.200 | 0.200 | 0.201 | 0.0005 |" in told.out  # a share: higher is better
     assert (tmp_path / "tuned_rates.md").read_text() in told.out
-    assert "table2, di4c: write optim.lr=5e-05; it has optim.lr=" in told.err
+    assert "table2, DiMO: write optim.lr=5e-05; it has optim.lr=" in told.err
 
 
 def test_a_missing_run_is_named_and_chooses_nothing(tmp_path, capsys):
