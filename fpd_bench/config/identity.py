@@ -8,6 +8,7 @@ that, so that old runs keep their ids. Needs no torch.
 
 import hashlib
 import json
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from functools import cache
 from typing import Any
@@ -74,7 +75,16 @@ def plugins(config: RunConfig) -> dict[str, int]:
 
 def run_id(config: RunConfig) -> str:
     """Name a run by 12 hex digits, the same on every machine. Raises UnknownName for a plugin that does not exist."""
-    meaning = {"schema": CONFIG_SCHEMA, "semantic": semantic(config), "plugins": plugins(config)}
+    return run_ids(config, [config.seed])[0]
+
+
+def run_ids(config: RunConfig, seeds: Sequence[int]) -> list[str]:
+    """Name the run of each seed; what else decides its numbers is worked out once."""
+    fields, used = semantic(config), plugins(config)
+    return [_hash({"schema": CONFIG_SCHEMA, "semantic": fields | {"seed": seed}, "plugins": used}) for seed in seeds]
+
+
+def _hash(meaning: dict[str, Any]) -> str:
     # json writes floats by repr, the shortest text that reads back as the same number.
     text = json.dumps(meaning, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -8,7 +8,7 @@ from typing import Any
 from fpd_bench.config.check import check
 from fpd_bench.config.compose import Override, compose, compose_base, parse
 from fpd_bench.config.fields import EXECUTION, PLUGIN, assign, canonical, check_name, leaves, plugin_leaves, value
-from fpd_bench.config.identity import reads, run_id
+from fpd_bench.config.identity import reads, run_id, run_ids
 from fpd_bench.config.named_settings import PRESETS
 from fpd_bench.config.schema import RunConfig
 from fpd_bench.config.sweeps.cells import Cell, Row, Table
@@ -139,10 +139,10 @@ class TableBuilder:
             members.setdefault(picked[ident], []).append(ident)
         suffix = f"@{','.join(pinned)}" if pinned else ""
         cells = [
-            self._cell(suffix, row, seed, found[ident].config, ident)
+            cell
             for row in rows
             for ident in members.get(row.id, [])
-            for seed in self.seeds
+            for cell in self._cells(self.spec.id + suffix, row, found[ident].config)
         ]
         kept = {row.id for row in rows}
         return Table(
@@ -280,11 +280,10 @@ class TableBuilder:
                 raise ConfigError(f"{place}: '{override.key}' has several values. Give it one.")
         return tuple(override.texts[0] for override in overrides)
 
-    def _cell(self, suffix: str, row: Row, seed: int, config: RunConfig, first: str) -> Cell:
-        """Make the cell of a row at a seed. first: the run id at the first seed."""
-        config = replace(config, seed=seed)
-        ident = first if seed == self.seeds[0] else run_id(config)
-        return Cell(self.spec.id + suffix, row.id, seed, config, ident)
+    def _cells(self, table: str, row: Row, config: RunConfig) -> list[Cell]:
+        """Make the cells of a row's configuration, one for each seed."""
+        names = zip(self.seeds, run_ids(config, self.seeds), strict=True)
+        return [Cell(table, row.id, seed, replace(config, seed=seed), name) for seed, name in names]
 
     def _renamed(self, table: Table) -> Table:
         cells = tuple(replace(cell, table_id=self.spec.id) for cell in table.cells)
