@@ -27,11 +27,13 @@ def remembered(name: str, make: Callable[[], list[str]]) -> list[str]:
     kept = _read(cache_file())
     if name in kept["words"]:
         return [*kept["words"][name]]
+    from fpd_bench.runs.folder.whole_files import write_json  # here: most completions write nothing
+
     words = make()
     kept["stamps"] |= {file: _stamp(file) for file in _files_to_watch()}
     kept["words"][name] = words
     with suppress(OSError):  # a home that cannot be written to: the next call makes them again
-        _write(cache_file(), kept)
+        write_json(cache_file(), kept)
     return words
 
 
@@ -66,10 +68,3 @@ def _read(file: Path) -> dict[str, Any]:
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         pass
     return {"made": time.time(), "path": sys.path, "stamps": {}, "words": {}}
-
-
-def _write(file: Path, kept: dict[str, Any]) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    draft = file.with_name(f"{file.name}.{os.getpid()}")
-    draft.write_text(json.dumps(kept))
-    draft.replace(file)
