@@ -25,6 +25,7 @@ CONFIG_SCHEMA = 2
 COMMON = ("track.*", "method", "seed", "evaluation.split", "evaluation.images_per_prompt", "evaluation.fidelity")
 # Of a plugin that does not say what it reads: all that can matter to the training of a student.
 _NEVER = (f"{EXECUTION}.*", "generator.*", "evaluation.teacher_*")
+_SEED = '"seed":null'  # in JSON; within a text the quotes would be escaped
 
 
 def trains(config: RunConfig) -> bool:
@@ -79,14 +80,15 @@ def run_id(config: RunConfig) -> str:
 
 
 def run_ids(config: RunConfig, seeds: Sequence[int]) -> list[str]:
-    """Name the run of each seed; what else decides its numbers is worked out once."""
-    fields, used = semantic(config), plugins(config)
-    return [_hash({"schema": CONFIG_SCHEMA, "semantic": fields | {"seed": seed}, "plugins": used}) for seed in seeds]
-
-
-def _hash(meaning: dict[str, Any]) -> str:
+    """Name the run of each seed; what else decides its numbers is worked out and written once."""
+    meaning = {"schema": CONFIG_SCHEMA, "semantic": semantic(config) | {"seed": None}, "plugins": plugins(config)}
     # json writes floats by repr, the shortest text that reads back as the same number.
     text = json.dumps(meaning, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    before, after = text.split(_SEED)
+    return [_hash(f'{before}"seed":{json.dumps(seed)}{after}') for seed in seeds]
+
+
+def _hash(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 

@@ -35,3 +35,16 @@ def test_other_numbers_are_read(text, seed, tmp_path):
     path = tmp_path / "x.yaml"
     path.write_text(SWEEP.format(seeds=f"[{text}]", grid=GRID, row=ROW.format(more="")))
     assert load_sweep(path).cells[0].config.seed == seed
+
+
+@pytest.mark.parametrize("libyaml", [True, False])
+@pytest.mark.parametrize(
+    "text", ["[" * 200_000, "tables: " + "{a: " * 100 + "1" + "}" * 100, "a: &a [*a]\n", "- [1\n- 2"]
+)
+def test_a_file_that_no_parser_bears_is_told(text, libyaml, tmp_path, monkeypatch):
+    if not libyaml:
+        monkeypatch.setattr("yaml.__with_libyaml__", False)
+    path = tmp_path / "x.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match="nested too deeply|is not YAML|unknown key|lacks|has no|must be"):
+        load_sweep(path)

@@ -8,7 +8,7 @@ from typing import Any
 from fpd_bench.config.check import check
 from fpd_bench.config.compose import Override, compose, compose_base, parse
 from fpd_bench.config.fields import EXECUTION, PLUGIN, assign, canonical, check_name, leaves, plugin_leaves, value
-from fpd_bench.config.identity import reads, run_id, run_ids
+from fpd_bench.config.identity import reads, run_ids
 from fpd_bench.config.named_settings import PRESETS
 from fpd_bench.config.schema import RunConfig
 from fpd_bench.config.sweeps.cells import Cell, Row, Table
@@ -34,11 +34,13 @@ def refuse_execution_axis(override: Override, where: str) -> None:
 
 @dataclass(frozen=True)
 class _Found:
-    """A configuration of a table's grids at the first seed. words: the axis values that chose it, as they are read."""
+    """A configuration of a table's grids at the first seed. words: the axis values that chose it, as they are read.
+    run_ids: one for each seed."""
 
     words: str
     config: RunConfig
     read: set[str]
+    run_ids: list[str]
 
 
 class _Index:
@@ -142,7 +144,7 @@ class TableBuilder:
             cell
             for row in rows
             for ident in members.get(row.id, [])
-            for cell in self._cells(self.spec.id + suffix, row, found[ident].config)
+            for cell in self._cells(self.spec.id + suffix, row, found[ident])
         ]
         kept = {row.id for row in rows}
         return Table(
@@ -168,7 +170,7 @@ class TableBuilder:
             for combination in product(*(axis.texts for axis in axes)):
                 words = {axis.key: axis.preset or text for axis, text in zip(axes, combination, strict=True)}
                 here.append(self._found([*combination, *fixed, *pinned], words, fixed))
-                found.setdefault(run_id(here[-1].config), here[-1])
+                found.setdefault(here[-1].run_ids[0], here[-1])
             self._refuse_unread(axes, here)
         for name, error in self.passed_over.items():
             if not any(name in one.read for one in found.values()):
@@ -184,7 +186,7 @@ class TableBuilder:
             raise
         read = reads(config)
         meant = dict.fromkeys(text for key, text in words.items() if key in read or key in PRESETS)
-        return _Found(", ".join(meant) or ", ".join(fixed) or label, config, read)
+        return _Found(", ".join(meant) or ", ".join(fixed) or label, config, read, run_ids(config, self.seeds))
 
     def _checked(self, overrides: list[str], fixed: list[str]) -> RunConfig:
         """Make a configuration and check it. What profile, settings or command line fix for other rows, such as Phi's
@@ -280,10 +282,10 @@ class TableBuilder:
                 raise ConfigError(f"{place}: '{override.key}' has several values. Give it one.")
         return tuple(override.texts[0] for override in overrides)
 
-    def _cells(self, table: str, row: Row, config: RunConfig) -> list[Cell]:
+    def _cells(self, table: str, row: Row, one: _Found) -> list[Cell]:
         """Make the cells of a row's configuration, one for each seed."""
-        names = zip(self.seeds, run_ids(config, self.seeds), strict=True)
-        return [Cell(table, row.id, seed, replace(config, seed=seed), name) for seed, name in names]
+        names = zip(self.seeds, one.run_ids, strict=True)
+        return [Cell(table, row.id, seed, replace(one.config, seed=seed), name) for seed, name in names]
 
     def _renamed(self, table: Table) -> Table:
         cells = tuple(replace(cell, table_id=self.spec.id) for cell in table.cells)
