@@ -36,7 +36,7 @@ runs = sa.Table(
     sa.Column("status", sa.String, nullable=False),  # planned running interrupted failed corrupt diverged done
     sa.Column("config", sa.JSON, nullable=False),
     sa.Column("config_schema", sa.Integer),
-    sa.Column("method", sa.String),
+    sa.Column("method", sa.String, index=True),  # each table asks for the runs of the teacher
     sa.Column("track", sa.String),
     sa.Column("seed", sa.BigInteger),
     sa.Column("created", sa.String),
@@ -172,6 +172,8 @@ def create(engine: sa.Engine, anew: bool = False) -> None:
         if anew:
             metadata.drop_all(connection)
         metadata.create_all(connection)
+        for index in runs.indexes:  # of a table that was made before it had them: nothing that is read changes
+            index.create(connection, checkfirst=True)
         upsert(connection, meta, [{"key": "schema_version", "value": str(SCHEMA_VERSION)}])
 
 
