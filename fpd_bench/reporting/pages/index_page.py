@@ -2,14 +2,15 @@
 
 import hashlib
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
+from itertools import starmap
 from pathlib import Path
 from typing import Any
 
 import jinja2
 import pandas as pd
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from fpd_bench import __version__
 from fpd_bench.reporting.model import VERDICTS, TableFigure, TableResult
@@ -59,7 +60,7 @@ class ShownCell:
 
 @cache
 def _templates() -> jinja2.Environment:
-    return jinja2.Environment(
+    made = jinja2.Environment(
         loader=jinja2.PackageLoader(__package__),
         autoescape=True,
         trim_blocks=True,
@@ -67,6 +68,19 @@ def _templates() -> jinja2.Environment:
         undefined=jinja2.StrictUndefined,
         keep_trailing_newline=True,
     )
+    made.filters["facts"] = _facts
+    return made
+
+
+def _facts(lines: list[tuple[str, str]]) -> Markup:
+    """Write (name, value) as lines of a table: runs have hundreds, which a template would take a tenth of a report
+    for."""
+    return Markup("".join(starmap(_fact, lines)))
+
+
+@lru_cache(maxsize=100_000)  # the same settings and versions stand on the pages of all runs
+def _fact(name: str, value: str) -> str:
+    return f'<tr><th scope="row">{escape(name)}</th><td>{escape(value)}</td></tr>\n'
 
 
 def write_page(sections: list[PageSection], shared: list[SharedClaims], reading: list[str], folder: Path) -> list[Path]:

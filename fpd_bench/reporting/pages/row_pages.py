@@ -90,13 +90,17 @@ def _defaults() -> dict[str, str]:
     return dict(_flat(asdict(RunConfig())))
 
 
-def _flat(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
+def _flat(group: dict[str, Any], name: str = "") -> list[tuple[str, str]]:
     """Write nested dicts as (a.b, value), by name: evidence keeps no other order."""
-    if isinstance(value, dict) and value:
-        for key, part in sorted(value.items()):
-            yield from _flat(part, f"{name}.{key}" if name else str(key))
-    else:
-        yield name, ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    found: list[tuple[str, str]] = []
+    for key, part in sorted(group.items()):
+        whole = f"{name}.{key}" if name else str(key)
+        found += _flat(part, whole) if isinstance(part, dict) and part else [(whole, _text(part))]
+    return found
+
+
+def _text(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def _by_run(lines: Iterable[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
@@ -108,7 +112,7 @@ def _by_run(lines: Iterable[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
 
 
 def _attempt(line: dict[str, Any]) -> dict[str, Any]:
-    return line | {"facts": list(_flat(line["record"])) if isinstance(line["record"], dict) else []}
+    return line | {"facts": _flat(line["record"]) if isinstance(line["record"], dict) else []}
 
 
 def _worst(row: RowResult, worst: list[str], pictures: Any) -> list[tuple[str, str, str]]:
