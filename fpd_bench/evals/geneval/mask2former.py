@@ -112,17 +112,26 @@ def instances(
     pairs, best = pairs[best > floor], best[best > floor]  # a score never exceeds its class probability
     queries = torch.div(pairs, n_classes, rounding_mode="floor")
     used, position = queries.unique(return_inverse=True)
-    masks = _resize(_resize(mask_logits[used], padded)[:, : inner[0], : inner[1]], original)
-    inside = masks > 0
-    shown = inside.cpu().numpy()
-    area = torch.tensor([np.count_nonzero(mask) for mask in shown], device=masks.device)
-    quality = masks.sigmoid().masked_fill_(~inside, 0).flatten(1).sum(1) / (area + 1e-6)
+    shown, quality = _measured(_resize(mask_logits[used], padded)[:, : inner[0], : inner[1]], original)
     detections: dict[str, list[Detection]] = {name: [] for name in CLASSES}
     boxes = [_box(mask) for mask in shown]  # of a query once, whatever the number of its classes
     scores = (best * quality[position]).tolist()
     for p, label, score in zip(position.tolist(), (pairs % n_classes).tolist(), scores, strict=True):
         detections[CLASSES[label]].append((np.array([*boxes[p], score], dtype=np.float32), shown[p]))
     return Seen(detections)
+
+
+def _measured(masks: Tensor, size: tuple[int, ...]) -> tuple[np.ndarray, Tensor]:
+    """Bring mask logits [n, h, w] to [n, *size]; give where each is above 0, and its mean sigmoid there [n].
+
+    One after the other, so that a mask stays in the processor's cache on its way.
+    """
+    inside, quality = masks.new_zeros((len(masks), *size), dtype=torch.bool), masks.new_zeros(len(masks))
+    for n, mask in enumerate(masks):
+        whole = _resize(mask[None], size)[0]
+        torch.gt(whole, 0, out=inside[n])
+        quality[n] = whole.sigmoid_().mul_(inside[n]).sum() / (inside[n].sum() + 1e-6)
+    return inside.cpu().numpy(), quality
 
 
 def _resize(masks: Tensor, size: tuple[int, ...]) -> Tensor:
