@@ -14,7 +14,7 @@ from fpd_bench.bench import Condition, Track
 from fpd_bench.config.schema import StartConfig
 from fpd_bench.distill.starts import code_law
 from fpd_bench.errors import ConfigError
-from fpd_bench.models.masking import start_tokens
+from fpd_bench.models.masking import Source, draw_rows, start_tokens
 from fpd_bench.models.perturbation import Perturbation
 from fpd_bench.models.sampling import first_arrival, keyed_categorical, truncate, waiting_times
 
@@ -37,12 +37,14 @@ class Start:
         return Start(self.tokens.to(device), None if self.perturbation is None else self.perturbation.to(device))
 
 
-def draw_start(n: int, track: Track, config: StartConfig, generator: torch.Generator) -> Start:
-    """Draw z_init of n samples. Raises ConfigError for embedding noise if the track's networks do not take it, and as
-    `code_law`."""
+def draw_start(n: int, track: Track, config: StartConfig, source: Source) -> Start:
+    """Draw z_init of n samples, all from one generator or each from its own.
+
+    Raises ConfigError for embedding noise if the track's networks do not take it, and as `code_law`.
+    """
     law = code_law(track, config.codes)
     exact = config.masks == "exact"
-    tokens = start_tokens(n, track.n_tokens, track.n_codes, config.r_init, generator, law, exact)
+    tokens = start_tokens(n, track.n_tokens, track.n_codes, config.r_init, source, law, exact)
     if not config.embedding_noise:
         return Start(tokens)
     width = getattr(track.teacher, "width", 0)
@@ -51,17 +53,8 @@ def draw_start(n: int, track: Track, config: StartConfig, generator: torch.Gener
             f"start.embedding_noise={config.embedding_noise}: the networks of track '{track.name}' have no "
             "`width`, so noise cannot be added to their embeddings. Use start.embedding_noise=0."
         )
-    noise = torch.randn(n, track.n_tokens, width, generator=generator)
+    noise = draw_rows(n, source, lambda m, generator: torch.randn(m, track.n_tokens, width, generator=generator))
     return Start(tokens, Perturbation(noise, config.embedding_noise))
-
-
-def join_starts(starts: Sequence[Start]) -> Start:
-    """Join several starts into one batch."""
-    tokens = torch.cat([start.tokens for start in starts])
-    noises = [start.perturbation for start in starts if start.perturbation is not None]
-    if not noises:
-        return Start(tokens)
-    return Start(tokens, Perturbation(torch.cat([one.noise for one in noises]), noises[0].sigma))
 
 
 def settle(student: nn.Module, generators: Sequence[torch.Generator]) -> Callable[..., Tensor]:
@@ -79,13 +72,15 @@ def draft_logits(student: Callable[..., Tensor], start: Start, condition: Condit
     return logits / config.temperature
 
 
-def draw_noise(n: int, track: Track, config: StartConfig, generator: torch.Generator) -> Tensor:
+def draw_noise(n: int, track: Track, config: StartConfig, source: Source) -> Tensor:
     """Draw the noise that `draft_codes` needs for n samples: [n, L], with `gumbel` [n, L, K], with `argmax` nothing
     [n, 0].
     """
+    length, codes = track.n_tokens, track.n_codes
     if config.sampling == "gumbel":
-        return waiting_times((n, track.n_tokens, track.n_codes), generator)
-    return torch.rand(n, track.n_tokens if config.sampling == "categorical" else 0, generator=generator)
+        return draw_rows(n, source, lambda m, generator: waiting_times((m, length, codes), generator))
+    length = length if config.sampling == "categorical" else 0
+    return draw_rows(n, source, lambda m, generator: torch.rand(m, length, generator=generator))
 
 
 def draft_codes(logits: Tensor, noise: Tensor, config: StartConfig) -> Tensor:

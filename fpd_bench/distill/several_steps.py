@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from fpd_bench.bench import Condition, Track
 from fpd_bench.config.schema import StartConfig
-from fpd_bench.distill.drafting import Start, draft_logits, draw_start, join_starts, settle
+from fpd_bench.distill.drafting import Start, draft_logits, draw_start, settle
 from fpd_bench.models.perturbation import Perturbation
 
 
@@ -26,7 +26,7 @@ def sample_in_steps(
     begin: Tensor | None = None,
 ) -> Tensor:
     """Sample codes [B, L] in `steps`; one generator per item. begin [B, L]: tokens of z_init, None draws them."""
-    first = join_starts([draw_start(1, track, start, generator) for generator in noise])
+    first = draw_start(len(noise), track, start, noise)
     first = (first if begin is None else Start(begin, first.perturbation)).to(track.tokenizer.codebook.device)
     look = settle(student, noise)
 

@@ -5,15 +5,25 @@ draw per token.
 """
 
 import math
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
+Source = torch.Generator | Sequence[torch.Generator]  # of a whole batch, or one for each of its rows
 
-def draw_masks(counts: Tensor, tokens: int, generator: torch.Generator) -> Tensor:
+
+def draw_rows(n: int, source: Source, draw: Callable[[int, torch.Generator], Tensor]) -> Tensor:
+    """Draw n rows by `draw`, (how many, from which generator); with a generator for each row, no batch changes it."""
+    if isinstance(source, torch.Generator):
+        return draw(n, source)
+    return torch.cat([draw(1, own) for own in source])
+
+
+def draw_masks(counts: Tensor, tokens: int, source: Source) -> Tensor:
     """Draw random masks [B, L], True at exactly counts[b] positions."""
-    order = torch.rand(len(counts), tokens, generator=generator).argsort(dim=1).argsort(dim=1)
-    return order < counts[:, None]
+    drawn = draw_rows(len(counts), source, lambda m, generator: torch.rand(m, tokens, generator=generator))
+    return drawn.argsort(dim=1).argsort(dim=1) < counts[:, None]
 
 
 def start_tokens(
@@ -21,7 +31,7 @@ def start_tokens(
     tokens: int,
     codes: int,
     r_init: float,
-    generator: torch.Generator,
+    source: Source,
     law: Tensor | None = None,
     exact: bool = True,
 ) -> Tensor:
@@ -30,14 +40,15 @@ def start_tokens(
     exact: False masks each token with chance r_init instead.
     """
     if law is None:
-        noise = torch.randint(codes, (n, tokens), generator=generator)
+        noise = draw_rows(n, source, lambda m, generator: torch.randint(codes, (m, tokens), generator=generator))
     else:
-        places = torch.rand(n, tokens, generator=generator, dtype=torch.float64)
+        places = draw_rows(n, source, lambda m, one: torch.rand(m, tokens, generator=one, dtype=torch.float64))
         noise = torch.searchsorted(law.double().cumsum(0) / law.double().sum(), places, right=True).clamp(max=codes - 1)
     if not exact:
-        return noise.masked_fill(torch.rand(n, tokens, generator=generator) < r_init, codes)
+        chance = draw_rows(n, source, lambda m, generator: torch.rand(m, tokens, generator=generator))
+        return noise.masked_fill(chance < r_init, codes)
     count = max(1, round(r_init * tokens))
-    return noise.masked_fill(draw_masks(torch.full((n,), count), tokens, generator), codes)
+    return noise.masked_fill(draw_masks(torch.full((n,), count), tokens, source), codes)
 
 
 def draw_ratios(n: int, ratio: str, low: float, high: float, generator: torch.Generator) -> Tensor:

@@ -7,7 +7,7 @@ import torch
 
 from fpd_bench.config.fields import choices
 from fpd_bench.config.schema import StartConfig
-from fpd_bench.distill.drafting import draft_codes, draft_logits, draw_noise, draw_start, join_starts
+from fpd_bench.distill.drafting import draft_codes, draft_logits, draw_noise, draw_start
 from fpd_bench.errors import ConfigError
 from fpd_bench.models.perturbation import Perturbation, perturb
 from fpd_bench.models.sampling import truncate
@@ -92,10 +92,16 @@ def test_an_image_has_its_own_noise_in_any_batch(sampling, small_track):
     assert torch.equal(whole, torch.cat(single)) and not torch.equal(whole[0], whole[1])
 
 
-def test_starts_are_cut_and_joined_with_their_noise(small_track):
-    start = draw_start(4, small_track, StartConfig(embedding_noise=0.5), draw())
-    again = join_starts([start[:1], start[1:]])
-    assert torch.equal(again.tokens, start.tokens) and torch.equal(again.perturbation.noise, start.perturbation.noise)
+@pytest.mark.parametrize(
+    "config", [StartConfig(embedding_noise=0.5), StartConfig(codes="background", masks="independent")]
+)
+def test_a_start_of_several_generators_is_that_of_each_alone(small_track, config):
+    together = draw_start(3, small_track, config, [draw(n) for n in range(3)])
+    for n in range(3):
+        alone = draw_start(1, small_track, config, draw(n))
+        assert torch.equal(together[n : n + 1].tokens, alone.tokens)
+        if config.embedding_noise:
+            assert torch.equal(together[n : n + 1].perturbation.noise, alone.perturbation.noise)
 
 
 def test_networks_that_take_no_noise_are_told():

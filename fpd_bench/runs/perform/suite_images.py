@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from fpd_bench.bench import Images, Suite, Track
 from fpd_bench.config.schema import EvaluationConfig, RunConfig, StartConfig
-from fpd_bench.distill.drafting import draft_codes, draft_logits, draw_noise, draw_start, join_starts, settle
+from fpd_bench.distill.drafting import draft_codes, draft_logits, draw_noise, draw_start, settle
 from fpd_bench.distill.several_steps import sample_in_steps
 from fpd_bench.models.condition import Condition
 from fpd_bench.models.sampling import guide
@@ -34,14 +34,14 @@ def sample_one_step(
 ) -> Tensor:
     """Sample codes [B, L] by one network call (Eq. 4), with guidance by two; one generator per item."""
     device = track.tokenizer.codebook.device
-    begin = join_starts([draw_start(1, track, start, generator) for generator in noise]).to(device)
+    begin = draw_start(len(noise), track, start, noise).to(device)
     look = settle(student, noise)
     with torch.inference_mode():
         logits = draft_logits(look, begin, condition, start)
         if guidance:
             null = track.null_condition(len(condition))
             logits = guide(logits, draft_logits(look, begin, null, start), guidance)
-    draws = torch.cat([draw_noise(1, track, start, generator) for generator in noise]).to(device)
+    draws = draw_noise(len(noise), track, start, noise).to(device)
     return draft_codes(logits, draws, start)
 
 
