@@ -12,6 +12,7 @@ import torch
 from side_by_side import Row, measure, number, report
 
 from fpd_bench.config.schema import StartConfig
+from fpd_bench.models.devices import settle_process
 from fpd_bench.registry import tracks
 from fpd_bench.runs.perform.suite_images import sample_one_step, to_pixels
 
@@ -22,7 +23,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--batch", type=int, default=128)
     asked = parser.parse_args()
-    torch.set_num_threads(1)
+    settle_process(1)  # as every run does
     track = tracks.get("shapes")("plain")
     student, prompts = track.new_student().eval(), track.suite("test").condition
     condition = prompts[[n % len(prompts) for n in range(asked.batch)]]
