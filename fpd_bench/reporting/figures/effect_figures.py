@@ -10,14 +10,14 @@ from matplotlib.figure import Figure
 
 from fpd_bench import metrics, registry
 from fpd_bench.reporting import user_text
-from fpd_bench.reporting.figures.figure_style import OURS, PUBLISHED, QUIET, bar_ends, save, write_title
+from fpd_bench.reporting.figures.figure_style import OURS, QUIET, bar_ends, save, write_title
 from fpd_bench.reporting.figures.line_styles import line_style
+from fpd_bench.reporting.figures.published_marks import mark_published
 from fpd_bench.reporting.model import TableResult
 from fpd_bench.reporting.number_words import claim_text
 from fpd_bench.store.query import Store
 
 LABEL = 38  # letters of a line of a label
-FARTHEST = 3  # published effects that are drawn to scale, as a multiple of our largest one with its interval
 NARROWEST = 0.25  # span of an axis of costs, as a share of the largest: less would show noise as a difference
 
 
@@ -45,7 +45,8 @@ def effects(table: TableResult, stem: Path) -> Path | None:
             label="ours (95% interval)",
         )
     ]
-    drawn += _mark_published(axes, {y: value for y, (*_, value) in enumerate(lines) if value is not None}, ours)
+    published = {y: value for y, (*_, value) in enumerate(lines) if value is not None}
+    drawn += mark_published(axes, published, [0.0, *(end for one in ours for end in (one.low, one.high))], "published")
     axes.axvline(0, color=QUIET, linewidth=1)
     axes.set_yticks(places, labels)
     axes.set_ylim(len(lines) - 0.4, -0.6)
@@ -55,40 +56,6 @@ def effects(table: TableResult, stem: Path) -> Path | None:
     write_title(figure, table)
     figure.legend(handles=drawn, loc="outside lower center", ncols=3, frameon=False)
     return save(figure, stem)
-
-
-def _mark_published(axes: Axes, published: dict[int, float], ours: list[Any]) -> list[Any]:
-    """Mark the published difference of each line, {line: value}; give what the legend lists.
-
-    One so large that our intervals would be points beside it stands at the edge, with its number.
-    """
-    reach = FARTHEST * max(abs(end) for one in ours for end in (one.value, one.low, one.high) if np.isfinite(end))
-    near = {y: value for y, value in published.items() if not 0 < reach < abs(value)}
-    far = {y: value for y, value in published.items() if y not in near}
-    style: dict[str, Any] = {
-        "linestyle": "none",
-        "markerfacecolor": "white",
-        "markeredgecolor": PUBLISHED,
-        "markeredgewidth": 1.4,
-        "clip_on": False,
-    }
-    marks: list[Any] = axes.plot([*near.values()], [*near], marker="D", label="published", **style) if near else []
-    across = axes.get_yaxis_transform()
-    for y, value in far.items():
-        edge, inwards, marker, align = (0, 7, "<", "left") if value < 0 else (1, -7, ">", "right")
-        beyond = axes.plot([edge], [y], marker=marker, label="published, far beyond", transform=across, **style)
-        axes.annotate(
-            f"{value:+.4g}",
-            (edge, y),
-            (inwards, 0),
-            xycoords=across,
-            textcoords="offset points",
-            color=PUBLISHED,
-            fontsize=8,
-            va="center",
-            ha=align,
-        )
-    return [*marks, *(beyond if far else [])]
 
 
 def cost(table: TableResult, store: Store, stem: Path) -> Path | None:

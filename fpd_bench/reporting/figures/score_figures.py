@@ -9,8 +9,9 @@ from matplotlib.figure import Figure
 from fpd_bench import metrics
 from fpd_bench.reporting import front as quality
 from fpd_bench.reporting import user_text
-from fpd_bench.reporting.figures.figure_style import OURS, PUBLISHED, QUIET, bar_ends, save, write_title
+from fpd_bench.reporting.figures.figure_style import OURS, QUIET, bar_ends, save, write_title
 from fpd_bench.reporting.figures.line_styles import line_style
+from fpd_bench.reporting.figures.published_marks import mark_published
 from fpd_bench.reporting.model import RowResult, TableResult
 
 
@@ -32,17 +33,9 @@ def scores(table: TableResult, stem: Path) -> Path | None:
             label="ours (95% interval)",
         )
     ]
-    published = [(row.published, y) for y, row in enumerate(table.rows) if row.published is not None]
-    if published:
-        name = "published" if table.comparable else "published (the paper's bench)"
-        lines += axes.plot(
-            *zip(*published, strict=True),
-            "D",
-            markerfacecolor="white",
-            markeredgecolor=PUBLISHED,
-            markeredgewidth=1.4,
-            label=name,
-        )
+    published = {y: row.published for y, row in enumerate(table.rows) if row.published is not None}
+    name = "published" if table.comparable else "published (the paper's bench)"
+    lines += mark_published(axes, published, [end for _, one in ours for end in (one.value, one.low, one.high)], name)
     if table.teacher is not None:
         lines.append(
             axes.axvline(table.teacher, color=QUIET, linestyle="--", linewidth=1, label="our teacher, 16 steps")
@@ -53,7 +46,7 @@ def scores(table: TableResult, stem: Path) -> Path | None:
     axes.grid(axis="x", color="#e4e6ea", linewidth=0.8)
     axes.set_axisbelow(True)
     write_title(figure, table)
-    figure.legend(handles=lines, loc="outside lower center", ncols=3, frameon=False)
+    figure.legend(handles=lines, loc="outside lower center", ncols=3 if len(lines) < 4 else 2, frameon=False)
     return save(figure, stem)
 
 
