@@ -15,6 +15,7 @@ from fpd_bench.errors import ConfigError
 from fpd_bench.records.odd_files import DEEPEST
 
 ONLY_YAML = re.compile(r"[-+]?(0[0-9_]+|[0-9][0-9_]*(:[0-9_.]+)+)")  # base 8 and base 60
+UNEQUAL = re.compile("[\t\ufeff]")  # libyaml takes tabs that YAML forbids, and a mark within a file for indentation
 CONTROL = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff]")  # all but tab and ends of lines
 
 
@@ -94,7 +95,7 @@ def read_yaml(path: Path) -> Any:
 
 
 def _parsed(text: str) -> Any:
-    if yaml.__with_libyaml__:
+    if yaml.__with_libyaml__ and not UNEQUAL.search(text):
         try:
             return _shallow(text, _FastLoader)
         except yaml.YAMLError:

@@ -3,6 +3,7 @@
 import pytest
 
 from fpd_bench.config.sweeps.spec import load_sweep
+from fpd_bench.config.written import read_yaml
 from fpd_bench.errors import ConfigError
 
 ROW = "{{id: ste, label: x, where: {{estimator: ste}}{more}}}"
@@ -48,3 +49,16 @@ def test_a_file_that_no_parser_bears_is_told(text, libyaml, tmp_path, monkeypatc
     path.write_text(text)
     with pytest.raises(ConfigError, match="nested too deeply|is not YAML|unknown key|lacks|has no|must be"):
         load_sweep(path)
+
+
+@pytest.mark.parametrize("text", ["a: 1\t\n", "a: |\t\n", "a: x\ty\n", "a:\n\ufeffb: 2\n", "# a\n\ufeff\n"])
+def test_tabs_and_marks_are_read_alike_with_libyaml_and_without(text, tmp_path, monkeypatch):
+    path, found = tmp_path / "x.yaml", []
+    path.write_text(text, encoding="utf-8")
+    for libyaml in (True, False):
+        monkeypatch.setattr("yaml.__with_libyaml__", libyaml)
+        try:
+            found.append(read_yaml(path))
+        except ConfigError as error:
+            found.append(str(error))
+    assert found[0] == found[1]
