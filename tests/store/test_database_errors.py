@@ -9,6 +9,7 @@ from fpd_bench.errors import ConfigError, StoreError
 from fpd_bench.store import ingest
 from fpd_bench.store.query import Store
 from tests.store.postgres import PASSWORD
+from tests.store.synthetic_runs import write_run
 
 
 def test_a_folder_that_is_not_there_is_the_users_mistake(tmp_path):
@@ -77,3 +78,38 @@ def test_a_user_who_may_not_make_tables_is_told_so_without_the_statement(server,
     engine.dispose()
     with pytest.raises(StoreError, match="permission denied for schema public. Let the user of store.url make tables"):
         ingest.ingest(tmp_path, server.replace(f"bench:{PASSWORD}", "reader:x1").replace("/postgres?", "/guarded?"))
+
+
+@pytest.mark.slow
+def test_who_may_write_but_does_not_own_the_tables_goes_on_without_their_index(server, tmp_path):
+    owner, mate = server, server.replace(f"bench:{PASSWORD}", "mate:x1")
+    ingest.rebuild(tmp_path, owner)
+    engine = sa.create_engine(owner, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        for words in (
+            "DROP INDEX ix_runs_method",  # as an older version made the tables
+            "CREATE ROLE mate LOGIN PASSWORD 'x1'",
+            "GRANT ALL ON ALL TABLES IN SCHEMA public TO mate",
+        ):
+            connection.execute(sa.text(words))
+    write_run(tmp_path, "0" * 12, per_task=2)
+    assert ingest.ingest(tmp_path, mate).read == 1
+    assert not sa.inspect(engine).get_indexes("runs")
+    ingest.ingest(tmp_path, owner)
+    assert [one["column_names"] for one in sa.inspect(engine).get_indexes("runs")] == [["method"]]
+    engine.dispose()
+
+
+def test_an_older_sqlite_index_gets_what_it_lacks_and_says_the_same(tmp_path):
+    write_run(tmp_path, "0" * 12, per_task=2)
+    ingest.ingest(tmp_path)
+    with Store(tmp_path) as store:
+        before = store.content_hash()
+    engine = sa.create_engine(f"sqlite:///{tmp_path / 'index.sqlite'}")
+    with engine.begin() as connection:
+        connection.execute(sa.text("DROP INDEX ix_runs_method"))
+    ingest.ingest(tmp_path)
+    assert [one["column_names"] for one in sa.inspect(engine).get_indexes("runs")] == [["method"]]
+    with Store(tmp_path) as store:
+        assert store.content_hash() == before
+    engine.dispose()
