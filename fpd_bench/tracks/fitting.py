@@ -3,15 +3,16 @@ models are built from their settings on torch's meta device, and of the files on
 """
 
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from pkgutil import resolve_name
 
 import timm
 import torch
 
-from fpd_bench.assets.published_files import DEIT, DINO, PublishedFile, TrackFiles
+from fpd_bench.assets.published_files import DEIT, DETECTOR, DINO, PublishedFile, TrackFiles
 from fpd_bench.assets.weight_files import contents
-from fpd_bench.errors import AssetError
+from fpd_bench.errors import AssetError, ConfigError
 from fpd_bench.models.projected_gan import DEIT_NAME
 from fpd_bench.models.published_sizes import read_config
 from fpd_bench.models.vit import HEADS
@@ -23,12 +24,11 @@ META = torch.device("meta")
 
 def misfits(files: TrackFiles, folder: Path) -> Iterator[tuple[PublishedFile, str]]:
     """Find every file of the track that is there and does not fit its model: (file, what is wrong)."""
-    for file in (*files.models, DEIT):
+    for file in (*files.of_every_run, DEIT):
         if not file.absent(folder):
             try:
-                with META:
-                    _require(file, file.path(folder))
-            except AssetError as error:
+                _require(file, file.path(folder))
+            except (AssetError, ConfigError) as error:
                 yield file, str(error)
 
 
@@ -42,6 +42,16 @@ def require_fitting(files: TrackFiles, folder: Path) -> None:
 
 
 def _require(file: PublishedFile, path: Path) -> None:
+    if file is not DETECTOR:
+        with META:
+            _require_on_meta(file, path)
+    elif find_spec("transformers") and find_spec("accelerate"):  # else loading it tells
+        from fpd_bench.evals.geneval.mask2former import require_weights
+
+        require_weights(path.parent)
+
+
+def _require_on_meta(file: PublishedFile, path: Path) -> None:
     if file.network:
         network = resolve_name(file.network)(path)
         if file.kind:

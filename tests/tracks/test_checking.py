@@ -239,6 +239,21 @@ def test_settings_that_are_missing_or_not_implemented_are_refused(folder, capsys
     assert code == 2 and str(folder / file) in wrong and SETTINGS[setting] in wrong
 
 
+DETECTOR = "mask2former-swin-small-coco-instance"
+
+
+@pytest.mark.parametrize(("how", "said"), [("lacks", "lack 1 tensors"), ("other", "Cannot load Mask2Former weights")])
+def test_a_quick_look_refuses_a_detector_that_does_not_fit(folder, capsys, how, said):
+    path = folder / DETECTOR / "model.safetensors"
+    if how == "lacks":
+        save_file(dict(sorted(load_file(path).items())[1:]), path, {"format": "pt"})
+    else:  # settings without the sizes of these weights
+        path.with_name("config.json").write_text("{}")
+    code, lines, _ = check(capsys, "maskgen", folder, "--quick")
+    (wrong,) = [line for line in lines if line.startswith("wrong")]
+    assert code == 2 and wrong.split()[1] == "detector" and said in wrong and DETECTOR in wrong
+
+
 class Finder:
     """Stands for what an old trainer pickled along."""
 

@@ -9,6 +9,7 @@ the same recipe with other confidences, so counting (threshold .9) may differ.
 
 import pickle
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -148,11 +149,20 @@ def _box(mask: np.ndarray) -> tuple[int, int, int, int]:
     return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
 
 
-def _load(weights: str) -> Mask2FormerForUniversalSegmentation:
-    """Load the network. Raises AssetError for weights that cannot be read or lack some, which would be random."""
+def require_weights(folder: Path) -> None:
+    """Hold names and shapes of the weights in `folder` against the network, without their numbers: by transformers
+    itself, which renames tensors of older files. Needs accelerate. Raises AssetError, ConfigError.
+    """
+    _load(str(folder), device_map="meta")
+
+
+def _load(weights: str, **how: Any) -> Mask2FormerForUniversalSegmentation:
+    """Load the network; how: see from_pretrained. Raises AssetError for weights that cannot be read or lack some, which
+    would be random, ConfigError for other classes than GenEval's.
+    """
     try:
         with quiet(), quiet("transformers"):
-            both: Any = Mask2FormerForUniversalSegmentation.from_pretrained(weights, output_loading_info=True)
+            both: Any = Mask2FormerForUniversalSegmentation.from_pretrained(weights, output_loading_info=True, **how)
     except Exception as error:  # transformers, safetensors and pickle raise many kinds over damaged files
         said = " ".join(str(error).split()) or type(error).__name__
         if isinstance(error, pickle.UnpicklingError):  # torch's own words advise to run the file's code
