@@ -178,7 +178,7 @@ def create(engine: sa.Engine, anew: bool = False) -> None:
 
 
 def _add_indexes(connection: sa.Connection) -> None:
-    """Index a table of runs that was made before it had its indexes: nothing that is read changes.
+    """Make the indexes of a table of runs that is older than they are: nothing that is read changes.
 
     PostgreSQL lets only the table's owner do so; another one who may write goes on without, and reads more slowly.
     """

@@ -1,5 +1,6 @@
 """The sweeps of this repository: the paper's rows, numbers and claims, and runs shared between its tables."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -88,8 +89,9 @@ def test_table_1_has_the_papers_fourteen_systems():
     measured = {cell.row_id for cell in table.cells}
     teachers = {"maskgen", "teacher_8", "teacher_4", "teacher_2", "teacher_1"}
     assert measured == {*teachers, "maskgen_dimo", "maskgen_fpd", *PEERS}
-    shared = {cell.run_id for cell in load_sweep(SWEEPS / "table3.yaml").cells}
-    assert {cell.run_id for cell in table.cells if cell.row_id == "maskgen_fpd"} <= shared
+    fpd = next(cell.config for cell in table.cells if cell.row_id == "maskgen_fpd")
+    as_in_table_3 = replace(fpd, optim=replace(fpd.optim, lr=5e-4))  # each method of Table 1 has its own rate
+    assert as_in_table_3 in [cell.config for cell in load_sweep(SWEEPS / "table3.yaml").cells]
 
 
 def test_table_1_on_paper_measures_every_system_with_public_weights():
