@@ -52,6 +52,7 @@ services: ## what test-slow needs beside Python: Debian's PostgreSQL, LaTeX, Chr
 	command -v fish >/dev/null || missing+=" fish"; \
 	command -v zsh >/dev/null || missing+=" zsh"; \
 	command -v pdftotext >/dev/null || missing+=" poppler-utils"; \
+	test -d /usr/share/datasets/fashion-mnist || missing+=" dataset-fashion-mnist"; \
 	test -z "$$missing" || { as_root=$$(test $$(id -u) = 0 || echo sudo); \
 	  $$as_root apt-get -qq update && $$as_root apt-get -qq install -y $$missing >/dev/null; }
 

@@ -23,26 +23,31 @@ from fpd_bench.tracks.digits.tokenizer import DigitsTokenizer
 from fpd_bench.tracks.digits.vq_training import TokenizerRecipe, TokenizerTraining
 from fpd_bench.tracks.masked_training import Recipe, TeacherTraining
 
-COPIES = 8  # of every train image, differently moved, that the teacher learns from
 MOVE_SEED = 3
 Progress = Callable[[str, int, int, float], None]  # (network, step, steps, loss)
 
 
 @dataclass(frozen=True)
 class Recipes:
-    """How the three networks of a preset are trained."""
+    """How the three networks of a preset are trained. copies: of every train image, differently moved, that the teacher
+    learns from."""
 
     classifier: ClassifierRecipe = field(default_factory=ClassifierRecipe)
     tokenizer: TokenizerRecipe = field(default_factory=TokenizerRecipe)
     teacher: Recipe = field(default_factory=lambda: Recipe(steps=1500, batch=64, lr=1.5e-3, average=0.998))
 
+    copies: int = 8
+
     def with_steps(self, steps: int) -> "Recipes":
         """Return the same recipes with this many steps for each network."""
-        recipes = {name: replace(getattr(self, name), steps=steps) for name in self.__dataclass_fields__}
+        recipes = {name: replace(getattr(self, name), steps=steps) for name in ("classifier", "tokenizer", "teacher")}
         return replace(self, **recipes)
 
 
-RECIPES = {"default": Recipes()}
+RECIPES = {
+    "default": Recipes(),
+    "fashion": Recipes(ClassifierRecipe(steps=3000), copies=1),  # of 50,000 images one copy is as many
+}
 
 
 def build(name: str, work: Path, out: Path, recipes: Recipes, progress: Progress) -> Path:
@@ -58,12 +63,12 @@ def build(name: str, work: Path, out: Path, recipes: Recipes, progress: Progress
     def progress_of(part: str) -> Callable[[int, int, float], None]:
         return lambda step, steps, loss: progress(part, step, steps, loss)
 
-    classifier = ClassifierTraining(recipes.classifier)
+    classifier = ClassifierTraining(recipes.classifier, name)
     store_part("classifier", name, classifier.finish(checkpoint("classifier"), progress_of("classifier")), out)
-    tokenizer = TokenizerTraining(recipes.tokenizer)
+    tokenizer = TokenizerTraining(recipes.tokenizer, preset=name)
     network = tokenizer.finish(checkpoint("tokenizer"), progress_of("tokenizer"))
     store_part("tokenizer", name, network, out)
-    shape, draw = tokenizer.model.shape, MovedCodes(DigitsTokenizer(tokenizer.average))
+    shape, draw = tokenizer.model.shape, MovedCodes(DigitsTokenizer(tokenizer.average), name, recipes.copies)
     teacher = TeacherTraining(recipes.teacher, shape.codes, shape.grid**2, WORDS, 1, draw)
     store_part("teacher", name, teacher.finish(checkpoint("teacher"), progress_of("teacher")), out)
     write_card(name, out)
@@ -73,10 +78,10 @@ def build(name: str, work: Path, out: Path, recipes: Recipes, progress: Progress
 class MovedCodes:
     """The train images as codes, each in many slightly moved copies: encoded once, drawn from ever after."""
 
-    def __init__(self, tokenizer: DigitsTokenizer):
-        part, generator = digits("train"), Generator().manual_seed(MOVE_SEED)
+    def __init__(self, tokenizer: DigitsTokenizer, preset: str, many: int):
+        part, generator = digits("train", preset), Generator().manual_seed(MOVE_SEED)
         grey = part.images[:, None].float() / 255
-        copies = [tokenizer.encode(move_slightly(grey, SLIGHT, generator)) for _ in range(COPIES)]
+        copies = [tokenizer.encode(move_slightly(grey, SLIGHT, generator)) for _ in range(many)]
         self._codes, self._labels = torch.stack(copies), part.labels
 
     def __call__(self, n: int, generator: Generator) -> tuple[Tensor, Condition]:

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fpd_bench.tracks.digits.data import CLASSES, digits
+from fpd_bench.tracks.digits.data import CLASSES, DEFAULT, digits
 from fpd_bench.tracks.digits.slight_moves import STRONG, move_slightly
 from fpd_bench.tracks.training import ResumableTraining
 
@@ -54,10 +54,10 @@ class DigitClassifier(nn.Module):
 class ClassifierTraining(ResumableTraining):
     """Cross-entropy on moved images of the train part."""
 
-    def __init__(self, recipe: ClassifierRecipe):
+    def __init__(self, recipe: ClassifierRecipe, preset: str = DEFAULT):
         torch.manual_seed(recipe.seed)  # initial weights
         super().__init__(recipe, DigitClassifier())
-        part = digits("train")
+        part = digits("train", preset)
         self.images, self.labels = part.images[:, None].float() / 255, part.labels
 
     def loss(self) -> Tensor:

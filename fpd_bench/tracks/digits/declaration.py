@@ -6,16 +6,16 @@ from fpd_bench.metrics import CLASSES, FIDELITY, HELDOUT, VENDI
 _HERE = "fpd_bench.tracks.digits"
 DIGITS = TrackDeclaration(
     f"{_HERE}.track",
-    "class-conditional, on real handwriting (5,000 of MNIST's digits): scored by a classifier, and by FID and its kin "
-    "against held-out images; trains and scores on a laptop, offline",
+    "class-conditional, on real handwriting (5,000 of MNIST's digits; preset fashion: 70,000 pictures of clothing): "
+    "scored by a classifier, and by FID and its kin against held-out images; trains and scores on a laptop, offline",
     refuses=(
         Refusal(
             {"evaluation.fidelity": ("adm", "lite0")},
             "this track compares with held-out images, in features of its own; leave it out",
         ),
     ),
-    presets={"default": TrackSizes(16, 32, strides=(2, 4, 8, 16, 32))},  # of the embedded EfficientNet-Lite0
-    shipped=("default",),
+    presets={name: TrackSizes(16, 32, strides=(2, 4, 8, 16, 32)) for name in ("default", "fashion")},  # of Lite0
+    shipped=("default", "fashion"),
     sampler=("teacher_guidance", "teacher_noise"),
     evaluations=(CLASSES, FIDELITY, HELDOUT, VENDI),
     verify=f"{_HERE}.files:verify",

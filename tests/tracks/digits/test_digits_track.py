@@ -81,3 +81,33 @@ def test_the_teacher_collapses_with_few_steps(shipped):
         return accuracy(shipped, shipped.tokenizer.decode(shipped.tokenizer.codebook[codes]).clamp(0, 1), labels)
 
     assert score(16) > 0.85 and score(1) < score(16) - 0.2
+
+
+@pytest.fixture(scope="module")
+def clothes():
+    return DigitsTrack("fashion")
+
+
+def test_clothes_are_asked_for_by_name(clothes):
+    condition = clothes.condition(["7", "sneaker", " Ankle boot "])
+    assert condition.texts == ("sneaker", "sneaker", "ankle boot")
+    assert condition.tensors["words"].tolist() == [[8], [8], [10]]
+    with pytest.raises(
+        ConfigError, match="'seven' is not a class of 'fashion'. Use 0 to 9, or a name such as 'sneaker'"
+    ):
+        clothes.condition(["seven"])
+    items = clothes.suite("test").items
+    assert [(item.prompt, item.metadata["label"]) for item in items[::100]] == [("t-shirt", 0), ("coat", 4), ("bag", 8)]
+
+
+def test_the_networks_of_clothes_are_as_good_as_their_card_says(clothes):
+    real = data.digits("heldout", "fashion")
+    few = slice(None, None, 20)
+    images = data.batch_of(real.images[few])
+    codes = clothes.tokenizer.encode(images)
+    with torch.inference_mode():
+        made = clothes.tokenizer.decode(clothes.tokenizer.codebook[codes]).clamp(0, 1)
+    assert accuracy(clothes, images, real.labels[few]) > 0.85
+    assert accuracy(clothes, made, real.labels[few]) > 0.75
+    assert (made - images).square().mean() < 0.02
+    assert clothes.assets["digits/images"] != DigitsTrack().assets["digits/images"]
