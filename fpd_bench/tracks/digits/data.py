@@ -1,4 +1,4 @@
-"""The digits' images in three parts that nothing crosses, by preset (sources.py).
+"""The digits' images in three parts that nothing crosses, by preset (image_packages.py).
 
 Every network, the classifier too, and every discriminator sees `train` only; settings are chosen on `validation`;
 `heldout` is what published numbers are against. Two black pixels are put on each side, because 32 halves down to 4.
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from fpd_bench.errors import UnknownName
-from fpd_bench.tracks.digits.sources import source_of
+from fpd_bench.tracks.digits.image_packages import source_of
 
 CLASSES, PIXELS, BORDER = 10, 32, 2
 DEFAULT = "default"

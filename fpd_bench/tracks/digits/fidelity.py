@@ -31,7 +31,8 @@ def measure_against(split: str, classifier: Path, preset: str = DEFAULT) -> Meas
     def measured(samples: Path, device: str, progress: Progress) -> list[dict[str, Any]]:
         images = open_images(samples)
         generated = compare(images, split, classifier, device, progress, preset)
-        real = compare(real_images(split, len(images), preset), split, classifier, device, _quiet, preset)
+        others = real_images(split, len(images), preset)
+        real = compare(others, split, classifier, device, lambda done, total: None, preset)
         return generated.rows() + [{**row, "metric": f"real_{row['metric']}"} for row in real.rows()]
 
     return measured
@@ -60,7 +61,3 @@ def pixels_of(part: str, preset: str = DEFAULT) -> NDArray[np.uint8]:
     return (
         (batch_of(digits(part, preset).images) * 255).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous().numpy()
     )
-
-
-def _quiet(done: int, total: int) -> None:
-    """Show nothing."""

