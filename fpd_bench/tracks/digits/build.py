@@ -16,6 +16,7 @@ from fpd_bench.models.condition import Condition
 from fpd_bench.tracks.digits.assets import store_part
 from fpd_bench.tracks.digits.classifier import ClassifierRecipe, ClassifierTraining
 from fpd_bench.tracks.digits.data import digits
+from fpd_bench.tracks.digits.files import PARTS
 from fpd_bench.tracks.digits.language import WORDS, condition_of_labels
 from fpd_bench.tracks.digits.model_card import write_card
 from fpd_bench.tracks.digits.slight_moves import SLIGHT, move_slightly
@@ -40,7 +41,7 @@ class Recipes:
 
     def with_steps(self, steps: int) -> "Recipes":
         """Return the same recipes with this many steps for each network."""
-        recipes = {name: replace(getattr(self, name), steps=steps) for name in ("classifier", "tokenizer", "teacher")}
+        recipes = {name: replace(getattr(self, name), steps=steps) for name in PARTS}
         return replace(self, **recipes)
 
 
