@@ -15,7 +15,8 @@ def use():
     for _ in range(5):
         big = torch.ones(2**23)
         small = [torch.ones(2**18) for _ in range(8)]
-use()
+for _ in range(3):  # by then the heap has found its size, wherever the kernel has put it
+    use()
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 use()
 print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before, torch.get_num_threads())
@@ -32,8 +33,8 @@ def faults(kind, **more):
 @pytest.mark.skipif(sys.platform != "linux", reason="glibc is asked to keep memory")
 def test_freed_memory_is_used_again():
     pages, threads = faults("settled")
-    assert pages < 1000 and threads == 1
-    assert faults("as it comes")[0] > 5000
+    assert threads == 1
+    assert pages < faults("as it comes")[0] / 4  # one growth of the heap more is a sixth
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="glibc is asked to keep memory")
