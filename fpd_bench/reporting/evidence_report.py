@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from fpd_bench.errors import ConfigError
 from fpd_bench.reporting.model import TableResult
 from fpd_bench.reporting.pages.row_pages import RowDetails
 from fpd_bench.reporting.results import runs_behind
@@ -74,16 +73,10 @@ def opened(folder: Path) -> Iterator[list[tuple["Sweep", Store]]]:
     """
     from fpd_bench.config.sweeps.spec import load_sweep
 
-    folders = sorted(path.parent for path in folder.glob(f"*/{evidence.INDEX}"))
-    if not folders:
-        raise ConfigError(
-            f"'{folder}' holds no evidence (no */{evidence.INDEX}). To write some, run: python -m fpd_bench.report "
-            "--out reports --evidence"
-        )
     with ExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         found = []
-        for part in folders:
+        for part in evidence.folders(folder):
             one = evidence.read(part)
             sweep = load_sweep(one.file, one.overrides)
             found.append((sweep, stack.enter_context(evidence.open_store(one, scratch / f"{part.name}.sqlite"))))

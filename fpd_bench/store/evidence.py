@@ -18,7 +18,7 @@ import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
-from fpd_bench.errors import StoreError
+from fpd_bench.errors import ConfigError, StoreError
 from fpd_bench.records import layout
 from fpd_bench.store import index_schema, score_arrays
 from fpd_bench.store.query import Store
@@ -37,6 +37,12 @@ class Evidence:
     file: str
     overrides: tuple[str, ...]
     rows: Mapping[str, tuple[list[str], list[list[Any]]]]
+
+    def tables(self) -> dict[str, list[dict[str, Any]]]:
+        """Give the rows of each table as {column: value}."""
+        return {
+            name: [dict(zip(columns, row, strict=True)) for row in rows] for name, (columns, rows) in self.rows.items()
+        }
 
 
 def write(
@@ -77,6 +83,17 @@ def _as_written(path: Path) -> dict[str, Any]:
     return {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
 
 
+def folders(folder: Path) -> list[Path]:
+    """List where evidence lies: `folder` itself, or those in it. Raises ConfigError if there is none."""
+    found = sorted(path.parent for path in [*folder.glob(INDEX), *folder.glob(f"*/{INDEX}")])
+    if not found:
+        raise ConfigError(
+            f"'{folder}' holds no evidence (no */{INDEX}). To write some, run: python -m fpd_bench.report "
+            "--out reports --evidence"
+        )
+    return found
+
+
 def read(folder: Path) -> Evidence:
     """Read what `write` wrote. Raises StoreError for what is damaged, missing or of another version."""
     path = folder / INDEX
@@ -102,9 +119,7 @@ def open_store(evidence: Evidence, database: Path) -> Store:
     engine = index_schema.connect(url, fresh=True)
     index_schema.create(engine)
     with engine.begin() as connection:
-        for name in TABLES:
-            columns, rows = evidence.rows[name]
-            records = [dict(zip(columns, row, strict=True)) for row in rows]
+        for name, records in evidence.tables().items():
             if name == "runs":
                 records = [record | {"root": str(evidence.folder.resolve())} for record in records]
             if records:

@@ -161,7 +161,7 @@ def _picture(line: Line, images: Any) -> ShownPicture:
     position, replicate = int(line["position"]), int(line["replicate"])
     score, reason = float(line["score"]), str(detail.get("reason") or "")
     words = (line["item_id"], line["task"], line["prompt"], score, reason, replicate, position)
-    if images is None:
+    if images is None or not images[position, replicate].any():  # black: evidence has only what was shown then
         return ShownPicture(*words)
     return ShownPicture(*words, images[position, replicate].copy(), tuple(_boxes(detail.get("objects"))))
 

@@ -205,11 +205,14 @@ class RunDir:
         found = [path for part, names in folders for path in sorted((self.path / part).glob(names))]
         return [path for path in (self.student, *found) if path.is_file()]
 
-    def finish(self, status: str) -> None:
-        """Write DONE, vouching for the files that tables and pages read by the hashes noted when they were written."""
+    def finish(self, status: str, finished: str = "") -> None:
+        """Write DONE, vouching for the files that tables and pages read by the hashes noted when they were written.
+
+        finished: when that was, UTC ISO, if it was not now.
+        """
         digests = {path: sealed.noted_hash(path) or layout.sha256(path) for path in self.results()}
         files = {path.relative_to(self.path).as_posix(): digest for path, digest in digests.items()}
-        done = {"run_id": self.run_id, "status": status, "finished": now(), "files": files}
+        done = {"run_id": self.run_id, "status": status, "finished": finished or now(), "files": files}
         write_json(self.path / layout.DONE, done)
 
 

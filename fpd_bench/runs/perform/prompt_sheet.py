@@ -71,6 +71,8 @@ def open_student(run: RunDir) -> SheetSource:
 def _no_student_message(run: RunDir) -> str:
     state = state_of(run)
     reached = f" at step {state.step} of {state.steps}" if state.steps else ""
+    if state.state == "done":
+        return f"Run {run.run_id} has no student here: its folder was made from the evidence of a report."
     continued = "" if state.state == "diverged" else " The command that started the run continues it."
     return (
         f"Run {run.run_id} has no trained student: it is {state.state}{reached}.{continued} "
