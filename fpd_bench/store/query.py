@@ -69,9 +69,7 @@ class Store:
     def runs(self, run_ids: Sequence[str] | None = None, method: str | None = None) -> dict[str, Run]:
         """Read runs by id, sorted; by default all of them, of any method. Ids that it does not know are left out."""
         table = index_schema.runs
-        query = sa.select(table).order_by(*self._key(table))
-        if run_ids is not None:
-            query = query.where(table.c.run_id.in_(sorted(set(run_ids))))
+        query = sa.select(table).order_by(*self._key(table)).where(_among(table, run_ids))
         if method is not None:
             query = query.where(table.c.method == method)
         with self._connect() as connection:
@@ -80,9 +78,7 @@ class Store:
     def statuses(self, run_ids: Sequence[str] | None = None) -> dict[str, str]:
         """Read {run id: status}, by default of all runs, without what is slow to read of them."""
         table = index_schema.runs
-        query = sa.select(table.c.run_id, table.c.status)
-        if run_ids is not None:
-            query = query.where(table.c.run_id.in_(sorted(set(run_ids))))
+        query = sa.select(table.c.run_id, table.c.status).where(_among(table, run_ids))
         with self._connect() as connection:
             return {run_id: status for run_id, status in connection.execute(query).all()}
 
@@ -113,9 +109,7 @@ class Store:
     ) -> tuple[list[str], list[tuple[Any, ...]]]:
         """Give column names and rows, as tuples: pandas asks rows of another kind for the attributes of an array."""
         found = index_schema.metadata.tables[table]
-        query = sa.select(found).order_by(*self._key(found))
-        if run_ids is not None:
-            query = query.where(found.c.run_id.in_(sorted(set(run_ids))))
+        query = sa.select(found).order_by(*self._key(found)).where(_among(found, run_ids))
         for column, value in equal.items():
             column_is = found.c[column].in_(value) if isinstance(value, list) else found.c[column] == value
             query = query.where(column_is)
@@ -127,7 +121,7 @@ class Store:
         found = index_schema.items
         columns = [sa.cast(one, sa.Text).label(one.name) if one is found.c.detail else one for one in found.c]
         query = sa.select(*columns).order_by(*self._key(found)).where(found.c.suite == suite)
-        query = query.where(found.c.run_id.in_(sorted(set(run_ids))), found.c.item_id.in_(sorted(set(item_ids))))
+        query = query.where(_among(found, run_ids), found.c.item_id.in_(sorted(set(item_ids))))
         with self._connect() as connection:
             rows = connection.execute(query).all()
         return [dict(zip(found.c.keys(), row, strict=True)) for row in rows]
@@ -137,7 +131,7 @@ class Store:
         `part`. They are many: no dicts."""
         found = index_schema.series
         query = sa.select(found.c.run_id, found.c.name, found.c.step, found.c.value).order_by(*self._key(found))
-        query = query.where(found.c.run_id.in_(sorted(set(run_ids))))
+        query = query.where(_among(found, run_ids))
         query = query.where(found.c.name.in_(names) | found.c.name.contains(part, autoescape=True))
         with self._connect() as connection:
             return [tuple(row) for row in connection.execute(query).all()]
@@ -153,7 +147,7 @@ class Store:
         """Read run_id, item_id, replicate, position, task, prompt, score of the done runs among `run_ids`."""
         found = index_schema.items
         columns = [found.c[name] for name in ("run_id", "item_id", "replicate", "position", "task", "prompt", "score")]
-        query = sa.select(*columns).where(found.c.run_id.in_(sorted(set(run_ids))), found.c.suite == suite)
+        query = sa.select(*columns).where(_among(found, run_ids), found.c.suite == suite)
         query = query.order_by(found.c.run_id, found.c.position, found.c.replicate)
         with self._connect() as connection:
             rows = [tuple(row) for row in connection.execute(query).all()]
@@ -164,7 +158,7 @@ class Store:
         found = index_schema.items
         holds = sa.cast(found.c.detail, sa.Text).contains(f'"{key}"', autoescape=True)
         query = sa.select(found.c.run_id, found.c.item_id, found.c.detail).where(
-            found.c.run_id.in_(sorted(set(run_ids))), found.c.suite == suite, found.c.replicate == 0, holds
+            _among(found, run_ids), found.c.suite == suite, found.c.replicate == 0, holds
         )
         marked: dict[str, set[str]] = defaultdict(set)
         with self._connect() as connection:
@@ -178,13 +172,13 @@ class Store:
         found = index_schema.score_arrays
         query = sa.select(found.c.run_id, found.c.listed, found.c.scores).where(found.c.suite == suite)
         with self._connect() as connection:
-            rows = connection.execute(query.where(found.c.run_id.in_(sorted(set(run_ids)))).order_by(found.c.run_id))
+            rows = connection.execute(query.where(_among(found, run_ids)).order_by(found.c.run_id))
             return {run_id: unpack(listed, scores) for run_id, listed, scores in rows}
 
     def suites(self, run_ids: Sequence[str]) -> list[str]:
         """Name the suites that any of the runs has metrics of, sorted."""
         table = index_schema.metrics
-        query = sa.select(table.c.suite).distinct().where(table.c.run_id.in_(sorted(set(run_ids))))
+        query = sa.select(table.c.suite).distinct().where(_among(table, run_ids))
         with self._connect() as connection:
             return sorted(connection.execute(query).scalars())
 
@@ -197,7 +191,7 @@ class Store:
         with self._connect() as connection:
             for table, names in READ.items():
                 query = sa.select(*(table.c[name] for name in names)).order_by(*self._key(table))
-                query = query.where(table.c.run_id.in_(sorted(set(run_ids))))
+                query = query.where(_among(table, run_ids))
                 for row in connection.execute(query).all():
                     digest.update(f"{table.name} {tuple(row)}\n".encode())
         return digest.hexdigest()[:12]
@@ -206,3 +200,8 @@ class Store:
         """Hash the content of the runs (all by default) to 12 hex digits, whatever the order they were ingested in."""
         lines = [f"{run.run_id} {run.content}\n" for run in self.runs(run_ids).values()]
         return hashlib.sha256("".join(lines).encode()).hexdigest()[:12]
+
+
+def _among(table: sa.Table, run_ids: Sequence[str] | None) -> sa.ColumnElement[bool]:
+    """Ask for rows of these runs; of any run if None."""
+    return sa.true() if run_ids is None else table.c.run_id.in_(sorted(set(run_ids)))
