@@ -110,7 +110,8 @@ class Di4C:
     def cost(config: RunConfig, networks: Networks) -> Work:
         """Count a call of the teacher, and M of the student, with a gradient and, for the target, without."""
         student, members = networks.student, own_settings(config, config.method).latents
-        flops = {"student": members * (2 * student.forward + student.backward), "teacher": student.forward}
+        longer = (networks.tokens + 1) / networks.tokens  # by the latent
+        flops = {"student": longer * members * (2 * student.forward + student.backward), "teacher": student.forward}
         noise = networks.tokens * (1 + 3 * members) + 2 * members
         return Work(flops, noise, members * student.alive, members * student.kept)
 

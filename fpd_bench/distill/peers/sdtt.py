@@ -81,11 +81,12 @@ class SDTT:
 
     @staticmethod
     def cost(config: RunConfig, networks: Networks) -> Work:
-        """Count two steps of the teacher and one call of the student."""
-        student = networks.student
+        """Count two steps of the teacher, guided in the first round only, and one call of the student."""
+        student, rounds = networks.student, own_settings(config, "sdtt").rounds
+        calls = (teacher_calls(config) + rounds - 1) / rounds
         flops = {
             "student": student.forward + student.backward,
-            "teacher": SUBSTEPS * teacher_calls(config) * student.forward,
+            "teacher": SUBSTEPS * calls * student.forward,
         }
         return Work(flops, (1 + 2 * SUBSTEPS) * networks.tokens, student.alive, student.kept)
 
