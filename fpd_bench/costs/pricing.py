@@ -7,6 +7,7 @@ budget=flops, means over a row's runs.
 from dataclasses import replace
 from pathlib import Path
 from statistics import mean, median
+from typing import TYPE_CHECKING
 
 import yaml
 
@@ -21,6 +22,9 @@ from fpd_bench.runs.folder.rundir import RunDir
 from fpd_bench.runs.folder.whole_files import write_text
 from fpd_bench.runs.watch.past_durations import step_seconds
 
+if TYPE_CHECKING:
+    from fpd_bench.costs.step import StepCost
+
 STEP = "seconds/step"  # of the training log
 HEAD = "# What a step costs, for budget=flops and budget=seconds. Written by: python -m fpd_bench.sweep FILE --price\n"
 
@@ -30,7 +34,7 @@ def write_prices(sweep: Sweep, results: Path) -> Path:
     path = price_file(sweep.path)
     prices = yaml.safe_load(path.read_text()) if path.is_file() else {}
     prices[sweep.profile] = [
-        {"row": row, "settings": price.settings, "flops": float(f"{price.flops:.6g}")}
+        {"row": row, "settings": price.settings, "parameters": price.parameters, "flops": float(f"{price.flops:.6g}")}
         | ({"flops_once": float(f"{price.flops_once:.6g}")} if price.flops_once else {})
         | ({"seconds": float(f"{price.seconds:.4g}")} if price.seconds else {})
         | ({"seconds_once": float(f"{price.seconds_once:.4g}")} if price.seconds_once else {})
@@ -42,11 +46,13 @@ def write_prices(sweep: Sweep, results: Path) -> Path:
 
 
 def price_rows(sweep: Sweep, results: Path) -> list[tuple[str, Price]]:
-    """Compute the price of each row that trains, as it does under a budget: [(row id, Price)], in the sweep's order."""
+    """Compute the price of each row that trains, as it is and as it does under a budget: [(row id, Price)], in the
+    sweep's order."""
     found: dict[str, tuple[str, RunConfig]] = {}
-    for cell in (cell for table in sweep.tables for cell in trained_in_budget(table)):
-        found.setdefault(price_key(cell.config), (cell.row_id, cell.config))
-    prices = {key: Price(key, *_flops_of(config)) for key, (_, config) in found.items()}
+    for table in sweep.tables:
+        for cell in [*(one for one in table.cells if trains(one.config)), *trained_in_budget(table)]:
+            found.setdefault(price_key(cell.config), (cell.row_id, cell.config))
+    prices = {key: _price_of(key, config) for key, (_, config) in found.items()}
     seconds = _measured_seconds(sweep, prices, results)
     for key, (step, once) in seconds.items():
         prices[key] = replace(prices[key], seconds=step, seconds_once=once)
@@ -87,15 +93,16 @@ def _seconds_of(run: RunDir, once: bool) -> tuple[float, float] | None:
     return step, steps * (all_in_all - step)
 
 
-def _flops_of(config: RunConfig) -> tuple[float, float]:
-    """Count FLOPs of a step, and of what is done once: a method's cost spreads the latter over all its steps."""
+def _price_of(key: str, config: RunConfig) -> Price:
+    """Count what the run trains, FLOPs of a step, and of what is done once: a method's cost spreads the latter over all
+    its steps."""
     from fpd_bench.costs.step import step_cost
 
-    def total(steps: int) -> float:
-        asked = replace(config, optim=replace(config.optim, steps=steps))
-        return steps * step_cost(asked, existing_weights_folder()).total
+    def cost(steps: int) -> "StepCost":
+        return step_cost(replace(config, optim=replace(config.optim, steps=steps)), existing_weights_folder())
 
     steps = config.optim.steps
-    once, twice = total(steps), total(2 * steps)
+    first, longer = cost(steps), cost(2 * steps)
+    once, twice = steps * first.total, 2 * steps * longer.total
     step = (twice - once) / steps
-    return step, max(0.0, once - steps * step)
+    return Price(key, step, max(0.0, once - steps * step), parameters=first.parameters)

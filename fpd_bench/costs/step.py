@@ -47,7 +47,7 @@ class TrainingMemory:
 class StepCost:
     """flops: {part: of a step}. noise: random numbers of a step, which the CPU draws one after the other.
 
-    Of evaluation: sampling, bytes; shares, {network: its part in an image}.
+    Of evaluation: sampling, bytes; shares, {network: its part in an image}. parameters: that the run trains.
     """
 
     flops: dict[str, float]
@@ -55,6 +55,7 @@ class StepCost:
     noise: float
     sampling: float
     shares: dict[str, Share]
+    parameters: int = 0
 
     @property
     def total(self) -> float:
@@ -89,6 +90,7 @@ def step_cost(config: RunConfig, weights: Path | None) -> StepCost:
     flops["text"] = drawn.text.forward * batch / config.optim.samples_per_condition
     resident += FROZEN * lifter.parameters
     trained = 2 if registry.methods.declaration(config.method).auxiliary else 1
+    parameters = trained * drawn.parameters + judges.heads
     fixed = resident + FROZEN * judges.frozen + TRAINED * judges.heads
     fixed += (TRAINED * trained + AVERAGED) * drawn.parameters
     return StepCost(
@@ -97,6 +99,7 @@ def step_cost(config: RunConfig, weights: Path | None) -> StepCost:
         work.noise * batch,
         resident + FROZEN * drawn.parameters + _sampling_bytes(drawn, BATCH),
         _shares("student", config.evaluation.student_steps * (2 if config.evaluation.student_guidance else 1), drawn),
+        parameters,
     )
 
 

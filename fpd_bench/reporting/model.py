@@ -33,6 +33,19 @@ class Novelty:
     tasks: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class TrainingCost:
+    """Of a row's training. batch: samples a step; parameters that it trains and FLOPs of a step, as counted; seconds of
+    a step and peak memory, as measured. None where nobody has counted or measured."""
+
+    steps: int
+    batch: int
+    parameters: int | None
+    flops: float | None
+    seconds: float | None
+    memory_gb: float | None
+
+
 @dataclass
 class RowResult:
     """One row. `score` and what follows are None or empty unless all its seeds are done on equal images."""
@@ -57,6 +70,7 @@ class RowResult:
     extra_columns: dict[str, str] = field(default_factory=dict)  # {column: text} that the sweep's file adds
     diversity: dict[str, Estimate] = field(default_factory=dict)  # how much pictures of a prompt differ, by metric
     variety: float | None = None  # share of the teacher's diversity
+    cost: TrainingCost | None = None  # where the table compares costs
 
     @property
     def collapsed(self) -> bool:

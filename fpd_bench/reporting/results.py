@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from fpd_bench.config.tracks import hashed_preset
 from fpd_bench.registry import TEACHER
-from fpd_bench.reporting import comparisons, diversity_columns, open_claims, outlook, set_metrics
+from fpd_bench.reporting import comparisons, diversity_columns, open_claims, outlook, set_metrics, training_cost
 from fpd_bench.reporting.model import TableResult
 from fpd_bench.reporting.row_results import RowMaker
 from fpd_bench.store.query import Run, Store
@@ -46,6 +46,7 @@ def table_result(sweep: "Sweep", table: "Table", store: Store) -> TableResult:
         front=table.front,
     )
     diversity_columns.fill(result, store, teachers)
+    training_cost.fill(result, sweep, table, store)
     pairs = comparisons.Pairs(result)
     comparisons.to_baseline(result, pairs, table.baseline)
     comparisons.mark_best(result, pairs)

@@ -57,6 +57,27 @@ def test_the_plan_counts_what_a_step_does(shapes, overrides):
     assert step_cost(config, None).total == pytest.approx(counter.get_total_flops(), rel=0.03)
 
 
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["method=sdtt"],  # the first of four rounds is guided, the others are not
+        ["method=soft_dimo", "plugin.soft_dimo.pairs=32"],
+        ["method=d_mmd"],
+        ["method=d_mmd", "plugin.d_mmd.idlm=true"],
+        ["method=di4c-d", "plugin.di4c-d.latents=4", "optim.batch=4", "optim.samples_per_condition=1"],
+    ],
+    ids=lambda words: " ".join(words[:2]),
+)
+def test_the_plan_counts_what_a_peer_does(shapes, overrides):
+    config = compose(["optim.batch=16", "optim.steps=4", "optim.warmup=0", *overrides])
+    training = Training(config, shapes)
+    training.method.led = True  # of D-MMD: its auxiliary's updates before the first step are no part of a step
+    with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
+        for _ in range(4):
+            training.advance()
+    assert 4 * step_cost(config, None).total == pytest.approx(counter.get_total_flops(), rel=0.03)
+
+
 def test_the_published_sizes_need_no_weights():
     config = compose(PAPER)
     cost = step_cost(config, None)

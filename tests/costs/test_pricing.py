@@ -2,10 +2,11 @@
 
 import json
 
+import pandas as pd
 import pytest
 import yaml
 
-from fpd_bench import sweep
+from fpd_bench import report, sweep
 from fpd_bench.config.sweeps.budget import price_file
 from fpd_bench.config.sweeps.spec import load_sweep
 from fpd_bench.costs.pricing import price_rows
@@ -55,6 +56,24 @@ def test_prices_are_written_beside_the_sweep_and_rows_then_cost_the_same(file, t
     total = {cell.row_id: cell.config.optim.steps * step_cost(cell.config, None).total for cell in equal.cells}
     assert total["fpd"] == pytest.approx(total["dimo"], rel=0.02)
     assert total["redi"] == pytest.approx(total["dimo"], rel=0.02)
+
+
+def test_the_report_shows_what_each_training_cost(file, tmp_path, capsys):
+    assert sweep.main([str(file), "--price", "--results", str(tmp_path)]) == 0
+    for cell in load_sweep(file).cells:
+        folder = write_run(tmp_path, cell.run_id, cell.config, steps=cell.config.optim.steps)
+        log = [{"step": step, "seconds/step": 9.0 if step == 1 else 0.02, "memory_gb": 1 + step} for step in (1, 2, 3)]
+        (folder / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in log))
+    assert report.main([str(file), "--results", str(tmp_path), "--out", str(tmp_path / "out"), "--no-figures"]) == 0
+    prices = dict(price_rows(load_sweep(file), tmp_path))
+    shown = pd.read_csv(tmp_path / "out" / "demo-a.csv").set_index("row")
+    for row in ("dimo", "fpd"):
+        assert shown.training_flops[row] == pytest.approx(prices[row].flops, rel=1e-4)
+        assert shown.training_parameters[row] == prices[row].parameters
+        assert shown.training_seconds[row] == 0.02 and shown.training_memory_gb[row] == 4  # the first step is one of 3
+    assert shown.training_parameters["dimo"] > 1.5 * shown.training_parameters["fpd"]  # an auxiliary network
+    assert shown.training_flops["redi"] > 2 * prices["redi"].flops  # its 32 pairs, though a budget gives it 16
+    assert "## Training cost" in (tmp_path / "out" / "demo-a.md").read_text()
 
 
 def test_seconds_are_of_runs_with_the_prices_settings_and_pairs_are_told_from_steps(file, tmp_path):

@@ -10,6 +10,7 @@ import pytest
 from fpd_bench import archive, report, sample, sweep
 from fpd_bench.records import layout
 from fpd_bench.runs.folder.rundir import RunDir
+from fpd_bench.runs.watch.past_durations import mean_durations
 from fpd_bench.store import evidence, reader
 
 COMMITTED = Path("reports/evidence/tuning_digits")
@@ -55,6 +56,10 @@ def test_the_sweep_trains_nothing_and_reports_the_committed_table(results, tmp_p
     for ending in ("csv", "tex"):
         name = f"tuning_digits-a.{ending}"
         assert (tmp_path / name).read_bytes() == (COMMITTED.parent.parent / name).read_bytes()
+
+
+def test_a_plan_takes_no_time_from_such_runs(results):
+    assert mean_durations(results) == {}  # only the sum of all stages is known
 
 
 def test_all_of_a_report_is_taken_once(results, tmp_path, capsys):

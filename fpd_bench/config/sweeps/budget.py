@@ -28,13 +28,15 @@ BUDGETS = ("steps", "flops", "seconds")
 @dataclass(frozen=True)
 class Price:
     """Of a row. settings: their `price_key`; flops: of a step; flops_once: of all that is done once in a training;
-    seconds, seconds_once: the same as measured, None where no run has been measured."""
+    seconds, seconds_once: the same as measured, None where no run has been measured; parameters: that it trains, 0 if
+    the file does not say."""
 
     settings: str
     flops: float
     flops_once: float = 0.0
     seconds: float | None = None
     seconds_once: float = 0.0
+    parameters: int = 0
 
     def steps_for(self, kind: str, cost: float) -> int:
         """Return how many steps cost so much; less than 1 if that does not pay for what is done once."""
@@ -128,6 +130,11 @@ def _price_of(sweep: Sweep, row: str, config: RunConfig, kind: str, prices: Mapp
     return found
 
 
+def known_prices(sweep: Sweep) -> dict[str, Price]:
+    """Read the prices of the sweep's file by `price_key`; {} if it has none. Raises ConfigError for an odd file."""
+    return _read_prices(sweep) if price_file(sweep.path).is_file() else {}
+
+
 def _read_prices(sweep: Sweep) -> dict[str, Price]:
     """Read all prices of the file: {price_key: Price}."""
     path = price_file(sweep.path)
@@ -156,6 +163,7 @@ def _read_price(entry: Any, where: str) -> Price:
         float(reader.get("flops_once", number, 0.0)),
         None if "seconds" not in entry else float(reader.get("seconds", number)),
         float(reader.get("seconds_once", number, 0.0)),
+        reader.get("parameters", int, 0),
     )
     reader.finish()
     once = min(price.flops_once, price.seconds_once)

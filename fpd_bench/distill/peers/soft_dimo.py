@@ -102,8 +102,8 @@ class SoftDiMO(DiMO):
 
     @staticmethod
     def cost(config: RunConfig, networks: Networks) -> Work:
-        """Count Di[M]O's work, and the teacher for the discriminator: once with a gradient to the draft, which is half of
-        one to its weights as well, and twice without."""
+        """Count Di[M]O's work, and the teacher for the discriminator: twice without a gradient, and once with one to the
+        draft, which is half of a gradient to the weights as well."""
         work, student = DiMO.cost(config, networks), networks.student
         flops = work.flops | {"discriminator": 3 * student.forward + student.backward / 2}
         return Work(flops, work.noise + 3 * networks.tokens, max(work.at_once, student.kept), work.graph)

@@ -1,6 +1,7 @@
 """A TableResult as a frame of plain numbers, which programs read: the CSV."""
 
 import math
+from dataclasses import asdict
 
 import pandas as pd
 
@@ -45,6 +46,8 @@ def numbers_frame(table: TableResult) -> pd.DataFrame:
             numbers |= {"diversity_kept": row.variety, "collapsed": row.collapsed}
             for name in diversity_columns.given(table):
                 numbers |= _columns(name, row.diversity.get(name))
+        if row.cost:
+            numbers |= {f"training_{name}": value for name, value in asdict(row.cost).items()}
         for task in tasks:
             numbers |= _columns(task, row.tasks.get(task))
         if any(other.novelty for other in table.rows):

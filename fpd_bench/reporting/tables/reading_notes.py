@@ -2,7 +2,7 @@
 
 from fpd_bench import metrics
 from fpd_bench.evals.statistics import constant_level
-from fpd_bench.reporting import diversity_columns, front, set_metrics
+from fpd_bench.reporting import diversity_columns, front, set_metrics, training_cost
 from fpd_bench.reporting.model import TableResult
 from fpd_bench.reporting.tables.outlook_frame import outlook_notes
 
@@ -45,7 +45,7 @@ def notes(table: TableResult) -> list[str]:
             f"Of teacher: the row's score divided by the teacher's score in 16 steps ({table.teacher:.3f}) on the "
             "same suite."
         )
-    said += diversity_columns.notes(table) + front.notes(table)
+    said += diversity_columns.notes(table) + front.notes(table) + training_cost.notes(table)
     if tasks := sorted({task for row in table.rows if row.novelty for task in row.novelty.tasks}):
         names = ", ".join(metrics.get_or_plain(task).label for task in tasks)
         said.append(

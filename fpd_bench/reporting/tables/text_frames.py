@@ -8,7 +8,7 @@ import pandas as pd
 
 from fpd_bench import metrics
 from fpd_bench.errors import UnknownName
-from fpd_bench.reporting import diversity_columns, front, set_metrics
+from fpd_bench.reporting import diversity_columns, front, set_metrics, training_cost
 from fpd_bench.reporting.model import VERDICTS, ClaimResult, RowResult, TableResult
 from fpd_bench.reporting.number_words import NONE, QUIET, MarkedText, claim_text, estimate_text, p_text
 from fpd_bench.reporting.tables.outlook_frame import outlook_frame
@@ -210,6 +210,7 @@ def sections(table: TableResult, claims: pd.DataFrame) -> list[Section]:
         Section("What it takes to decide", outlook_frame(table)),
         Section("All metrics" if of_all else "By task", tasks_frame(table)),
         Section("Diversity", diversity_columns.frame(table)),
+        Section("Training cost", training_cost.frame(table)),
         Section("Novel compositions", novelty_frame(table)),
         Section("Published", published_frame(table)),
         Section("Every run", seeds_frame(table), folded=True),

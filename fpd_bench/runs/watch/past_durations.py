@@ -101,6 +101,8 @@ def _read_times(run: RunDir) -> tuple[Kind, float, float] | None:
     meaning = layout.read_identity(run.path)["semantic"]
     finished = [event for event in run.events() if event.get("kind") == "stage_finished"]
     by_stage = {event.get("stage"): float(event.get("seconds") or 0.0) for event in finished}
+    if None in by_stage:  # of a run from a report's evidence only the sum is known
+        return None
     training = by_stage.pop("train", 0.0)
     steps = meaning.get("optim.steps") or 1
     kind = tuple(meaning.get(name) for name in ALIKE)
