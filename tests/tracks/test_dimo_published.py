@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from fpd_bench.config.compose import compose
+from fpd_bench.distill.peers.d_mmd import DMMD
 from fpd_bench.distill.peers.dimo import DiMO
 from fpd_bench.distill.trainer import Training
 from fpd_bench.models.streams import Streams
@@ -32,16 +33,16 @@ def track(published):
     return track
 
 
-def distance(track, *overrides):
+def distance(track, *overrides, kind=DiMO, steps=200):
     """L1 of a token between the laws of auxiliary and teacher, once it has seen the right student's drafts."""
     student = track.new_student()
     says(student, track.law)
-    method = DiMO(compose([*SMALL, *overrides]), track, Streams(0))
+    method = kind(compose([*SMALL, *overrides]), track, Streams(0))
     condition = track.condition(["1"]).repeat(64)
     hidden, laws = torch.full((1, track.n_tokens), track.n_codes), []
-    for step in range(200):
+    for step in range(steps):
         method.after_step(student, condition)
-        if step >= 100:  # their mean, without the noise of single drafts
+        if step >= steps // 2:  # their mean, without the noise of single drafts
             with torch.no_grad():
                 laws.append(method.network(hidden, condition[:1]).softmax(-1))
     with torch.no_grad():
@@ -53,6 +54,16 @@ def distance(track, *overrides):
 def test_at_the_right_student_auxiliary_and_teacher_agree(track):
     assert distance(track) < 0.05
     assert distance(track, "dimo.label_smoothing=0") > 0.12  # what smoothing took from the likely codes
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("idlm", ["false", "true"])
+def test_so_do_those_of_moment_matching(track, idlm):
+    asked = ["method=d_mmd", "refine.guidance=0", "plugin.d_mmd.aux_lr=0.02", "plugin.d_mmd.lead=0"]
+    asked += [f"plugin.d_mmd.idlm={idlm}"]
+    assert distance(track, *asked, kind=DMMD, steps=80) < 0.05
+    track.label_smoothing = 0.0
+    assert distance(track, *asked, kind=DMMD, steps=80) > 0.06
 
 
 def test_the_published_setting_trains_on_the_published_layout(published):

@@ -66,6 +66,7 @@ class DMMD:
         self.optimizer = torch.optim.AdamW(
             self.network.parameters(), lr=self.own.aux_lr, betas=(first, second), weight_decay=0.0
         )
+        self.smoothing = getattr(track, "label_smoothing", 0.0)  # of the teacher's training, so that both can agree
         self.led = False  # whether the auxiliary network had its lead
         self.pairs = None
         if self.own.steps > 1:
@@ -146,6 +147,8 @@ class DMMD:
             tokens = true.masked_fill(gone, self.track.n_codes)
             log_p = self.network(tokens, asked.condition[rows]).log_softmax(-1)
             each = -log_p.gather(-1, true[..., None]).squeeze(-1)
+            if self.smoothing:
+                each = (1 - self.smoothing) * each - self.smoothing * log_p.mean(-1)
             if not self.own.idlm:
                 each = each - (self._teacher(tokens, asked.condition[rows]).exp() * log_p).sum(-1)
             part = (each * weight[rows, :, 0] * gone).sum() / everyone
