@@ -14,6 +14,9 @@ from fpd_bench.assets.published_files import TrackFiles
 EVERYTHING = ("*",)  # what a plugin reads that does not say
 
 
+PAIR_STEPS = 16  # of the teacher, for each pair that a track samples from it
+
+
 @dataclass(frozen=True)
 class Refusal:
     """Settings that a plugin cannot carry out. where: {field: the values that are refused together}."""
@@ -100,7 +103,8 @@ class TrackDeclaration(Declaration):
     compared with real ones unless evaluation.fidelity says otherwise; items: {split: of its suite}; without them the
     suite is opened and counted; scoring: what looks at the images.
     published: files that its runs read; examples: prompts for a picture of `tracks check`. sampler: the fields
-    evaluation.teacher_* that its teacher_sample takes.
+    evaluation.teacher_* that its teacher_sample takes. pair_steps: of its teacher, for each of its `pairs` that are
+    sampled; 0 where they are real.
 
     blueprint: (preset, weights folder) -> bench.Blueprint, its networks on the meta device; without it the track is
     opened and emptied. judge: () -> (split -> bench.Suite), its suites without its models. verify: (preset) -> None,
@@ -121,6 +125,7 @@ class TrackDeclaration(Declaration):
     published: TrackFiles | None = None
     examples: tuple[str, ...] = ()
     sampler: tuple[str, ...] = ()
+    pair_steps: int = 0
     blueprint: str = ""
     judge: str = ""
     verify: str = ""

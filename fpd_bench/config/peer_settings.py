@@ -38,6 +38,11 @@ class DmmdSettings:
     )
     clip: float = knob(10.0, "largest absolute log-ratio between auxiliary network and teacher", within=POSITIVE)
 
+    @property
+    def pairs_read(self) -> int:
+        """Count the pairs that it learns from: none for one step."""
+        return self.pairs if self.steps > 1 else 0
+
 
 @dataclass
 class RediSettings:

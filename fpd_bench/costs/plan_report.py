@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 
 from fpd_bench.config.schema import RunConfig
 from fpd_bench.costs.gpu_choice import GPUS, Gpu, PlanRequest
-from fpd_bench.costs.run_cost import RunCost, estimate, precision_of
+from fpd_bench.costs.run_cost import RunCost, estimate, flops_per_second, precision_of
+from fpd_bench.costs.teacher_pairs import sampled_pairs
 from fpd_bench.errors import ConfigError
 
 DEFAULT = "A100-80GB"
@@ -31,7 +32,7 @@ def report(runs: Mapping[str, RunConfig], labels: Mapping[str, str], asked: Plan
     names = {run_id: re.sub(r" seed \d+$", "", label) for run_id, label in labels.items()}
     for head, words in SHARED.items():
         lines += _lines_for_all(head.format(gpu.memory_gb), words, found, names)
-    return "\n".join([*lines, _total_line(found.values(), name)])
+    return "\n".join([*lines, *_pairs_line(runs.values(), gpu, asked), _total_line(found.values(), name)])
 
 
 def refuse_too_big(runs: Mapping[str, RunConfig], labels: Mapping[str, str], asked: PlanRequest) -> None:
@@ -110,6 +111,14 @@ SHARED: dict[str, Callable[[RunCost], str]] = {
     "TFLOP/step of": _step_text,
     "TFLOP/image of": _image_text,
 }
+
+
+def _pairs_line(configs: Iterable[RunConfig], gpu: Gpu, asked: PlanRequest) -> list[str]:
+    """Name the pairs that the runs' tracks sample from their teachers, which no run's hours have in them."""
+    pairs, flops = sampled_pairs(configs)
+    hours = flops / flops_per_second(gpu, asked, "fp32") / 3600
+    words = "Sampled from the teacher once, kept, and shared by all runs of a seed"
+    return [f"{words}: {pairs:,} pairs, {rounded(hours)} GPU-hours more."] if pairs else []
 
 
 def _total_line(found: Iterable[RunCost], name: str) -> str:

@@ -117,7 +117,7 @@ def _cost_of_training(config: RunConfig, gpu: Gpu, asked: PlanRequest) -> RunCos
     if 0 < largest < micro:
         cost = step_cost(replace(config, execution=replace(execution, micro_batch=largest)), existing_weights_folder())
     noise = cost.noise * NUMBER_SECONDS  # every rank draws all of it
-    seconds = cost.total / _flops_per_second(gpu, asked, precision_of(config)) / cards + noise
+    seconds = cost.total / flops_per_second(gpu, asked, precision_of(config)) / cards + noise
     return RunCost(
         memory_of(micro),
         steps=config.optim.steps,
@@ -153,9 +153,9 @@ def _evaluation_hours(config: RunConfig, shares: "Mapping[str, Share]", gpu: Gpu
     """Return the hours of images and their scores, made by one card while a run's others wait
     (docs/adr/0007-several-processes.md).
     """
-    drawn = sum(share.flops / _flops_per_second(gpu, asked, share.precision) for share in shares.values())
+    drawn = sum(share.flops / flops_per_second(gpu, asked, share.precision) for share in shares.values())
     scoring = registry.tracks.declaration(config.track.name).scoring
-    scored = scoring.flops / _flops_per_second(gpu, asked, "fp32") if scoring else 0
+    scored = scoring.flops / flops_per_second(gpu, asked, "fp32") if scoring else 0
     images = _count_items(config) * config.evaluation.images_per_prompt
     return config.execution.processes * images * (drawn + scored) / 3600
 
@@ -177,7 +177,7 @@ def precision_of(config: RunConfig) -> str:
     return config.optim.precision if trains(config) else "fp32"
 
 
-def _flops_per_second(gpu: Gpu, asked: PlanRequest, precision: str) -> float:
+def flops_per_second(gpu: Gpu, asked: PlanRequest, precision: str) -> float:
     """Return the FLOP/s that a run is expected to reach."""
     rate: float = 1e12 * asked.utilisation * getattr(gpu, asked.precision or precision)
     return rate

@@ -15,15 +15,15 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from fpd_bench.declarations import PAIR_STEPS
 from fpd_bench.models.condition import Condition
 from fpd_bench.models.streams import seed_of
 
 SHARD = 500
-STEPS = 16
 
 
 def teacher_pairs(
-    track: Any, n: int, seed: int, steps: int = STEPS, cache: Path | None = None
+    track: Any, n: int, seed: int, steps: int = PAIR_STEPS, cache: Path | None = None
 ) -> tuple[Tensor, Condition]:
     """Return n conditions drawn as in training and codes [n, L] sampled for them in `steps` steps; both on the track's
     device.

@@ -17,6 +17,7 @@ from fpd_bench.costs.meter import measure_inference_call
 from fpd_bench.costs.plan_report import refuse_too_big, report, rounded
 from fpd_bench.costs.run_cost import NUMBER_SECONDS, estimate
 from fpd_bench.costs.step import TrainingMemory, step_cost
+from fpd_bench.costs.teacher_pairs import sampled_pairs
 from fpd_bench.distill import drafting, refinement
 from fpd_bench.distill.trainer import Training
 from fpd_bench.errors import ConfigError, UnknownName
@@ -274,6 +275,21 @@ def test_a_plan_is_for_one_card(tmp_path, capsys):
 def test_figures_have_three_digits():
     numbers = (0, 2.5, 1234.5, 999.6, 999.4, 0.00012345, 0.0000001, 12.345)
     assert list(map(rounded, numbers)) == ["0", "2.5", "1,234", "1,000", "999", "0.000123", "0.0000001", "12.3"]
+
+
+def test_pairs_that_the_teacher_makes_are_counted_once_for_all_runs_of_a_seed():
+    def one(*words):
+        return compose(["track.name=maskgit", *words])
+
+    sdtt, di4c = ["method=sdtt", "plugin.sdtt.pairs=3000"], ["method=di4c", "plugin.di4c.pairs=1000"]
+    runs = [one(*sdtt), one(*di4c), one(*sdtt, "seed=1"), one("method=d_mmd"), one("method=fpd")]
+    pairs, flops = sampled_pairs(runs)
+    call = step_cost(one("method=fpd"), None).shares["student"].flops
+    assert pairs == 6000 and flops == pytest.approx(6000 * 2 * 16 * call)
+    assert sampled_pairs([one("method=d_mmd", "plugin.d_mmd.steps=2")])[0] == 2000
+    assert sampled_pairs([compose(["track.name=digits", *sdtt])]) == (0, 0)  # real pictures
+    plan = report({"1": runs[0]}, {"1": "a sdtt seed 0"}, PlanRequest("H100"))
+    assert "shared by all runs of a seed: 3,000 pairs, 0.106 GPU-hours more" in plan
 
 
 def test_rows_that_share_a_line_are_named_without_their_seed():

@@ -102,7 +102,7 @@ class SoftDiMO(DiMO):
 
     @staticmethod
     def cost(config: RunConfig, networks: Networks) -> Work:
-        """Count Di[M]O's work, and the teacher for the discriminator: twice without a gradient, and once with one to the
+        """Count Di[M]O's work, and the teacher for the discriminator: twice without a gradient, once with one to the
         draft, which is half of a gradient to the weights as well."""
         work, student = DiMO.cost(config, networks), networks.student
         flops = work.flops | {"discriminator": 3 * student.forward + student.backward / 2}

@@ -1,7 +1,7 @@
 """What is said of track `maskgen` before its code is imported; needs no torch."""
 
 from fpd_bench.assets.published_files import COLOURS, DETECTOR, DINO, PublishedFile, TrackFiles
-from fpd_bench.declarations import Scoring, TrackDeclaration, TrackSizes
+from fpd_bench.declarations import PAIR_STEPS, Scoring, TrackDeclaration, TrackSizes
 from fpd_bench.metrics import GENEVAL, VENDI
 
 _HERE = "fpd_bench.tracks.maskgen"
@@ -47,6 +47,7 @@ MASKGEN = TrackDeclaration(
     scoring=Scoring(flops=2 * 313e9, size=4 * (69e6 + 428e6)),
     published=FILES,
     examples=("a photo of a red apple", "a photo of two dogs", "a bird above a house", "a blue bus"),
+    pair_steps=PAIR_STEPS,
     sampler=("teacher_guidance", "teacher_ramp", "teacher_noise", "teacher_schedule"),
     blueprint=f"{_HERE}.blueprint:draw",
     judge=f"{_HERE}.judge:open_suites",

@@ -1,7 +1,7 @@
 """What is said of track `maskgit` before its code is imported; needs no torch."""
 
 from fpd_bench.assets.published_files import DINO, PublishedFile, TrackFiles
-from fpd_bench.declarations import TrackDeclaration, TrackSizes
+from fpd_bench.declarations import PAIR_STEPS, TrackDeclaration, TrackSizes
 from fpd_bench.metrics import FIDELITY
 
 _HERE = "fpd_bench.tracks.maskgit"
@@ -37,6 +37,7 @@ MASKGIT = TrackDeclaration(
     items={"test": 1000, "validation": 1000},
     published=FILES,
     examples=("1", "3", "7", "9"),
+    pair_steps=PAIR_STEPS,
     sampler=("teacher_guidance", "teacher_ramp", "teacher_noise", "teacher_schedule"),
     blueprint=f"{_HERE}.blueprint:draw",
     judge=f"{_HERE}.judge:open_suites",
