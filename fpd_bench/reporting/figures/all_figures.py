@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from fpd_bench.reporting.figures import curve_figures, effect_figures, image_grid, score_figures
+from fpd_bench.reporting.figures import cost_figures, curve_figures, effect_figures, image_grid, score_figures
 from fpd_bench.reporting.model import TableFigure, TableResult
 from fpd_bench.store.query import Store
 
@@ -12,7 +12,8 @@ Draw = Callable[[TableResult, Store, Path], Path | None]
 FIGURES: dict[str, tuple[str, Draw]] = {  # kind: (caption, what draws it)
     "scores": ("Scores", lambda table, _, stem: score_figures.scores(table, stem)),
     "effects": ("Effects", lambda table, _, stem: effect_figures.effects(table, stem)),
-    "cost": ("Cost and quality", effect_figures.cost),
+    "cost": ("Cost and quality", cost_figures.cost),
+    "steps": ("Quality and steps", cost_figures.steps),
     "front": ("Quality and diversity", lambda table, _, stem: score_figures.front(table, stem)),
     "images": ("Same prompts, same noise", image_grid.images),
     "curves": ("Training", curve_figures.curves),

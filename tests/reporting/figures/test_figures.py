@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from fpd_bench import report
 from fpd_bench.config.sweeps.spec import load_sweep
 from fpd_bench.reporting import user_text
-from fpd_bench.reporting.figures import effect_figures
+from fpd_bench.reporting.figures import cost_figures
 from fpd_bench.reporting.figures.line_styles import line_style
 from tests.store.synthetic_runs import write_run
 
@@ -86,7 +86,7 @@ def test_no_two_of_fifty_lines_look_alike_even_without_markers():
 def test_costs_that_are_about_the_same_do_not_look_far_apart(costs):
     axes = Figure().subplots()
     axes.plot(costs, costs, "o")
-    effect_figures._widen(axes, costs)
+    cost_figures._widen(axes, costs)
     axes.figure.canvas.draw()
     low, high = axes.get_xlim()
     assert low < min(costs) and max(costs) < high and high - low > 0.25 * max(costs)
@@ -123,3 +123,36 @@ def test_quality_is_drawn_against_steps_of_a_sample_and_only_trained_rows_have_t
     places = {name: [float(one.lines[0].get_xdata()[0]) for one in axes[name].containers] for name in axes}
     assert places["Steps of a sample"] == [1, 16, 1, 4]
     assert places["Training steps"] == [0, 0, 1000, 1000]
+
+
+STEPS = """
+name: steps
+seeds: [0]
+tables:
+  - id: a
+    grid: [["method=teacher", "evaluation.teacher_steps=1,4,16"], ["evaluation.student_steps=1,2,4"]]
+    rows:
+"""
+
+
+def test_quality_against_steps_has_a_line_for_each_method(tmp_path, monkeypatch):
+    rows = [("teacher", "Teacher", "method: teacher, evaluation.teacher_steps", n) for n in (16, 1, 4)]
+    rows += [("fpd", "FPD", "method: fpd, evaluation.student_steps", n) for n in (1, 2, 4)]
+    text = STEPS + "".join(
+        f"      - {{id: {name}_{n}, label: {method} in {n}, where: {{{where}: {n}}}, shown: {{Method: {method}}}}}\n"
+        for name, method, where, n in rows
+    )
+    file = tmp_path / "steps.yaml"
+    file.write_text(text + "    front: Method\n")
+    for cell in load_sweep(file).cells:
+        write_run(tmp_path / "results", cell.run_id, cell.config, per_task=2, size=8, steps=5)
+    drawn = {}
+    savefig = Figure.savefig
+    monkeypatch.setattr(
+        Figure, "savefig", lambda self, path, **how: (drawn.update({path.stem: self}), savefig(self, path, **how))
+    )
+    assert report.main([str(file), "--results", str(tmp_path / "results"), "--out", str(tmp_path / "out")]) == 0
+    figure = drawn["steps-a_steps"]
+    lines = [container.lines[0] for container in figure.axes[0].containers]
+    assert [line.get_xdata().tolist() for line in lines] == [[1, 4, 16], [1, 2, 4]]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["Teacher", "FPD"]
