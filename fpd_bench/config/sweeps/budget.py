@@ -79,7 +79,7 @@ def in_budget(sweep: Sweep, kind: str, prices: Mapping[str, Price] | None = None
     prices = _read_prices(sweep) if prices is None else prices
     tables = tuple(_table_in_budget(sweep, table, kind, prices) for table in sweep.tables)
     return replace(
-        sweep, name=f"{sweep.name}-{kind}", title=f"{sweep.title}, equal {_shown(kind)} of training", tables=tables
+        sweep, name=f"{sweep.name}-{kind}", title=f"{sweep.title}, equal {_capital(kind)} of training", tables=tables
     )
 
 
@@ -98,10 +98,10 @@ def _table_in_budget(sweep: Sweep, table: Table, kind: str, prices: Mapping[str,
     cost = _price_of(sweep, table.budget_of, whose, kind, prices).of(kind, whose.optim.steps)
     equal = {(one.row_id, one.seed, one.run_id): _cell_in_budget(sweep, one, kind, cost, prices) for one in trained}
     cells = [equal.get((cell.row_id, cell.seed, cell.run_id), cell) for cell in table.cells]
-    return replace(table, cells=tuple(cells), caption=f"Equal {_shown(kind)}: {table.caption}")
+    return replace(table, cells=tuple(cells), caption=f"Equal {_capital(kind)}: {table.caption}")
 
 
-def _shown(kind: str) -> str:
+def _capital(kind: str) -> str:
     return kind.replace("flops", "FLOPs")
 
 
