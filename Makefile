@@ -11,7 +11,7 @@ BIN := .venv/bin
 PIP_INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 
-.PHONY: help install demo test test-slow services mutants lint fix bench docs lock clean
+.PHONY: help install demo test test-slow pictures services mutants lint fix bench docs lock clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -37,12 +37,16 @@ demo: install ## the smoke sweep and its report, in minutes on a laptop
 	@ls results/demo/figures/*.png | sed 's/^/picture: /'
 	@echo "page:    results/demo/index.html"
 
-test: install ## the fast tests; ARGS="tests/distill -k drift" picks some
+test: install pictures ## the fast tests; ARGS="tests/distill -k drift" picks some
 	@$(ONE_THREAD) $(BIN)/python -m pytest -m "not slow" -n $(JOBS) $(ARGS)
 
-test-slow: install services ## the tests that take minutes: trainings, services
+test-slow: install pictures services ## the tests that take minutes: trainings, services
 	@# Exit status 5 means that none of the chosen tests is slow.
 	@$(ONE_THREAD) $(BIN)/python -m pytest -m slow -n $(JOBS) $(ARGS) || test $$? -eq 5
+
+pictures: ## what the tests need beside Python: Debian's package of Fashion-MNIST
+	@test -d /usr/share/datasets/fashion-mnist || { as_root=$$(test $$(id -u) = 0 || echo sudo); \
+	  $$as_root apt-get -qq update && $$as_root apt-get -qq install -y dataset-fashion-mnist >/dev/null; }
 
 services: ## what test-slow needs beside Python: Debian's PostgreSQL, LaTeX, Chromium, fish and zsh (tests/slurm brings its own SLURM)
 	@missing=; \
@@ -52,7 +56,6 @@ services: ## what test-slow needs beside Python: Debian's PostgreSQL, LaTeX, Chr
 	command -v fish >/dev/null || missing+=" fish"; \
 	command -v zsh >/dev/null || missing+=" zsh"; \
 	command -v pdftotext >/dev/null || missing+=" poppler-utils"; \
-	test -d /usr/share/datasets/fashion-mnist || missing+=" dataset-fashion-mnist"; \
 	test -z "$$missing" || { as_root=$$(test $$(id -u) = 0 || echo sudo); \
 	  $$as_root apt-get -qq update && $$as_root apt-get -qq install -y $$missing >/dev/null; }
 
