@@ -12,6 +12,7 @@ TO_DO = ("planned", *BEGUN)  # what a sweep performs; a corrupt run is left for 
 STEPLESS = ("planned", "queued", "done")  # in no stage, so without a step to show
 STATES = ("planned", "interrupted", *ALIVE, *TROUBLE, *RESULTS)
 
+ALL_STAGES = "all stages"  # together, in the events of a run of which only the sum of their times is known
 ENDINGS = ("finished", "failed", "diverged", "interrupted")  # kinds of events that end an attempt
 
 

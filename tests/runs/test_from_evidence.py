@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fpd_bench import archive, report, sample, sweep
+from fpd_bench import archive, report, sample, status, sweep
 from fpd_bench.records import layout
 from fpd_bench.runs.folder.rundir import RunDir
 from fpd_bench.runs.watch.past_durations import mean_durations
@@ -56,6 +56,12 @@ def test_the_sweep_trains_nothing_and_reports_the_committed_table(results, tmp_p
     for ending in ("csv", "tex"):
         name = f"tuning_digits-a.{ending}"
         assert (tmp_path / name).read_bytes() == (COMMITTED.parent.parent / name).read_bytes()
+
+
+def test_its_history_says_how_long_it_took_in_all(results, capsys):
+    run = next(iter(sorted((results / layout.RUNS).iterdir())))
+    assert status.main([run.name, "--results", str(results)]) == 0
+    assert "all stages finished after" in capsys.readouterr().out
 
 
 def test_a_plan_takes_no_time_from_such_runs(results):

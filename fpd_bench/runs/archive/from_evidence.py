@@ -17,7 +17,7 @@ from fpd_bench.config.identity import run_id
 from fpd_bench.config.yaml_text import from_yaml
 from fpd_bench.errors import ConfigError
 from fpd_bench.records import layout
-from fpd_bench.records.run_status import has_result
+from fpd_bench.records.run_status import ALL_STAGES, has_result
 from fpd_bench.runs.archive.contents import is_ours
 from fpd_bench.runs.folder import notes
 from fpd_bench.runs.folder.rundir import Row, RunDir
@@ -95,12 +95,13 @@ def _birth(row: Row) -> Row:
 
 def _events(row: Row, attempts: list[Row]) -> Iterable[Row]:
     """Give the events that tell how each attempt began and ended, and how long the run has taken in all."""
+    whole = {"stage": ALL_STAGES, "seconds": row["seconds"]}
     for attempt in attempts:
         number = {"attempt": attempt["n"]}
         if attempt["started"]:
             yield number | {"time": attempt["started"], "kind": "attempt_started"}
         if attempt["n"] == attempts[-1]["n"]:
-            yield number | {"time": attempt["ended"], "kind": "stage_finished", "seconds": row["seconds"]}
+            yield number | {"time": attempt["ended"], "kind": "stage_finished"} | whole
             if row["status"] == "diverged":
                 yield number | {"time": attempt["ended"], "kind": "diverged"} | _step(row["message"])
         said = {name: attempt[name] for name in ("failure_class", "message", "traceback") if attempt[name]}

@@ -10,6 +10,7 @@ from fpd_bench.config.identity import semantic
 from fpd_bench.config.schema import RunConfig
 from fpd_bench.errors import OddFile
 from fpd_bench.records import layout
+from fpd_bench.records.run_status import ALL_STAGES
 from fpd_bench.runs.folder.rundir import RunDir
 
 ALIKE = ("method", "track.name", "track.preset")  # what must be equal
@@ -101,7 +102,7 @@ def _read_times(run: RunDir) -> tuple[Kind, float, float] | None:
     meaning = layout.read_identity(run.path)["semantic"]
     finished = [event for event in run.events() if event.get("kind") == "stage_finished"]
     by_stage = {event.get("stage"): float(event.get("seconds") or 0.0) for event in finished}
-    if None in by_stage:  # of a run from a report's evidence only the sum is known
+    if ALL_STAGES in by_stage:  # of a run from a report's evidence
         return None
     training = by_stage.pop("train", 0.0)
     steps = meaning.get("optim.steps") or 1
