@@ -14,6 +14,20 @@ RATES = [round(1e-5 * (n + 1), 6) for n in range(12)]
 LONG = "a label of many words that would be cut if it had a single line"
 
 
+def drawn_by_report(file, folder):
+    """Report the sweep from folder/results and keep the figures that it draws, {kind: Figure}."""
+    found, savefig = {}, Figure.savefig
+
+    def remember(self, path, **how):
+        found[path.stem.rpartition("_")[2]] = self
+        savefig(self, path, **how)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Figure, "savefig", remember)
+        assert report.main([str(file), "--results", str(folder / "results"), "--out", str(folder / "out")]) == 0
+    return found
+
+
 @pytest.fixture(scope="module")
 def figures(tmp_path_factory):
     """The figures of a table of twelve rows, {kind: Figure}; the last row has no run."""
@@ -31,17 +45,7 @@ def figures(tmp_path_factory):
             run = write_run(folder / "results", cell.run_id, cell.config, per_task=1, size=8, steps=5)
             events = run / "events.jsonl"
             events.write_text(events.read_text().replace("10.5", f"{10 + int(cell.row_id[1:])}.5"))
-    found, savefig = {}, Figure.savefig
-
-    def remember(self, path, **how):
-        found[path.stem.rpartition("_")[2]] = self
-        savefig(self, path, **how)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Figure, "savefig", remember)
-        arguments = [str(folder / "many.yaml"), "--results", str(folder / "results"), "--out", str(folder / "out")]
-        assert report.main(arguments) == 0
-    return found
+    return drawn_by_report(folder / "many.yaml", folder)
 
 
 def test_every_kind_is_drawn(figures):
@@ -135,7 +139,7 @@ tables:
 """
 
 
-def test_quality_against_steps_has_a_line_for_each_method(tmp_path, monkeypatch):
+def test_quality_against_steps_has_a_line_for_each_method(tmp_path):
     rows = [("teacher", "Teacher", "method: teacher, evaluation.teacher_steps", n) for n in (16, 1, 4)]
     rows += [("fpd", "FPD", "method: fpd, evaluation.student_steps", n) for n in (1, 2, 4)]
     text = STEPS + "".join(
@@ -146,13 +150,7 @@ def test_quality_against_steps_has_a_line_for_each_method(tmp_path, monkeypatch)
     file.write_text(text + "    front: Method\n")
     for cell in load_sweep(file).cells:
         write_run(tmp_path / "results", cell.run_id, cell.config, per_task=2, size=8, steps=5)
-    drawn = {}
-    savefig = Figure.savefig
-    monkeypatch.setattr(
-        Figure, "savefig", lambda self, path, **how: (drawn.update({path.stem: self}), savefig(self, path, **how))
-    )
-    assert report.main([str(file), "--results", str(tmp_path / "results"), "--out", str(tmp_path / "out")]) == 0
-    figure = drawn["steps-a_steps"]
+    figure = drawn_by_report(file, tmp_path)["steps"]
     lines = [container.lines[0] for container in figure.axes[0].containers]
     assert [line.get_xdata().tolist() for line in lines] == [[1, 4, 16], [1, 2, 4]]
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["Teacher", "FPD"]
